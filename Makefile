@@ -1,0 +1,34 @@
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test test-all lint bench docs clean
+
+.venv: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	touch .venv
+
+demo: .venv
+	$(BIN)/gleam demo
+
+test: .venv
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: .venv
+	$(BIN)/python -m pytest
+
+lint: .venv
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv
+	$(BIN)/python -m benchmarks
+
+docs: .venv
+	$(BIN)/python -m docs
+
+clean:
+	rm -rf .venv demo

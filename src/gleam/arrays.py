@@ -1,0 +1,13 @@
+"""The shapes of the tensors that travel through the house: batch first, every axis always present.
+
+`set` counts ESPIRiT map sets (1 or 2), `frame` is 1 when static, `space` is `y x` or `z y x`.
+Tests check these annotations at run time; elsewhere they cost nothing.
+"""
+
+from jaxtyping import Bool, Complex
+from torch import Tensor
+
+Image = Complex[Tensor, "batch set frame *space"]
+KSpace = Complex[Tensor, "batch coil frame *space"]
+Maps = Complex[Tensor, "batch set coil 1 *space"]
+Mask = Bool[Tensor, "#batch 1 #frame *#space"]

@@ -1,0 +1,9 @@
+"""The errors a user can cause or meet: each is one line that says what, where and what to do."""
+
+
+class BadInput(Exception):
+    """Something the user gave cannot be used: a file, a field, a value. The command exits with 2."""
+
+
+class Stopped(Exception):
+    """A run stopped before its end and kept what it had. The command exits with 1."""
