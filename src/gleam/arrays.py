@@ -4,6 +4,8 @@
 Tests check these annotations at run time; elsewhere they cost nothing.
 """
 
+from collections.abc import Sequence
+
 from jaxtyping import Bool, Complex
 from torch import Tensor
 
@@ -11,3 +13,10 @@ Image = Complex[Tensor, "batch set frame *space"]
 KSpace = Complex[Tensor, "batch coil frame *space"]
 Maps = Complex[Tensor, "batch set coil 1 *space"]
 Mask = Bool[Tensor, "#batch 1 #frame *#space"]
+
+
+def crop(array: Tensor, sizes: Sequence[int]) -> Tensor:
+    """The central part of the last axes: n of N positions from ⌊N/2⌋ − ⌊n/2⌋ on."""
+    for axis, size in zip(range(-len(sizes), 0), sizes, strict=True):
+        array = array.narrow(axis, array.shape[axis] // 2 - size // 2, size)
+    return array

@@ -2,8 +2,8 @@
 
 
 class BadInput(Exception):
-    """Something the user gave cannot be used: a file, a field, a value. The command exits with 2."""
+    """Something the user gave cannot be used: a file, a field, a value. Exit code 2."""
 
 
 class Stopped(Exception):
-    """A run stopped before its end and kept what it had. The command exits with 1."""
+    """A run stopped before its end and kept what it had. Exit code 1."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""From scans to batches: preparation, example files, and the loader."""

@@ -6,7 +6,8 @@ nobody downstream knows where a scan came from.
 """
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import reduce
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from gleam.errors import BadInput
 Array = NDArray[np.complex64]
 
 
+@runtime_checkable  # the tests check types at run time
 class Slices(Protocol):
     """K-space (slice, coil, frame, *space), read one slice at a time: a numpy array is one.
 
@@ -50,7 +52,8 @@ class Scan:
         calibration: (start, stop) along each space axis of the fully sampled central box in
             k-space; None when there is none.
         noise: (coil, samples) complex64 from a noise scan, for pre-whitening; None when unknown.
-        contrast: what is known of the contrast ("acquisition", "TR", "TE", …), no patient fields.
+        contrast: what is known of the contrast, no patient fields: "acquisition", "TR", "TE" and
+            "TI" in ms, "flip_angle" in degrees, "field_strength" in tesla.
     """
 
     name: str
@@ -65,19 +68,87 @@ class Scan:
     contrast: dict[str, str | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        slices, coils, _, *space = self.kspace.shape
-        if len(space) not in (2, 3) or min(self.kspace.shape) < 1:
+        shape, pattern = self.kspace.shape, self.sampled.shape
+        if len(shape) not in (5, 6) or min(shape) < 1 or (len(shape) == 6 and shape[0] != 1):
             raise BadInput(
-                f"{self.name}: k-space has shape {self.kspace.shape}; expected (slice, coil, "
-                "frame, y, x) or (1, coil, frame, z, y, x)"
+                f"{self.name}: k-space has shape {shape}; expected (slice, coil, frame, y, x) or "
+                "(1, coil, frame, z, y, x)"
             )
-        if any(s not in (1, n) for s, n in zip(self.sampled.shape, self.kspace.shape[2:], strict=True)):
+        if len(pattern) != len(shape) - 2 or any(
+            s not in (1, n) for s, n in zip(pattern, shape[2:], strict=True)
+        ):
             raise BadInput(
-                f"{self.name}: the sampling pattern has shape {self.sampled.shape}, which does "
-                f"not fit k-space of shape {self.kspace.shape}"
+                f"{self.name}: the sampling pattern has shape {pattern}, which does not fit "
+                f"k-space of shape {shape}"
             )
+        if not self.sampled.any():
+            raise BadInput(f"{self.name}: no k-space position was sampled; the scan is empty")
 
     @property
     def space(self) -> tuple[int, ...]:
         """Size of k-space along each space axis."""
         return tuple(self.kspace.shape[3:])
+
+    @property
+    def complete(self) -> bool:
+        """Whether the sampled positions have no gaps inside their bounding box, in every frame.
+
+        Only then does a fully sampled target exist. Edges that were never acquired (vendor zero
+        padding, partial Fourier) are allowed.
+        """
+        some = self.sampled.any(axis=0)
+        box = tuple(slice(p.min(), p.max() + 1) for p in np.nonzero(some))
+        return bool(self.sampled[:, *box].all())
+
+
+def calibration_box(sampled: NDArray[np.bool_]) -> tuple[tuple[int, int], ...] | None:
+    """The largest centred box of k-space that every frame samples in full.
+
+    Centred means cropped as images are: n of N positions from ⌊N/2⌋ − ⌊n/2⌋ on. An axis that is
+    sampled throughout is therefore kept whole.
+
+    Args:
+        sampled: (frame, *space) bool, with every space axis at its full length.
+
+    Returns:
+        (start, stop) along each space axis; None when no box has at least 4 positions along every
+        axis that is that long.
+    """
+    full: NDArray[np.bool_] = np.logical_and.reduce(sampled)
+    # Centred boxes are nested: each position enters at one size. With the positions sorted by that
+    # size, a box is a prefix, and running "and"s tell for all boxes at once whether they are full.
+    for axis, n in enumerate(full.shape):
+        outwards = np.argsort(np.abs(np.arange(n) - n // 2 + 0.25), kind="stable")
+        full = np.logical_and.accumulate(full.take(outwards, axis), axis)
+    volume = reduce(np.multiply.outer, (np.arange(1, n + 1, dtype=np.int64) for n in full.shape))
+    volume *= full
+    for axis, n in enumerate(full.shape):
+        volume.swapaxes(0, axis)[: min(4, n) - 1] = 0
+    if not volume.any():
+        return None
+    best = np.unravel_index(volume.argmax(), volume.shape)
+    sizes = [int(i) + 1 for i in best]
+    starts = [n // 2 - size // 2 for size, n in zip(sizes, full.shape, strict=True)]
+    return tuple((start, start + size) for start, size in zip(starts, sizes, strict=True))
+
+
+def centred_affine(
+    matrix: tuple[int, ...], voxel: tuple[float, ...], slices: int
+) -> NDArray[np.float64]:
+    """The affine of a file that says nothing of the patient's position: axis-aligned, centred.
+
+    Args:
+        matrix: image size, `y x` or `z y x`.
+        voxel: voxel size in mm along the same axes, then the slice distance for 2D scans.
+        slices: the number of slices of a 2D scan; 1 for 3D.
+
+    Returns:
+        (4, 4) float64 from voxel index (x, y, z, 1) to mm, LPS; the central voxel ⌊N/2⌋ along
+        every axis, slices included, is at the origin.
+    """
+    in_plane = len(matrix)
+    size = (*matrix[::-1], slices)[:3]  # as x, y, z
+    step = (*voxel[:in_plane][::-1], *voxel[in_plane:])
+    affine = np.diag([*step, 1.0])
+    affine[:3, 3] = [-d * (n // 2) for d, n in zip(step, size, strict=True)]
+    return affine

@@ -1,1 +1,8 @@
-"""TODO"""
+"""How good an image is: one file per metric, every definition said in full."""
+
+from gleam.metrics.magnitude import magnitude
+from gleam.metrics.nmse import nmse
+from gleam.metrics.psnr import psnr_complex, psnr_magnitude
+from gleam.metrics.ssim import ssim
+
+__all__ = ["magnitude", "nmse", "psnr_complex", "psnr_magnitude", "ssim"]

@@ -1,1 +1,1 @@
-"""TODO"""
+"""From a measurement to an image: with a trained network, or with the classical baselines."""

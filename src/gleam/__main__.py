@@ -1,0 +1,7 @@
+"""`python -m gleam` is `gleam`."""
+
+import sys
+
+from gleam.cli import main
+
+sys.exit(main())

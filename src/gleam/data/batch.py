@@ -1,0 +1,131 @@
+"""Batches: slices of examples, undersampled and collated into a measurement."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gleam.arrays import Image
+from gleam.data.example import Example
+from gleam.physics.fourier import Axes, fft, ifft
+from gleam.physics.measurement import Measurement
+from gleam.physics.sampling import draw
+from gleam.physics.sense import Sense
+from gleam.recipe import MaskRecipe
+
+DIMENSIONS = {"equispaced": 1, "random": 1, "poisson": 2}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some slices, ready for a network.
+
+    Attributes:
+        measurement: what to reconstruct from.
+        target: what to reconstruct; None for scans that were undersampled when they were made.
+        scans: the scan's name of each.
+        slices: the slice's number in it.
+        matrix: the size that results are cropped to before they are judged or written.
+    """
+
+    measurement: Measurement
+    target: Image | None
+    scans: list[str]
+    slices: list[int]
+    matrix: tuple[int, ...]
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on another device."""
+        target = None if self.target is None else self.target.to(device, non_blocking=True)
+        return replace(self, measurement=self.measurement.to(device), target=target)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One slice of an example, and the seed of its mask."""
+
+    example: Example
+    index: int
+    seed: int
+
+
+def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
+    """Read slices of equal shape, undersample them, and apply Aᴴ.
+
+    Args:
+        items: of one bucket (see `gleam.data.loader`).
+        mask: retrospective undersampling; None reconstructs from all that was acquired.
+
+    Raises:
+        BadInput: an acceleration that the calibration region alone exceeds.
+    """
+    slices = [item.example[item.index] for item in items]
+    masks = [_sampling(item, mask) for item in items]
+    axes = tuple(sorted({a for m in masks for a in _varying(m)})) or items[0].example.header.axes
+    kspace = [
+        _in_kspace(s.kspace, item.example.header.axes, axes)
+        for s, item in zip(slices, items, strict=True)
+    ]
+    # Where no mask varies, one position stands for all.
+    masks = [m[:, *(slice(None) if a in axes else slice(0, 1) for a in _axes(m))] for m in masks]
+    shape = [max(sizes) for sizes in zip(*(m.shape for m in masks), strict=True)]
+    mask_batch = torch.stack([m.expand(shape)[None] for m in masks])
+    sense = Sense(torch.stack([s.maps for s in slices]), mask_batch, axes)
+    targets = [s.target for s in slices if s.target is not None]
+    return Batch(
+        measurement=Measurement.of(sense, torch.stack(kspace)),
+        target=torch.stack(targets) if len(targets) == len(slices) else None,
+        scans=[item.example.header.name for item in items],
+        slices=[item.index for item in items],
+        matrix=items[0].example.header.matrix,
+    )
+
+
+def mask_seed(name: str) -> int:
+    """The seed of a scan's one mask in validation and test."""
+    return zlib.crc32(name.encode())
+
+
+def _sampling(item: Item, mask: MaskRecipe | None) -> Tensor:
+    """What is sampled, (frame, *space) with axes of length 1; shift-free order."""
+    sampled = item.example.sampled
+    if mask is None:
+        return sampled
+    header, space = item.example.header, item.example.shape[3:]
+    axes = mask_axes(header.axes, header.readout, len(space), DIMENSIONS[mask.kind])
+    shape = tuple(space[a] for a in axes)
+    centre = tuple(header.calibration[a] for a in axes)
+    drawn = draw(mask.kind, shape, mask.acceleration, centre, item.seed)
+    pattern = torch.from_numpy(np.fft.ifftshift(drawn))
+    whole = [space[a] if a in axes else 1 for a in _axes(sampled)]
+    return sampled & pattern.reshape(1, *whole)
+
+
+def mask_axes(kspace: Axes, readout: int | None, dims: int, wanted: int) -> Axes:
+    """The axes a retrospective mask varies along.
+
+    They are the last phase-encoding ones; where those do not suffice (a 2D mask on a 2D slice)
+    the readout is one of them.
+    """
+    phase = [a for a in range(-dims, 0) if a != readout]
+    chosen = phase[-wanted:] if len(phase) >= wanted else list(range(-dims, 0))[-wanted:]
+    return tuple(chosen)
+
+
+def _in_kspace(kspace: Tensor, now: Axes, wanted: Axes) -> Tensor:
+    """Transform hybrid data so that exactly the axes wanted are in k-space."""
+    decode = tuple(a for a in now if a not in wanted)
+    encode = tuple(a for a in wanted if a not in now)
+    kspace = ifft(kspace, decode) if decode else kspace
+    return fft(kspace, encode) if encode else kspace
+
+
+def _varying(mask: Tensor) -> list[int]:
+    return [a for a in _axes(mask) if not (mask == mask.narrow(a, 0, 1)).all()]
+
+
+def _axes(mask: Tensor) -> range:
+    return range(1 - mask.ndim, 0)

@@ -1,0 +1,185 @@
+"""Example files: what `gleam prepare` makes of a scan, one HDF5 file each, read slice by slice.
+
+| dataset | shape | content |
+| --- | --- | --- |
+| kspace | (slice, coil, frame, *space) complex64 | shift-free along `axes`, else image |
+| maps | (slice, set, coil, 1, *space) complex64 | of the centred image |
+| target | (slice, set, frame, *space) complex64 | absent when the scan was undersampled |
+| sampled | (frame, *space) bool, axes of length 1 broadcast | shift-free along `axes` |
+
+K-space and target are divided by the scan's one intensity scale. The attribute `header` holds the
+rest as JSON. "Shift-free" is defined in `gleam.physics.fourier`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import h5py
+import numpy as np
+import torch
+from jaxtyping import Bool, Complex
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
+
+from gleam.errors import BadInput
+from gleam.files import replacing
+from gleam.formats.hdf5 import dataset, holds, opened
+
+CONVENTION = "y' = exp(-2 pi i k floor(N/2)/N) ifftshift(y) along `axes` (x = -1, y = -2, z = -3)"
+
+
+class Header(BaseModel):
+    """What is known of an example beside its arrays.
+
+    Attributes:
+        name: the scan's.
+        axes: space axes still in k-space (x = −1, y = −2, z = −3).
+        readout: the frequency-encoding axis, if known.
+        calibration: size of the fully sampled centre along each space axis; masks keep it.
+        scale: what the scan's intensities were divided by.
+        matrix: size along each space axis that outputs are cropped to.
+        voxel: mm along each space axis, then the slice distance of 2D scans.
+        affine: 4 × 4, voxel index (x, y, z, 1) of the output to mm, LPS.
+        contrast: no patient fields.
+        fingerprint: of the source and the settings; the same means no need to prepare again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    axes: tuple[int, ...]
+    readout: int | None
+    calibration: tuple[int, ...]
+    scale: float
+    matrix: tuple[int, ...]
+    voxel: tuple[float, ...]
+    affine: tuple[tuple[float, ...], ...]
+    contrast: dict[str, str | float]
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One slice (or one 3D volume) of an example; see the module's table."""
+
+    kspace: Complex[Tensor, "coil frame *space"]
+    maps: Complex[Tensor, "set coil 1 *space"]
+    target: Complex[Tensor, "set frame *space"] | None
+
+
+@runtime_checkable
+class Example(Protocol):
+    """A prepared scan, on disk or being prepared."""
+
+    @property
+    def header(self) -> Header:
+        """What is known beside the arrays."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(slice, coil, frame, *space)."""
+
+    @property
+    def sets(self) -> int:
+        """Map sets."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the scan was fully sampled, so that it has a target."""
+
+    @property
+    def sampled(self) -> Bool[Tensor, "frame *space"]:
+        """What was acquired."""
+
+    def __getitem__(self, index: int, /) -> Slice:
+        """One slice."""
+
+
+class ExampleFile:
+    """An example on disk; only what is asked for is read.
+
+    Raises:
+        BadInput: the file is broken, or not an example.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _reading(path) as file:
+            self.shape: tuple[int, ...] = dataset(file, "kspace").shape
+            maps = dataset(file, "maps").shape
+            self.sets: int = maps[1]
+            self.sampled = torch.from_numpy(dataset(file, "sampled")[()].astype(bool))
+            self.complete = holds(file, "target")
+            if self.complete:
+                target = dataset(file, "target").shape
+            try:
+                self.header = Header.model_validate_json(file.attrs["header"])
+            except (KeyError, ValidationError) as error:
+                raise BadInput(
+                    f"{path}: not an example file of `gleam prepare` (its header is missing or "
+                    "broken); prepare the scan again"
+                ) from error
+        slices, coils, frames, *space = self.shape
+        fits = maps == (slices, self.sets, coils, 1, *space) and (
+            not self.complete or target == (slices, self.sets, frames, *space)
+        )
+        if not fits:
+            raise BadInput(f"{path}: its arrays do not fit each other; prepare the scan again")
+
+    def __getitem__(self, index: int) -> Slice:
+        """One slice."""
+        with _reading(self.path) as file:
+            target = _read(file, "target", index) if self.complete else None
+            return Slice(_read(file, "kspace", index), _read(file, "maps", index), target)
+
+
+def write(example: Example, path: Path) -> None:
+    """Write an example slice by slice, chunked the same way.
+
+    Raises:
+        BadInput: the folder cannot be written to, or the scan turns out to be broken.
+    """
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["convention"] = CONVENTION
+        file.attrs["header"] = example.header.model_dump_json()
+        file["sampled"] = example.sampled.numpy()
+        for index in range(example.shape[0]):
+            one = example[index]
+            for name, array in vars(one).items():
+                if array is None:
+                    continue
+                if index == 0:
+                    shape = tuple(array.shape)
+                    full = (example.shape[0], *shape)
+                    file.create_dataset(name, full, np.complex64, chunks=(1, *shape))
+                file[name][index] = array.numpy()
+
+
+def find(path: Path) -> list[ExampleFile]:
+    """The examples in a folder, by name, or the one file.
+
+    Raises:
+        BadInput: there is none.
+    """
+    files = sorted(path.glob("*.h5")) if path.is_dir() else [path] if path.is_file() else []
+    if not files:
+        raise BadInput(f"{path}: holds no example files; make them with `gleam prepare`")
+    return [ExampleFile(file) for file in files]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[h5py.File]:
+    try:
+        with opened(path) as file:
+            yield file
+    except OSError as error:
+        raise BadInput(f"{path}: broken ({error}); prepare the scan again") from error
+
+
+def _read(file: h5py.File, name: str, index: int) -> Tensor:
+    array: NDArray[np.complex64] = dataset(file, name)[index]
+    return torch.from_numpy(array)

@@ -1,0 +1,208 @@
+"""Run methods over a test set, scan by scan, and score what they reconstruct.
+
+Two numbers carry one name in the field, so both are kept apart here: *per slice* scores look at
+one example alone, *per scan* scores at the whole volume at once (fastMRI). The range of the
+fastMRI magnitude metrics is the maximum of the reference volume in both.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from gleam.arrays import Image, crop
+from gleam.data.batch import Batch
+from gleam.errors import BadInput
+from gleam.evaluation.examples import Example, example
+from gleam.evaluation.scores import Score, or_worst, score
+from gleam.metrics import magnitude, psnr_complex
+from gleam.physics.measurement import Measurement
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to reconstruct.
+
+    Attributes:
+        name: how tables and pictures call it.
+        iterates: yields the image after each iteration; the last one is the result. Moves the
+            measurement to its own device. A method without iterations yields once.
+    """
+
+    name: str
+    iterates: Callable[[Measurement], Iterator[Image]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came of it.
+
+    Attributes:
+        methods: names, in the order given.
+        slices: a score per example and method.
+        scans: a score per scan and method.
+        iterations: method → mean complex PSNR (dB) per slice after each iteration.
+        seconds: method → seconds per slice, median over batches.
+        examples: pictures for the report.
+    """
+
+    methods: list[str]
+    slices: list[Score]
+    scans: list[Score]
+    iterations: dict[str, list[float]]
+    seconds: dict[str, float]
+    examples: list[Example]
+
+
+@dataclass
+class _Result:
+    """One method on one scan: an image and PSNR per iteration for each slice."""
+
+    images: list[Tensor] = field(default_factory=list)
+    progress: list[list[float]] = field(default_factory=list)
+
+
+@dataclass
+class _ScanResult:
+    """One scan, reconstructed by every method; all that is in memory at one time."""
+
+    name: str
+    results: dict[str, _Result]
+    slices: list[int] = field(default_factory=list)
+    targets: list[Tensor] = field(default_factory=list)
+    masks: list[Tensor] = field(default_factory=list)
+
+
+def evaluate(methods: Sequence[Method], batches: Iterable[Batch], examples: int = 3) -> Evaluation:
+    """Score every method on every example; the scores are computed on the CPU.
+
+    Args:
+        methods: at least one, names all different.
+        batches: the test set, scan after scan; only one scan is held in memory. Images are judged
+            cropped to the batch's matrix.
+        examples: of how many scans, the first ones, the middle slice is kept for pictures.
+
+    Raises:
+        BadInput: no method, or two of one name; no example, or one without a target; examples of
+            a scan that do not follow each other; an image that differs from the target in shape.
+    """
+    names = [method.name for method in methods]
+    if not names:
+        raise BadInput("methods: none is given, so there is nothing to evaluate")
+    if len(set(names)) < len(names):
+        raise BadInput(f"methods: two have the same name ({', '.join(names)}); rename one")
+    result = Evaluation(names, [], [], {}, {}, [])
+    progress: dict[str, list[list[float]]] = {name: [] for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    seen: set[str] = set()
+    for scan in _scans(methods, batches, seconds):
+        if scan.name in seen:
+            raise BadInput(
+                f"test set: the examples of scan {scan.name!r} do not follow each other; "
+                "do not shuffle, and give every scan its own name"
+            )
+        seen.add(scan.name)
+        slices, whole = _score(scan)
+        result.slices.extend(slices)
+        result.scans.extend(whole)
+        if len(result.examples) < examples:
+            result.examples.append(_middle(scan, slices))
+        for name in names:
+            progress[name].extend(scan.results[name].progress)
+    if not seen:
+        raise BadInput("test set: it holds no example, so there is nothing to evaluate")
+    for name in names:
+        result.iterations[name] = _mean_progress(progress[name])
+        result.seconds[name] = statistics.median(seconds[name])
+    return result
+
+
+def _scans(
+    methods: Sequence[Method], batches: Iterable[Batch], seconds: dict[str, list[float]]
+) -> Iterator[_ScanResult]:
+    """Reconstruct batch by batch, hand over scan by scan."""
+    scan: _ScanResult | None = None
+    for batch in batches:
+        if batch.target is None:
+            raise BadInput(f"test set: scan {batch.scans[0]!r} has no target to measure against")
+        target = crop(batch.target, batch.matrix).cpu()
+        mask = batch.measurement.sense.mask.cpu()
+        mask = mask.expand(len(target), *mask.shape[1:])
+        images, progress = {}, {}
+        for method in methods:
+            images[method.name], progress[method.name], spent = _run(method, batch, target)
+            seconds[method.name].append(spent / len(target))
+        for i, (name, number) in enumerate(zip(batch.scans, batch.slices, strict=True)):
+            if scan is None or scan.name != name:
+                if scan is not None:
+                    yield scan
+                scan = _ScanResult(name, {method.name: _Result() for method in methods})
+            scan.slices.append(number)
+            scan.targets.append(target[i : i + 1])
+            scan.masks.append(mask[i, 0])
+            for method_name, result in scan.results.items():
+                result.images.append(images[method_name][i : i + 1])
+                result.progress.append(progress[method_name][i])
+    if scan is not None:
+        yield scan
+
+
+def _run(method: Method, batch: Batch, target: Tensor) -> tuple[Tensor, list[list[float]], float]:
+    """The result, the PSNR of each example after each iteration, and the seconds it took."""
+    image: Tensor | None = None
+    psnr: list[Tensor] = []
+    seconds = 0.0
+    with torch.no_grad():
+        start = time.perf_counter()
+        for image in method.iterates(batch.measurement):
+            image = crop(
+                image, batch.matrix
+            ).cpu()  # waits for the device, so that the clock tells the truth
+            seconds += time.perf_counter() - start
+            if image.shape != target.shape:
+                raise BadInput(
+                    f"{method.name}: reconstructs images of shape {tuple(image.shape)}, but the "
+                    f"target has {tuple(target.shape)}; was it trained for other data?"
+                )
+            psnr.append(or_worst(psnr_complex(image, target), image, "psnr_complex"))
+            start = time.perf_counter()
+    if image is None:
+        raise BadInput(f"{method.name}: has no iteration, so it yields no image")
+    return image, torch.stack(psnr, dim=1).tolist(), seconds
+
+
+def _score(scan: _ScanResult) -> tuple[list[Score], list[Score]]:
+    """Scores per slice and of the whole; a volume is an image whose slices count as frames."""
+    targets = torch.cat(scan.targets)
+    volume = torch.cat(scan.targets, dim=2)
+    maximum = magnitude(volume).max().item()
+    slices: list[Score] = []
+    whole: list[Score] = []
+    for method, result in scan.results.items():
+        images = torch.cat(result.images)
+        slices += score(method, scan.name, scan.slices, images, targets, maximum)
+        images = torch.cat(result.images, dim=2)
+        whole += score(method, scan.name, [None], images, volume, maximum)
+    return slices, whole
+
+
+def _middle(scan: _ScanResult, scores: list[Score]) -> Example:
+    """The picture of the middle slice."""
+    number = sorted(scan.slices)[len(scan.slices) // 2]
+    i = scan.slices.index(number)
+    return example(
+        target=scan.targets[i],
+        images={method: result.images[i] for method, result in scan.results.items()},
+        mask=scan.masks[i],
+        scores={s.method: s for s in scores if s.slice == number},
+    )
+
+
+def _mean_progress(progress: list[list[float]]) -> list[float]:
+    """Mean over slices after each iteration; who stops early stays where it stopped."""
+    length = max(map(len, progress))
+    padded = [one + one[-1:] * (length - len(one)) for one in progress]
+    return torch.tensor(padded, dtype=torch.float64).nanmean(dim=0).tolist()

@@ -1,0 +1,116 @@
+"""An evaluation as files (CSV and JSON) and as a table in the terminal."""
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from gleam.evaluation.evaluate import Evaluation
+from gleam.evaluation.scores import METRICS, Metric, Score
+from gleam.evaluation.statistics import CONFIDENCE, Estimate
+from gleam.evaluation.summary import Summary, summarise
+from gleam.files import replacing
+
+
+def write_tables(evaluation: Evaluation, folder: Path) -> None:
+    """Write `metrics.csv`, `scans.csv` and `summary.json` into `folder`, each in one go.
+
+    `metrics.csv` has a row per method and slice, `scans.csv` one per method and scan (the whole
+    volume at once). `summary.json` has the means, their intervals and the paired differences of
+    both; a number that is not defined is null there and `nan` in the CSV files.
+
+    Raises:
+        BadInput: the folder cannot be written to.
+    """
+    _write_csv(folder / "metrics.csv", evaluation.slices, [f.name for f in fields(Score)])
+    per_scan = [f.name for f in fields(Score) if f.name != "slice"]
+    _write_csv(folder / "scans.csv", evaluation.scans, per_scan)
+    summary = {
+        "scans": len({score.scan for score in evaluation.scans}),
+        "slices": len(evaluation.slices) // len(evaluation.methods),
+        "confidence": CONFIDENCE,
+        "per_scan": _plain(summarise(evaluation.scans)),
+        "per_slice": _plain(summarise(evaluation.slices)),
+        "psnr_complex_after_iteration": evaluation.iterations,
+        "seconds_per_slice": evaluation.seconds,
+    }
+    with replacing(folder / "summary.json") as path:
+        text = json.dumps(_finite(summary), indent=2, ensure_ascii=False, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def terminal_table(evaluation: Evaluation) -> Table:
+    """Means per scan, ± half their interval, the best of each metric in bold; for rich to print."""
+    summary = summarise(evaluation.scans)
+    scans = len({score.scan for score in evaluation.scans})
+    table = Table(
+        title=f"Mean over {scans} scans (whole volumes), ± half the {CONFIDENCE:.0%} interval",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
+    table.add_column("method", overflow="fold")
+    for metric in METRICS.values():
+        table.add_column(metric.label.replace(", ", "\n"), justify="right")
+    table.add_column("seconds\nper slice", justify="right")
+    for method in evaluation.methods:
+        cells = []
+        for key, metric in METRICS.items():
+            estimate = summary.means[method][key]
+            style = "bold" if summary.best(key) == method else ""
+            half = (estimate.high - estimate.low) / 2
+            spread = "" if math.isnan(half) else f"± {half:.{metric.digits}f}"
+            cells.append(
+                Text.assemble((f"{estimate.mean:.{metric.digits}f}", style), "\n", (spread, "dim"))
+            )
+        table.add_row(Text(method), *cells, seconds(evaluation.seconds[method]))
+    return table
+
+
+def shown(estimate: Estimate, metric: Metric, sign: str = "") -> tuple[str, str]:
+    """("31.42", "30.90 to 31.95"), the latter "" where there is none; `sign` "+" shows a plus."""
+    mean, low, high = (
+        f"{value:{sign}.{metric.digits}f}".replace("-", "−")
+        for value in (estimate.mean, estimate.low, estimate.high)
+    )
+    return mean, "" if math.isnan(estimate.low) else f"{low} to {high}"
+
+
+def seconds(time: float) -> str:
+    """Two digits that count; what is too fast to time says so."""
+    return f"{time:.2g}" if time >= 1e-3 else "< 0.001"
+
+
+def _write_csv(goal: Path, scores: Sequence[Score], columns: list[str]) -> None:
+    with replacing(goal) as path, path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows([getattr(score, column) for column in columns] for score in scores)
+
+
+def _plain(summary: Summary) -> dict[str, Any]:
+    return {
+        "means": {
+            method: {metric: asdict(estimate) for metric, estimate in own.items()}
+            for method, own in summary.means.items()
+        },
+        "differences": [
+            {"method": a, "minus": b} | {metric: asdict(e) for metric, e in own.items()}
+            for (a, b), own in summary.differences.items()
+        ],
+    }
+
+
+def _finite(value: Any) -> Any:
+    """The same without numbers JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,163 @@
+"""BART's cfl/hdr pair, both ways.
+
+Source: BART, https://mrirecon.github.io/bart and its `src/misc/mmio.c`. The .hdr is text: under
+"# Dimensions", up to 16 sizes. The .cfl is little-endian complex64, the first dimension fastest.
+
+    BART dimension  0 readout   1, 2 phase encoding   3 coil   4 map set   10 time   13 slice
+
+- Space keeps BART's order. If one of dimensions 0, 1, 2 is 1, the scan is 2D: the first of the
+  others is `y` (rows), the second `x`. If none is, it is 3D: `z y x` are dimensions 0, 1, 2.
+- Dimension 0 is the readout, so `readout` is 0; it is None if dimension 0 is 1 (transformed away).
+- Dimension 10 holds the frames, 13 the slices of a 2D scan; any other must be 1.
+- K-space is centred at ⌊N/2⌋, as `bart fft -u` has it. What is zero in every coil and slice was
+  not sampled.
+- The pair holds no geometry: voxels are 1 mm, the matrix is k-space's, the affine is centred.
+- Written k-space has its readout in dimension 0; a 2D one without has dimension 0 = 1. A 3D one
+  without keeps its axes (BART and this reader then take `z` for the readout).
+- Written images have `y x` or `z y x` in dimensions 0, 1(, 2).
+"""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gleam.errors import BadInput
+from gleam.files import replacing
+from gleam.formats.scan import Array, Scan, calibration_box, centred_affine
+from gleam.formats.stored import Stored, non_zero
+from gleam.formats.volume import Volume
+
+_RANK = 16
+_COIL, _TIME, _SLICE = 3, 10, 13
+_LARGEST_SIZE = 2**40
+_LARGEST_HEADER = 65536  # bytes; BART adds its command line and file names below the sizes
+
+
+def read(path: Path) -> Scan:
+    """Read the k-space of `path` (.cfl or .hdr); it stays in the file until a slice is asked for.
+
+    The file is gone through once, for its zeros.
+
+    Raises:
+        BadInput: the pair is incomplete or damaged, or has dimensions that are not known here.
+    """
+    data = path.with_suffix(".cfl")
+    view = _view(data)
+    kspace = Stored(data, view.shape, _load)
+    sampled = non_zero(view)
+    matrix = sampled.shape[1:]
+    voxel = (1.0, 1.0, 1.0)
+    return Scan(
+        name=path.stem,
+        kspace=kspace,
+        sampled=sampled,
+        readout=None if _dimensions(data)[0] == 1 else 0,
+        matrix=matrix,
+        voxel=voxel,
+        affine=centred_affine(matrix, voxel, kspace.shape[0]),
+        calibration=calibration_box(sampled),
+    )
+
+
+def write_kspace(scan: Scan, path: Path) -> None:
+    """Write k-space to `path` (.cfl) and its header beside it.
+
+    Raises:
+        BadInput: the folder cannot be written to.
+    """
+    slices, coils, frames, *_ = scan.kspace.shape
+    readout = scan.readout or 0
+    order = [readout, *(axis for axis in range(len(scan.space)) if axis != readout)]
+    space = [scan.space[axis] for axis in order]
+    if scan.readout is None and len(space) == 2:
+        space = [1, *space]
+    # Slowest dimension first: slice, frame, coil, then space backwards.
+    _write(
+        path,
+        _sizes(space, {_COIL: coils, _TIME: frames, _SLICE: slices}),
+        (
+            scan.kspace[index].transpose(1, 0, *(2 + axis for axis in reversed(order)))
+            for index in range(slices)
+        ),
+    )
+
+
+def write_image(volume: Volume, path: Path) -> None:
+    """Write the complex image to `path` (.cfl) and its header beside it.
+
+    Raises:
+        BadInput: the folder cannot be written to.
+    """
+    slices, frames, *space = volume.image.shape
+    _write(
+        path,
+        _sizes(space, {_TIME: frames, _SLICE: slices}),
+        (image.transpose(0, *range(image.ndim - 1, 0, -1)) for image in volume.image),
+    )
+
+
+def _write(path: Path, sizes: list[int], parts: Iterable[Array]) -> None:
+    """Write the pair; the header, without which nothing reads the data, appears last."""
+    with replacing(path.with_suffix(".hdr")) as header, replacing(path) as data:
+        with data.open("wb") as file:
+            for part in parts:
+                np.ascontiguousarray(part, "<c8").tofile(file)
+        header.write_text(f"# Dimensions\n{' '.join(map(str, sizes))}\n")
+
+
+def _sizes(space: list[int], others: dict[int, int]) -> list[int]:
+    """All of BART's dimensions: `space` from dimension 0 on, then what is given."""
+    sizes = [*space, *[1] * (_RANK - len(space))]
+    for dimension, size in others.items():
+        sizes[dimension] = size
+    return sizes
+
+
+def _dimensions(data: Path) -> list[int]:
+    """The header's 16 sizes, checked against the size of the data file."""
+    header = data.with_suffix(".hdr")
+    for path in (header, data):
+        if not path.is_file():
+            raise BadInput(f"{path}: not found; BART's .cfl and .hdr files come in pairs")
+    with header.open("rb") as file:
+        lines = file.read(_LARGEST_HEADER).decode("latin-1").splitlines()
+    try:
+        sizes = [int(word) for word in lines[lines.index("# Dimensions") + 1].split()]
+    except (ValueError, IndexError):
+        sizes = []
+    if not 1 <= len(sizes) <= _RANK or not all(1 <= n <= _LARGEST_SIZE for n in sizes):
+        raise BadInput(f"{header}: no line of 1 to {_RANK} sizes under '# Dimensions'")
+    if math.prod(sizes) * 8 != data.stat().st_size:
+        raise BadInput(
+            f"{data}: holds {data.stat().st_size} bytes, but sizes {sizes} in the header need "
+            f"{math.prod(sizes) * 8}; copy both files again"
+        )
+    return sizes + [1] * (_RANK - len(sizes))
+
+
+def _view(data: Path) -> NDArray[np.complex64]:
+    """Map the data as (slice, coil, frame, *space)."""
+    sizes = _dimensions(data)
+    known = (0, 1, 2, _COIL, _TIME, _SLICE)
+    for dimension, size in enumerate(sizes):
+        if size > 1 and dimension not in known:
+            raise BadInput(f"{data}: BART dimension {dimension} has size {size}; expected 1")
+    space = [size for size in sizes[:3] if size > 1]
+    if (len(space) == 3 and sizes[_SLICE] > 1) or len(space) < 2:
+        raise BadInput(
+            f"{data}: sizes {sizes[:3]} with {sizes[_SLICE]} slices are neither 2D nor 3D k-space"
+        )
+    mapped = np.memmap(data, "<c8", "r", shape=tuple(sizes), order="F")
+    # Besides space, what follows the frames has size 1: the reshape drops them and copies nothing.
+    ordered = mapped.transpose(
+        _SLICE, _COIL, _TIME, *(d for d in range(_RANK) if d not in (_SLICE, _COIL, _TIME))
+    )
+    return ordered.reshape(sizes[_SLICE], sizes[_COIL], sizes[_TIME], *space)
+
+
+def _load(data: Path, index: int) -> NDArray[np.complex64]:
+    kspace: NDArray[np.complex64] = _view(data)[index]
+    return kspace

@@ -1,0 +1,133 @@
+"""The ISMRMRD header of one Cartesian encoding: XML to a few numbers, and back.
+
+Source: the ISMRMRD schema, https://ismrmrd.readthedocs.io, `ismrmrd.xsd`. Matrix sizes and fields
+of view (mm) are (x, y, z), x being the readout. A document type definition is refused, and with it
+every entity. Only what a reconstruction needs is read: no subject, no study.
+"""
+
+import math
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from gleam.errors import BadInput
+
+_NAMESPACE = "http://www.ismrm.org/ISMRMRD"
+_PROTON_HZ_PER_TESLA = 42.577478518e6
+_CONTRAST = {
+    "TR": "sequenceParameters/TR",
+    "TE": "sequenceParameters/TE",
+    "TI": "sequenceParameters/TI",
+    "flip_angle": "sequenceParameters/flipAngle_deg",
+    "field_strength": "acquisitionSystemInformation/systemFieldStrength_T",
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """One encoding.
+
+    Attributes:
+        encoded, recon: matrix sizes (x, y, z) of k-space and of the image asked for.
+        encoded_fov, recon_fov: their fields of view in mm.
+        limits: of the phase-encoding lines, (maximum, centre), counted from 0; None if not said.
+        contrast: TR, TE, TI in ms, flip_angle in degrees, field_strength in tesla, where known.
+    """
+
+    encoded: tuple[int, int, int]
+    encoded_fov: tuple[float, float, float]
+    recon: tuple[int, int, int]
+    recon_fov: tuple[float, float, float]
+    limits: tuple[int, int] | None
+    contrast: dict[str, str | float]
+
+
+class _NoDoctype(ET.TreeBuilder):
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise BadInput("the header brings its own document type, which is not safe; remove it")
+
+
+def parse(xml: bytes) -> Header:
+    """Read the header.
+
+    Raises:
+        BadInput: not XML, not an ISMRMRD header, not Cartesian, or a number is missing or wrong.
+            The message does not name the file: the caller knows it.
+    """
+    try:
+        root = ET.fromstring(xml, ET.XMLParser(target=_NoDoctype()))
+    except (ET.ParseError, ValueError, LookupError) as error:  # the latter: unknown encodings
+        raise BadInput("the header is not well-formed XML") from error
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+
+    trajectory = root.findtext("encoding/trajectory", "cartesian").strip()
+    if trajectory.lower() != "cartesian":
+        raise BadInput(f"the trajectory is {trajectory!r}; only Cartesian scans can be used")
+
+    def number(field: str) -> float:
+        text = root.findtext(field, "")
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value < math.inf:
+            raise BadInput(f"the header's {field} is {text.strip()[:40]!r}, not a number ≥ 0")
+        return value
+
+    def triple(field: str) -> tuple[float, float, float]:
+        x, y, z = (number(f"encoding/{field}/{axis}") for axis in "xyz")
+        if min(x, y, z) <= 0:
+            raise BadInput(f"the header's encoding/{field} is {x:g} × {y:g} × {z:g}, not positive")
+        return x, y, z
+
+    def sizes(field: str) -> tuple[int, int, int]:
+        x, y, z = triple(field)
+        return int(x), int(y), int(z)
+
+    limits = "encoding/encodingLimits/kspace_encoding_step_1"
+    return Header(
+        sizes("encodedSpace/matrixSize"),
+        triple("encodedSpace/fieldOfView_mm"),
+        sizes("reconSpace/matrixSize"),
+        triple("reconSpace/fieldOfView_mm"),
+        (int(number(f"{limits}/maximum")), int(number(f"{limits}/center")))
+        if root.find(limits) is not None
+        else None,
+        {name: number(field) for name, field in _CONTRAST.items() if root.find(field) is not None},
+    )
+
+
+def serialise(header: Header) -> bytes:
+    """Write the header, valid by the schema; `parse` reads the same numbers back."""
+    root = ET.Element("ismrmrdHeader", xmlns=_NAMESPACE)
+
+    def put(field: str, value: object) -> None:
+        """Set the element at a path below the root, making what is missing on the way."""
+        node = root
+        for tag in field.split("/"):
+            child = node.find(tag)
+            node = ET.SubElement(node, tag) if child is None else child
+        node.text = str(value)
+
+    def put_triple(field: str, values: tuple[int, ...] | tuple[float, ...]) -> None:
+        for axis, value in zip("xyz", values, strict=True):
+            put(f"encoding/{field}/{axis}", value)
+
+    # In the schema's order, which is part of validity.
+    known = {k: v for k, v in header.contrast.items() if k in _CONTRAST and not isinstance(v, str)}
+    tesla = known.pop("field_strength", 0.0)
+    if tesla:
+        put(_CONTRAST["field_strength"], tesla)
+    put("experimentalConditions/H1resonanceFrequency_Hz", round(tesla * _PROTON_HZ_PER_TESLA))
+    put_triple("encodedSpace/matrixSize", header.encoded)
+    put_triple("encodedSpace/fieldOfView_mm", header.encoded_fov)
+    put_triple("reconSpace/matrixSize", header.recon)
+    put_triple("reconSpace/fieldOfView_mm", header.recon_fov)
+    if header.limits:
+        maximum, centre = header.limits
+        for name, value in (("minimum", 0), ("maximum", maximum), ("center", centre)):
+            put(f"encoding/encodingLimits/kspace_encoding_step_1/{name}", value)
+    put("encoding/trajectory", "cartesian")
+    for name in sorted(known, key=list(_CONTRAST).index):
+        put(_CONTRAST[name], known[name])
+    return b'<?xml version="1.0"?>\n' + bytes(ET.tostring(root))

@@ -1,0 +1,59 @@
+"""K-space that stays in its file: read, brought to complex64 and checked one slice at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gleam.errors import BadInput
+from gleam.formats.scan import Array
+
+
+@dataclass(frozen=True)
+class Stored:
+    """K-space (slice, coil, frame, *space) of a file; small, can be pickled, holds no open file.
+
+    Attributes:
+        path: the file.
+        shape: (slice, coil, frame, *space).
+        load: (path, slice index) → (coil, frame, *space) complex; a module-level function.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    load: Callable[[Path, int], NDArray[np.complexfloating]]
+
+    def __getitem__(self, index: int, /) -> Array:
+        """(coil, frame, *space) complex64 of one slice, an array of the caller's own.
+
+        Raises:
+            BadInput: the file cannot be read, or holds values that are not finite.
+        """
+        if not 0 <= index < self.shape[0]:
+            raise IndexError(f"slice {index} of {self.shape[0]}")
+        with np.errstate(over="ignore", invalid="ignore"):  # complex128 may overflow: seen below
+            data = np.array(self.load(self.path, index), np.complex64, order="C")
+        if not np.isfinite(data).all():
+            raise BadInput(
+                f"{self.path}: slice {index} holds k-space values that are not finite numbers; "
+                "export the file again"
+            )
+        return data
+
+
+def non_zero(kspace: NDArray[np.complexfloating]) -> NDArray[np.bool_]:
+    """Where any coil of any slice holds data: (frame, *space) bool.
+
+    For files that mark what was not sampled by exact zeros only.
+
+    Args:
+        kspace: (slice, coil, frame, *space) complex; when mapped from a file, no more than one
+            coil of one slice is in memory at a time.
+    """
+    pattern = np.zeros(kspace.shape[2:], np.bool_)
+    for one_slice in kspace:
+        for coil in one_slice:
+            pattern |= coil != 0
+    return pattern

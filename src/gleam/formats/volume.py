@@ -1,0 +1,30 @@
+"""`Volume`: a reconstructed image with its geometry, ready for any image format."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gleam.formats.scan import Array
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A reconstructed image.
+
+    Attributes:
+        image: (slice, frame, *space) complex64; `space` is `y x`, or `z y x` with one slice.
+        voxel: (*space) voxel size in mm, then the slice distance in mm for 2D scans.
+        affine: (4, 4) float64; takes the voxel index (x, y, z, 1), z being the slice for 2D
+            scans, to patient coordinates in mm, LPS (as DICOM).
+    """
+
+    image: Array
+    voxel: tuple[float, ...]
+    affine: NDArray[np.float64]
+
+    @property
+    def magnitude(self) -> NDArray[np.float32]:
+        """(frame, z, y, x) float32, z being the slice for 2D scans."""
+        three_d = self.image.ndim == 5
+        return np.abs(self.image[0] if three_d else self.image.swapaxes(0, 1))

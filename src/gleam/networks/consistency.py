@@ -1,0 +1,64 @@
+"""One iteration of an unrolled network: data consistency with y = A x, and a regulariser R."""
+
+import math
+
+import torch
+from torch import nn
+
+from gleam.arrays import Image
+from gleam.networks.regulariser import Regulariser
+from gleam.physics.measurement import Measurement
+from gleam.physics.solve import solve_steps, solve_to
+
+
+class ModelBased(nn.Module):
+    """MoDL: z = R(x), x ← argmin ‖A x − y‖² + λ ‖x − z‖² (Aggarwal, Mani & Jacob 2019).
+
+    The minimiser is z + d with (AᴴA + λ) d = Aᴴy − AᴴA z; conjugate gradients start at d = 0,
+    that is at z.
+
+    Args:
+        regulariser: R.
+        weight: λ at the start, > 0; learnt through its logarithm.
+        steps: CG steps, differentiated exactly.
+        tolerance: solve to this relative residual instead, with the implicit gradient.
+    """
+
+    def __init__(
+        self, regulariser: Regulariser, weight: float, steps: int, tolerance: float | None = None
+    ) -> None:
+        super().__init__()
+        self.regulariser = regulariser
+        self.log_weight = nn.Parameter(torch.tensor(math.log(weight)))
+        self.steps = steps
+        self.tolerance = tolerance
+
+    def forward(self, image: Image, measurement: Measurement) -> Image:
+        """One iteration; (batch, set, frame, *space) → the same shape."""
+        normal = measurement.sense.normal
+        prior: Image = self.regulariser(image)
+        residual = measurement.adjoint - normal(prior)
+        weight = self.log_weight.exp()
+        if self.tolerance is None:
+            return prior + solve_steps(normal, weight, residual, self.steps)
+        return prior + solve_to(normal, weight, residual, self.tolerance)
+
+
+class ProximalGradient(nn.Module):
+    """PGD: x ← R(x − μ (AᴴA x − Aᴴy)), μ learnt (start at 1: AᴴA ≤ 1, and 2 is unstable).
+
+    Args:
+        regulariser: R.
+        step: μ at the start.
+    """
+
+    def __init__(self, regulariser: Regulariser, step: float) -> None:
+        super().__init__()
+        self.regulariser = regulariser
+        self.step = nn.Parameter(torch.tensor(step))
+
+    def forward(self, image: Image, measurement: Measurement) -> Image:
+        """One iteration; (batch, set, frame, *space) → the same shape."""
+        gradient = measurement.sense.normal(image) - measurement.adjoint
+        result: Image = self.regulariser(image - self.step * gradient)
+        return result

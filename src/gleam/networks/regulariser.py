@@ -1,0 +1,65 @@
+"""What every regulariser shares: a complex image in, a complex image out, real channels inside."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from gleam.arrays import Image
+
+Dimensions = Literal[2, 3]
+
+
+class Regulariser(nn.Module):
+    """R(x) = x + cnn(x): a real network applied to the real and imaginary parts as channels.
+
+    In two dimensions frames are independent images; in three the network runs over z y x, or
+    over (frame, y, x) of a cine.
+
+    Args:
+        cnn: maps (images, 2 · sets, *grid) to the same shape.
+        dimensions: 2 or 3, the length of `grid`.
+        bf16: run `cnn` in bfloat16; everything around it stays complex64.
+    """
+
+    def __init__(self, cnn: nn.Module, dimensions: Dimensions, bf16: bool = False) -> None:
+        super().__init__()
+        # Real and imaginary parts lie side by side in memory: channels last, so nothing is copied
+        # to make channels of them, and oneDNN and cuDNN convolve without reordering.
+        self.layout = torch.channels_last if dimensions == 2 else torch.channels_last_3d
+        self.cnn = cnn.to(memory_format=self.layout)  # type: ignore[call-overload]
+        self.dimensions = dimensions
+        self.bf16 = bf16
+
+    def forward(self, image: Image) -> Image:
+        """(batch, set, frame, *space) → the same shape."""
+        channels = to_channels(image, self.dimensions).contiguous(memory_format=self.layout)
+        with torch.autocast(image.device.type, torch.bfloat16, enabled=self.bf16):
+            change = self.cnn(channels)
+        return image + from_channels(change.to(channels.dtype), image)
+
+
+def to_channels(image: Image, dimensions: Dimensions) -> Tensor:
+    """(batch, set, frame, *space) complex → (images, 2 · set, *grid) real."""
+    parts = torch.view_as_real(image).movedim(-1, 2)  # (batch, set, 2, frame, *space)
+    parts = parts.flatten(1, 2)
+    space = image.ndim - 3
+    if dimensions == 2:  # frames (and z, if any) are independent images
+        folded = parts.movedim(1, -3)
+        return folded.reshape(-1, *folded.shape[-3:])
+    if space == 3:  # z y x; frames are independent volumes
+        return parts.movedim(2, 1).flatten(0, 1)
+    return parts  # frame y x
+
+
+def from_channels(channels: Tensor, like: Image) -> Image:
+    """The inverse of `to_channels`; `like` is the image that went in."""
+    batch, sets, frames, *space = like.shape
+    if channels.ndim == 4:
+        parts = channels.reshape(batch, frames, *space[:-2], 2 * sets, *space[-2:]).movedim(-3, 1)
+    elif len(space) == 3:
+        parts = channels.reshape(batch, frames, 2 * sets, *space).movedim(1, 2)
+    else:
+        parts = channels
+    parts = parts.reshape(batch, sets, 2, frames, *space).movedim(2, -1)
+    return torch.view_as_complex(parts.contiguous())

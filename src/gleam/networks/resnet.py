@@ -1,0 +1,89 @@
+"""The residual CNN inside an iteration (the regulariser of the GLEAM paper, section 4)."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from gleam.networks.regulariser import Dimensions
+
+
+class Act(nn.Module):
+    """ReLU before a convolution, one feature map leaner in the backward pass than `nn.ReLU`.
+
+    The gradient that arrives was made by that convolution and nobody else holds it, so it is
+    masked in place.
+
+    Args:
+        inplace: overwrite the input too.
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        """max(x, 0)."""
+        result: Tensor = _ReLU.apply(x, self.inplace)  # type: ignore[no-untyped-call]
+        return result
+
+
+class _ReLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, inplace: bool) -> Tensor:
+        if inplace:
+            ctx.mark_dirty(x)
+        result = x.relu_() if inplace else x.relu()
+        ctx.save_for_backward(result)
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (result,) = ctx.saved_tensors
+        torch.ops.aten.threshold_backward.grad_input(gradient, result, 0, grad_input=gradient)
+        return gradient, None
+
+
+class ResNet(nn.Module):
+    """Convolution, residual blocks of (act → convolution) × 2, act, convolution; no norm.
+
+    The first convolution is linear: an activation on the raw image would lose its sign. The last
+    starts at zero, so an untrained network is the physics alone. Without biases the whole network
+    is homogeneous, R(a·x) = a·R(x) for a > 0, so the brightness of a scan does not matter.
+
+    Args:
+        channels: 2 per map set (real and imaginary parts).
+        width: features of the inner convolutions.
+        blocks: residual blocks, two convolutions each.
+        kernel: odd size of every convolution along every axis; padded with zeros.
+        dimensions: 2 or 3.
+    """
+
+    def __init__(
+        self, channels: int, width: int, blocks: int, kernel: int, dimensions: Dimensions
+    ) -> None:
+        super().__init__()
+        convolution: type[nn.Module] = nn.Conv2d if dimensions == 2 else nn.Conv3d
+
+        def conv(inputs: int, outputs: int) -> nn.Module:
+            return convolution(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+
+        self.first = conv(channels, width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(Act(), conv(width, width), Act(inplace=True), conv(width, width))
+            for _ in range(blocks)
+        )
+        self.act = Act(inplace=True)
+        self.last = conv(width, channels)
+        nn.init.zeros_(self.last.get_parameter("weight"))
+
+    def forward(self, x: Float[Tensor, "images channel *grid"]) -> Tensor:
+        """The change to the image; same shape as `x`."""
+        x = self.first(x)
+        for block in self.blocks:
+            x = block(x).add_(x)  # in place: nothing before it is needed for a gradient
+        change: Tensor = self.last(self.act(x))
+        return change

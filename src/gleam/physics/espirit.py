@@ -1,0 +1,121 @@
+"""ESPIRiT: coil sensitivities from a fully sampled centre of k-space (Uecker et al., MRM 2014).
+
+All small patches of multi-coil k-space lie in one space of few dimensions, the row space of the
+calibration matrix. Projecting every patch onto that space and averaging where patches overlap
+leaves true k-space as it is. This is a convolution, so in the image it is one small Hermitian
+matrix G over the coils per pixel, with eigenvalues in [0, 1], and the sensitivities at a pixel
+are the vectors that G leaves as they are: its eigenvectors with eigenvalue 1. There are two of
+them where the object wraps over the edge of the field of view and two of its points share a pixel.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Complex
+from torch import Tensor
+
+from gleam.errors import BadInput
+
+CHUNK = 2**21  # entries of G held at a time: 16 MB, and three times that to decompose them
+
+
+def espirit(
+    calibration: Complex[Tensor, "slice coil *calibration"],
+    space: tuple[int, ...],
+    sets: int = 1,
+    kernel: int = 6,
+    threshold: float = 0.02,
+    crop: float = 0.8,
+) -> Complex[Tensor, "slice set coil 1 *space"]:
+    """Estimate sensitivity maps, each slice for itself.
+
+    Args:
+        calibration: the fully sampled centre of k-space, in any units; two space axes, or three
+            for a volume.
+        space: size of the image that the maps belong to, along the same axes.
+        sets: number of map sets; two where the object is larger than the field of view.
+        kernel: patch size in samples, at most two fifths of the calibration region along each
+            axis: a few lines hold too few of the larger patches to tell their space.
+        threshold: singular values of the calibration matrix below this fraction of the largest
+            are taken for noise.
+        crop: a map is zero where its eigenvalue, 1 for a perfect map, is not above this; a
+            background without signal has none near 1.
+
+    Returns:
+        Maps S of the centred image, complex64: per pixel zero or of unit length over the coils,
+        and the sets orthogonal, so that SᴴS = 1 and SENSE with them has norm ≤ 1. A slice without
+        signal has zero maps.
+
+    Raises:
+        BadInput: `space` does not fit the calibration region, or `sets` does not fit the coils.
+    """
+    coils, box = calibration.shape[1], calibration.shape[2:]
+    if len(box) != len(space):
+        raise BadInput(
+            f"ESPIRiT: an image of size {space} has other axes than its calibration region of "
+            f"size {tuple(box)}; give both the same"
+        )
+    if not 1 <= sets <= coils:
+        raise BadInput(f"ESPIRiT: {coils} coils cannot give {sets} map sets; ask for 1 to {coils}")
+    widths = [max(1, min(kernel, 2 * samples // 5)) for samples in box]
+    chunk = max(1, CHUNK // (coils**2 * math.prod(space[1:])))
+    slices = []
+    for centre in calibration.to(torch.complex64):
+        operator = _operator(centre, widths, threshold)
+        pixels = []
+        for rows in torch.split(torch.arange(space[0]), chunk):
+            # Exact; iterating for the leading vectors alone was at best twice as fast.
+            values, vectors = torch.linalg.eigh(_evaluate(operator, space, rows))
+            maps = vectors * (values > crop)[:, None]
+            pixels.append(maps[..., -sets:].flip(2))  # eigenvalues ascend
+        maps = _smooth_phase(torch.cat(pixels), centre)
+        slices.append(maps.permute(2, 1, 0).reshape(sets, coils, 1, *space))
+    return torch.stack(slices)
+
+
+def _operator(centre: Tensor, widths: Sequence[int], threshold: float) -> Tensor:
+    """G as a trigonometric polynomial: coefficients (*displacement, coil, coil), in FFT order."""
+    patches = centre
+    for axis, width in enumerate(widths, 1):
+        patches = patches.unfold(axis, width, 1)
+    patches = patches.movedim(0, len(widths)).flatten(len(widths)).flatten(0, -2)
+    _, weights, rows = torch.linalg.svd(patches, full_matrices=False)
+    kept = weights > threshold * weights[0]
+    degrees = [2 * width - 1 for width in widths]
+    if not kept.any():  # no signal at all
+        return centre.new_zeros(*degrees, len(centre), len(centre))
+    rows = rows[kept].reshape(-1, len(centre), *widths)
+    # Averaged over all patches, two samples act on each other by their displacement alone. So the
+    # projector is summed over equal displacements: the correlation of its rows, by FFT.
+    axes = tuple(range(2, rows.ndim))
+    spectrum = torch.fft.fftn(rows, degrees, axes)
+    spectrum = spectrum.permute(*axes, 1, 0)
+    correlation: Tensor = torch.fft.ifftn(spectrum @ spectrum.mH, dim=tuple(range(len(widths))))
+    return correlation / math.prod(widths)
+
+
+def _evaluate(operator: Tensor, space: Sequence[int], rows: Tensor) -> Tensor:
+    """G (pixel, coil, coil) on some rows (indices along the first space axis) of the image."""
+    *degrees, coils, _ = operator.shape
+    pixels = 1
+    for axis, (size, degree) in enumerate(zip(space, degrees, strict=True)):
+        position = (rows if axis == 0 else torch.arange(size)) - size // 2
+        displacement = torch.fft.fftfreq(degree, 1 / degree)
+        angle = 2 * math.pi / size * torch.outer(position, displacement)
+        waves = torch.polar(torch.ones_like(angle), angle).to(operator.device)
+        operator = waves @ operator.reshape(pixels, degree, -1)
+        pixels *= len(position)
+    return operator.reshape(pixels, coils, coils)
+
+
+def _smooth_phase(maps: Tensor, centre: Tensor) -> Tensor:
+    """Turn every map (pixel, coil, set), whose phase is free, so that the image's phase is smooth.
+
+    The virtual coil that receives most energy gets a real positive sensitivity. One of the scan's
+    own coils, the first say, may see nothing in places, and its phase there would be noise.
+    """
+    signals = centre.flatten(1)
+    reference = torch.linalg.eigh(signals @ signals.mH).eigenvectors[:, -1]
+    phase = torch.einsum("c,pcs->ps", reference.conj(), maps).angle()
+    return maps * torch.polar(torch.ones_like(phase), -phase)[:, None]

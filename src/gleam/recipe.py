@@ -1,0 +1,201 @@
+"""The recipe: one YAML file that says a whole experiment. Every field has a type and a default.
+
+A field that does not exist is refused with the nearest name; `train` writes the resolved recipe
+into the run folder, so a run says exactly what it is.
+"""
+
+import difflib
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gleam.errors import BadInput
+from gleam.files import replacing
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class MaskRecipe(_Part):
+    """Retrospective undersampling; the calibration region of the example is always kept."""
+
+    kind: Literal["equispaced", "random", "poisson"] = "equispaced"
+    """equispaced and random take lines along one axis, poisson takes points of two."""
+    acceleration: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 4
+    """All positions over sampled positions, calibration included."""
+
+
+class DataRecipe(_Part):
+    """Example files (from `gleam prepare`): folders or files."""
+
+    train: Path = Path("prepared/train")
+    """Examples to learn from; masks are drawn afresh in every step."""
+    validation: Path | None = None
+    """Examples to choose the best checkpoint on; one fixed mask per scan."""
+    batch: Count = 1
+    """Slices per step."""
+
+
+class RegulariserRecipe(_Part):
+    """The residual CNN in each iteration."""
+
+    width: Count = 32
+    """Features of its convolutions."""
+    blocks: Count = 2
+    """Residual blocks, two convolutions each (the paper: 2)."""
+    kernel: Annotated[int, Field(ge=1)] = 3
+    """Size of its convolutions, odd."""
+    dimensions: Literal[2, 3] = 2
+    """2: slice by slice, frame by frame. 3: over z y x, or over frame y x."""
+    bf16: bool = False
+    """Compute the regulariser (only) in bfloat16."""
+
+    @model_validator(mode="after")
+    def _odd(self) -> "RegulariserRecipe":
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd, not {self.kernel}")
+        return self
+
+
+class NetworkRecipe(_Part):
+    """The unrolled network."""
+
+    family: Literal["modl", "pgd"] = "modl"
+    """modl: model-based, conjugate gradients inside. pgd: proximal gradient."""
+    iterations: Count = 16
+    sets: Literal[1, 2] = 1
+    """ESPIRiT map sets of the examples."""
+    weight: Positive = 0.05
+    """MoDL: λ at the start, learnt."""
+    cg_steps: Count = 5
+    """MoDL: conjugate gradient steps per iteration, differentiated exactly."""
+    cg_tolerance: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """MoDL: solve to this relative residual instead, with the implicit gradient."""
+    step: Positive = 1.0
+    """PGD: the step μ at the start, learnt."""
+    regulariser: RegulariserRecipe = RegulariserRecipe()
+
+
+class TrainingRecipe(_Part):
+    """How gradients flow, and the optimizer."""
+
+    modules: Count | list[Count] = 8
+    """Modules of (nearly) equal length, or the number of iterations of each. 1 is end-to-end."""
+    storage: Literal["store", "checkpoint"] = "store"
+    """What a module keeps for its backward pass."""
+    loss: Literal["l1", "l2", "l1+ssim"] = "l1"
+    """On complex images (SSIM on magnitudes), against the same target for every module."""
+    steps: Count = 2000
+    learning_rate: Positive = 1e-3
+    """Of Adam, at its highest."""
+    warmup: Annotated[int, Field(ge=0)] = 50
+    """Steps of linear increase to it; then a cosine takes it to zero."""
+    clip: Positive | None = 1.0
+    """Largest norm of a module's gradient; null for none."""
+    validate_every: Count = 500
+    checkpoint_every: Count = 500
+    keep: Count = 2
+    """How many of the last checkpoints stay (and the best one)."""
+
+
+class Recipe(_Part):
+    """A whole experiment."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    data: DataRecipe = DataRecipe()
+    mask: MaskRecipe = MaskRecipe()
+    network: NetworkRecipe = NetworkRecipe()
+    training: TrainingRecipe = TrainingRecipe()
+
+    @model_validator(mode="after")
+    def _every_iteration_in_one_module(self) -> "Recipe":
+        self.module_sizes()
+        return self
+
+    def module_sizes(self) -> list[int]:
+        """Iterations of each module; every iteration belongs to exactly one.
+
+        Raises:
+            ValueError: they do not add up to the network's iterations.
+        """
+        modules, iterations = self.training.modules, self.network.iterations
+        if isinstance(modules, int):
+            if modules > iterations:
+                raise ValueError(
+                    f"training.modules is {modules} but network.iterations only {iterations}; "
+                    "a module holds at least one iteration"
+                )
+            return [math.ceil((iterations - m) / modules) for m in range(modules)]
+        if sum(modules) != iterations:
+            raise ValueError(
+                f"training.modules {modules} add up to {sum(modules)}, "
+                f"but network.iterations is {iterations}"
+            )
+        return list(modules)
+
+
+def load(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        BadInput: the file cannot be read, is not YAML, or has a field that does not exist or a
+            value that does not fit; one line naming file, field, value and the nearest name.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as a recipe ({error})") from error
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise BadInput(f"{path}: a recipe is a mapping of fields, not a {type(values).__name__}")
+    return parse(values, str(path))
+
+
+def parse(values: dict[str, Any], where: str) -> Recipe:
+    """A recipe from its fields; `where` names their source in errors (see `load`)."""
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise BadInput(f"{where}: {first_problem(error)}") from error
+
+
+def save(recipe: Recipe, path: Path) -> None:
+    """Write the recipe with every field said."""
+    values = recipe.model_dump(mode="json")
+    with replacing(path) as temporary:
+        temporary.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint at what a misspelt name was meant to be."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+
+
+def first_problem(error: ValidationError) -> str:
+    """One line on what is wrong with a recipe: a misspelt field before a misfitting value."""
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    problem = problems[0]
+    *parents, name = [str(part) for part in problem["loc"]] or [""]
+    field = ".".join([*parents, name])
+    if problem["type"] == "extra_forbidden":
+        part: type[BaseModel] = Recipe
+        for parent in parents:
+            annotation = part.model_fields[parent].annotation
+            assert isinstance(annotation, type)
+            part = annotation
+        return f"{field}: no such field; {nearest(name, part.model_fields)}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if not field:
+        return message
+    return f"{field}: {message} (got {problem['input']!r})"

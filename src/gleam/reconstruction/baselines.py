@@ -1,0 +1,23 @@
+"""What every network is compared with: zero filling and CG-SENSE."""
+
+import torch
+
+from gleam.arrays import Image
+from gleam.physics.measurement import Measurement
+from gleam.physics.solve import conjugate_gradients
+
+
+def zero_filled(measurement: Measurement) -> Image:
+    """Aᴴy: what was not sampled is taken for zero."""
+    return measurement.adjoint
+
+
+def cg_sense(measurement: Measurement, weight: float = 0.01, steps: int = 30) -> Image:
+    """argmin ‖A x − y‖² + weight · ‖x‖² by conjugate gradients (Pruessmann et al., MRM 2001)."""
+    with torch.no_grad():
+        return conjugate_gradients(
+            lambda x: measurement.sense.normal(x) + weight * x,
+            measurement.adjoint,
+            steps,
+            tolerance=1e-4,
+        )

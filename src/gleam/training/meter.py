@@ -1,0 +1,32 @@
+"""Peak memory of a piece of work, the same way for CPU and GPU.
+
+On a CPU it is the peak of the profiler's running sum of tensor allocations, repeatable to the
+byte; on a GPU the allocator's own peak. Both are above what was allocated before.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+T = TypeVar("T")
+
+
+def metered(work: Callable[[], T], device: torch.device) -> tuple[T, int]:
+    """Run `work`; return its result and the most bytes it held at once."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        result = work()
+        torch.cuda.synchronize(device)
+        return result, torch.cuda.max_memory_allocated(device) - before
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        result = work()
+    held = peak = 0
+    for event in profiler.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            held += event.nbytes()
+            peak = max(peak, held)
+    return result, peak

@@ -1,0 +1,171 @@
+"""A run: the folder that a recipe trained.
+
+| file | what |
+| --- | --- |
+| recipe.yaml | the recipe with every field said |
+| model.safetensors | weights: the best on validation so far, or the last without validation |
+| checkpoints/ | to resume from |
+| metrics.csv | step, metric, index, value, seconds: loss per module, PSNR per iteration |
+| tensorboard/ | the same, to look at |
+| environment.json | versions, seed, git state |
+| summary.json | parameters, memory, time per step, how it ended |
+"""
+
+import csv
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+import gleam
+from gleam import recipe as recipes
+from gleam.errors import BadInput
+from gleam.files import replacing
+from gleam.networks import Unrolled, build
+from gleam.recipe import Recipe
+
+COLUMNS = ["step", "metric", "index", "value", "seconds"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of metrics.csv: a module's `loss`, or an iteration's `psnr` on validation."""
+
+    step: int
+    metric: str
+    index: int
+    value: float
+    seconds: float
+
+
+def start(folder: Path, recipe: Recipe) -> None:
+    """Make the folder and say what will be trained in it, and with what.
+
+    Raises:
+        BadInput: the folder holds another run, or cannot be written to.
+    """
+    recipe_file = folder / "recipe.yaml"
+    if recipe_file.exists():
+        raise BadInput(f"{folder}: holds a run already; resume it (--resume) or choose another")
+    with replacing(folder / "environment.json") as temporary:
+        temporary.write_text(json.dumps(environment(recipe.seed), indent=2))
+    recipes.save(recipe, recipe_file)
+    write_metrics(folder, [])
+
+
+def environment(seed: int) -> dict[str, Any]:
+    """Versions, hardware, seed and git state: what it takes to run the same again."""
+    return {
+        "gleam": gleam.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "threads": torch.get_num_threads(),
+        "seed": seed,
+        "git": _git_state(),
+    }
+
+
+def write_metrics(folder: Path, rows: Iterable[Row]) -> None:
+    """Write metrics.csv anew."""
+    with replacing(folder / "metrics.csv") as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(vars(row).values() for row in rows)
+
+
+def append_metrics(folder: Path, rows: Iterable[Row]) -> None:
+    """Add rows to metrics.csv."""
+    with (folder / "metrics.csv").open("a", newline="") as file:
+        csv.writer(file).writerows(vars(row).values() for row in rows)
+
+
+def read_metrics(folder: Path) -> list[Row]:
+    """The rows of metrics.csv; a last line that was cut off by a crash is left out.
+
+    Raises:
+        BadInput: the file is missing or broken.
+    """
+    path = folder / "metrics.csv"
+    try:
+        text = path.read_text()
+        lines = text[: text.rindex("\n")].splitlines()
+        return [
+            Row(int(step), metric, int(index), float(value), float(seconds))
+            for step, metric, index, value, seconds in csv.reader(lines[1:])
+        ]
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: missing or broken ({error})") from error
+
+
+def save_model(folder: Path, network: Unrolled) -> None:
+    """Write model.safetensors."""
+    with replacing(folder / "model.safetensors") as temporary:
+        save_file({k: v.contiguous() for k, v in network.state_dict().items()}, temporary)
+
+
+def load_recipe(folder: Path) -> Recipe:
+    """The recipe of a run.
+
+    Raises:
+        BadInput: the folder is not a run, or its recipe is broken.
+    """
+    if not (folder / "recipe.yaml").is_file():
+        raise BadInput(f"{folder}: is not a run (it has no recipe.yaml); make one: gleam train")
+    return recipes.load(folder / "recipe.yaml")
+
+
+def load_run(folder: Path) -> tuple[Recipe, Unrolled]:
+    """A trained network and its recipe, on the CPU, ready for inference.
+
+    Raises:
+        BadInput: the folder is not a run, or its files are broken or do not fit each other.
+    """
+    recipe = load_recipe(folder)
+    network = build(recipe.network, recipe.seed)
+    path = folder / "model.safetensors"
+    if not path.is_file():
+        raise BadInput(f"{path}: is not there; has the run got to its first checkpoint?")
+    try:
+        network.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise BadInput(f"{path}: is broken or of another network than recipe.yaml") from error
+    return recipe, network.eval().requires_grad_(False)
+
+
+def write_summary(folder: Path, summary: dict[str, Any]) -> None:
+    """Write summary.json."""
+    with replacing(folder / "summary.json") as temporary:
+        temporary.write_text(json.dumps(summary, indent=2))
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """What summary.json says; empty when there is none (yet)."""
+    try:
+        summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return summary
+
+
+def _git_state() -> str | None:
+    """The commit this program runs from, and whether it was changed; None outside a checkout."""
+    here = Path(__file__).parent
+    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=here, env=environ, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,248 @@
+"""Train a recipe into a run folder: the loop, and what surrounds it."""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from gleam.arrays import crop
+from gleam.data.example import ExampleFile, find
+from gleam.data.loader import TrainingBatches, every_slice
+from gleam.errors import BadInput, Stopped
+from gleam.metrics import psnr_complex
+from gleam.networks import Unrolled, build
+from gleam.recipe import Recipe
+from gleam.training import checkpoint, run
+from gleam.training.checkpoint import Progress
+from gleam.training.flow import Module, split, train_step
+from gleam.training.loss import LOSSES
+from gleam.training.meter import metered
+from gleam.training.progress import shown
+from gleam.training.run import Row
+from gleam.training.schedule import warmup_cosine
+from gleam.training.storage import STORAGES
+
+
+def train(recipe: Recipe, folder: Path, resume: bool = False) -> None:
+    """Train, validate and checkpoint until the recipe's last step.
+
+    A resumed run ends with the same weights, to the bit, as one that was never stopped.
+
+    Args:
+        recipe: what to train.
+        folder: the run's folder; made, unless `resume`.
+        resume: go on from the last checkpoint in `folder`.
+
+    Raises:
+        BadInput: the data do not fit the recipe, or the folder is (not) a run.
+        Stopped: by a signal, or by a loss or weight that is not finite; the last good checkpoint
+            stays.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    t = recipe.training
+    batches = TrainingBatches(
+        _examples(recipe.data.train, recipe), recipe.mask, recipe.data.batch, recipe.seed
+    )
+    validation = _examples(recipe.data.validation, recipe) if recipe.data.validation else []
+    batches.at(0)  # what does not fit together is said before a folder is made
+    network = build(recipe.network, recipe.seed).to(device)
+    modules = make_modules(network, recipe)
+    loss = LOSSES[t.loss]
+    if not resume:
+        run.start(folder, recipe)
+    log = _Log(folder, recipe, network, modules, _restore(folder, modules))
+
+    with shown(log.progress.step, t.steps) as display, _stop_signals() as stop_asked, log.writer:
+        for batch in batches.between(log.progress.step, t.steps):
+            started = time.perf_counter()
+            batch = batch.to(device)
+            assert batch.target is not None
+            step = log.progress.step
+            work = partial(train_step, modules, batch.measurement, batch.target, loss, step)
+            if len(log.times) < 2:  # the second step is the first that has optimizer states
+                losses, peak = metered(work, device)
+                log.memory = max(log.memory, peak)
+                display.memory(log.memory)
+            else:
+                losses = work()
+            values = torch.stack(losses).tolist()
+            _refuse_non_finite(values, step, folder)
+            log.step(values, time.perf_counter() - started)
+            display.step(values)
+
+            step = log.progress.step
+            last = step == t.steps or stop_asked()
+            best = False
+            if validation and (step == t.steps or step % t.validate_every == 0):
+                psnr = validate(network, validation, recipe, device)
+                best = log.validated(psnr)
+                display.say(f"step {step}: validation PSNR {psnr[-1]:.2f} dB")
+            if last or best or step % t.checkpoint_every == 0:
+                log.keep()
+            if last and step < t.steps:
+                raise Stopped(f"stopped at step {step}; go on with: gleam train --resume {folder}")
+
+
+def make_modules(network: Unrolled, recipe: Recipe) -> list[Module]:
+    """The network cut into modules, each with its storage, optimizer (Adam) and schedule."""
+    t = recipe.training
+    schedule = partial(
+        warmup_cosine, highest=t.learning_rate, warmup=min(t.warmup, t.steps), steps=t.steps
+    )
+    return [
+        Module(
+            iterations=part,
+            storage=STORAGES[t.storage],
+            optimizer=torch.optim.Adam(part.parameters(), lr=t.learning_rate, fused=True),
+            schedule=schedule,
+            clip=t.clip,
+        )
+        for part in split(network.iterations, recipe.module_sizes())
+    ]
+
+
+@torch.no_grad()
+def validate(
+    network: Unrolled, examples: Sequence[ExampleFile], recipe: Recipe, device: torch.device
+) -> list[float]:
+    """Mean complex PSNR in dB over all slices, after every iteration."""
+    scores = []
+    for batch in every_slice(examples, recipe.mask, recipe.data.batch):
+        batch = batch.to(device)
+        assert batch.target is not None
+        iterates = network.iterates(batch.measurement)
+        target = crop(batch.target, batch.matrix)
+        psnr = [psnr_complex(crop(image, batch.matrix), target) for image in iterates]
+        scores.append(torch.stack(psnr, 1))
+    means: list[float] = torch.cat(scores).mean(0).tolist()
+    return means
+
+
+@dataclass
+class _Log:
+    """What a run has to remember, and write down, beside its weights."""
+
+    folder: Path
+    recipe: Recipe
+    network: Unrolled
+    modules: Sequence[Module]
+    progress: Progress
+    memory: int = 0
+    times: list[float] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.memory = run.read_summary(self.folder).get("peak_memory_bytes", 0)
+        self.writer = SummaryWriter(
+            str(self.folder / "tensorboard"), purge_step=self.progress.step + 1
+        )
+
+    def step(self, losses: Sequence[float], seconds: float) -> None:
+        self.times.append(seconds)
+        done = self.progress
+        self.progress = replace(done, step=done.step + 1, seconds=done.seconds + seconds)
+        self._add("loss", losses)
+
+    def validated(self, psnr: Sequence[float]) -> bool:
+        """Note the PSNR per iteration; say whether it is the best so far."""
+        self._add("psnr", psnr)
+        if not psnr[-1] > self.progress.best_psnr:
+            return False
+        self.progress = replace(self.progress, best_psnr=psnr[-1], best_step=self.progress.step)
+        return True
+
+    def keep(self) -> None:
+        """Write everything down; the checkpoint comes last, so that what it counts is there."""
+        done, checkpoints = self.progress, self.folder / "checkpoints"
+        for number, module in enumerate(self.modules):
+            if not all(p.isfinite().all() for p in module.iterations.parameters()):
+                raise Stopped(_not_finite("weight", number, done.step, self.folder))
+        run.append_metrics(self.folder, self.rows)
+        self.rows.clear()
+        self.writer.flush()
+        run.write_summary(self.folder, self._summary())
+        if done.best_step in (None, done.step):
+            run.save_model(self.folder, self.network)
+        checkpoint.save(checkpoints, self.modules, done)
+        checkpoint.forget(checkpoints, self.recipe.training.keep, done.best_step)
+
+    def _add(self, metric: str, values: Sequence[float]) -> None:
+        done = self.progress
+        for index, value in enumerate(values):
+            self.rows.append(Row(done.step, metric, index, value, round(done.seconds, 3)))
+            self.writer.add_scalar(f"{metric}/{index}", value, done.step)
+
+    def _summary(self) -> dict[str, object]:
+        done = self.progress
+        return {
+            "steps": done.step,
+            "seconds": done.seconds,
+            "seconds_per_step": median(self.times[2:] or self.times),
+            "peak_memory_bytes": self.memory,
+            "parameters": sum(p.numel() for p in self.network.parameters()),
+            "modules": self.recipe.module_sizes(),
+            "best_step": done.best_step,
+            "best_validation_psnr_db": None if done.best_step is None else done.best_psnr,
+        }
+
+
+def _examples(path: Path, recipe: Recipe) -> list[ExampleFile]:
+    examples = find(path)
+    for example in examples:
+        if example.sets != recipe.network.sets:
+            raise BadInput(
+                f"{example.path}: has {example.sets} map sets, but network.sets is "
+                f"{recipe.network.sets}; set it to {example.sets}, or prepare the data with "
+                f"--sets {recipe.network.sets}"
+            )
+    return examples
+
+
+def _restore(folder: Path, modules: Sequence[Module]) -> Progress:
+    """Go back to the last checkpoint, if any, and forget what was noted after it."""
+    kept = checkpoint.found(folder / "checkpoints")
+    progress = checkpoint.load(kept[-1], modules) if kept else Progress()
+    rows = [row for row in run.read_metrics(folder) if row.step <= progress.step]
+    run.write_metrics(folder, rows)
+    return progress
+
+
+def _refuse_non_finite(losses: Sequence[float], step: int, folder: Path) -> None:
+    for number, value in enumerate(losses):
+        if not math.isfinite(value):
+            raise Stopped(_not_finite("loss", number, step + 1, folder))
+
+
+def _not_finite(what: str, module: int, step: int, folder: Path) -> str:
+    kept = checkpoint.found(folder / "checkpoints")
+    good = f"the last good checkpoint is {kept[-1]}" if kept else "there was no checkpoint yet"
+    return (
+        f"module {module} (counted from 0) has a {what} that is not finite at step {step}; {good}. "
+        "Try a lower training.learning_rate or training.clip"
+    )
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """SIGINT and SIGTERM ask for a stop after the step; a second one does not ask."""
+    asked = False
+
+    def ask(number: int, _: object) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,23 @@
+"""Shapes are checked at run time in every test; one thread keeps results the same everywhere."""
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook("gleam", "beartype.beartype").__enter__()
+
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of small real raw data; $GLEAM_DATA, or `shared/data` beside the checkout."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("GLEAM_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"real data not found in {folder} (set GLEAM_DATA)")
+    return folder

@@ -1,0 +1,166 @@
+import base64
+import io
+import math
+import re
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from toy_test_set import HOSTILE, toy_batch, zero_filled
+
+from gleam.errors import BadInput
+from gleam.evaluation.evaluate import Evaluation, Method, evaluate
+from gleam.evaluation.plots import Curve, line_plot, thinned
+from gleam.evaluation.report import RunSummary, write_report
+
+RUNS = [
+    RunSummary(
+        "zero-filled",
+        "greedy, 2 modules",
+        1_234_567,
+        peak_bytes=512 * 2**20,
+        seconds_per_step=0.25,
+        losses=(Curve("module 1", [0, 1, 2], [3.0, 0.2, 0.1]), Curve("<i>2</i>", [0, 1], [1, 0.5])),
+        validation=Curve("validation", [0, 1, 2], [20.0, 25.0, math.nan]),
+    ),
+    RunSummary("<u>end-to-end</u>", "end-to-end", 99, peak_bytes=2**31),
+]
+
+
+class Reader(HTMLParser):
+    """Gathers tags, attributes and text, as a browser would see them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attributes
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read(path: Path) -> tuple[str, Reader]:
+    page = path.read_text(encoding="utf-8")
+    reader = Reader()
+    reader.feed(page)
+    return page, reader
+
+
+@pytest.fixture(scope="module")
+def report(evaluation: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(path, evaluation, RUNS, title="Toys & <em>more</em>")
+    return path
+
+
+def test_needs_nothing_from_elsewhere(report: Path) -> None:
+    page, reader = read(report)
+    assert not re.search(r"https?:|//[a-z]|@import", page)
+    sources = [value for name, value in reader.attributes if name in ("src", "href", "xlink:href")]
+    assert sources
+    assert all(value and value.startswith(("data:image/png;base64,", "#")) for value in sources)
+    assert all(url.startswith("#") for url in re.findall(r"url\(([^)]*)\)", page))
+    assert not {"script", "link", "iframe", "object"} & set(reader.tags)
+
+
+def test_names_from_elsewhere_are_text(report: Path) -> None:
+    page, reader = read(report)
+    assert "<script" not in page
+    assert not {"em", "u"} & set(reader.tags)
+    for name in (HOSTILE, "<b>shrunk</b> & more", "<u>end-to-end</u>", "Toys & <em>more</em>"):
+        assert name in reader.text
+    assert "<i>2</i>" in reader.text
+
+
+def test_tells_the_outcome_and_the_training(report: Path, evaluation: Evaluation) -> None:
+    _, reader = read(report)
+    assert "“zero-filled” came out best with a complex PSNR of" in reader.text
+    assert "more than chance, as the interval leaves out zero" in reader.text
+    assert (
+        "“zero-filled” needed the least memory: 512\u00a0MiB, against 2.00\u00a0GiB" in reader.text
+    )
+    assert "3 scans · 5 slices · 2 methods" in reader.text
+    assert "greedy, 2 modules" in reader.text
+    assert "1\u202f234\u202f567" in reader.text
+    for heading in ("Image quality", "Pictures", "Iteration by iteration", "Training", "Made with"):
+        assert heading in reader.text
+    for example in evaluation.examples:
+        assert f"{example.scores['zero-filled'].psnr_complex:.2f} dB complex" in reader.text
+
+
+def test_every_picture_says_what_it_shows_and_has_its_own_size(report: Path) -> None:
+    page, reader = read(report)
+    assert reader.tags.count("img") == 3 * (2 + 2 * 2) + 1
+    assert sum(1 for name, value in reader.attributes if name == "alt" and value) == 19
+    first = re.search(r'src="data:image/png;base64,([^"]+)"', page)
+    assert first
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(first[1]))))
+    assert picture.shape == (16, 16)
+    assert (picture.min(), picture.max()) != (0, 0)
+
+
+def test_tells_nothing_of_this_machine(report: Path) -> None:
+    page, _ = read(report)
+    assert str(Path(__file__).parents[2]) not in page
+    assert str(report.parent) not in page
+
+
+def test_one_scan_one_method_and_no_run(tmp_path: Path) -> None:
+    found = evaluate([Method("alone", zero_filled)], [toy_batch(["a"], [0])], examples=0)
+    write_report(tmp_path / "r.html", found)
+    _, reader = read(tmp_path / "r.html")
+    assert "“alone” reached a complex PSNR of" in reader.text
+    assert "Pictures" not in reader.text
+    assert "Training" not in reader.text
+    assert "Difference to" not in reader.text
+    assert "nan" not in reader.text.lower().split()
+
+
+def test_a_method_that_failed_is_named(evaluation: Evaluation, tmp_path: Path) -> None:
+    def failed(measurement):
+        yield measurement.adjoint * math.nan
+
+    found = evaluate(
+        [Method("fine", zero_filled), Method("failed", failed)],
+        [toy_batch(["a"], [0]), toy_batch(["b"], [0], seed=1)],
+    )
+    diverged = replace(RUNS[0], losses=(Curve("module 1", [0, 1], [math.nan, math.inf]),))
+    write_report(tmp_path / "r.html", found, [diverged])
+    _, reader = read(tmp_path / "r.html")
+    assert "“fine” came out best" in reader.text or "“fine” reached" in reader.text
+    assert "“failed” failed: its images hold values that are not finite." in reader.text
+
+
+def test_without_matplotlib_it_says_what_to_install(
+    evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(BadInput, match=r"pip install 'gleam-mri\[report\]'"):
+        write_report(tmp_path / "r.html", evaluation)
+    assert not list(tmp_path.iterdir())
+
+
+def test_long_curves_are_thinned_to_means() -> None:
+    curve = thinned(Curve("loss", range(1000), [float(i % 2) for i in range(1000)]), points=100)
+    assert len(curve.x) == 100
+    assert curve.y == pytest.approx([0.5] * 100)
+    assert curve.x[0] == pytest.approx(4.5)
+
+
+def test_a_plot_has_a_line_per_curve() -> None:
+    curves = [Curve("a", [1, 2, 3], [1.0, 2.0, 3.0]), Curve("b", [1], [2.0])]
+    plot = line_plot(curves, ["#123456", "#abcdef"], xlabel="step", ylabel="dB")
+    assert plot.startswith("<svg")
+    assert "#123456" in plot
+    assert "#abcdef" in plot
+    assert ">step</text>" in plot
+    assert plot == line_plot(curves, ["#123456", "#abcdef"], xlabel="step", ylabel="dB")

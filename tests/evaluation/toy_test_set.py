@@ -1,0 +1,42 @@
+"""A toy test set: three scans of a smooth object behind a real operator, and methods for it."""
+
+from collections.abc import Iterator
+
+import torch
+
+from gleam.data.batch import Batch
+from gleam.physics.measurement import Measurement
+from gleam.physics.sense import Sense
+
+HOSTILE = "<script>alert('scan')</script>"
+
+
+def toy_batch(scans: list[str], slices: list[int], seed: int = 0) -> Batch:
+    random = torch.Generator().manual_seed(seed)
+    batch, size = len(scans), 16
+    low = torch.randn(batch, 1, 1, 4, 4, dtype=torch.complex64, generator=random)
+    target = low.repeat_interleave(4, -1).repeat_interleave(4, -2)
+    lines = torch.zeros(1, 1, 1, 1, size, dtype=torch.bool)
+    lines[..., :4] = lines[..., -4:] = True
+    maps = torch.ones(batch, 1, 1, 1, size, size, dtype=torch.complex64)
+    sense = Sense(maps, lines, (-1,))
+    return Batch(Measurement(sense, sense.normal(target)), target, scans, slices, (size, size))
+
+
+def toy_batches() -> list[Batch]:
+    """Scan a in one batch, the first slice of b with the last of a, the hostile one alone."""
+    return [
+        toy_batch(["a", "a"], [0, 1], seed=0),
+        toy_batch(["a", "b"], [2, 0], seed=1),
+        toy_batch([HOSTILE], [0], seed=2),
+    ]
+
+
+def zero_filled(measurement: Measurement) -> Iterator[torch.Tensor]:
+    yield measurement.adjoint
+
+
+def halfway(measurement: Measurement) -> Iterator[torch.Tensor]:
+    """Towards zero: a little worse each time."""
+    for iteration in range(3):
+        yield measurement.adjoint * 0.9 ** (iteration + 1)

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from gleam.formats import Volume, read_scan, write_image, write_scan
+
+
+@pytest.mark.parametrize("name", ["scan.h5", "scan.cfl"])
+def test_scans_go_through_the_format_of_their_suffix(tmp_path, make_scan, name):
+    scan = make_scan((2, 3, 1, 12, 10))
+    write_scan(scan, tmp_path / name)
+    back = read_scan(tmp_path / name)
+    assert back.name == "scan"
+    np.testing.assert_array_equal(back.kspace[1], scan.kspace[1])
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.npy", "a.png", "a.cfl"])
+def test_images_are_written_and_nothing_else(tmp_path, name):
+    volume = Volume(np.ones((2, 1, 4, 5), np.complex64), (1.0, 1.0, 1.0), np.eye(4))
+    write_image(volume, tmp_path / "new folder" / name)
+    expected = {name, "a.hdr"} if name == "a.cfl" else {name}
+    assert {path.name for path in (tmp_path / "new folder").iterdir()} == expected
+
+
+def test_unknown_suffixes_name_the_known_ones(tmp_path, make_scan, refused):
+    scan = make_scan((1, 1, 1, 4, 4))
+    volume = Volume(np.ones((1, 1, 4, 4), np.complex64), (1.0, 1.0, 1.0), np.eye(4))
+    path = tmp_path / "scan.dat"
+    assert ".h5, .cfl, .hdr, .npy" in refused(read_scan, path)
+    assert ".h5, .cfl" in refused(lambda p: write_scan(scan, p), path)
+    assert ".nii, .nii.gz, .npy, .png, .cfl" in refused(lambda p: write_image(volume, p), path)
+
+
+@pytest.mark.parametrize("name", ["missing.h5", "missing.npy", "folder.h5"])
+def test_missing_files_are_refused(tmp_path, refused, name):
+    (tmp_path / "folder.h5").mkdir()
+    assert "no such file" in refused(read_scan, tmp_path / name)

@@ -1,0 +1,101 @@
+from dataclasses import replace
+
+import ismrmrd
+import pytest
+
+from gleam.errors import BadInput
+from gleam.formats.ismrmrd_header import Header, parse, serialise
+
+HEADER = Header(
+    encoded=(640, 372, 1),
+    encoded_fov=(280.0, 162.8125, 4.5),
+    recon=(320, 320, 1),
+    recon_fov=(140.0, 140.0, 3.0),
+    limits=(331, 166),
+    contrast={"TR": 2750.0, "TE": 27.0, "TI": 100.0, "flip_angle": 140.0, "field_strength": 2.893},
+)
+
+
+def test_the_ismrmrd_package_reads_what_we_write():
+    read = ismrmrd.xsd.CreateFromDocument(serialise(HEADER))
+    encoding = read.encoding[0]
+    matrix, fov = encoding.encodedSpace.matrixSize, encoding.encodedSpace.fieldOfView_mm
+    assert (matrix.x, matrix.y, matrix.z) == HEADER.encoded
+    assert (fov.x, fov.y, fov.z) == HEADER.encoded_fov
+    matrix, fov = encoding.reconSpace.matrixSize, encoding.reconSpace.fieldOfView_mm
+    assert (matrix.x, matrix.y, matrix.z) == HEADER.recon
+    assert (fov.x, fov.y, fov.z) == HEADER.recon_fov
+    limits = encoding.encodingLimits.kspace_encoding_step_1
+    assert (limits.minimum, limits.maximum, limits.center) == (0, 331, 166)
+    assert encoding.trajectory == ismrmrd.xsd.trajectoryType.CARTESIAN
+    assert read.sequenceParameters.TR == [2750]
+    assert read.sequenceParameters.TE == [27]
+    assert read.sequenceParameters.TI == [100]
+    assert read.sequenceParameters.flipAngle_deg == [140]
+    assert read.acquisitionSystemInformation.systemFieldStrength_T == pytest.approx(2.893)
+    assert read.experimentalConditions.H1resonanceFrequency_Hz == pytest.approx(
+        123.1766e6, rel=1e-6
+    )
+    assert read.subjectInformation is None
+
+
+@pytest.mark.parametrize("header", [HEADER, replace(HEADER, limits=None, contrast={})])
+def test_round_trip(header):
+    assert parse(serialise(header)) == header
+
+
+def test_we_read_what_the_ismrmrd_package_writes():
+    xml = ismrmrd.xsd.ToXML(ismrmrd.xsd.CreateFromDocument(serialise(HEADER)))
+    assert parse(xml.encode()) == HEADER
+
+
+def test_a_scanner_header(shared_data):
+    with ismrmrd.Dataset(shared_data / "ismrmrd_Skyra_R3acs_14ch.h5", create_if_needed=False) as d:
+        header = parse(d.read_xml_header())
+    assert header.encoded == (384, 144, 1)
+    assert header.recon_fov == (280, 210, 8)
+    assert header.limits == (105, 54)
+    assert header.contrast["TE"] == 1.62
+    assert set(header.contrast) == {"TR", "TE", "TI", "flip_angle", "field_strength"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b"cartesian", b"spiral", "'spiral'; only Cartesian"),
+        (b"<x>640</x>", b"<x>many</x>", "encodedSpace/matrixSize/x is 'many'"),
+        (b"<x>640</x>", b"", "encodedSpace/matrixSize/x is ''"),
+        (b"<x>640</x>", b"<x>-640</x>", "'-640'"),
+        (b"<x>280.0</x>", b"<x>inf</x>", "'inf'"),
+        (b"<x>280.0</x>", b"<x>nan</x>", "'nan'"),
+        (b"<z>4.5</z>", b"<z>0</z>", "not positive"),
+        (b"<maximum>331</maximum>", b"<maximum>\n?\n</maximum>", "maximum is '?'"),
+        (b"</ismrmrdHeader>", b"", "well-formed"),
+        (b"<?xml", b"\x00<?xml", "well-formed"),
+        (b'"1.0"?', b'"1.0" encoding="klingon"?', "well-formed"),
+    ],
+)
+def test_broken_headers_are_refused(old, new, message):
+    xml = serialise(HEADER)
+    assert old in xml
+    with pytest.raises(BadInput) as caught:
+        parse(xml.replace(old, new, 1))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        '<!DOCTYPE h [<!ENTITY n "640">]>',
+        '<!DOCTYPE h [<!ENTITY n SYSTEM "file:///etc/hostname">]>',
+        '<!DOCTYPE h SYSTEM "http://127.0.0.1/h.dtd">',
+        '<!DOCTYPE h [<!ENTITY a "aa"><!ENTITY n "&a;&a;&a;">]>',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_document_types_and_their_entities_are_refused(declaration, encoding):
+    body = serialise(HEADER).decode().partition("\n")[2].replace("<x>640</x>", "<x>&n;</x>")
+    xml = f'<?xml version="1.0" encoding="{encoding}"?>{declaration}{body}'.encode(encoding)
+    with pytest.raises(BadInput, match="document type"):
+        parse(xml)

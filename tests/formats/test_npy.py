@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from gleam.formats import npy
+from gleam.formats.volume import Volume
+
+
+@pytest.mark.parametrize(
+    ("stored", "shape"),
+    [
+        ((3, 8, 9), (1, 3, 1, 8, 9)),
+        ((2, 3, 8, 9), (2, 3, 1, 8, 9)),
+        ((2, 3, 4, 8, 9), (2, 3, 4, 8, 9)),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["c8", "c16", ">c8"])
+def test_axes(tmp_path, make_scan, stored, shape, dtype):
+    expected = make_scan(shape).kspace
+    np.save(tmp_path / "scan.npy", expected.reshape(stored).astype(dtype))
+    scan = npy.read(tmp_path / "scan.npy")
+    assert scan.kspace.shape == shape
+    assert scan.readout is None
+    for index in range(shape[0]):
+        assert scan.kspace[index].dtype == np.dtype("c8")
+        np.testing.assert_array_equal(scan.kspace[index], expected[index])
+    with pytest.raises(IndexError):
+        scan.kspace[shape[0]]
+
+
+def test_real_poisson_brain(shared_data):
+    scan = npy.read(shared_data / "brain8ch_poisson_us_sigpy.npy")
+    assert scan.kspace.shape == (1, 8, 1, 230, 180)
+    assert scan.sampled.mean() == pytest.approx(0.12, abs=0.005)
+    assert scan.calibration == ((103, 127), (78, 102))  # 24 × 24
+
+
+def test_images_are_written_as_they_are(tmp_path):
+    image = np.arange(24).reshape(2, 1, 3, 4).astype(np.complex64) * 1j
+    npy.write_image(Volume(image, (1.0, 1.0, 1.0), np.eye(4)), tmp_path / "image.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "image.npy"), image)
+
+
+class Bomb:
+    def __reduce__(self):
+        return pytest.fail, ("a pickle was loaded",)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([Bomb()], dtype=object),
+        np.ones((3, 8, 9)),
+        np.ones((8, 9), np.complex64),
+        np.ones((3, 0, 9), np.complex64),
+        np.full((3, 8, 9), np.nan, np.complex64),
+        np.full((3, 8, 9), 1e300, np.complex128),
+    ],
+)
+def test_other_arrays_are_refused(tmp_path, refused, array):
+    np.save(tmp_path / "scan.npy", array)
+    refused(lambda path: npy.read(path).kspace[0], tmp_path / "scan.npy")
+
+
+def header(text):
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        header(b"{'descr': '<c8', 'fortran_order': False, 'shape': (3, 8, 9)}\n") + bytes(100),
+        header(b"{'descr': '<c8', 'fortran_order': False, 'shape': (3, 10**9, 9)}\n"),
+        header(b"{'descr': '<c8', 'fortran_order': False, 'shape': (1048576, 1048576, 8388608)}\n"),
+        header(b"{'descr': '<c8', 'fortran_order': False, 'shape': (" + b"9" * 99 + b",)}\n"),
+        header(b"{'descr': '<c8', 'fortran_order': False, 'shape': (-3, 8, -9)}\n") + bytes(1728),
+        header(b"{'descr': '<c8', 'fortran_order': False, 'shape': (3, 8"),
+        header(b"__import__('os')\n"),
+        b"PK\x03\x04" + bytes(64),
+    ],
+)
+def test_broken_files_are_refused(tmp_path, refused, content):
+    (tmp_path / "scan.npy").write_bytes(content)
+    refused(npy.read, tmp_path / "scan.npy")

@@ -1,0 +1,216 @@
+import math
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import torch
+from scipy.io import loadmat
+
+from gleam.errors import BadInput
+from gleam.physics import espirit as module
+from gleam.physics.espirit import espirit
+
+needs_bart = pytest.mark.skipif(shutil.which("bart") is None, reason="bart is not installed")
+
+
+def centre(kspace, box):
+    """The calibration region (slice, coil, *box) of centred k-space (coil, *space)."""
+    cut = [
+        slice(n // 2 - c // 2, n // 2 - c // 2 + c)
+        for n, c in zip(kspace.shape[1:], box, strict=True)
+    ]
+    return kspace[(slice(None), *cut)][None]
+
+
+def transform(function, data):
+    axes = tuple(range(1, data.ndim))
+    shifted = torch.fft.ifftshift(data, dim=axes)
+    return torch.fft.fftshift(function(shifted, dim=axes, norm="ortho"), dim=axes)
+
+
+def ellipse(space, radius=0.8):
+    grids = torch.meshgrid(*[2 * (torch.arange(n) - n // 2) / n for n in space], indexing="ij")
+    return grids, sum(g**2 for g in grids) < radius**2
+
+
+def simulated(space, coils, seed=0):
+    """An ellipse with texture and phase, smooth maps of unit length, and the coils' k-space."""
+    generator = torch.Generator().manual_seed(seed)
+    grids, inside = ellipse(space)
+    maps = []
+    for coil in range(coils):
+        turn = 2 * math.pi * coil / coils
+        place = [1.3 * math.cos(turn), 1.3 * math.sin(turn), 0.9 * (-1) ** coil][: len(space)]
+        distance = sum((g - p) ** 2 for g, p in zip(grids, place, strict=True))
+        maps.append(torch.polar(1 / (0.4 + distance), 0.8 * grids[coil % 2] + turn))
+    maps = torch.stack(maps)
+    maps /= maps.norm(dim=0)
+    texture = 1 + 0.3 * torch.rand(space, generator=generator)
+    image = torch.polar(texture * inside, 0.5 * grids[0])
+    return maps, inside, transform(torch.fft.fftn, maps * image)
+
+
+def residual(maps, kspace):
+    """Share of the fully sampled coil images, inside the head, that the maps cannot express."""
+    images = transform(torch.fft.ifftn, kspace)
+    strength = images.norm(dim=0)
+    head = strength > 0.1 * strength.max()
+    combined = torch.einsum("scyx,cyx->syx", maps.conj(), images)
+    missing = images - torch.einsum("scyx,syx->cyx", maps, combined)
+    return (missing[:, head].norm() / images[:, head].norm()).item()
+
+
+@pytest.fixture(scope="module")
+def brain(shared_data):
+    values = np.fromfile(shared_data / "brain8ch_espirit_full.cfl", "<c8")
+    return torch.from_numpy(values.reshape(8, 180, 230).transpose(0, 2, 1).copy())
+
+
+@pytest.fixture(scope="module")
+def wrapped(shared_data):
+    values = loadmat(shared_data / "brain8ch_smallfov_full.mat")["DATA"][:, 44:212]
+    return torch.from_numpy(values.transpose(2, 0, 1).astype(np.complex64))
+
+
+def bart_maps(kspace, box, folder):
+    """Maps (set, coil, y, x) of `bart ecalib -m 1` on k-space (coil, y, x)."""
+    shape = (1, *kspace.shape[1:], kspace.shape[0])
+    (folder / "kspace.hdr").write_text("# Dimensions\n" + " ".join(map(str, shape)) + "\n")
+    kspace.permute(1, 2, 0).numpy().ravel("F").tofile(folder / "kspace.cfl")
+    region = f"1:{box[0]}:{box[1]}"
+    command = ["bart", "ecalib", "-m", "1", "-r", region, "kspace", "maps"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    maps = np.fromfile(folder / "maps.cfl", "<c8").reshape(shape, order="F")[0]
+    return torch.from_numpy(maps.transpose(2, 0, 1).copy())[None]
+
+
+@needs_bart
+def test_maps_are_those_of_bart(brain, tmp_path):
+    box = (24, 24)
+    theirs = bart_maps(brain, box, tmp_path)[0]
+    strength = transform(torch.fft.ifftn, brain).norm(dim=0)
+    support = theirs.norm(dim=0) > 0
+    head = support & (strength > 0.1 * strength.max())
+    # BART's default: squared singular values below a thousandth of the largest are noise.
+    same = espirit(centre(brain, box), brain.shape[1:], threshold=0.001**0.5)[0, 0, :, 0]
+    agreement = (theirs.conj() * same).sum(0).abs()[head]
+    assert agreement.min() > 0.999
+    assert ((same.norm(dim=0) > 0) != support).float().mean() < 0.002
+    ours = espirit(centre(brain, box), brain.shape[1:])[0, 0, :, 0]
+    assert (theirs.conj() * ours).sum(0).abs()[head].mean() > 0.99
+
+
+@needs_bart
+@pytest.mark.parametrize("box", [(10, 24), (24, 10), (24, 14)])
+def test_narrow_boxes_leave_less_than_bart(brain, tmp_path, box):
+    ours = residual(espirit(centre(brain, box), brain.shape[1:])[0, :, :, 0], brain)
+    theirs = residual(bart_maps(brain, box, tmp_path), brain)
+    assert ours < 0.09  # 0.078 is left by a box of 24 × 24
+    assert ours < 1.02 * theirs
+
+
+@pytest.mark.parametrize("box", [(24, 24), (24, 10)])
+def test_two_sets_hold_what_wraps_over_the_edge(wrapped, box):
+    one, two = (
+        residual(espirit(centre(wrapped, box), wrapped.shape[1:], sets)[0, :, :, 0], wrapped)
+        for sets in (1, 2)
+    )
+    assert two < 0.65 * one
+
+
+@pytest.mark.parametrize("sets", [1, 2])
+def test_maps_are_orthonormal_or_zero(wrapped, sets):
+    maps = espirit(centre(wrapped, (24, 24)), wrapped.shape[1:], sets)[0, :, :, 0]
+    gram = torch.einsum("scyx,tcyx->yxst", maps.conj(), maps)
+    own = gram.diagonal(dim1=2, dim2=3).real
+    assert ((own - own.round()).abs() < 1e-5).all()
+    assert set(own.round().unique().tolist()) <= {0.0, 1.0}
+    assert (gram - torch.diag_embed(own)).abs().max() < 1e-5
+    if sets == 2:  # the first set is the one with the larger eigenvalue
+        assert (own[..., 0] >= own[..., 1] - 1e-5).all()
+        assert 0.02 < own[..., 1].mean() < own[..., 0].mean()
+
+
+@pytest.mark.parametrize(
+    ("space", "box"), [((64, 48), (24, 24)), ((63, 49), (23, 12)), ((28, 24, 21), (12, 13, 12))]
+)
+def test_known_maps_come_back(space, box):
+    truth, inside, kspace = simulated(space, 5)
+    maps = espirit(centre(kspace, box), space)
+    assert maps.shape == (1, 1, 5, 1, *space)
+    assert maps.dtype == torch.complex64
+    agreement = (maps[0, 0, :, 0].conj() * truth).sum(0)[inside].abs()
+    assert agreement.min() > 0.98
+    assert agreement.mean() > 0.999
+
+
+def test_phase_is_smooth_even_where_the_first_coil_sees_nothing():
+    space = (64, 48)
+    _, inside, kspace = simulated(space, 5)
+    images = transform(torch.fft.ifftn, kspace)
+    images[0, :, :24] = 0
+    maps = espirit(centre(transform(torch.fft.fftn, images), (24, 24)), space)[0, 0, :, 0]
+    for axis in (1, 2):
+        step = (maps.conj() * maps.roll(1, axis)).sum(0)[inside & inside.roll(1, axis - 1)]
+        assert step.angle().abs().max() < 0.2
+
+
+def test_slices_do_not_depend_on_each_other_or_on_chunks(monkeypatch):
+    space = (33, 40)
+    slices = torch.cat([centre(simulated(space, 4, seed)[2], (16, 12)) for seed in range(3)])
+    slices[1] = 0
+    together = espirit(slices, space, 2)
+    assert not together[1].any()
+    assert together[0].any()
+    monkeypatch.setattr(module, "CHUNK", 4 * 4 * 40 * 7)
+    alone = torch.cat([espirit(one[None], space, 2) for one in slices])
+    assert (together - alone).abs().max() < 1e-5
+
+
+def test_units_do_not_matter():
+    space = (32, 32)
+    box = centre(simulated(space, 4)[2], (16, 16))
+    assert (espirit(box * 1e-9, space) - espirit(box, space)).abs().max() < 1e-3
+
+
+def test_a_coil_of_noise_gets_a_map_near_zero():
+    space = (48, 48)
+    truth, inside, kspace = simulated(space, 4)
+    noise = torch.randn(1, *space, dtype=kspace.dtype, generator=torch.Generator().manual_seed(0))
+    kspace = torch.cat([kspace, 1e-3 * kspace.abs().max() * noise])
+    maps = espirit(centre(kspace, (24, 24)), space)[0, 0, :, 0]
+    assert maps[4, inside].abs().mean() < 0.05
+    assert (maps[:4].conj() * truth).sum(0)[inside].abs().mean() > 0.99
+
+
+def test_nothing_but_noise_gives_finite_maps():
+    noise = torch.randn(1, 4, 16, 16, dtype=torch.complex64)
+    maps = espirit(noise, (32, 32), 2)
+    assert maps.isfinite().all()
+
+
+def test_one_coil_has_the_map_one_inside_the_object():
+    space = (48, 40)
+    _, inside, kspace = simulated(space, 1)
+    maps = espirit(centre(kspace, (24, 24)), space)[0, 0, 0, 0]
+    assert (maps[inside] - 1).abs().max() < 1e-5
+    assert (maps == 0).any()
+
+
+def test_the_narrowest_boxes_still_give_maps():
+    space = (32, 24)
+    truth, inside, kspace = simulated(space, 4)
+    for box in ((24, 1), (1, 24), (3, 16)):
+        maps = espirit(centre(kspace, box), space)[0, 0, :, 0]
+        assert maps.isfinite().all()
+        assert (maps.conj() * truth).sum(0)[inside].abs().mean() > 0.7
+
+
+def test_misfits_are_refused():
+    box = torch.zeros(1, 2, 8, 8, dtype=torch.complex64)
+    with pytest.raises(BadInput, match="other axes"):
+        espirit(box, (16, 16, 16))
+    for sets in (0, 3):
+        with pytest.raises(BadInput, match="ask for 1 to 2"):
+            espirit(box, (16, 16), sets)

@@ -1,0 +1,144 @@
+import itertools
+import time
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from gleam.errors import BadInput
+from gleam.physics.sampling import centre_box, draw
+
+LINES = ("equispaced", "random")
+
+
+@pytest.mark.parametrize("kind", LINES)
+@pytest.mark.parametrize("size", [96, 97, 180])
+@pytest.mark.parametrize("acceleration", [1.0, 2.5, 4.0, 7.9])
+@pytest.mark.parametrize("centre", [0, 1, 8, 11])
+def test_lines_are_exactly_as_many_as_asked(kind, size, acceleration, centre):
+    for seed in range(5):
+        mask = draw(kind, (size,), acceleration, (centre,), seed)
+        assert mask.shape == (size,)
+        assert np.count_nonzero(mask) == round(size / acceleration)
+        assert mask[size // 2 - centre // 2 :][:centre].all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "acceleration", "centre"),
+    [
+        ((64, 48), 4.0, (12, 10)),
+        ((33, 45), 6.3, (7, 4)),
+        ((40, 40), 1.0, (0, 0)),
+        ((40, 40), 1.3, (8, 8)),
+        ((16, 90), 12.0, (0, 6)),
+        ((32, 32), 16.0, (8, 8)),  # the centre is the whole budget
+    ],
+)
+def test_poisson_samples_are_exactly_as_many_as_asked(shape, acceleration, centre):
+    for seed in range(3):
+        mask = draw("poisson", shape, acceleration, centre, seed)
+        assert mask.shape == shape
+        assert np.count_nonzero(mask) == round(shape[0] * shape[1] / acceleration)
+        assert mask[centre_box(shape, centre)].all()
+
+
+@pytest.mark.parametrize("n", [8, 9])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_centre_box_holds_the_zero_frequency(n, size):
+    (box,) = centre_box((n,), (size,))
+    frequencies = np.fft.fftshift(np.fft.fftfreq(n, 1 / n))[box]
+    assert len(frequencies) == size
+    assert 0 in frequencies
+    assert abs(frequencies.mean()) <= 0.5
+
+
+def test_equispaced_lines_keep_two_neighbouring_distances():
+    size, centre = 200, 12
+    offsets = set()
+    for seed in range(20):
+        mask = draw("equispaced", (size,), 3.3, (centre,), seed)
+        (box,) = centre_box((size,), (centre,))
+        outside = np.flatnonzero(np.delete(mask, np.arange(size)[box]))
+        gaps = np.diff(outside, append=outside[0] + size - centre)  # around the end
+        assert gaps.max() - gaps.min() <= 1
+        offsets.add(int(outside[0]))
+    assert len(offsets) > 2
+
+
+def test_random_lines_are_uniform_outside_the_centre():
+    masks = [draw("random", (60,), 4.0, (4,), seed) for seed in range(600)]
+    (box,) = centre_box((60,), (4,))
+    rate = np.delete(np.mean(masks, axis=0), np.arange(60)[box])
+    expected = 11 / 56
+    assert abs(rate - expected).max() < 5 * np.sqrt(expected * (1 - expected) / 600)
+
+
+@pytest.mark.parametrize("kind", [*LINES, "poisson"])
+def test_seeds_repeat_and_differ(kind):
+    shape, centre = ((64, 50), (8, 8)) if kind == "poisson" else ((64,), (8,))
+    first = draw(kind, shape, 4.0, centre, 1)
+    assert draw(kind, shape, 4.0, centre, 1) is first  # kept
+    draw.cache_clear()
+    np.testing.assert_array_equal(draw(kind, shape, 4.0, centre, 1), first)
+    assert not np.array_equal(first, draw(kind, shape, 4.0, centre, (1, 7)))
+    with pytest.raises(ValueError, match="read-only"):
+        first[0] = True
+
+
+def _nearest_and_radius(mask):
+    places = np.argwhere(mask)
+    nearest = cKDTree(places).query(places, k=2)[0][:, 1]
+    half = np.array(mask.shape) / 2
+    return nearest, np.hypot(*((places - half) / half).T)
+
+
+@pytest.mark.parametrize("acceleration", [4.0, 8.0, 15.0])
+def test_poisson_spacing_grows_with_the_distance_from_the_centre(acceleration):
+    nearest, radius = _nearest_and_radius(draw("poisson", (160, 128), acceleration, (0, 0), 0))
+    rings = [nearest[(radius >= a) & (radius < a + 0.25)] for a in (0, 0.25, 0.5, 0.75, 1)]
+    assert all(a.mean() < b.mean() for a, b in itertools.pairwise(rings))
+    assert rings[-1].min() > rings[0].min()
+
+
+def test_poisson_samples_keep_apart_and_leave_no_holes():
+    """Independent draws with the same density come far closer, and leave far larger holes."""
+    mask = draw("poisson", (160, 128), 8.0, (0, 0), 0)
+    nearest, radius = _nearest_and_radius(mask)
+    outer = nearest[radius > 0.8]
+    assert outer.min() > 0.5 * outer.mean()
+    holes = cKDTree(np.argwhere(mask)).query(np.argwhere(~mask))[0]
+    assert holes.max() < 1.5 * outer.mean()
+
+
+def test_poisson_shows_no_lattice_and_no_rings():
+    masks = np.array([draw("poisson", (64, 64), 4.0, (0, 0), seed) for seed in range(200)])
+    rate = masks.mean(axis=0)
+    spectrum = abs(np.fft.fft2(masks - rate)).std(axis=0)
+    assert spectrum.max() < 6 * np.median(spectrum)  # a lattice has sharp peaks
+    # The density falls smoothly from the centre: neighbouring radii differ by little.
+    radius = np.hypot(*np.ogrid[-32:32, -32:32]).astype(int)
+    profile = np.bincount(radius.ravel(), rate.ravel()) / np.bincount(radius.ravel())
+    assert abs(np.diff(profile[2:32])).max() < 0.12
+    assert profile[2] > 3 * profile[31]
+
+
+def test_poisson_is_quick():
+    draw("poisson", (64, 64), 8.0, (8, 8), 0)
+    start = time.perf_counter()
+    draw("poisson", (230, 180), 8.0, (24, 24), 12345)
+    assert time.perf_counter() - start < 0.5
+
+
+def test_bad_input_says_which_number_to_change():
+    with pytest.raises(BadInput, match=r"acceleration 8 leaves 12 of 96.*centre of 24.*to 4 or"):
+        draw("equispaced", (96,), 8.0, (24,), 0)
+    with pytest.raises(BadInput, match="from 1 to"):
+        draw("random", (96,), 0.5, (8,), 0)
+    with pytest.raises(BadInput, match="from 1 to"):
+        draw("random", (96,), 1000.0, (0,), 0)
+    with pytest.raises(BadInput, match=r"centre of \(100,\)"):
+        draw("random", (96,), 4.0, (100,), 0)
+    with pytest.raises(BadInput, match="poisson mask has 2"):
+        draw("poisson", (96,), 4.0, (8,), 0)
+    with pytest.raises(BadInput, match="one size per"):
+        draw("poisson", (96, 96), 4.0, (8,), 0)
