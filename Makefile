@@ -1,6 +1,5 @@
 PYTHON ?= python3
 BIN := .venv/bin
-export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test test-all lint bench docs clean
 
@@ -11,6 +10,8 @@ export OMP_NUM_THREADS ?= 1
 
 demo: .venv
 	$(BIN)/gleam demo
+
+test test-all bench: export OMP_NUM_THREADS = 1
 
 test: .venv
 	$(BIN)/python -m pytest -m 'not slow'

@@ -1,23 +1,19 @@
 """Time of sigpy's `EspiritCalib` over that of our ESPIRiT, for one slice on one thread."""
 
-import statistics
-import time
-from typing import Any
-
 import numpy as np
 import sigpy
 import sigpy.mri.app
 import torch
 
+from benchmarks.measure import Figures, figure, interleaved, ratio, show
 from gleam.physics.espirit import espirit
 
 COILS, SIZE, BOX = 8, 96, 24
 REPEATS = 7
 
 
-def run() -> dict[str, dict[str, Any]]:
-    """Measure; figures by name, as value, unit, command and hardware."""
-    torch.set_num_threads(1)
+def run() -> Figures:
+    """Measure; figures by name."""
     kspace = slice_kspace()
     low = SIZE // 2 - BOX // 2
     box = torch.from_numpy(kspace[:, low : low + BOX, low : low + BOX].copy())[None]
@@ -28,22 +24,8 @@ def run() -> dict[str, dict[str, Any]]:
     def theirs() -> None:
         sigpy.mri.app.EspiritCalib(kspace, calib_width=BOX, show_pbar=False).run()
 
-    times: dict[Any, list[float]] = {ours: [], theirs: []}
-    for _ in range(1 + REPEATS):
-        for function, seconds in times.items():
-            start = time.perf_counter()
-            function()
-            seconds.append(time.perf_counter() - start)
-    # The first call of each sets things up and does not count.
-    fast, slow = (statistics.median(seconds[1:]) for seconds in times.values())
-    return {
-        "time.sigpy_espirit_over_ours": {
-            "value": round(slow / fast, 1),
-            "unit": "×",
-            "command": "OMP_NUM_THREADS=1 python -m benchmarks.espirit",
-            "hardware": "1 CPU thread",
-        }
-    }
+    times = interleaved({"sigpy": theirs, "ours": ours}, REPEATS)
+    return {"time.sigpy_espirit_over_ours": figure(ratio(times, "sigpy", "ours"), "×", "espirit")}
 
 
 def slice_kspace() -> np.ndarray:
@@ -59,5 +41,5 @@ def slice_kspace() -> np.ndarray:
 
 
 if __name__ == "__main__":
-    for name, entry in run().items():
-        print(f"{name}: {entry['value']} {entry['unit']} ({entry['hardware']})")
+    torch.set_num_threads(1)
+    show(run())

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
+import torch
 
 from gleam.data.batch import Batch, Item, collate, mask_seed
 from gleam.data.example import Example
@@ -60,7 +61,8 @@ class TrainingBatches:
 
     def between(self, first: int, stop: int) -> Iterator[Batch]:
         """The batches of steps first … stop − 1, each read while the one before is used."""
-        with ThreadPoolExecutor(1) as reader:
+        # One thread of its own: with a whole team, reader and training would fight over the cores.
+        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as reader:
             coming = reader.submit(self.at, first)
             for step in range(first, stop):
                 batch = coming.result()

@@ -4,17 +4,19 @@ Inner products are taken per example: an image never depends on its batch-mates,
 that has converged stays where it is while the others go on.
 
 A fixed, small number of steps is not the solution, so its gradient is not the solution's: it is
-got exactly, by running the same steps again in the backward pass (nothing is kept meanwhile).
-A solve to a tolerance *is* the solution, and its gradient is one more solve:
-dx = (AᴴA + λ)⁻¹ (db − x dλ).
+got exactly, by taking the same steps again in the backward pass (nothing is kept meanwhile) and
+going back through them one by one. A solve to a tolerance *is* the solution, and its gradient is
+one more solve: dx = (AᴴA + λ)⁻¹ (db − x dλ).
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from gleam.arrays import Image
 
@@ -22,36 +24,57 @@ Operator = Callable[[Tensor], Tensor]
 Scalar = Float[Tensor, ""]
 
 
+@dataclass(frozen=True)
+class _Step:
+    """What the way back through a step needs: one vector, and numbers of each example."""
+
+    direction: Tensor  # p
+    energy: Tensor  # ρ, of the residual before the step
+    curvature: Tensor  # ⟨p, operator(p)⟩
+    alpha: Tensor  # ρ / curvature, the length of the step; zero for examples that are done
+    beta: Tensor  # p was made from the residual and the p before it: r + β · p
+
+
 def conjugate_gradients(
-    operator: Operator, b: Image, steps: int, tolerance: float | None = None
+    operator: Operator,
+    b: Image,
+    steps: int,
+    tolerance: float | None = None,
+    trace: list[_Step] | None = None,
 ) -> Image:
     """Solve operator(x) = b from x = 0 (Hestenes & Stiefel 1952).
 
     Args:
-        operator: Hermitian positive definite, differentiable.
+        operator: complex linear, Hermitian, positive definite.
         b: right-hand side.
         steps: the most steps taken.
         tolerance: an example is done when ‖residual‖ ≤ tolerance · ‖b‖; None takes all steps,
             but for examples solved to the precision of the numbers.
+        trace: filled with the steps, where they are needed again.
     """
-    x, residual, direction = torch.zeros_like(b), b, b
+    residual = torch.view_as_real(b).clone()
+    direction, x = residual.clone(), torch.zeros_like(residual)
     energy = _dot(residual, residual)
-    enough = (tolerance or torch.finfo(b.dtype).eps) ** 2 * energy.detach()
+    beta, enough = torch.zeros_like(energy), (tolerance or torch.finfo(b.dtype).eps) ** 2 * energy
     for step in range(steps):
         running = energy > enough
         if tolerance and not running.any():  # asked only then: on a GPU the answer takes a wait
             break
-        image = operator(direction)
-        # The ones keep a division by zero, and its gradient, out of examples that are done.
+        image = torch.view_as_real(operator(torch.view_as_complex(direction)))
+        # The ones keep a division by zero out of examples that are done.
+        energy = torch.where(running, energy, 1)
         curvature = torch.where(running, _dot(direction, image), 1)
         alpha = torch.where(running, energy / curvature, 0)
-        x = x + _times(alpha, direction)
+        if trace is not None:
+            trace.append(_Step(direction, energy, curvature, alpha, beta))
+        x.addcmul_(_each(alpha, x), direction)
         if step + 1 == steps:
             break
-        residual = residual - _times(alpha, image)
-        previous, energy = torch.where(running, energy, 1), _dot(residual, residual)
-        direction = residual + _times(torch.where(running, energy / previous, 0), direction)
-    return x
+        residual.addcmul_(_each(alpha, x), image, value=-1)
+        previous, energy = energy, torch.where(running, _dot(residual, residual), 0)
+        beta = energy / previous
+        direction = torch.addcmul(residual, _each(beta, x), direction)
+    return torch.view_as_complex(x)
 
 
 def solve_steps(normal: Operator, weight: Scalar, b: Image, steps: int) -> Image:
@@ -76,12 +99,51 @@ class _Steps(torch.autograd.Function):
         return conjugate_gradients(_regularised(normal, weight), b, steps)
 
     @staticmethod
-    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor | None, ...]:
-        inputs = [t.detach().requires_grad_() for t in ctx.saved_tensors]
-        with torch.enable_grad():
-            b, weight = inputs
-            x = conjugate_gradients(_regularised(ctx.normal, weight), b, ctx.steps)
-        return *torch.autograd.grad(x, inputs, gradient[0]), None, None
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        b, weight = ctx.saved_tensors
+        operator = _regularised(ctx.normal, weight)
+        trace: list[_Step] = []
+        conjugate_gradients(operator, b, ctx.steps, trace=trace)
+        return *_back(operator, torch.view_as_real(gradient), trace), None, None
+
+
+def _back(operator: Operator, gradient: Tensor, trace: list[_Step]) -> tuple[Tensor, Tensor]:
+    """From the gradient of x to those of b and of the weight, step by step backwards.
+
+    Reverse-mode differentiation of the loop in `conjugate_gradients`, written out: names that end
+    in `_` are gradients of the loss with respect to the name before it. Residuals follow from the
+    directions, and the images of the directions from the residuals, so neither was kept.
+    """
+    weight_, energy_ = gradient.new_zeros(()), gradient.new_zeros(len(gradient))
+    direction_, residual_ = torch.zeros_like(gradient), torch.zeros_like(gradient)
+    after: _Step | None = None
+    residual_after = residual = residual_
+    for step, before in zip(reversed(trace), [*reversed(trace[:-1]), None], strict=True):
+        p, alpha, running = step.direction, step.alpha, step.alpha > 0
+        residual = p
+        if before is not None:
+            residual = torch.addcmul(p, _each(step.beta, p), before.direction, value=-1)
+        image_, alpha_ = torch.zeros_like(p), _dot(gradient, p)
+        if after is not None:
+            residual_ += direction_
+            beta_ = torch.where(running, _dot(direction_, p), 0) / step.energy
+            direction_ *= _each(after.beta, p)
+            residual_.addcmul_(_each(2 * (energy_ + beta_), p), residual_after)
+            energy_ = -beta_ * after.beta
+            alpha_ -= _dot(residual_, residual - residual_after) / torch.where(running, alpha, 1)
+            image_.addcmul_(_each(alpha, p), residual_, value=-1)
+        alpha_ = torch.where(running, alpha_, 0) / step.curvature
+        energy_ = energy_ + alpha_
+        curvature_ = -alpha_ * alpha
+        weight_ += (_dot(image_, p) + curvature_ * _dot(p, p)).sum()
+        image_.addcmul_(_each(2 * curvature_, p), p)
+        direction_.addcmul_(_each(alpha, p), gradient)
+        direction_ += torch.view_as_real(operator(torch.view_as_complex(image_)))
+        after, residual_after = step, residual
+    residual_ += direction_  # the first residual and the first direction are both b
+    residual_.addcmul_(_each(2 * energy_, residual), residual)
+    return torch.view_as_complex(residual_), weight_
 
 
 class _Solution(torch.autograd.Function):
@@ -95,21 +157,28 @@ class _Solution(torch.autograd.Function):
         return x
 
     @staticmethod
-    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor | None, ...]:
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         normal, tolerance, steps = ctx.settings
-        adjoint = conjugate_gradients(_regularised(normal, weight), gradient[0], steps, tolerance)
-        return adjoint, -_dot(adjoint, x).sum(), None, None, None
+        adjoint = conjugate_gradients(_regularised(normal, weight), gradient, steps, tolerance)
+        weight_ = -(torch.view_as_real(adjoint) * torch.view_as_real(x)).sum()
+        return adjoint, weight_, None, None, None
 
 
 def _regularised(normal: Operator, weight: Tensor) -> Operator:
-    return lambda x: normal(x) + weight * x
+    def operator(x: Tensor) -> Tensor:
+        image, real = torch.view_as_real(normal(x)), torch.view_as_real(x)
+        return torch.view_as_complex(torch.addcmul(image, weight, real))
+
+    return operator
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    """Re⟨a, b⟩ of every example, (batch,)."""
-    return (torch.view_as_real(a) * torch.view_as_real(b)).flatten(1).sum(1)
+    """⟨a, b⟩ of every example, (batch,)."""
+    return (a * b).flatten(1).sum(1)
 
 
-def _times(factor: Tensor, image: Tensor) -> Tensor:
-    return factor.reshape(-1, *[1] * (image.ndim - 1)) * image
+def _each(factor: Tensor, like: Tensor) -> Tensor:
+    """A factor per example, shaped to multiply vectors."""
+    return factor.reshape(-1, *[1] * (like.ndim - 1))

@@ -1,16 +1,22 @@
-"""Peak memory of a piece of work, the same way for CPU and GPU.
+"""Peak memory of a training step, the same way for CPU and GPU.
 
 On a CPU it is the peak of the profiler's running sum of tensor allocations, repeatable to the
-byte; on a GPU the allocator's own peak. Both are above what was allocated before.
+byte; on a GPU the allocator's own peak. Both are above what was allocated before, so weights and
+optimizer states are counted apart.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from gleam.training.flow import Module
+
 T = TypeVar("T")
+
+os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # none: the profiler's log would go to stderr
 
 
 def metered(work: Callable[[], T], device: torch.device) -> tuple[T, int]:
@@ -30,3 +36,13 @@ def metered(work: Callable[[], T], device: torch.device) -> tuple[T, int]:
             held += event.nbytes()
             peak = max(peak, held)
     return result, peak
+
+
+def state_bytes(modules: Iterable[Module]) -> int:
+    """Bytes of weights and optimizer states: what lies there between steps."""
+    total = 0
+    for module in modules:
+        for parameter in module.iterations.parameters():
+            state = module.optimizer.state[parameter].values()
+            total += parameter.nbytes + sum(tensor.nbytes for tensor in state)
+    return total

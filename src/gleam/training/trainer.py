@@ -24,7 +24,7 @@ from gleam.training import checkpoint, run
 from gleam.training.checkpoint import Progress
 from gleam.training.flow import Module, split, train_step
 from gleam.training.loss import LOSSES
-from gleam.training.meter import metered
+from gleam.training.meter import metered, state_bytes
 from gleam.training.progress import shown
 from gleam.training.run import Row
 from gleam.training.schedule import warmup_cosine
@@ -67,9 +67,9 @@ def train(recipe: Recipe, folder: Path, resume: bool = False) -> None:
             assert batch.target is not None
             step = log.progress.step
             work = partial(train_step, modules, batch.measurement, batch.target, loss, step)
-            if len(log.times) < 2:  # the second step is the first that has optimizer states
+            if len(log.times) < 2:  # the first step makes the optimizer states, the second has them
                 losses, peak = metered(work, device)
-                log.memory = max(log.memory, peak)
+                log.memory = peak + state_bytes(modules)
                 display.memory(log.memory)
             else:
                 losses = work()
@@ -135,7 +135,7 @@ class _Log:
     network: Unrolled
     modules: Sequence[Module]
     progress: Progress
-    memory: int = 0
+    memory: int = 0  # weights, optimizer states, and the peak of a step above them
     times: list[float] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
 
