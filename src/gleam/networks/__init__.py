@@ -21,7 +21,7 @@ def build(recipe: NetworkRecipe, seed: int = 0) -> Unrolled:
 
 def _iteration(recipe: NetworkRecipe, seed: int, k: int) -> ModelBased | ProximalGradient:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed * 100_003 + k)
+        torch.default_generator.manual_seed(seed * 100_003 + k)  # the CPU's; no GPU's is touched
         r = recipe.regulariser
         cnn = ResNet(2 * recipe.sets, r.width, r.blocks, r.kernel, r.dimensions)
         regulariser = Regulariser(cnn, r.dimensions, r.bf16)

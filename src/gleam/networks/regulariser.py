@@ -41,8 +41,8 @@ class Regulariser(nn.Module):
 
 def to_channels(image: Image, dimensions: Dimensions) -> Tensor:
     """(batch, set, frame, *space) complex → (images, 2 · set, *grid) real."""
-    parts = torch.view_as_real(image).movedim(-1, 2)  # (batch, set, 2, frame, *space)
-    parts = parts.flatten(1, 2)
+    parts = torch.view_as_real(image.resolve_conj())
+    parts = parts.movedim(-1, 2).flatten(1, 2)  # (batch, 2 · set, frame, *space)
     space = image.ndim - 3
     if dimensions == 2:  # frames (and z, if any) are independent images
         folded = parts.movedim(1, -3)

@@ -52,7 +52,7 @@ def conjugate_gradients(
             but for examples solved to the precision of the numbers.
         trace: filled with the steps, where they are needed again.
     """
-    residual = torch.view_as_real(b).clone()
+    residual = _parts(b).clone()
     direction, x = residual.clone(), torch.zeros_like(residual)
     energy = _dot(residual, residual)
     beta, enough = torch.zeros_like(energy), (tolerance or torch.finfo(b.dtype).eps) ** 2 * energy
@@ -105,7 +105,7 @@ class _Steps(torch.autograd.Function):
         operator = _regularised(ctx.normal, weight)
         trace: list[_Step] = []
         conjugate_gradients(operator, b, ctx.steps, trace=trace)
-        return *_back(operator, torch.view_as_real(gradient), trace), None, None
+        return *_back(operator, _parts(gradient), trace), None, None
 
 
 def _back(operator: Operator, gradient: Tensor, trace: list[_Step]) -> tuple[Tensor, Tensor]:
@@ -172,6 +172,11 @@ def _regularised(normal: Operator, weight: Tensor) -> Operator:
         return torch.view_as_complex(torch.addcmul(image, weight, real))
 
     return operator
+
+
+def _parts(x: Tensor) -> Tensor:
+    """Real and imaginary parts; autograd and users may hand over a lazy conjugate."""
+    return torch.view_as_real(x.resolve_conj())
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

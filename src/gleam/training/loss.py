@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from gleam.arrays import Image
@@ -22,9 +23,13 @@ def l2(image: Image, target: Image) -> Tensor:
 
 
 def l1_ssim(image: Image, target: Image) -> Tensor:
-    """`l1` plus 1 − SSIM of the magnitudes, its range the largest magnitude of each target."""
+    """`l1` plus 1 − SSIM of the magnitudes, its range the largest magnitude of each target.
+
+    An empty target, a slice beside the body, has no range; 1 stands for it.
+    """
     reference = magnitude(target)
     maximum = reference.flatten(1).amax(1)
+    maximum = torch.where(maximum > 0, maximum, 1)
     return l1(image, target) + 1 - ssim(magnitude(image), reference, maximum).mean()
 
 

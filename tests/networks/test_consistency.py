@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from toys import toy_image, toy_measurement, toy_sense
+
+from gleam.networks.consistency import ModelBased, ProximalGradient
+from gleam.networks.regulariser import Regulariser
+
+SHAPES = pytest.mark.parametrize(
+    "fields",
+    [{}, {"frames": 3, "sets": 2}, {"space": (4, 6, 5), "axes": (-3, -2)}],
+    ids=["2D", "cine", "3D"],
+)
+DOUBLE = torch.complex128
+
+
+def doubling():
+    """R(x) = 2 x."""
+    return Regulariser(nn.Hardtanh(-100, 100), 2)
+
+
+def toy_problem(fields):
+    sense = toy_sense(**fields, dtype=DOUBLE)
+    frames = fields.get("frames", 1)
+    return toy_measurement(sense, frames)[0], toy_image(sense, frames, seed=5)
+
+
+@SHAPES
+def test_model_based_finds_the_minimiser(fields):
+    """At the minimum of ‖A x − y‖² + λ ‖x − z‖² the gradient is zero."""
+    measurement, image = toy_problem(fields)
+    x = ModelBased(doubling(), weight=0.2, steps=200)(image, measurement).detach()
+    gradient = measurement.sense.normal(x) - measurement.adjoint + 0.2 * (x - 2 * image)
+    assert gradient.norm() < 1e-6 * image.norm()  # λ itself is kept in single precision
+
+
+@SHAPES
+@pytest.mark.parametrize("steps", [1, 4])
+def test_model_based_starts_at_the_regularised_image(fields, steps):
+    """After n steps x − z lies in the n-th Krylov space of Aᴴy − AᴴA z, and is optimal in it."""
+    measurement, image = toy_problem(fields)
+    normal, z = measurement.sense.normal, 2 * image
+    x = ModelBased(doubling(), weight=0.2, steps=steps)(image, measurement).detach()
+    residual = measurement.adjoint - normal(z)
+    krylov = [residual]
+    for _ in range(steps - 1):
+        krylov.append(normal(krylov[-1]))
+    for k in range(len(image)):
+        basis = np.stack([v[k].flatten().numpy() for v in krylov], 1)
+        images = np.stack([(normal(v) + 0.2 * v)[k].flatten().numpy() for v in krylov], 1)
+        best = np.linalg.solve(basis.conj().T @ images, basis.conj().T @ basis[:, 0])
+        assert np.abs((x - z)[k].flatten().numpy() - basis @ best).max() < 1e-5
+
+
+def test_solving_to_a_tolerance_is_solving_with_many_steps():
+    measurement, image = toy_problem({})
+    gradients = []
+    for settings in [{"steps": 80}, {"steps": 1, "tolerance": 1e-12}]:
+        iteration = ModelBased(doubling(), 0.2, **settings)
+        x = image.clone().requires_grad_()
+        result = iteration(x, measurement)
+        gradients.append(
+            [result.detach(), *torch.autograd.grad(result.abs().sum(), (x, iteration.log_weight))]
+        )
+    for one, other in zip(*gradients, strict=True):
+        assert torch.allclose(one, other, rtol=1e-6, atol=1e-9)
+
+
+@SHAPES
+def test_proximal_gradient_is_a_step_down_and_then_the_regulariser(fields):
+    measurement, image = toy_problem(fields)
+    gradient = measurement.sense.normal(image) - measurement.adjoint
+    iteration = ProximalGradient(doubling(), step=0.5)
+    assert torch.allclose(iteration(image, measurement), 2 * (image - 0.5 * gradient))
+
+
+@pytest.mark.parametrize(
+    ("iteration", "name"),
+    [(ModelBased(doubling(), 0.2, 3), "log_weight"), (ProximalGradient(doubling(), 0.5), "step")],
+    ids=["λ", "μ"],
+)
+def test_weight_and_step_are_learnt(iteration, name):
+    """Their gradient is that of finite differences."""
+    measurement, image = toy_problem({})
+    iteration = iteration.double()
+    parameter = dict(iteration.named_parameters())[name]
+
+    def value(change=0.0):
+        with torch.no_grad():
+            parameter.add_(change)
+        result = iteration(image, measurement).abs().sum()
+        with torch.no_grad():
+            parameter.sub_(change)
+        return result
+
+    (gradient,) = torch.autograd.grad(value(), parameter)
+    expected = (value(1e-5) - value(-1e-5)) / 2e-5
+    assert abs(gradient - expected) < 1e-6 * abs(expected)

@@ -1,0 +1,54 @@
+import pytest
+import torch
+from toys import toy_measurement, toy_network, toy_sense
+
+from gleam.networks import build
+from gleam.physics.solve import conjugate_gradients
+from gleam.recipe import NetworkRecipe, RegulariserRecipe
+
+SMALL = RegulariserRecipe(width=3, blocks=1)
+
+
+@torch.no_grad()
+def test_untrained_model_based_is_conjugate_gradients_alone():
+    measurement, _ = toy_measurement(toy_sense(sets=2))
+    network = build(NetworkRecipe(iterations=3, sets=2, cg_steps=4, weight=0.1, regulariser=SMALL))
+    normal, image = measurement.sense.normal, measurement.adjoint
+    for _ in range(3):
+        residual = measurement.adjoint - normal(image)
+        image = image + conjugate_gradients(lambda x: normal(x) + 0.1 * x, residual, 4)
+    assert torch.allclose(network(measurement), image, atol=1e-5)
+
+
+@torch.no_grad()
+def test_untrained_proximal_gradient_is_gradient_descent_alone():
+    measurement, _ = toy_measurement(toy_sense())
+    network = build(NetworkRecipe(family="pgd", iterations=3, step=0.8, regulariser=SMALL))
+    image = measurement.adjoint
+    for _ in range(3):
+        image = image - 0.8 * (measurement.sense.normal(image) - measurement.adjoint)
+    assert torch.allclose(network(measurement), image, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["modl", "pgd"])
+@torch.no_grad()
+def test_untrained_iterations_approach_the_data(family):
+    sense = toy_sense()
+    measurement, _ = toy_measurement(sense)
+    network = build(NetworkRecipe(family=family, iterations=4, regulariser=SMALL))
+    misfits = [
+        (sense.normal(x) - measurement.adjoint).norm() for x in network.iterates(measurement)
+    ]
+    assert misfits == sorted(misfits, reverse=True)
+
+
+@pytest.mark.parametrize("family", ["modl", "pgd"])
+@torch.no_grad()
+def test_iterates_end_with_the_reconstruction(family):
+    measurement, _ = toy_measurement(toy_sense())
+    network = toy_network(family, iterations=3)
+    iterates = list(network.iterates(measurement))
+    assert len(iterates) == 3
+    assert torch.equal(iterates[-1], network(measurement))
+    first = network.iterations[0](measurement.adjoint, measurement)
+    assert torch.equal(iterates[0], first)

@@ -1,0 +1,126 @@
+import math
+
+import pytest
+import torch
+from adjointness import assert_adjoint
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toys import toy_image, toy_kspace, toy_sense
+
+from gleam.physics.sense import Sense
+from gleam.training.meter import metered
+
+APPLICATIONS = ["forward", "adjoint", "normal"]
+
+
+@st.composite
+def problems(draw):
+    """Arguments of `toy_sense`: any size, any subset of axes, masks shared or not."""
+    space = tuple(draw(st.lists(st.integers(1, 9), min_size=2, max_size=3)))
+    return {
+        "space": space,
+        "axes": tuple(draw(st.sets(st.sampled_from(range(-len(space), 0))))),
+        "batch": draw(st.integers(1, 3)),
+        "sets": draw(st.integers(1, 2)),
+        "coils": draw(st.integers(2, 5)),
+        "frames": draw(st.integers(1, 3)),
+        "one_mask": draw(st.booleans()),
+        "coils_at_once": draw(st.sampled_from([0, 1, 3])),
+        "seed": draw(st.integers(0, 99)),
+    }
+
+
+@settings(deadline=None, max_examples=50, derandomize=True)
+@given(problems())
+def test_adjoint_and_normal_are_those_of_forward(problem):
+    sense, frames = toy_sense(**problem), problem["frames"]
+    image, kspace = toy_image(sense, frames), toy_kspace(sense, frames)
+    assert_adjoint(sense.forward, sense.adjoint, image, kspace)
+    assert_adjoint(sense.normal, sense.normal, image, toy_image(sense, frames, seed=4))
+    expected = sense.adjoint(sense.forward(image))
+    assert (sense.normal(image) - expected).norm() <= 1e-5 * image.norm()
+
+
+def centred_fft(x, axes, inverse=False):
+    transform = torch.fft.ifft if inverse else torch.fft.fft
+    for axis in axes:
+        shifted = transform(torch.fft.ifftshift(x, axis), dim=axis, norm="ortho")
+        x = torch.fft.fftshift(shifted, axis)
+    return x
+
+
+@settings(deadline=None, max_examples=50, derandomize=True)
+@given(problems())
+def test_it_equals_the_centred_operator_over_every_axis(problem):
+    """F over the mask's axes alone loses nothing, and its k-space is as `fourier` says."""
+    sense = toy_sense(**problem)
+    image = toy_image(sense, problem["frames"])
+    every_axis = tuple(range(3 - image.ndim, 0))
+    mask = torch.fft.fftshift(sense.mask, sense.axes) if sense.axes else sense.mask
+    coil_images = (sense.maps * image[:, :, None]).sum(1)
+    full = mask * centred_fft(coil_images, every_axis)
+
+    expected = centred_fft(full, tuple(set(every_axis) - set(sense.axes)), inverse=True)
+    for axis in sense.axes:
+        size = expected.shape[axis]
+        k = torch.arange(size).reshape(-1, *[1] * (-1 - axis))
+        expected = torch.fft.ifftshift(expected, axis)
+        expected = expected * torch.exp(-2j * math.pi * (k * (size // 2)) / size)
+    kspace = sense.forward(image)
+    assert (kspace - expected).norm() <= 1e-5 * image.norm()
+
+    back = (sense.maps.conj() * centred_fft(full, every_axis, inverse=True)[:, None]).sum(2)
+    assert (sense.adjoint(kspace) - back).norm() <= 1e-5 * image.norm()
+
+
+@pytest.mark.parametrize("sets", [1, 2])
+@pytest.mark.parametrize("axes", [(-1,), (-2, -1)])
+def test_eigenvalues_of_normal_are_in_0_1(sets, axes):
+    sense = toy_sense((4, 5), axes, batch=1, sets=sets, dtype=torch.complex128)
+    basis = torch.eye(sets * 20, dtype=torch.complex128).reshape(-1, 1, sets, 1, 4, 5)
+    dense = torch.stack([sense.normal(e).flatten() for e in basis])
+    assert (dense - dense.mH).abs().max() < 1e-12
+    values = torch.linalg.eigvalsh(dense)
+    assert values.min() > -1e-12
+    assert values.max() < 1 + 1e-12
+    assert values.max() > 0.5  # it is not the zero operator
+
+
+def test_sampled_in_full_it_loses_nothing():
+    sense = toy_sense((7, 8), sets=2)
+    everything = Sense(sense.maps, torch.ones_like(sense.mask), sense.axes)
+    image = toy_image(sense)
+    assert torch.allclose(everything.normal(image), image, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+@pytest.mark.parametrize("space", [(3, 2), (2, 3, 2)])
+def test_gradients(name, space):
+    sense = toy_sense(space, (-2, -1), sets=2, coils=2, frames=2, dtype=torch.complex128)
+    x = toy_kspace(sense, 2) if name == "adjoint" else toy_image(sense, 2)
+    apply = getattr(sense, name)
+    assert torch.autograd.gradcheck(apply, x.requires_grad_())
+    assert torch.autograd.gradgradcheck(apply, x, fast_mode=True)
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_autograd_keeps_nothing(name):
+    sense = toy_sense()
+    x = toy_kspace(sense) if name == "adjoint" else toy_image(sense)
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(saved.append, lambda x: x):
+        result = getattr(sense, name)(x.requires_grad_())
+    assert result.requires_grad
+    assert not saved
+
+
+def test_memory_of_normal_and_its_gradient_does_not_grow_with_coils():
+    def peak(coils):
+        sense = toy_sense((24, 24), coils=coils, coils_at_once=1)
+        image = toy_image(sense).requires_grad_()
+        return metered(
+            lambda: torch.autograd.grad(sense.normal(image), image, torch.ones_like(image)),
+            image.device,
+        )[1]
+
+    assert peak(16) == peak(4)

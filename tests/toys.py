@@ -1,0 +1,73 @@
+"""Small random problems: a forward model, a measurement with its target, a network."""
+
+import torch
+from torch import Tensor
+
+from gleam.networks import Unrolled, build
+from gleam.physics.measurement import Measurement
+from gleam.physics.sense import Sense
+from gleam.recipe import NetworkRecipe, RegulariserRecipe
+
+
+def noise(*shape: int, seed: int = 0, dtype: torch.dtype = torch.complex64) -> Tensor:
+    return torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+
+
+def toy_sense(
+    space: tuple[int, ...] = (12, 11),
+    axes: tuple[int, ...] = (-1,),
+    batch: int = 2,
+    sets: int = 1,
+    coils: int = 3,
+    frames: int = 1,
+    one_mask: bool = False,
+    coils_at_once: int = 0,
+    dtype: torch.dtype = torch.complex64,
+    seed: int = 0,
+) -> Sense:
+    """Orthonormal maps; a mask that differs between examples and frames, unless `one_mask`."""
+    pixels = noise(batch, *space, coils, sets, seed=seed, dtype=dtype)
+    maps = torch.linalg.qr(pixels).Q.movedim((-1, -2), (1, 2))[:, :, :, None]
+    sizes = [n if a in axes else 1 for a, n in zip(range(-len(space), 0), space, strict=True)]
+    several = (1, 1, 1) if one_mask else (batch, 1, frames)
+    mask = noise(*several, *sizes, seed=seed + 1).real > 0
+    return Sense(maps.contiguous(), mask, axes, coils_at_once)
+
+
+def toy_image(sense: Sense, frames: int = 1, seed: int = 2) -> Tensor:
+    batch, sets, _, _, *space = sense.maps.shape
+    return noise(batch, sets, frames, *space, seed=seed, dtype=sense.maps.dtype)
+
+
+def toy_kspace(sense: Sense, frames: int = 1, seed: int = 3) -> Tensor:
+    batch, _, coils, _, *space = sense.maps.shape
+    return noise(batch, coils, frames, *space, seed=seed, dtype=sense.maps.dtype)
+
+
+def toy_measurement(sense: Sense, frames: int = 1, seed: int = 2) -> tuple[Measurement, Tensor]:
+    """A measurement with some noise, and its target."""
+    target = toy_image(sense, frames, seed)
+    kspace = sense.forward(target) + 0.1 * toy_kspace(sense, frames, seed + 1)
+    return Measurement.of(sense, kspace), target
+
+
+def toy_network(
+    family: str = "modl",
+    iterations: int = 2,
+    dimensions: int = 2,
+    sets: int = 1,
+    kernel: int = 3,
+    **fields: object,
+) -> Unrolled:
+    """As if trained: no weight is zero, and no two iterations are alike."""
+    regulariser = RegulariserRecipe(width=8, blocks=1, kernel=kernel, dimensions=dimensions)
+    recipe = NetworkRecipe(
+        family=family, iterations=iterations, sets=sets, regulariser=regulariser, **fields
+    )
+    network = build(recipe)
+    for k, iteration in enumerate(network.iterations):
+        last = iteration.regulariser.cnn.last.weight
+        last.data.copy_(0.1 * noise(*last.shape, seed=k, dtype=last.dtype))
+        for scalar in (p for p in iteration.parameters() if p.ndim == 0):
+            scalar.data += 0.1 * k
+    return network

@@ -1,0 +1,255 @@
+import copy
+import weakref
+
+import pytest
+import torch
+from torch import nn
+from toys import toy_measurement, toy_network, toy_sense
+
+from gleam.physics.measurement import Measurement
+from gleam.physics.sense import Sense
+from gleam.recipe import NetworkRecipe, Recipe, TrainingRecipe
+from gleam.training.flow import Module, split, train_step
+from gleam.training.loss import l1
+from gleam.training.meter import metered
+from gleam.training.storage import checkpoint, store
+
+PROBLEMS = {
+    "modl": ({"family": "modl"}, {}),
+    "modl to a tolerance": ({"family": "modl", "cg_tolerance": 1e-3}, {}),
+    "modl, two sets, cine": (
+        {"family": "modl", "dimensions": 3, "sets": 2},
+        {"sets": 2, "frames": 3},
+    ),
+    "modl, 3D": (
+        {"family": "modl", "dimensions": 3},
+        {"space": (5, 6, 7), "axes": (-3, -2), "batch": 1},
+    ),
+    "pgd": ({"family": "pgd"}, {}),
+    "pgd, two coils, two sets": ({"family": "pgd", "sets": 2}, {"coils": 2, "sets": 2}),
+    "pgd, cine": ({"family": "pgd"}, {"frames": 3}),
+    "pgd, 3D": ({"family": "pgd", "dimensions": 3}, {"space": (5, 6, 7), "axes": (-3, -2)}),
+}
+EACH = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+
+
+def toy_training(problem, iterations, **fields):
+    """(network, measurement, target)."""
+    of_network, of_sense = problem
+    of_sense = of_sense | fields
+    measurement, target = toy_measurement(toy_sense(**of_sense), of_sense.get("frames", 1))
+    network = toy_network(iterations=iterations, **of_network)
+    return network.double() if target.dtype == torch.complex128 else network, measurement, target
+
+
+class Recording(torch.optim.SGD):
+    """Remembers the gradients of its steps; its learning rate is the schedule's."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters)
+        self.gradients = []
+
+    def step(self, closure=None):
+        self.gradients.append([p.grad.clone() for p in self.param_groups[0]["params"]])
+        super().step()
+
+
+def cut(network, sizes, rate=1.0, storage=store, optimizer=Recording, clip=None):
+    return [
+        Module(part, storage, optimizer(part.parameters()), lambda step: rate, clip)
+        for part in split(network.iterations, sizes)
+    ]
+
+
+def gradients(network, sizes, measurement, target, **settings):
+    """Of one step, module by module."""
+    modules = cut(copy.deepcopy(network), sizes, **settings)
+    train_step(modules, measurement, target, l1, 0)
+    for module in modules:
+        assert len(module.optimizer.gradients) == 1
+    return [module.optimizer.gradients[0] for module in modules]
+
+
+def assert_same(some, others, tolerance):
+    for one, other in zip(some, others, strict=True):
+        assert (one - other).norm() <= tolerance * other.norm()
+
+
+@EACH
+def test_one_module_is_plain_backpropagation(problem):
+    network, measurement, target = toy_training(problem, 3)
+    plain = copy.deepcopy(network)
+    adam = torch.optim.Adam(plain.parameters(), lr=0.01)
+    expected = []
+    for _ in range(3):
+        loss = l1(plain(measurement), target)
+        loss.backward()
+        adam.step()
+        adam.zero_grad()
+        expected.append(loss.item())
+
+    modules = cut(network, [3], rate=0.01, optimizer=torch.optim.Adam)
+    losses = [train_step(modules, measurement, target, l1, t)[0].item() for t in range(3)]
+    assert losses == pytest.approx(expected, rel=1e-6)
+    assert_same(network.parameters(), plain.parameters(), 1e-6)
+    assert losses[2] < losses[0]
+
+
+@EACH
+@pytest.mark.parametrize("sizes", [[1, 1, 1, 1, 1, 1], [3, 1, 2], [6]], ids=str)
+def test_a_module_learns_from_its_own_loss_alone(problem, sizes):
+    """Its gradient is that of its own loss at the detached, pre-update image before it.
+
+    The learning rate is 1: were an update to act too early, all later gradients would differ.
+    """
+    network, measurement, target = toy_training(problem, sum(sizes))
+    expected = []
+    image = measurement.adjoint
+    for part in split(network.iterations, sizes):
+        output = image
+        for iteration in part:
+            output = iteration(output, measurement)
+        expected.append(torch.autograd.grad(l1(output, target), list(part.parameters())))
+        image = output.detach()
+    for one, other in zip(gradients(network, sizes, measurement, target), expected, strict=True):
+        assert all(gradient.any() for gradient in other)
+        assert_same(one, other, 1e-6)
+
+
+def test_modules_see_the_weights_before_their_own_update_only():
+    """Each module's loss is reported before its update, and equals that of the old network."""
+    network, measurement, target = toy_training(PROBLEMS["modl"], 4)
+    with torch.no_grad():
+        expected = [l1(image, target).item() for image in network.iterates(measurement)]
+    losses = train_step(cut(network, [1] * 4), measurement, target, l1, 0)
+    assert [loss.item() for loss in losses] == pytest.approx(expected, rel=1e-6)
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.complex64, 1e-6), (torch.complex128, 1e-12)], ids=str
+)
+def test_checkpoint_has_the_gradients_of_store(problem, dtype, tolerance):
+    network, measurement, target = toy_training(problem, 4, dtype=dtype)
+    for sizes in ([4], [3, 1]):
+        stored, recomputed = (
+            gradients(network, sizes, measurement, target, storage=storage)
+            for storage in (store, checkpoint)
+        )
+        for one, other in zip(recomputed, stored, strict=True):
+            assert_same(one, other, tolerance)
+
+
+@EACH
+def test_a_batch_has_the_mean_gradient_of_its_examples(problem):
+    network, measurement, target = toy_training(problem, 3, batch=3, dtype=torch.complex128)
+    sense = measurement.sense
+    alone = []
+    for k in range(3):
+        part = Sense(sense.maps[k : k + 1], sense.mask[k : k + 1], sense.axes)
+        one = Measurement(part, measurement.adjoint[k : k + 1])
+        alone.append(gradients(network, [2, 1], one, target[k : k + 1]))
+    together = gradients(network, [2, 1], measurement, target)
+    for m in range(2):
+        means = [
+            torch.stack(several).mean(0) for several in zip(*(a[m] for a in alone), strict=True)
+        ]
+        assert_same(together[m], means, 1e-10)
+
+
+def test_what_comes_later_does_not_change_a_module():
+    network, measurement, target = toy_training(PROBLEMS["modl"], 4)
+    shorter = copy.deepcopy(network)
+    train_step(cut(network, [1] * 4), measurement, target, l1, 0)
+    train_step(cut(shorter, [1] * 4)[:2], measurement, target, l1, 0)
+    for one, other in zip(network.iterations[:2], shorter.iterations[:2], strict=True):
+        assert all(map(torch.equal, one.parameters(), other.parameters()))
+
+
+@pytest.mark.parametrize("modules", [1, 3, 7, [3, 1, 3]], ids=str)
+def test_every_iteration_runs_and_learns_once(modules):
+    """Also where modules are uneven, or their number does not divide the iterations."""
+    recipe = Recipe(network=NetworkRecipe(iterations=7), training=TrainingRecipe(modules=modules))
+    network, measurement, target = toy_training(PROBLEMS["pgd"], 7)
+    runs = []
+    for iteration in network.iterations:
+        iteration.register_forward_hook(lambda iteration, *_: runs.append(iteration))
+    before = copy.deepcopy(list(network.parameters()))
+    train_step(cut(network, recipe.module_sizes()), measurement, target, l1, 0)
+    assert runs == list(network.iterations)
+    for old, new in zip(before, network.parameters(), strict=True):
+        assert not torch.equal(old, new)
+
+    parts = list(split(network.iterations, recipe.module_sizes()))
+    assert [iteration for part in parts for iteration in part] == runs
+
+
+@pytest.mark.parametrize("sizes", [[2, 1], [3, 2], [4, 0], [5, -1]], ids=str)
+def test_sizes_that_do_not_fit_are_refused(sizes):
+    with pytest.raises(ValueError, match="do not make 4"):
+        list(split(nn.ModuleList(nn.Linear(1, 1) for _ in range(4)), sizes))
+
+
+def test_weights_shared_across_a_border_are_refused():
+    network = toy_network(iterations=4)
+    network.iterations[2].regulariser = network.iterations[1].regulariser
+    with pytest.raises(ValueError, match="shared"):
+        list(split(network.iterations, [2, 2]))
+    assert [len(part) for part in split(network.iterations, [1, 2, 1])] == [1, 2, 1]
+
+
+def test_learning_rate_and_clipping_are_each_modules_own():
+    network, measurement, target = toy_training(PROBLEMS["modl"], 2)
+    free = gradients(network, [1, 1], measurement, target)
+    norms = [torch.cat([g.flatten() for g in module]).norm() for module in free]
+    clip = 0.5 * min(norms).item()
+    clipped = gradients(network, [1, 1], measurement, target, clip=clip)
+    for one, other, norm in zip(clipped, free, norms, strict=True):
+        assert_same(one, [g * clip / norm for g in other], 1e-4)
+
+    modules = [
+        Module(part, store, Recording(part.parameters()), lambda step, m=m: 10.0**-m * step)
+        for m, part in enumerate(split(network.iterations, [1, 1]))
+    ]
+    train_step(modules, measurement, target, l1, 3)
+    assert [m.optimizer.param_groups[0]["lr"] for m in modules] == pytest.approx([3, 0.3])
+
+
+@pytest.mark.parametrize("storage", [store, checkpoint])
+def test_graph_and_gradients_are_gone_before_the_next_module_starts(storage):
+    network, measurement, target = toy_training(PROBLEMS["modl"], 4)
+    outputs = []
+
+    def watched(iterations, image, measurement):
+        assert not image.requires_grad
+        assert all(p.grad is None for p in network.parameters())
+        assert all(output() is None for output in outputs)
+        output = storage(iterations, image, measurement)
+        outputs.append(weakref.ref(output))
+        return output
+
+    losses = train_step(cut(network, [2, 2], storage=watched), measurement, target, l1, 0)
+    assert len(outputs) == 2
+    assert all(output() is None for output in outputs)
+    assert all(p.grad is None for p in network.parameters())
+    assert not any(loss.requires_grad for loss in losses)
+
+
+def peak_of_training(family, sizes, storage=store):
+    """Of a step for which the optimizers have their states."""
+    # 1×1 convolutions, for which no CPU takes scratch memory.
+    problem = {"family": family, "kernel": 1, "cg_steps": 2}, {"space": (24, 24)}
+    network, measurement, target = toy_training(problem, sum(sizes))
+    modules = cut(network, sizes, rate=1e-3, storage=storage, optimizer=torch.optim.Adam)
+    train_step(modules, measurement, target, l1, 0)
+    return metered(lambda: train_step(modules, measurement, target, l1, 1), target.device)[1]
+
+
+@pytest.mark.parametrize("family", ["modl", "pgd"])
+def test_greedy_memory_does_not_grow_with_depth(family):
+    greedy, again, deeper = (peak_of_training(family, [1] * n) for n in (8, 8, 16))
+    assert again == greedy  # to the byte
+    assert deeper - greedy <= 8 * 4  # the losses that are returned
+    end_to_end, checkpointed = (peak_of_training(family, [8], s) for s in (store, checkpoint))
+    assert greedy < 0.3 * end_to_end
+    assert greedy < checkpointed < 0.6 * end_to_end
