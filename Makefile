@@ -29,7 +29,7 @@ bench: .venv
 	$(BIN)/python -m benchmarks
 
 docs: .venv
-	$(BIN)/python -m docs
+	$(BIN)/pdoc --docformat google --output-directory docs/api gleam '!gleam.__main__'
 
 clean:
 	rm -rf .venv demo
