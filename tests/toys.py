@@ -45,10 +45,11 @@ def toy_kspace(sense: Sense, frames: int = 1, seed: int = 3) -> Tensor:
 
 
 def toy_measurement(sense: Sense, frames: int = 1, seed: int = 2) -> tuple[Measurement, Tensor]:
-    """A measurement with some noise, and its target."""
+    """A measurement with some noise, another level known of each example, and its target."""
     target = toy_image(sense, frames, seed)
     kspace = sense.forward(target) + 0.1 * toy_kspace(sense, frames, seed + 1)
-    return Measurement.of(sense, kspace), target
+    levels = 0.1 * 2.0 ** torch.arange(len(target), dtype=kspace.real.dtype)
+    return Measurement.of(sense, kspace, levels), target
 
 
 def toy_network(

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
     writer may make a file or a folder; a folder replaces a folder.
 
     Raises:
-        BadInput: the folder cannot be made or written to.
+        BadInput: the folder cannot be made or written to, or the disk is full.
     """
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
@@ -26,12 +27,27 @@ def replacing(path: Path) -> Iterator[Path]:
         if temporary.is_dir() and path.is_dir():
             shutil.rmtree(path)
         os.replace(temporary, path)
-    except (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+    except OSError as error:
         raise BadInput(
-            f"{path}: cannot be written ({error.strerror}); choose another place"
+            f"{path}: cannot be written ({error.strerror or error}); choose another place"
         ) from error
     finally:
-        if temporary.is_dir():
+        if os.path.isdir(temporary):
             shutil.rmtree(temporary, ignore_errors=True)
-        elif temporary.exists():
-            temporary.unlink()
+        elif os.path.exists(temporary):  # unlike Path's, it says no where it may not look
+            os.unlink(temporary)
+
+
+def make_folder(out: Path) -> None:
+    """Make a folder, or make sure that it can be written to.
+
+    Raises:
+        BadInput: it cannot be made or written to.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    except OSError as error:
+        raise BadInput(
+            f"{out}: cannot be written ({error.strerror}); choose another folder"
+        ) from error

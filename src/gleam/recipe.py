@@ -6,12 +6,20 @@ into the run folder, so a run says exactly what it is.
 
 import difflib
 import math
-from collections.abc import Iterable
+import reprlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from gleam.errors import BadInput
 from gleam.files import replacing
@@ -22,6 +30,9 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+_Place = tuple[type[_Part], tuple[str, ...]]
 
 
 class MaskRecipe(_Part):
@@ -58,11 +69,12 @@ class RegulariserRecipe(_Part):
     bf16: bool = False
     """Compute the regulariser (only) in bfloat16."""
 
-    @model_validator(mode="after")
-    def _odd(self) -> "RegulariserRecipe":
-        if self.kernel % 2 == 0:
-            raise ValueError(f"kernel must be odd, not {self.kernel}")
-        return self
+    @field_validator("kernel")
+    @classmethod
+    def _odd(cls, kernel: int) -> int:
+        if kernel % 2 == 0:
+            raise ValueError(f"must be odd, not {kernel}")
+        return kernel
 
 
 class NetworkRecipe(_Part):
@@ -151,16 +163,16 @@ def load(path: Path) -> Recipe:
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read as a recipe ({error})") from error
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read as a recipe ({error.strerror})") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # dates and depth are not YAML's
         raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise BadInput(f"{path}: a recipe is a mapping of fields, not a {type(values).__name__}")
     return parse(values, str(path))
 
 
-def parse(values: dict[str, Any], where: str) -> Recipe:
+def parse(values: dict[Any, Any], where: str) -> Recipe:
     """A recipe from its fields; `where` names their source in errors (see `load`)."""
     try:
         return Recipe.model_validate(values)
@@ -183,19 +195,37 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def first_problem(error: ValidationError) -> str:
-    """One line on what is wrong with a recipe: a misspelt field before a misfitting value."""
-    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    problem = problems[0]
-    *parents, name = [str(part) for part in problem["loc"]] or [""]
-    field = ".".join([*parents, name])
+    """One line on what is wrong with a recipe: a misspelt field before a misfitting value.
+
+    Args:
+        error: of checking a recipe, or one of its parts.
+    """
+    # Of the types that a field may have, the one whose error lies deepest is the one meant.
+    problem = min(error.errors(), key=lambda p: (p["type"] != "extra_forbidden", -len(p["loc"])))
+    part, path = _PARTS[error.title]
+    for step in problem["loc"]:
+        path = (*path, str(step))
+        inner = part.model_fields.get(str(step))
+        if inner is None or not _is_part(inner.annotation):
+            break  # what follows the field is pydantic's own: which of its types was tried
+        part = inner.annotation
+    field, message = ".".join(path), problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
-        part: type[BaseModel] = Recipe
-        for parent in parents:
-            annotation = part.model_fields[parent].annotation
-            assert isinstance(annotation, type)
-            part = annotation
-        return f"{field}: no such field; {nearest(name, part.model_fields)}"
-    message = problem["msg"].removeprefix("Value error, ")
-    if not field:
-        return message
-    return f"{field}: {message} (got {problem['input']!r})"
+        return f"{field}: no such field; {nearest(path[-1], part.model_fields)}"
+    if problem["type"] == "value_error":  # our own words
+        return f"{field}: {message}" if field else message
+    return f"{field}: {message} (got {reprlib.repr(problem['input'])})"
+
+
+def _is_part(annotation: Any) -> TypeGuard[type[_Part]]:
+    return isinstance(annotation, type) and issubclass(annotation, _Part)
+
+
+def _parts(part: type[_Part], path: tuple[str, ...]) -> Iterator[tuple[str, _Place]]:
+    yield part.__name__, (part, path)
+    for name, field in part.model_fields.items():
+        if _is_part(field.annotation):
+            yield from _parts(field.annotation, (*path, name))
+
+
+_PARTS = dict(_parts(Recipe, ()))  # by name: each part, and the path to it

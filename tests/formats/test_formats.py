@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gleam.formats import Volume, read_scan, write_image, write_scan
+from gleam.formats import Volume, image_writer, read_scan, write_scan
 
 
 @pytest.mark.parametrize("name", ["scan.h5", "scan.cfl"])
@@ -16,18 +16,18 @@ def test_scans_go_through_the_format_of_their_suffix(tmp_path, make_scan, name):
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.npy", "a.png", "a.cfl"])
 def test_images_are_written_and_nothing_else(tmp_path, name):
     volume = Volume(np.ones((2, 1, 4, 5), np.complex64), (1.0, 1.0, 1.0), np.eye(4))
-    write_image(volume, tmp_path / "new folder" / name)
+    path = tmp_path / "new folder" / name
+    image_writer(path)(volume, path)
     expected = {name, "a.hdr"} if name == "a.cfl" else {name}
     assert {path.name for path in (tmp_path / "new folder").iterdir()} == expected
 
 
 def test_unknown_suffixes_name_the_known_ones(tmp_path, make_scan, refused):
     scan = make_scan((1, 1, 1, 4, 4))
-    volume = Volume(np.ones((1, 1, 4, 4), np.complex64), (1.0, 1.0, 1.0), np.eye(4))
     path = tmp_path / "scan.dat"
     assert ".h5, .cfl, .hdr, .npy" in refused(read_scan, path)
     assert ".h5, .cfl" in refused(lambda p: write_scan(scan, p), path)
-    assert ".nii, .nii.gz, .npy, .png, .cfl" in refused(lambda p: write_image(volume, p), path)
+    assert ".nii, .nii.gz, .npy, .png, .cfl" in refused(image_writer, path)
 
 
 @pytest.mark.parametrize("name", ["missing.h5", "missing.npy", "folder.h5"])

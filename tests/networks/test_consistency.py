@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -23,7 +25,8 @@ def doubling():
 def toy_problem(fields):
     sense = toy_sense(**fields, dtype=DOUBLE)
     frames = fields.get("frames", 1)
-    return toy_measurement(sense, frames)[0], toy_image(sense, frames, seed=5)
+    measurement = replace(toy_measurement(sense, frames)[0], noise=None)  # so λ is as given
+    return measurement, toy_image(sense, frames, seed=5)
 
 
 @SHAPES
@@ -97,3 +100,24 @@ def test_weight_and_step_are_learnt(iteration, name):
     (gradient,) = torch.autograd.grad(value(), parameter)
     expected = (value(1e-5) - value(-1e-5)) / 2e-5
     assert abs(gradient - expected) < 1e-6 * abs(expected)
+
+
+def test_the_noisier_the_scan_the_less_its_data_are_trusted():
+    """λ = exp(a) · (σ / 0.05)ᵇ with b = 1 at the start, for each example by itself."""
+    measurement, image = toy_problem({})
+    levels = torch.tensor([0.05, 0.2], dtype=torch.float64)
+    noisy = replace(measurement, noise=levels)
+    iteration = ModelBased(doubling(), weight=0.1, steps=200).double()
+    found = iteration(image, noisy)
+    for k, weight in enumerate([0.1, 0.4]):
+        expected = ModelBased(doubling(), weight, steps=200).double()(image, measurement)
+        assert torch.allclose(found[k], expected[k], atol=1e-6)
+    found.abs().sum().backward()
+    assert iteration.noise_power.grad != 0
+
+
+def test_a_silent_scan_keeps_its_weight_finite():
+    measurement, image = toy_problem({})
+    silent = replace(measurement, noise=torch.zeros(len(image), dtype=torch.float64))
+    found = ModelBased(doubling(), weight=0.1, steps=5)(image, silent)
+    assert found.abs().isfinite().all()

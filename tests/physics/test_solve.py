@@ -243,3 +243,16 @@ def test_a_second_derivative_is_refused_rather_than_dropped():
     (gradient,) = torch.autograd.grad(x.abs().sum(), w, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         gradient.backward()
+
+
+@pytest.mark.parametrize("solve", [lambda *a: solve_steps(*a, 4), lambda *a: solve_to(*a, 1e-12)])
+def test_a_weight_for_each_example(solve):
+    normal, b = toy_problem(batch=2)
+    weights = torch.tensor([0.1, 0.7], dtype=torch.float64, requires_grad=True)
+    x = solve(normal, weights, b)
+    (gradient,) = torch.autograd.grad(x.abs().sum(), weights)
+    for k in range(2):
+        one = weights[k].detach().clone().requires_grad_()
+        alone = solve(normal, one, b)[k]
+        assert torch.allclose(x[k], alone, rtol=1e-10)
+        assert torch.allclose(gradient[k], *torch.autograd.grad(alone.abs().sum(), one), rtol=1e-8)

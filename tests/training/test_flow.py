@@ -147,7 +147,7 @@ def test_a_batch_has_the_mean_gradient_of_its_examples(problem):
     alone = []
     for k in range(3):
         part = Sense(sense.maps[k : k + 1], sense.mask[k : k + 1], sense.axes)
-        one = Measurement(part, measurement.adjoint[k : k + 1])
+        one = Measurement(part, measurement.adjoint[k : k + 1], measurement.noise[k : k + 1])
         alone.append(gradients(network, [2, 1], one, target[k : k + 1]))
     together = gradients(network, [2, 1], measurement, target)
     for m in range(2):

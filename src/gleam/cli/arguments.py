@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from typing import TypeVar, cast
 
 import tyro
@@ -29,30 +29,52 @@ def parse(kind: type[T], verb: str, arguments: Sequence[str], default: T | None 
             recipe fields that do not fit each other.
         SystemExit: 0 after --help.
     """
-    prog, known = f"gleam {verb}", cast(T, tyro.MISSING_NONPROP) if default is None else default
-    said = io.StringIO()
+
+    def parsed(arguments: Sequence[str]) -> tuple[T, list[str]]:
+        known = cast(T, tyro.MISSING_NONPROP) if default is None else default
+        return tyro.cli(
+            kind,
+            prog=f"gleam {verb}",
+            args=list(arguments),
+            default=known,
+            return_unknown_args=True,
+        )
+
+    said, unknown = io.StringIO(), None
     try:
         with redirect_stderr(said):
-            parsed, unknown = tyro.cli(
-                kind, prog=prog, args=list(arguments), default=known, return_unknown_args=True
-            )
-    except ValidationError as error:
-        raise BadInput(f"{verb}: {first_problem(error)}") from error
-    except SystemExit as ended:
-        if not ended.code:
+            result, unknown = parsed(arguments)
+    except (ValidationError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not error.code:
             raise
-        raise BadInput(f"{verb}: {_one_line(said.getvalue())}") from ended
-    if unknown:
-        name = unknown[0].split("=")[0]
-        parser = tyro.extras.get_parser(kind, prog=prog, default=known)
-        flags = [flag for flag in parser._option_string_actions if flag.startswith("--")]
-        raise BadInput(f"{verb}: {name}: no such option; {nearest(name, flags)}")
-    return parsed
+        problem = _validation(error)
+        what = first_problem(problem) if problem else _first_paragraph(said.getvalue())
+    else:
+        if not unknown:
+            return result
+        what = f"{unknown[0]}: one value too many"
+
+    with redirect_stdout(io.StringIO()) as help, suppress(SystemExit):
+        parsed(["--help"])
+    flags = dict.fromkeys(re.findall(r"--[a-z][a-z0-9.-]*", help.getvalue()))
+    for name in (a.partition("=")[0].replace("_", "-") for a in arguments if a.startswith("--")):
+        if name not in flags:
+            what = f"{name}: no such option; {nearest(name, flags)}"
+    raise BadInput(f"{verb}: {what}")
 
 
-def _one_line(box: str) -> str:
-    """What tyro says in a box of several lines, without the box and its last paragraph."""
-    lines = [re.sub(r"[│╭╮╰╯─]+", " ", line).strip() for line in box.splitlines()]
-    text = " ".join(line for line in lines if line)
-    text = re.sub(r" For (full helptext|further information).*", "", text)
-    return re.sub(r"\s+", " ", text).strip()
+def _validation(error: BaseException | None) -> ValidationError | None:
+    """The recipe's own complaint, if it is what made tyro give up."""
+    while error is not None and not isinstance(error, ValidationError):
+        error = error.__context__
+    return error
+
+
+def _first_paragraph(box: str) -> str:
+    """What tyro says first in a box, without the box and the help it repeats for each option."""
+    lines = [line.strip("│") for line in box.splitlines()[1:]]
+    end = next((i for i, line in enumerate(lines) if not line.strip(" ─╰╯")), len(lines))
+    first, *more = (line.rstrip() for line in lines[:end] if not line.startswith(" " * 9))
+    if first.startswith(" Missing from"):
+        return f"missing: {'; '.join(line.strip() for line in more)}"
+    return " ".join(line.strip() for line in [first, *more]).removeprefix("Error parsing ")

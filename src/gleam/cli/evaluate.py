@@ -9,11 +9,10 @@ from typing import Annotated
 import torch
 import tyro
 from rich.console import Console
-from rich.progress import track
 
 from gleam.arrays import Image
 from gleam.cli.arguments import parse
-from gleam.cli.terminal import console
+from gleam.cli.terminal import followed
 from gleam.data.example import find
 from gleam.data.loader import every_slice
 from gleam.errors import BadInput
@@ -21,6 +20,7 @@ from gleam.evaluation.evaluate import Method, evaluate
 from gleam.evaluation.plots import Curve
 from gleam.evaluation.report import RunSummary, write_report
 from gleam.evaluation.tables import terminal_table, write_tables
+from gleam.files import make_folder
 from gleam.networks import Unrolled
 from gleam.physics.measurement import Measurement
 from gleam.recipe import MaskRecipe, Recipe
@@ -39,7 +39,7 @@ class Arguments:
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Run folders; their names become the methods' names."""
-    data: Path
+    data: Path | None = None
     """Example files to test on: a folder or a file."""
     out: Path = Path("evaluation")
     """Folder of the results."""
@@ -52,11 +52,13 @@ def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     folders = [Path(a) for a in _leading(arguments)]
     if not folders and not {"-h", "--help"} & set(arguments):
-        raise BadInput("evaluate: give at least one run folder")
+        raise BadInput("evaluate: give the run folders first, at least one")
     trained = {folder: run.load_run(folder) for folder in folders}
     mask = next((recipe.mask for recipe, _ in trained.values()), MaskRecipe())
-    default = Arguments((), Path(), mask=mask)
+    default = Arguments((), mask=mask)
     a = parse(Arguments, "evaluate", arguments, default)
+    if a.data is None:
+        raise BadInput("evaluate: say what to test on, with --data FOLDER")
     names = _names(folders)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     methods = [
@@ -69,9 +71,8 @@ def main(arguments: Sequence[str]) -> None:
     ]
     examples = find(a.data)
     slices = sum(example.shape[0] for example in examples)
-    batches = track(
-        every_slice(examples, a.mask), "evaluating", slices, console=console, transient=True
-    )
+    make_folder(a.out)
+    batches = followed(every_slice(examples, a.mask), "evaluating", slices)
     evaluation = evaluate(methods, batches)
     write_tables(evaluation, a.out)
     summaries = [summary_of(folder, names[folder], trained[folder][0]) for folder in folders]

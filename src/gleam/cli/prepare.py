@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.progress import track
 
 from gleam.cli.arguments import parse
-from gleam.cli.terminal import console
+from gleam.cli.terminal import followed
 from gleam.data import jobs
 from gleam.data.prepare import Settings
 from gleam.errors import BadInput
+from gleam.files import make_folder
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,9 @@ def main(arguments: Sequence[str]) -> None:
     if a.workers < 1 or a.sets not in (1, 2) or (a.coils is not None and a.coils < 1):
         raise BadInput("prepare: --workers and --coils are 1 or more, --sets is 1 or 2")
     scans = jobs.find_scans(inputs)
-    jobs.make_folder(out)
-    outcomes = list(
-        track(
-            jobs.prepare(scans, out, Settings(a.calibration, a.sets, a.coils), a.workers),
-            "preparing", len(scans), console=console, transient=True,
-        )
-    )  # fmt: skip
+    make_folder(out)
+    work = jobs.prepare(scans, out, Settings(a.calibration, a.sets, a.coils), a.workers)
+    outcomes = list(followed(work, "preparing", len(scans)))
     counts = {s: sum(o.status == s for o in outcomes) for s in ("prepared", "kept", "skipped")}
     skipped = [o for o in outcomes if o.status == "skipped"]
     if a.json:

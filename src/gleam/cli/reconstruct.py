@@ -14,7 +14,8 @@ from gleam.cli.arguments import parse
 from gleam.cli.terminal import console
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
-from gleam.formats import read_scan, write_image
+from gleam.files import make_folder
+from gleam.formats import image_writer, read_scan
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.baselines import cg_sense, zero_filled
 from gleam.reconstruction.reconstruct import reconstruct
@@ -28,9 +29,9 @@ class Arguments:
     Example: gleam reconstruct runs/greedy scan.h5 -o scan.nii.gz
     """
 
-    run: tyro.conf.Positional[str]
+    run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
     """Run folder; or zero-filled, or cg-sense."""
-    scan: tyro.conf.Positional[Path]
+    scan: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCAN")]
     """Scan file: fastMRI .h5, BART .cfl, .npy."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Image file: .nii.gz, .nii, .npy, .png or .cfl."""
@@ -57,6 +58,8 @@ def main(arguments: Sequence[str]) -> None:
         if not a.acceleration >= 1:
             raise BadInput(f"reconstruct: --acceleration is 1 or more, not {a.acceleration}")
         mask = MaskRecipe(kind=a.mask, acceleration=a.acceleration)
+    write = image_writer(a.out)
+    make_folder(a.out.parent)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if a.run in BASELINES:
         method, sets = BASELINES[a.run], 1
@@ -64,12 +67,12 @@ def main(arguments: Sequence[str]) -> None:
         recipe, network = load_run(Path(a.run))
         method, sets = network.to(device), recipe.network.sets
     example = Prepared(read_scan(a.scan), Settings(a.calibration, sets, a.coils))
-    with Progress(console=console, transient=True) as progress:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reconstructing", total=example.shape[0])
         volume = reconstruct(
             method, example, mask, device, lambda done: progress.update(task, completed=done)
         )
-    write_image(volume, a.out)
+    write(volume, a.out)
     if a.json:
         shape, voxel = list(volume.image.shape), list(volume.voxel)
         print(json.dumps({"out": str(a.out), "shape": shape, "voxel_mm": voxel}))

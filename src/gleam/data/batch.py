@@ -76,7 +76,9 @@ def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
     sense = Sense(torch.stack([s.maps for s in slices]), mask_batch, axes)
     targets = [s.target for s in slices if s.target is not None]
     return Batch(
-        measurement=Measurement.of(sense, torch.stack(kspace)),
+        measurement=Measurement.of(
+            sense, torch.stack(kspace), torch.tensor([item.example.header.noise for item in items])
+        ),
         target=torch.stack(targets) if len(targets) == len(slices) else None,
         scans=[item.example.header.name for item in items],
         slices=[item.index for item in items],
@@ -95,7 +97,7 @@ def _sampling(item: Item, mask: MaskRecipe | None) -> Tensor:
     if mask is None:
         return sampled
     header, space = item.example.header, item.example.shape[3:]
-    axes = mask_axes(header.axes, header.readout, len(space), DIMENSIONS[mask.kind])
+    axes = mask_axes(header.readout, len(space), DIMENSIONS[mask.kind])
     shape = tuple(space[a] for a in axes)
     centre = tuple(header.calibration[a] for a in axes)
     drawn = draw(mask.kind, shape, mask.acceleration, centre, item.seed)
@@ -104,7 +106,7 @@ def _sampling(item: Item, mask: MaskRecipe | None) -> Tensor:
     return sampled & pattern.reshape(1, *whole)
 
 
-def mask_axes(kspace: Axes, readout: int | None, dims: int, wanted: int) -> Axes:
+def mask_axes(readout: int | None, dims: int, wanted: int) -> Axes:
     """The axes a retrospective mask varies along.
 
     They are the last phase-encoding ones; where those do not suffice (a 2D mask on a 2D slice)

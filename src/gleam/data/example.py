@@ -41,6 +41,7 @@ class Header(BaseModel):
         readout: the frequency-encoding axis, if known.
         calibration: size of the fully sampled centre along each space axis; masks keep it.
         scale: what the scan's intensities were divided by.
+        noise: standard deviation of the complex noise in a k-space sample, after that division.
         matrix: size along each space axis that outputs are cropped to.
         voxel: mm along each space axis, then the slice distance of 2D scans.
         affine: 4 × 4, voxel index (x, y, z, 1) of the output to mm, LPS.
@@ -55,6 +56,7 @@ class Header(BaseModel):
     readout: int | None
     calibration: tuple[int, ...]
     scale: float
+    noise: float
     matrix: tuple[int, ...]
     voxel: tuple[float, ...]
     affine: tuple[tuple[float, ...], ...]
@@ -109,13 +111,6 @@ class ExampleFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with _reading(path) as file:
-            self.shape: tuple[int, ...] = dataset(file, "kspace").shape
-            maps = dataset(file, "maps").shape
-            self.sets: int = maps[1]
-            self.sampled = torch.from_numpy(dataset(file, "sampled")[()].astype(bool))
-            self.complete = holds(file, "target")
-            if self.complete:
-                target = dataset(file, "target").shape
             try:
                 self.header = Header.model_validate_json(file.attrs["header"])
             except (KeyError, ValidationError) as error:
@@ -123,7 +118,14 @@ class ExampleFile:
                     f"{path}: not an example file of `gleam prepare` (its header is missing or "
                     "broken); prepare the scan again"
                 ) from error
-        slices, coils, frames, *space = self.shape
+            self.shape: tuple[int, ...] = dataset(file, "kspace").shape
+            slices, coils, frames, *space = self.shape
+            maps = dataset(file, "maps").shape
+            self.sets: int = maps[1] if len(maps) > 1 else 0
+            self.sampled = torch.from_numpy(dataset(file, "sampled")[()].astype(bool))
+            self.complete = holds(file, "target")
+            if self.complete:
+                target = dataset(file, "target").shape
         fits = maps == (slices, self.sets, coils, 1, *space) and (
             not self.complete or target == (slices, self.sets, frames, *space)
         )
@@ -165,10 +167,15 @@ def find(path: Path) -> list[ExampleFile]:
     Raises:
         BadInput: there is none.
     """
-    files = sorted(path.glob("*.h5")) if path.is_dir() else [path] if path.is_file() else []
+    files = _visible(path) if path.is_dir() else [path] if path.is_file() else []
     if not files:
         raise BadInput(f"{path}: holds no example files; make them with `gleam prepare`")
     return [ExampleFile(file) for file in files]
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Not what a killed `gleam prepare` left half-written, under a hidden name."""
+    return sorted(file for file in folder.glob("*.h5") if not file.name.startswith("."))
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 import hashlib
 import json
 import multiprocessing
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -37,7 +37,8 @@ def find_scans(inputs: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in inputs:
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix in SCAN_SUFFIXES)
+            visible = (p for p in path.iterdir() if not p.name.startswith("."))
+            inside = sorted(p for p in visible if p.suffix in SCAN_SUFFIXES)
             if not inside:
                 raise BadInput(f"{path}: holds no scan (known are {', '.join(SCAN_SUFFIXES)})")
             found += inside
@@ -57,21 +58,6 @@ def find_scans(inputs: Sequence[Path]) -> list[Path]:
     return found
 
 
-def make_folder(out: Path) -> None:
-    """Make the folder of the examples.
-
-    Raises:
-        BadInput: it cannot be made or written to.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out).close()
-    except OSError as error:
-        raise BadInput(
-            f"{out}: cannot be written ({error.strerror}); choose another folder"
-        ) from error
-
-
 def prepare(
     sources: Sequence[Path], out: Path, settings: Settings, workers: int = 1
 ) -> Iterator[Outcome]:
@@ -87,7 +73,13 @@ def prepare(
     with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:
         jobs = [pool.submit(prepare_one, source, out, settings) for source in sources]
         for job in as_completed(jobs):
-            yield job.result()
+            try:
+                yield job.result()
+            except BrokenProcessPool as error:
+                raise BadInput(
+                    f"{out}: a worker was killed, most likely for want of memory; run the same "
+                    "command again with fewer --workers, what is done is kept"
+                ) from error
 
 
 def prepare_one(source: Path, out: Path, settings: Settings) -> Outcome:
@@ -113,10 +105,12 @@ def _prepared_before(goal: Path, fingerprint: str) -> bool:
 
 
 def _fingerprint(source: Path, settings: Settings) -> str:
-    """Changes with the file, the settings, and the version of this program."""
+    """Changes with the file (or BART's pair), the settings, and the version of this program."""
+    header = source.with_suffix(".hdr")
     try:
-        stat = source.stat()
+        stats = [file.stat() for file in (source, header) if file == source or file.exists()]
     except OSError as error:
         raise BadInput(f"{source}: cannot be read ({error.strerror})") from error
-    facts = [__version__, source.name, stat.st_size, stat.st_mtime_ns, asdict(settings)]
+    facts: list[object] = [__version__, source.name, asdict(settings)]
+    facts += [(stat.st_size, stat.st_mtime_ns) for stat in stats]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

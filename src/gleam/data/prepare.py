@@ -21,6 +21,7 @@ from gleam.formats.scan import Scan
 from gleam.physics.coils import compression_matrix, mix, whitening_matrix
 from gleam.physics.espirit import espirit
 from gleam.physics.fourier import centred, fft, ifft, shift_free
+from gleam.physics.noise import noise_level
 
 READOUT_CALIBRATION = 24  # samples of the readout that go with the calibration lines
 
@@ -75,6 +76,7 @@ class Prepared:
             compression = compression_matrix(self._calibration, settings.coils)
             self._calibration = mix(self._calibration, compression)
             self._mixing = compression if self._mixing is None else compression @ self._mixing
+        noise = noise_level(self._calibration) * math.sqrt(scan.kspace.shape[2])
         scale = _intensity(self._calibration, space)
         if not scale > 0:
             raise BadInput(f"{scan.name}: its calibration region holds no signal; leave it out")
@@ -87,6 +89,7 @@ class Prepared:
             readout=readout,
             calibration=tuple(box),
             scale=scale,
+            noise=noise / scale,
             matrix=tuple(min(m, n) for m, n in zip(scan.matrix, space, strict=True)),
             voxel=scan.voxel,
             affine=tuple(tuple(row) for row in scan.affine.tolist()),

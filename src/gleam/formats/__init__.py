@@ -12,7 +12,7 @@ from gleam.formats import cfl, fastmri, nifti, npy, png
 from gleam.formats.scan import Scan
 from gleam.formats.volume import Volume
 
-__all__ = ["SCAN_SUFFIXES", "Scan", "Volume", "read_scan", "write_image", "write_scan"]
+__all__ = ["SCAN_SUFFIXES", "Scan", "Volume", "image_writer", "read_scan", "write_scan"]
 
 SCAN_SUFFIXES = (".h5", ".cfl", ".npy")  # of the one file that stands for a scan in a folder
 
@@ -59,14 +59,14 @@ def write_scan(scan: Scan, path: Path) -> None:
     _by_suffix(_WRITE_SCAN, path)(scan, path)
 
 
-def write_image(volume: Volume, path: Path) -> None:
-    """Write an image in the format that the suffix says, all at once or not at all.
+def image_writer(path: Path) -> Callable[[Volume, Path], None]:
+    """What writes images in the format that the suffix says, all at once or not at all.
 
     Raises:
-        BadInput: the suffix is not known, a library for it is missing, or the folder cannot be
-            written to.
+        BadInput: the suffix is not known; when writing, a library for the format is missing, or
+            the folder cannot be written to.
     """
-    _by_suffix(_WRITE_IMAGE, path)(volume, path)
+    return _by_suffix(_WRITE_IMAGE, path)
 
 
 def _by_suffix(table: dict[str, _T], path: Path) -> _T:

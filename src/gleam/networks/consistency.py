@@ -3,12 +3,14 @@
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gleam.arrays import Image
 from gleam.networks.regulariser import Regulariser
 from gleam.physics.measurement import Measurement
 from gleam.physics.solve import solve_steps, solve_to
+
+USUAL_NOISE = 0.05  # of a scan with intensities about 1 and a signal-to-noise ratio of 30
 
 
 class ModelBased(nn.Module):
@@ -17,9 +19,13 @@ class ModelBased(nn.Module):
     The minimiser is z + d with (AᴴA + λ) d = Aᴴy − AᴴA z; conjugate gradients start at d = 0,
     that is at z.
 
+    How far to trust the data depends on their noise: as a maximum a posteriori estimate λ is
+    σ² / τ², where τ is how far R(x) still is from the truth. So λ = exp(a) · (σ / 0.05)ᵇ with a
+    and b learnt, and σ the noise level of each scan; exp(a) alone where that is unknown.
+
     Args:
         regulariser: R.
-        weight: λ at the start, > 0; learnt through its logarithm.
+        weight: λ at the start and at σ = 0.05, > 0; b starts at 1.
         steps: CG steps, differentiated exactly.
         tolerance: solve to this relative residual instead, with the implicit gradient.
     """
@@ -30,6 +36,7 @@ class ModelBased(nn.Module):
         super().__init__()
         self.regulariser = regulariser
         self.log_weight = nn.Parameter(torch.tensor(math.log(weight)))
+        self.noise_power = nn.Parameter(torch.tensor(1.0))
         self.steps = steps
         self.tolerance = tolerance
 
@@ -38,10 +45,17 @@ class ModelBased(nn.Module):
         normal = measurement.sense.normal
         prior: Image = self.regulariser(image)
         residual = measurement.adjoint - normal(prior)
-        weight = self.log_weight.exp()
+        weight = self._weight(measurement)
         if self.tolerance is None:
             return prior + solve_steps(normal, weight, residual, self.steps)
         return prior + solve_to(normal, weight, residual, self.tolerance)
+
+    def _weight(self, measurement: Measurement) -> Tensor:
+        """λ of each example."""
+        if measurement.noise is None:
+            return self.log_weight.exp()
+        level = (measurement.noise / USUAL_NOISE).clamp(1e-2, 1e2).log()
+        return (self.log_weight + self.noise_power * level).exp()
 
 
 class ProximalGradient(nn.Module):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from gleam.arrays import Image, KSpace
 from gleam.physics.sense import Sense
@@ -16,16 +18,23 @@ class Measurement:
         sense: A (maps, mask, axes).
         adjoint: Aᴴy, (batch, set, frame, *space) complex64: the zero-filled image, from which
             every network starts.
+        noise: standard deviation of the complex noise in a k-space sample of each example; None
+            when unknown.
     """
 
     sense: Sense
     adjoint: Image
+    noise: Float[Tensor, "batch"] | None = None
 
     @classmethod
-    def of(cls, sense: Sense, kspace: KSpace) -> "Measurement":
+    def of(
+        cls, sense: Sense, kspace: KSpace, noise: Float[Tensor, "batch"] | None = None
+    ) -> "Measurement":
         """From shift-free k-space; what the mask leaves out of it is ignored."""
-        return cls(sense, sense.adjoint(kspace))
+        return cls(sense, sense.adjoint(kspace), noise)
 
     def to(self, device: torch.device | str) -> "Measurement":
         """The same measurement on another device."""
-        return Measurement(self.sense.to(device), self.adjoint.to(device, non_blocking=True))
+        noise = None if self.noise is None else self.noise.to(device, non_blocking=True)
+        adjoint = self.adjoint.to(device, non_blocking=True)
+        return Measurement(self.sense.to(device), adjoint, noise)

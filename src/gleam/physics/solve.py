@@ -21,7 +21,7 @@ from torch.autograd.function import once_differentiable
 from gleam.arrays import Image
 
 Operator = Callable[[Tensor], Tensor]
-Scalar = Float[Tensor, ""]
+Weight = Float[Tensor, "#batch"] | Float[Tensor, ""]
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,20 @@ def conjugate_gradients(
     return torch.view_as_complex(x)
 
 
-def solve_steps(normal: Operator, weight: Scalar, b: Image, steps: int) -> Image:
-    """`steps` steps of CG on (normal + weight) x = b, with the exact gradient of those steps."""
-    x: Tensor = _Steps.apply(b, weight, normal, steps)  # type: ignore[no-untyped-call]
+def solve_steps(normal: Operator, weight: Weight, b: Image, steps: int) -> Image:
+    """`steps` steps of CG on (normal + weight) x = b, with the exact gradient of those steps.
+
+    The weight is one number, or one of each example.
+    """
+    x: Tensor = _Steps.apply(b, weight.expand(len(b)), normal, steps)  # type: ignore[no-untyped-call]
     return x
 
 
 def solve_to(
-    normal: Operator, weight: Scalar, b: Image, tolerance: float, steps: int = 1000
+    normal: Operator, weight: Weight, b: Image, tolerance: float, steps: int = 1000
 ) -> Image:
     """Solve (normal + weight) x = b to ‖residual‖ ≤ tolerance ‖b‖, with the implicit gradient."""
-    x: Tensor = _Solution.apply(b, weight, normal, tolerance, steps)  # type: ignore[no-untyped-call]
+    x: Tensor = _Solution.apply(b, weight.expand(len(b)), normal, tolerance, steps)  # type: ignore[no-untyped-call]
     return x
 
 
@@ -115,7 +118,7 @@ def _back(operator: Operator, gradient: Tensor, trace: list[_Step]) -> tuple[Ten
     in `_` are gradients of the loss with respect to the name before it. Residuals follow from the
     directions, and the images of the directions from the residuals, so neither was kept.
     """
-    weight_, energy_ = gradient.new_zeros(()), gradient.new_zeros(len(gradient))
+    weight_, energy_ = gradient.new_zeros((2, len(gradient)))
     direction_, residual_ = torch.zeros_like(gradient), torch.zeros_like(gradient)
     after: _Step | None = None
     residual_after = residual = residual_
@@ -136,7 +139,7 @@ def _back(operator: Operator, gradient: Tensor, trace: list[_Step]) -> tuple[Ten
         alpha_ = torch.where(running, alpha_, 0) / step.curvature
         energy_ = energy_ + alpha_
         curvature_ = -alpha_ * alpha
-        weight_ += (_dot(image_, p) + curvature_ * _dot(p, p)).sum()
+        weight_ += _dot(image_, p) + curvature_ * _dot(p, p)
         image_.addcmul_(_each(2 * curvature_, p), p)
         direction_.addcmul_(_each(alpha, p), gradient)
         direction_ += torch.view_as_real(operator(torch.view_as_complex(image_)))
@@ -162,14 +165,13 @@ class _Solution(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         normal, tolerance, steps = ctx.settings
         adjoint = conjugate_gradients(_regularised(normal, weight), gradient, steps, tolerance)
-        weight_ = -(torch.view_as_real(adjoint) * torch.view_as_real(x)).sum()
-        return adjoint, weight_, None, None, None
+        return adjoint, -_dot(_parts(adjoint), _parts(x)), None, None, None
 
 
 def _regularised(normal: Operator, weight: Tensor) -> Operator:
     def operator(x: Tensor) -> Tensor:
         image, real = torch.view_as_real(normal(x)), torch.view_as_real(x)
-        return torch.view_as_complex(torch.addcmul(image, weight, real))
+        return torch.view_as_complex(torch.addcmul(image, _each(weight, real), real))
 
     return operator
 

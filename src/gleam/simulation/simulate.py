@@ -27,8 +27,9 @@ def simulate(
     seed: int,
     format: Literal["h5", "cfl"] = "h5",
     workers: int = 1,
+    name: str = "scan",
 ) -> list[Path]:
-    """Write `scans` simulated scans to `out`/scan-0000.h5 and so on; return their paths in order.
+    """Write `scans` simulated scans to `out`/NAME-0000.h5 and so on; return their paths in order.
 
     Scan i depends on the seed and i alone, not on how many scans or workers there are. What the
     other arguments mean: `simulate_scan`.
@@ -44,13 +45,14 @@ def simulate(
         format: file format, as the suffix says it. "h5" (fastMRI's layout) holds 2D scans; "cfl"
             (BART) 2D and 3D, without readout oversampling.
         workers: processes that share the scans.
+        name: what the files' names begin with.
 
     Raises:
         BadInput: an argument that cannot be simulated, or a file that is there already.
     """
     if scans < 1 or workers < 1:
         raise BadInput(f"simulation: {scans} scans by {workers} workers; use 1 or more of each")
-    paths = [out / f"scan-{index:04d}.{format}" for index in range(scans)]
+    paths = [out / f"{name}-{index:04d}.{format}" for index in range(scans)]
     for path in paths:
         if path.exists():
             raise BadInput(f"{path}: exists; choose another folder")

@@ -57,7 +57,7 @@ def load(path: Path, modules: Sequence[Module]) -> Progress:
         BadInput: it is broken, or of another network.
     """
     try:
-        manifest = json.loads((path / "manifest.json").read_text())
+        manifest = dict(json.loads((path / "manifest.json").read_text()))
         count = manifest.pop("modules")
         progress = Progress(**manifest)
         if count != len(modules):

@@ -41,6 +41,7 @@ def shown(first: int, steps: int) -> Iterator[Display]:
         TextColumn("{task.fields[memory]}"),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     with bar:
         yield Display(bar, first, steps)

@@ -57,8 +57,8 @@ def start(folder: Path, recipe: Recipe) -> None:
         raise BadInput(f"{folder}: holds a run already; resume it (--resume) or choose another")
     with replacing(folder / "environment.json") as temporary:
         temporary.write_text(json.dumps(environment(recipe.seed), indent=2))
-    recipes.save(recipe, recipe_file)
     write_metrics(folder, [])
+    recipes.save(recipe, recipe_file)  # from here on, it is a run
 
 
 def environment(seed: int) -> dict[str, Any]:

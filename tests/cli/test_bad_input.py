@@ -1,0 +1,291 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from tiny import every_second_line, example_files, tiny_recipe, tiny_scan, undersampled
+
+from gleam import recipe as recipes
+from gleam.cli import main
+from gleam.formats import write_scan
+from gleam.networks import build
+from gleam.training import run
+
+Refuse = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Scans, examples, a recipe, an untrained run, and a file where a folder should be."""
+    here = tmp_path_factory.mktemp("made")
+    examples = example_files(here, scans=1)
+    recipe = tiny_recipe(examples)
+    recipes.save(recipe, here / "recipe.yaml")
+    run.start(here / "run", recipe)
+    run.save_model(here / "run", build(recipe.network))
+    few = replace(undersampled(tiny_scan(), every_second_line()), name="few")
+    write_scan(few, here / "few.h5")
+    (here / "file").touch()
+    return here
+
+
+@pytest.fixture
+def refuse(made: Path, capfd: pytest.CaptureFixture[str]) -> Refuse:
+    """Run a command line that must be refused in one line; return what the line says."""
+
+    def check(*arguments: object) -> str:
+        before = tree(made)
+        capfd.readouterr()
+        assert main([str(argument) for argument in arguments]) == 2
+        out, err = capfd.readouterr()
+        assert out == ""
+        line, rest = err.split("\n", 1)
+        assert rest == ""
+        assert line.startswith("gleam: ")
+        for noise in ("Traceback", "[type=", "Value error", "Error parsing", "pydantic", "│", "  "):
+            assert noise not in line
+        assert tree(made) == before
+        return line.removeprefix("gleam: ")
+
+    return check
+
+
+def tree(folder: Path) -> dict[Path, bytes | None]:
+    return {p: p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
+
+
+@pytest.fixture
+def scan(made: Path, tmp_path: Path) -> Path:
+    """A copy of the scan, to be spoilt."""
+    copy = tmp_path / "scan.h5"
+    copy.write_bytes((made / "scans" / "scan-0.h5").read_bytes())
+    return copy
+
+
+def test_real_process_ends_the_same_way() -> None:
+    command = [sys.executable, "-m", "gleam", "train", "--network.iterations", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    said = "network.iterations: Input should be greater than or equal to 1 (got 0)"
+    assert done.stderr == f"gleam: train: {said}\n"
+
+
+def spoil(scan: Path, how: str) -> None:
+    if how == "cut off":
+        scan.write_bytes(scan.read_bytes()[:2000])
+        return
+    with h5py.File(scan, "a") as file:
+        if how == "wrong shape":
+            kspace = file["kspace"][()]
+            del file["kspace"]
+            file["kspace"] = kspace[..., None]
+        elif how == "other size":
+            kspace = file["kspace"][:, :, :40]
+            del file["kspace"]
+            file["kspace"] = kspace
+        elif how == "NaN":
+            file["kspace"][1, 2, 3, 4] = np.nan
+        elif how == "radial":
+            header = file["ismrmrd_header"][()].decode().replace("cartesian", "radial")
+            del file["ismrmrd_header"]
+            file["ismrmrd_header"] = header
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("cut off", "cut off"),
+        ("wrong shape", "shape"),
+        ("other size", "contradicts itself"),
+        ("NaN", "slice 1"),
+        ("radial", "radial"),
+    ],
+)
+def test_spoilt_scan(how: str, says: str, made: Path, scan: Path, refuse: Refuse) -> None:
+    spoil(scan, how)
+    out = scan.parent / "image.npy"
+    message = refuse("reconstruct", made / "run", scan, "-o", out)
+    assert says in message
+    assert str(scan) in message
+    assert [path.name for path in scan.parent.iterdir()] == ["scan.h5"]
+
+
+@pytest.mark.parametrize("how", ["cut off", "wrong shape", "NaN", "radial"])
+def test_nothing_but_spoilt_scans(how: str, scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`prepare` names each scan it skips on stdout; only when all are does it fail."""
+    spoil(scan, how)
+    out = scan.parent / "out"
+    assert main(["prepare", str(scan), str(out)]) == 2
+    said, err = capsys.readouterr()
+    assert f"  skipped {scan.name}: {scan}" in said
+    assert err.startswith("gleam: ")
+    assert err.count("\n") == 1
+    assert list(out.iterdir()) == []
+
+
+def test_misspelt_field_in_yaml(tmp_path: Path, refuse: Refuse) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("network: {regulariser: {widht: 3}}")
+    assert refuse("train", recipe, "--out", tmp_path / "run") == (
+        f"{recipe}: network.regulariser.widht: no such field; did you mean width?"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+COMMAND_LINES = {
+    "train --network.iteration 3": "--network.iteration: no such option; did you mean "
+    "--network.iterations?",
+    "train --training.learning_rat 3": "--training.learning-rat: no such option; did you mean "
+    "--training.learning-rate?",
+    "train --network.iterations 0": "network.iterations: Input should be greater than or equal "
+    "to 1 (got 0)",
+    "train --network.iterations x": "--network.iterations: invalid literal for int() with base "
+    "10: 'x'",
+    "train --network.iterations": "Missing value for argument '--network.iterations'. Expected 1 "
+    "values.",
+    "train --training.modules 0": "training.modules: Input should be greater than or equal to 1 "
+    "(got 0)",
+    "train --training.modules 2 0": "training.modules: Input should be greater than or equal to "
+    "1 (got 0)",
+    "train --training.modules 2 1": "training.modules [2, 1] add up to 3, but network.iterations "
+    "is 16",
+    "train --network.regulariser.kernel 4": "network.regulariser.kernel: must be odd, not 4",
+    "train --mask.acceleration nan": "mask.acceleration: Input should be a finite number (got nan)",
+    "train --mask.kind spiral": "invalid choice 'spiral' for argument '--mask.kind'. Expected one "
+    "of ('equispaced', 'random', 'poisson').",
+    "train": "say which folder the run goes to, with --out FOLDER",
+    "train --json 3": "3: one value too many",
+    "train --resume x --out y": "--resume goes on with the run's own recipe; give nothing else",
+    "simulate": "missing: OUT",
+    "simulate x --shape 3": "Missing value for argument '--shape'. Expected 2 values.",
+    "reconstruct": "missing: RUN; SCAN; -o PATH, --out PATH",
+    "reconstruct a b --ot c": "--ot: no such option; did you mean --out?",
+    "reconstruct a b c -o d": "c: one value too many",
+    "reconstruct a b -o d --acceleration 0.5": "--acceleration is 1 or more, not 0.5",
+    "reconstruct a b -o d --acceleration nan": "--acceleration is 1 or more, not nan",
+    "prepare": "give scans (or a folder of them), then the folder to write to",
+    "prepare a b --workers 0": "--workers and --coils are 1 or more, --sets is 1 or 2",
+    "evaluate": "give the run folders first, at least one",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", COMMAND_LINES)
+def test_command_line(
+    line: str, refuse: Refuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    verb, *_ = arguments = line.split()
+    assert refuse(*arguments) == f"{verb}: {COMMAND_LINES[line]}"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["trian", "Train", "--out", "x"])
+def test_no_such_verb(verb: str, refuse: Refuse) -> None:
+    assert refuse(verb).startswith(f"{verb}: no such verb; ")
+
+
+def test_evaluate_without_data(made: Path, refuse: Refuse) -> None:
+    assert refuse("evaluate", made / "run") == ("evaluate: say what to test on, with --data FOLDER")
+
+
+@pytest.mark.parametrize("place", ["file", "file/deeper", "/dev/null/x", "/proc/x"])
+@pytest.mark.parametrize("verb", ["simulate", "prepare", "train", "reconstruct", "evaluate"])
+def test_unwritable_place(verb: str, place: str, made: Path, refuse: Refuse) -> None:
+    goal = made / place  # an absolute place stays what it is
+    source = made / "scans" / "scan-0.h5"
+    commands: dict[str, list[object]] = {
+        "simulate": [goal, "--scans", 1, "--slices", 1, "--shape", 16, 16],
+        "prepare": [source, goal],
+        "train": [made / "recipe.yaml", "--out", goal],
+        "reconstruct": ["zero-filled", source, "-o", goal / "image.nii.gz"],
+        "evaluate": [made / "run", "--data", made / "examples", "--out", goal],
+    }
+    message = refuse(verb, *commands[verb])
+    assert message.startswith(str(goal))
+    assert "cannot be written" in message
+
+
+def test_missing_files(made: Path, refuse: Refuse) -> None:
+    no = made / "no.h5"
+    out = made / "image.png"
+    assert refuse("reconstruct", made / "run", no, "-o", out) == f"{no}: no such file"
+    assert refuse("prepare", no, made / "out").startswith(f"{no}: does not exist")
+    assert "is not a run" in refuse("reconstruct", no, no, "-o", out)
+    assert "is not a run" in refuse("train", "--resume", no)
+    assert "is not a run" in refuse("evaluate", no, "--data", made / "examples")
+    assert "cannot be read as a recipe" in refuse("train", made / "no.yaml", "--out", out)
+    for verb in (["train", "--out", out, "--data.train"], ["evaluate", made / "run", "--data"]):
+        assert refuse(*verb, no).startswith(f"{no}: holds no example files")
+
+
+def test_unknown_suffixes(made: Path, refuse: Refuse) -> None:
+    source, out = made / "scans" / "scan-0.h5", made / "image.png"
+    assert "unknown suffix" in refuse("reconstruct", made / "run", made / "file", "-o", out)
+    message = refuse("reconstruct", made / "run", source, "-o", made / "image.jpg")
+    assert message.startswith(f"{made / 'image.jpg'}: unknown suffix; known here are .nii, ")
+
+
+def test_run_without_a_model(made: Path, tmp_path: Path, refuse: Refuse) -> None:
+    run.start(tmp_path / "run", tiny_recipe(made / "examples"))
+    for arguments in (
+        ["reconstruct", tmp_path / "run", made / "scans" / "scan-0.h5", "-o", made / "x.png"],
+        ["evaluate", tmp_path / "run", "--data", made / "examples", "--out", made / "report"],
+    ):
+        assert "has the run got to its first checkpoint?" in refuse(*arguments)
+
+
+def test_run_of_another_network(made: Path, tmp_path: Path, refuse: Refuse) -> None:
+    recipe = tiny_recipe(made / "examples")
+    run.start(tmp_path / "run", recipe)
+    run.save_model(tmp_path / "run", build(recipe.network.model_copy(update={"iterations": 1})))
+    scan = made / "scans" / "scan-0.h5"
+    message = refuse("reconstruct", tmp_path / "run", scan, "-o", made / "x.png")
+    assert "of another network" in message
+
+
+def test_impossible_acceleration(made: Path, refuse: Refuse) -> None:
+    what = ["train", made / "recipe.yaml", "--out", made / "new", "--mask.acceleration", 8]
+    assert "acceleration 8 leaves 2 of 20 samples, fewer than the centre of 10" in refuse(*what)
+    scan = made / "scans" / "scan-0.h5"
+    what = ["reconstruct", made / "run", scan, "-o", made / "x.png", "--acceleration", 8]
+    assert "acceleration 8 leaves 2 of 20 samples" in refuse(*what)
+    what = ["evaluate", made / "run", "--data", made / "examples", "--out", made / "run"]
+    assert "acceleration 8 leaves 2 of 20 samples" in refuse(*what, "--mask.acceleration", 8)
+
+
+def test_undersampled_scan_is_not_undersampled_again(made: Path, refuse: Refuse) -> None:
+    what = ["reconstruct", made / "run", made / "few.h5", "-o", made / "x.png"]
+    message = refuse(*what, "--acceleration", 2)
+    assert message.startswith("few: was undersampled when it was scanned")
+
+
+def test_undersampled_scan_does_not_train(made: Path, tmp_path: Path, refuse: Refuse) -> None:
+    assert main(["prepare", str(made / "few.h5"), str(tmp_path)]) == 0
+    message = refuse("train", "--out", made / "new", "--data.train", tmp_path)
+    assert message.startswith("few: was undersampled when it was scanned, so there is no target")
+
+
+def test_scans_in_place_of_examples(made: Path, refuse: Refuse) -> None:
+    message = refuse("train", "--out", made / "new", "--data.train", made / "scans")
+    assert "not an example file of `gleam prepare`" in message
+
+
+def test_folder_that_holds_a_run(made: Path, refuse: Refuse) -> None:
+    message = refuse("train", made / "recipe.yaml", "--out", made / "run")
+    assert message.startswith(f"{made / 'run'}: holds a run already")
+
+
+def test_diverging_run_ends_in_one_line_and_exit_code_1(
+    made: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    what = ["train", made / "recipe.yaml", "--out", tmp_path / "run", "--training.learning-rate"]
+    assert main([*map(str, what), "1e30", "--training.clip", "None"]) == 1
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1
+    assert err.startswith("gleam: module ")
+    assert torch.is_grad_enabled()

@@ -1,0 +1,247 @@
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from pydantic import BaseModel
+from tiny import coil_images, largest_error, prepared, tiny_recipe
+
+import gleam
+from gleam import recipe as recipes
+from gleam.cli import VERBS, main, train
+from gleam.cli.arguments import parse
+from gleam.formats import cfl, read_scan
+from gleam.recipe import Recipe
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Scans, examples and a run, each made by its verb."""
+    here = tmp_path_factory.mktemp("made")
+    size = ["--scans", "2", "--slices", "2", "--shape", "24", "20", "--coils", "3", "3"]
+    assert main(["simulate", str(here / "scans"), *size]) == 0
+    assert main(["prepare", str(here / "scans"), str(here / "examples")]) == 0
+    recipes.save(tiny_recipe(here / "examples", steps=2), here / "recipe.yaml")
+    assert main(["train", str(here / "recipe.yaml"), "--out", str(here / "run")]) == 0
+    return here
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> Any:
+    """What a verb prints with --json; nothing else is on stdout."""
+    capsys.readouterr()
+    assert main([*map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_explains_the_verb_with_an_example(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert not ended.value.code
+    out, err = capsys.readouterr()
+    assert f"Example: gleam {verb}" in out
+    assert err == ""
+
+
+def test_usage_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["--help"], ["-h"]):
+        assert main(arguments) == 0
+        out = capsys.readouterr().out
+        assert all(f"  {verb} " in out for verb in VERBS)
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{gleam.__version__}\n"
+
+
+def test_python_m_gleam_is_gleam() -> None:
+    for arguments, code in ((["--version"], 0), (["no-verb"], 2)):
+        done = subprocess.run(
+            [sys.executable, "-m", "gleam", *arguments], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code
+        assert (done.stdout == f"{gleam.__version__}\n") == (code == 0)
+        assert done.stderr.startswith("gleam: no-verb: no such verb") == (code == 2)
+
+
+def test_simulate_says_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    size = ["--scans", 2, "--slices", 1, "--shape", 16, 16, "--coils", 2, 2]
+    files = said(capsys, "simulate", tmp_path, *size, "--format", "cfl")
+    assert [Path(file).name for file in files] == ["scan-0000.cfl", "scan-0001.cfl"]
+    assert all(read_scan(Path(file)).space == (16, 16) for file in files)
+
+
+def test_prepare_says_what_became_of_each_scan(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.h5").touch()
+    outcomes = said(capsys, "prepare", made / "scans", tmp_path / "broken.h5", tmp_path / "out")
+    assert [outcome["status"] for outcome in outcomes] == ["prepared", "prepared", "skipped"]
+    assert "broken.h5" in outcomes[2]["reason"]
+    assert main(["prepare", str(made / "scans"), str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == f"0 prepared, 2 kept, 0 skipped in {tmp_path / 'out'}\n"
+
+
+def test_train_says_its_summary_and_resumes(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    summary = said(capsys, "train", made / "recipe.yaml", "--out", out, "--training.steps", 3)
+    assert (summary["steps"], summary["modules"]) == (3, [2, 1])
+    assert yaml.safe_load((out / "recipe.yaml").read_text())["training"]["steps"] == 3
+    assert said(capsys, "train", "--resume", out) == summary
+    assert main(["train", "--resume", str(out)]) == 0
+    assert re.fullmatch(
+        r".*run: 3 steps, \d+ ms per step, \d+ MiB at most, validation PSNR [\d.]+ dB\n",
+        capsys.readouterr().out,
+    )
+
+
+def test_evaluate_says_its_summary(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    what = ["evaluate", made / "run", "--data", made / "examples", "--out", tmp_path / "report"]
+    summary = said(capsys, *what)
+    assert summary == json.loads((tmp_path / "report" / "summary.json").read_text())
+    for method in ("zero-filled", "CG-SENSE", "run"):
+        assert method in json.dumps(summary)
+    assert (tmp_path / "report" / "report.html").is_file()
+    assert main([*map(str, what)]) == 0
+    assert "CG-SENSE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nii", ".npy", ".png", ".cfl"])
+def test_reconstruct_writes_the_image_where_and_as_bright_as_it_was(
+    suffix: str, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = made / "scans" / "scan-0001.h5", tmp_path / f"image{suffix}"
+    what = said(capsys, "reconstruct", made / "run", source, "-o", out)
+    scan = read_scan(source)
+    assert what == {"out": str(out), "shape": [2, 1, 24, 20], "voxel_mm": list(scan.voxel)}
+    example = prepared(scan)
+    combined = np.stack(
+        [
+            np.einsum("sc...,c...->s...", example[i].maps.numpy().conj(), coil_images(scan, i))[0]
+            for i in range(2)
+        ]
+    )
+    if suffix == ".png":
+        with Image.open(out) as picture:
+            assert picture.size == (40, 24)
+    elif suffix in (".npy", ".cfl"):
+        if suffix == ".npy":
+            image = np.load(out)
+        else:
+            assert out.with_suffix(".hdr").is_file()
+            image = np.stack([cfl.read(out).kspace[i][0] for i in range(2)])
+        assert largest_error(image, combined) < 0.05
+    else:
+        image = nibabel.load(out)
+        assert largest_error(image.get_fdata(), np.abs(combined)[:, 0].T) < 0.05
+        assert image.affine == pytest.approx(np.diag([-1, -1, 1, 1]) @ scan.affine, abs=1e-3)
+        assert image.header.get_zooms() == pytest.approx(scan.voxel[1::-1] + scan.voxel[2:])
+
+
+def test_reconstruct_undersamples_first_when_asked(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = made / "scans" / "scan-0000.h5"
+    images = []
+    for name, more in (("full", []), ("less", ["--acceleration", 1.6, "--mask", "random"])):
+        out = tmp_path / f"{name}.npy"
+        said(capsys, "reconstruct", "zero-filled", source, "-o", out, *more)
+        images.append(np.load(out))
+    assert largest_error(images[1], images[0]) > 0.05
+
+
+def test_baselines_need_no_run(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for method in ("zero-filled", "cg-sense"):
+        out = tmp_path / f"{method}.png"
+        said(capsys, "reconstruct", method, made / "scans" / "scan-0000.h5", "--out", out)
+        assert out.is_file()
+
+
+OVERRIDES: dict[str, object] = {
+    "seed": 3,
+    "data.train": "a",
+    "data.validation": "b",
+    "data.batch": 2,
+    "mask.kind": "poisson",
+    "mask.acceleration": 6.5,
+    "network.family": "pgd",
+    "network.iterations": 5,
+    "network.sets": 2,
+    "network.weight": 0.1,
+    "network.cg_steps": 7,
+    "network.cg_tolerance": 1e-3,
+    "network.step": 0.5,
+    "network.regulariser.width": 8,
+    "network.regulariser.blocks": 1,
+    "network.regulariser.kernel": 5,
+    "network.regulariser.dimensions": 3,
+    "network.regulariser.bf16": True,
+    "training.modules": [2, 3],
+    "training.storage": "checkpoint",
+    "training.loss": "l2",
+    "training.steps": 10,
+    "training.learning_rate": 1e-4,
+    "training.warmup": 0,
+    "training.clip": None,
+    "training.validate_every": 5,
+    "training.checkpoint_every": 6,
+    "training.keep": 1,
+}
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in values.items():
+        inner = isinstance(value, dict)
+        found |= flat(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}": value}
+    return found
+
+
+def test_options_reach_every_field_of_the_recipe() -> None:
+    default = flat(Recipe().model_dump(mode="json"))
+    assert OVERRIDES.keys() == default.keys()
+    assert all(OVERRIDES[name] != default[name] for name in default)
+    options = []
+    for name, value in OVERRIDES.items():
+        flag = f"--{name}".replace("_", "-")
+        several = value if isinstance(value, list) else [] if value is True else [value]
+        options += [flag, *map(str, several)]
+    a = parse(train.Arguments, "train", options, train.Arguments(recipe=Recipe()))
+    assert flat(a.recipe.model_dump(mode="json")) == OVERRIDES
+
+
+def test_options_change_only_what_they_name() -> None:
+    fields = {"seed": 9, "network": {"iterations": 4}, "training": {"modules": 1}}
+    recipe = Recipe.model_validate(fields)
+    default = train.Arguments(recipe=recipe)
+    for option in ("--network.cg-steps", "--network.cg_steps"):
+        a = parse(train.Arguments, "train", [option, "3"], default)
+        changed = recipe.network.model_copy(update={"cg_steps": 3})
+        assert a.recipe == recipe.model_copy(update={"network": changed})
+
+
+def test_every_field_of_the_recipe_is_explained_or_says_it_by_name() -> None:
+    def parts(part: type[BaseModel]) -> list[type[BaseModel]]:
+        inner = [f.annotation for f in part.model_fields.values()]
+        below = [p for p in inner if isinstance(p, type) and issubclass(p, BaseModel)]
+        return [part, *(deeper for one in below for deeper in parts(one))]
+
+    bare = {"seed", "data", "mask", "network", "training", "regulariser", "iterations", "steps"}
+    bare |= {"validate_every", "checkpoint_every"}
+    for part in parts(Recipe):
+        assert part.__doc__
+        for name, field in part.model_fields.items():
+            assert field.description or name in bare, f"{part.__name__}.{name}"

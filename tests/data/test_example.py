@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from tiny import every_second_line, prepared, tiny_scan, undersampled
+
+from gleam.data.example import ExampleFile, find, write
+from gleam.errors import BadInput
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    write(prepared(tiny_scan()), tmp_path / "scan.h5")
+    return tmp_path / "scan.h5"
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_written_example_reads_the_same(complete: bool, tmp_path: Path) -> None:
+    scan = tiny_scan() if complete else undersampled(tiny_scan(), every_second_line())
+    example = prepared(scan)
+    write(example, tmp_path / "scan.h5")
+    (read,) = find(tmp_path)
+    assert (read.header, read.shape, read.sets) == (example.header, example.shape, 1)
+    assert read.complete == complete
+    assert torch.equal(read.sampled, example.sampled)
+    for index in range(2):
+        one, other = read[index], example[index]
+        assert torch.equal(one.kspace, other.kspace)
+        assert torch.equal(one.maps, other.maps)
+        assert (one.target is None) == (not complete)
+        if one.target is not None and other.target is not None:
+            assert torch.equal(one.target, other.target)
+
+
+def test_slices_are_chunks_and_the_convention_is_said(path: Path) -> None:
+    with h5py.File(path) as file:
+        for name in ("kspace", "maps", "target"):
+            assert file[name].chunks == (1, *file[name].shape[1:])
+        assert "floor(N/2)" in file.attrs["convention"]
+
+
+def test_half_written_file_of_a_killed_run_is_not_an_example(path: Path) -> None:
+    (path.parent / ".123-other.h5").write_bytes(b"half")
+    assert [example.path for example in find(path.parent)] == [path]
+
+
+def test_nothing_found_is_refused(tmp_path: Path) -> None:
+    for nowhere in (tmp_path, tmp_path / "no"):
+        with pytest.raises(BadInput, match="holds no example files"):
+            find(nowhere)
+
+
+def broken(path: Path) -> str:
+    with pytest.raises(BadInput) as caught:
+        find(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_cut_off_file_is_refused(path: Path) -> None:
+    content = path.read_bytes()
+    for length in (0, 100, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:length])
+        broken(path)
+
+
+@pytest.mark.parametrize("name", ["kspace", "maps", "sampled"])
+def test_missing_array_is_refused(name: str, path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        del file[name]
+    assert name in broken(path)
+
+
+@pytest.mark.parametrize("name", ["kspace", "maps", "target"])
+@pytest.mark.parametrize("shape", [(2, 3), (7,), (2, 1, 3, 1, 24, 19)])
+def test_arrays_that_do_not_fit_are_refused(name: str, shape: tuple[int, ...], path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        del file[name]
+        file[name] = np.ones(shape, np.complex64)
+    broken(path)
+
+
+@pytest.mark.parametrize("header", ["", "{}", '{"name": 1}', "[", "x" * 100])
+def test_broken_header_is_refused(header: str, path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        file.attrs["header"] = header
+    assert "not an example file of `gleam prepare`" in broken(path)
+
+
+def test_scan_in_place_of_an_example_is_refused(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        del file.attrs["header"]
+    assert "not an example file of `gleam prepare`" in broken(path)
+
+
+def test_links_out_of_the_file_are_not_followed(path: Path, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "elsewhere.hdf", "w") as file:
+        file["kspace"] = np.ones((2, 3, 1, 24, 20), np.complex64)
+    with h5py.File(path, "a") as file:
+        del file["kspace"]
+        file["kspace"] = h5py.ExternalLink(tmp_path / "elsewhere.hdf", "kspace")
+    assert "link" in broken(path)
+
+
+def test_file_that_goes_bad_after_opening_is_named(path: Path) -> None:
+    example = ExampleFile(path)
+    path.write_bytes(b"")
+    with pytest.raises(BadInput, match=str(path)):
+        example[0]

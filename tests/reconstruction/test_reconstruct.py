@@ -1,0 +1,99 @@
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import (
+    coil_images,
+    cropped,
+    every_second_line,
+    largest_error,
+    prepared,
+    tiny_recipe,
+    tiny_scan,
+    undersampled,
+)
+
+from gleam.data.prepare import Prepared
+from gleam.errors import BadInput
+from gleam.formats import Scan
+from gleam.metrics import magnitude
+from gleam.networks import build
+from gleam.recipe import MaskRecipe
+from gleam.reconstruction.baselines import cg_sense, zero_filled
+from gleam.reconstruction.reconstruct import Method, reconstruct
+
+NETWORK = build(tiny_recipe(Path()).network)
+
+
+def combined(scan: Scan, index: int, example: Prepared) -> np.ndarray:
+    maps = example[index].maps.numpy()
+    return np.einsum("sc...,c...->s...", maps.conj(), coil_images(scan, index))
+
+
+@pytest.mark.parametrize("method", [NETWORK, zero_filled, partial(cg_sense, weight=0.01)])
+def test_fully_sampled_scan_gives_its_sense_combination(method: Method) -> None:
+    """An untrained network is the physics alone; intensities are the scan's own."""
+    scan = tiny_scan((25, 20))
+    example = prepared(scan)
+    volume = reconstruct(method, example)
+    assert volume.image.shape == (2, 1, 25, 20)
+    assert volume.voxel == scan.voxel
+    assert np.array_equal(volume.affine, scan.affine)
+    for index in range(2):
+        expected = combined(scan, index, example)[0]
+        assert largest_error(volume.image[index], expected) < 0.02
+
+
+def test_result_is_cropped_to_the_matrix() -> None:
+    scan = replace(tiny_scan((24, 20)), matrix=(24, 14))
+    example = prepared(scan)
+    assert example.shape[3:] == (24, 20)  # phase encoding is not cropped before the network
+    volume = reconstruct(zero_filled, example)
+    whole = reconstruct(zero_filled, prepared(tiny_scan((24, 20))))
+    assert largest_error(volume.image, cropped(whole.image, (24, 14))) < 1e-6
+
+
+def test_undersampled_scan_is_unfolded() -> None:
+    """Taken as it was acquired: nothing more is left out, and SENSE finds what is missing."""
+    scan = tiny_scan()
+    example = prepared(undersampled(scan, every_second_line()), calibration=8)
+    volume = reconstruct(cg_sense, example)
+    full = reconstruct(zero_filled, prepared(scan, calibration=8))
+    zero = reconstruct(zero_filled, example)
+    assert np.linalg.norm(volume.image - full.image) < 0.7 * np.linalg.norm(zero.image - full.image)
+
+
+def test_mask_undersamples_the_same_way_every_time() -> None:
+    example = prepared(tiny_scan(), calibration=8)
+    mask = MaskRecipe(acceleration=1.6)
+    one, other = (reconstruct(NETWORK, example, mask).image for _ in range(2))
+    assert np.array_equal(one, other)
+    assert largest_error(one, reconstruct(NETWORK, example).image) > 0.01
+
+
+def test_mask_on_an_undersampled_scan_is_refused() -> None:
+    example = prepared(undersampled(tiny_scan(), every_second_line()))
+    with pytest.raises(BadInput, match=r"^tiny: was undersampled when it was scanned"):
+        reconstruct(zero_filled, example, MaskRecipe())
+
+
+def test_two_sets_end_in_their_root_sum_of_squares() -> None:
+    example = prepared(tiny_scan(slices=1), sets=2)
+    target = example[0].target
+    assert target is not None
+    volume = reconstruct(zero_filled, example)
+    expected = magnitude(target[None])[0].numpy() * example.header.scale
+    assert volume.image.shape == (1, 1, 24, 20)
+    assert largest_error(np.abs(volume.image[0]), expected) < 1e-5
+
+
+def test_volume_and_progress() -> None:
+    scan = tiny_scan((16, 18, 17), slices=1)
+    done: list[int] = []
+    volume = reconstruct(zero_filled, prepared(scan), progress=done.append)
+    assert volume.image.shape == (1, 1, 16, 18, 17)
+    assert done == [1]
+    assert torch.is_grad_enabled()

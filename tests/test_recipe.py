@@ -1,0 +1,151 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from gleam.errors import BadInput
+from gleam.recipe import Recipe, load, parse, save
+
+
+def fields(part: type[BaseModel] = Recipe, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The path of every field that is not itself a part."""
+    found = []
+    for name, field in part.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            found += fields(inner, (*path, name))
+        else:
+            found.append((*path, name))
+    return found
+
+
+def nested(path: tuple[str, ...], value: object) -> dict[str, Any]:
+    for name in reversed(path):
+        value = {name: value}
+    assert isinstance(value, dict)
+    return value
+
+
+def problem(values: dict[Any, Any]) -> str:
+    with pytest.raises(BadInput) as caught:
+        parse(values, "here")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert not any(noise in message for noise in ("[type=", "constrained", "pydantic", "Value err"))
+    assert message.startswith("here: ")
+    return message.removeprefix("here: ")
+
+
+def test_yaml_round_trip_says_every_field(tmp_path: Path) -> None:
+    recipe = parse(
+        {
+            "seed": 3,
+            "data": {"validation": "a folder"},
+            "network": {"iterations": 5, "cg_tolerance": 1e-4},
+            "training": {"modules": [2, 3], "clip": None, "learning_rate": 1e-5},
+        },
+        "",
+    )
+    save(recipe, tmp_path / "recipe.yaml")
+    assert load(tmp_path / "recipe.yaml") == recipe
+    written = yaml.safe_load((tmp_path / "recipe.yaml").read_text())
+    for path in fields():
+        inner = written
+        for name in path:
+            inner = inner[name]
+
+
+def test_empty_file_is_the_default_recipe(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").touch()
+    assert load(tmp_path / "empty.yaml") == Recipe()
+
+
+@pytest.mark.parametrize("path", fields(), ids=".".join)
+def test_misspelt_field_at_any_depth_is_refused_with_the_nearest(path: tuple[str, ...]) -> None:
+    *parents, name = path
+    misspelt = name[:-1] + "X"
+    where = ".".join([*parents, misspelt])
+    message = problem(nested((*parents, misspelt), 1))
+    assert message == f"{where}: no such field; did you mean {name}?"
+
+
+@pytest.mark.parametrize("path", fields(), ids=".".join)
+def test_wrong_type_in_any_field_is_named_with_its_value(path: tuple[str, ...]) -> None:
+    message = problem(nested(path, {"no": "sense"}))
+    assert message.startswith(f"{'.'.join(path)}: Input ")
+    assert message.endswith("(got {'no': 'sense'})")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"network": {"iterations": 0}}, "network.iterations: .* equal to 1 \\(got 0\\)"),
+        ({"mask": {"acceleration": float("nan")}}, "mask.acceleration: .*finite.*\\(got nan\\)"),
+        ({"mask": {"acceleration": 0.5}}, "mask.acceleration: .* equal to 1 \\(got 0.5\\)"),
+        ({"mask": {"kind": "spiral"}}, "mask.kind: .*'equispaced'.* \\(got 'spiral'\\)"),
+        ({"training": {"modules": 0}}, "training.modules: .* equal to 1 \\(got 0\\)"),
+        ({"training": {"modules": "x"}}, "training.modules: .*integer.* \\(got 'x'\\)"),
+        ({"training": {"modules": [8, 0, 8]}}, "training.modules: .* equal to 1 \\(got 0\\)"),
+        ({"training": {"modules": [8, "x"]}}, "training.modules: .*integer.* \\(got 'x'\\)"),
+        ({"training": {"modules": 17}}, "training.modules is 17 but network.iterations only 16.*"),
+        ({"training": {"modules": [8, 7]}}, ".*add up to 15, but network.iterations is 16"),
+        ({"network": {"regulariser": {"kernel": 4}}}, "network.regulariser.kernel: must be odd.*4"),
+        ({"network": 3}, "network: .* \\(got 3\\)"),
+        ({3: 4}, "3: .*"),
+    ],
+)  # fmt: skip
+def test_wrong_value_is_named_with_its_field(values: dict[Any, Any], said: str) -> None:
+    assert re.fullmatch(said, problem(values))
+
+
+def test_misspelling_comes_before_a_wrong_value() -> None:
+    values = {"seed": -1, "network": {"regulariser": {"widht": 3}}}
+    assert problem(values) == "network.regulariser.widht: no such field; did you mean width?"
+
+
+def test_long_value_is_not_repeated_in_full() -> None:
+    assert len(problem({"training": {"modules": [["x" * 1000] * 1000] * 1000}})) < 300
+
+
+@pytest.mark.parametrize(
+    ("sizes", "modules", "iterations"),
+    [([2, 2, 2], 3, 6), ([3, 2, 2], 3, 7), ([1, 4], [1, 4], 5), ([5], 1, 5)],
+)
+def test_every_iteration_is_in_one_module(
+    sizes: list[int], modules: int | list[int], iterations: int
+) -> None:
+    recipe = parse({"training": {"modules": modules}, "network": {"iterations": iterations}}, "")
+    assert recipe.module_sizes() == sizes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!!python/object/apply:os.system ['touch x']",
+        "seed: !!python/name:os.system",
+        "seed: [",
+        "a: 1\n b: 2",
+        "seed: 2001-99-99",
+        "[" * 5000,
+        "- a list",
+        "just words",
+        "\0",
+        "caf\xe9".encode("latin-1"),
+    ],
+    ids=range(10),
+)
+def test_what_is_no_recipe_is_refused_in_one_line(text: str | bytes, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(BadInput) as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"no\.yaml: cannot be read as a recipe"):
+        load(tmp_path / "no.yaml")

@@ -1,0 +1,286 @@
+import csv
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import example_files, tiny_recipe
+
+from gleam import recipe as recipes
+from gleam.data.example import find
+from gleam.data.loader import TrainingBatches
+from gleam.errors import BadInput, Stopped
+from gleam.networks import build
+from gleam.recipe import Recipe
+from gleam.training import checkpoint, run
+from gleam.training.trainer import make_modules, train
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return example_files(tmp_path_factory.mktemp("data"))
+
+
+def tensors(folder: Path) -> dict[str, torch.Tensor]:
+    """All that a run ends with: the model, and the last checkpoint's weights and optimizers."""
+    last = checkpoint.found(folder / "checkpoints")[-1]
+    files = [folder / "model.safetensors", *sorted(last.glob("*.safetensors"))]
+    return {  # clones: what is loaded stays in its file, which may change
+        f"{file.relative_to(folder)}/{name}": tensor.clone()
+        for file in files
+        for name, tensor in load_file(file).items()
+    }
+
+
+def numbers(folder: Path) -> list[tuple[int, str, int, float]]:
+    """metrics.csv without times."""
+    return [(row.step, row.metric, row.index, row.value) for row in run.read_metrics(folder)]
+
+
+def assert_same_end(folder: Path, undisturbed: Path) -> None:
+    got, expected = tensors(folder), tensors(undisturbed)
+    assert got.keys() == expected.keys()
+    assert all(torch.equal(got[name], expected[name]) for name in expected)
+    assert numbers(folder) == numbers(undisturbed)
+    one, other = run.read_summary(folder), run.read_summary(undisturbed)
+    for name in ("steps", "parameters", "best_step", "best_validation_psnr_db"):
+        assert one[name] == other[name]
+
+
+def gleam_train(*arguments: object) -> "subprocess.Popen[str]":
+    environ = {**os.environ, "OMP_NUM_THREADS": "1"}  # as in this process: the same sums
+    command = [sys.executable, "-m", "gleam", "train", *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ)
+
+
+def test_run_leaves_everything_that_it_promises(examples: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(examples)
+    folder = tmp_path / "run"
+    train(recipe, folder)
+    assert {path.name for path in folder.iterdir()} == {
+        "recipe.yaml", "model.safetensors", "checkpoints", "metrics.csv", "tensorboard",
+        "environment.json", "summary.json",
+    }  # fmt: skip
+    assert run.load_recipe(folder) == recipe
+    with (folder / "metrics.csv").open(newline="") as file:
+        assert next(csv.reader(file)) == run.COLUMNS
+    losses = [(step, metric, i) for step, metric, i, _ in numbers(folder) if metric == "loss"]
+    assert losses == [(step, "loss", module) for step in range(1, 7) for module in range(2)]
+    psnr = [(step, i) for step, metric, i, _ in numbers(folder) if metric == "psnr"]
+    assert psnr == [(step, iteration) for step in (3, 6) for iteration in range(3)]
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["steps"] == 6
+    assert summary["modules"] == [2, 1]
+    assert summary["peak_memory_bytes"] > 24 * 20 * 8
+    _, network = run.load_run(folder)
+    assert summary["parameters"] == sum(p.numel() for p in network.parameters())
+    assert any((folder / "tensorboard").iterdir())
+
+
+def test_training_learns(examples: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(examples, steps=36, learning_rate=3e-3, validate_every=12)
+    train(recipe, tmp_path / "run")
+    rows = [row for row in run.read_metrics(tmp_path / "run") if row.metric == "psnr"]
+    for iteration in (1, 2):  # where the modules end
+        psnr = [row.value for row in rows if row.index == iteration]
+        assert psnr[-1] > psnr[0] + 0.05
+
+
+def test_model_is_the_best_and_the_best_checkpoint_stays(
+    examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([20.0, 30.0, 25.0, 30.0, 28.0])
+    monkeypatch.setattr("gleam.training.trainer.validate", lambda *_: [0.0, next(scores)])
+    folder = tmp_path / "run"
+    train(tiny_recipe(examples, steps=10, validate_every=2, checkpoint_every=2), folder)
+    kept = checkpoint.found(folder / "checkpoints")
+    assert [checkpoint.step_of(path) for path in kept] == [4, 8, 10]
+    summary = run.read_summary(folder)
+    assert (summary["best_step"], summary["best_validation_psnr_db"]) == (4, 30.0)
+    model = load_file(folder / "model.safetensors")
+    best = load_file(kept[0] / "module-001.safetensors")
+    last = load_file(kept[2] / "module-001.safetensors")
+    assert torch.equal(model["iterations.2.log_weight"], best["weight/0.log_weight"])
+    assert not torch.equal(model["iterations.2.log_weight"], last["weight/0.log_weight"])
+
+
+def test_without_validation_the_model_is_the_last(examples: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(examples)
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"validation": None})})
+    train(recipe, tmp_path / "run")
+    assert run.read_summary(tmp_path / "run")["best_step"] is None
+    model = load_file(tmp_path / "run" / "model.safetensors")
+    last = checkpoint.found(tmp_path / "run" / "checkpoints")[-1]
+    weights = load_file(last / "module-001.safetensors")
+    assert torch.equal(model["iterations.2.log_weight"], weights["weight/0.log_weight"])
+
+
+def test_stopped_by_a_signal_and_resumed_it_ends_the_same(examples: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(examples, steps=60, validate_every=20, checkpoint_every=30)
+    recipes.save(recipe, tmp_path / "recipe.yaml")
+    folder = tmp_path / "run"
+    with gleam_train(tmp_path / "recipe.yaml", "--out", folder) as process:
+        wait_for(process, folder)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 1
+        assert process.stderr is not None
+        *_, message = process.stderr.read().splitlines()
+    stopped_at = checkpoint.step_of(checkpoint.found(folder / "checkpoints")[-1])
+    assert 0 < stopped_at < 60
+    goes_on = f"go on with: gleam train --resume {folder}"
+    assert message == f"gleam: stopped at step {stopped_at}; {goes_on}"
+    train(run.load_recipe(folder), folder, resume=True)
+    train(recipe, tmp_path / "undisturbed")
+    assert_same_end(folder, tmp_path / "undisturbed")
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_at_random_points_and_resumed_it_ends_the_same(
+    kills: int, examples: Path, tmp_path: Path
+) -> None:
+    """At any moment: while starting, in a step, while a checkpoint is written."""
+    steps = 20 + 8 * kills
+    recipe = tiny_recipe(examples, steps=steps, validate_every=4, checkpoint_every=2, modules=3)
+    recipes.save(recipe, tmp_path / "recipe.yaml")
+    folder = tmp_path / "run"
+    chance = random.Random(kills)
+    for _ in range(kills):
+        begun = (folder / "recipe.yaml").exists()
+        what = ["--resume", folder] if begun else [tmp_path / "recipe.yaml", "--out", folder]
+        logs, step = logs_of(folder), last_step(folder) + chance.choice([0, 2, 4])
+        with gleam_train(*what) as process:
+            wait_for(process, folder, logs, step)
+            time.sleep(chance.uniform(0, 0.05))
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+    assert 0 < last_step(folder) < steps
+    with gleam_train("--resume", folder) as process:
+        assert process.wait() == 0
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert re.fullmatch(r"(step \d+: validation PSNR [\d.]+ dB\n)*", said)  # no library's noise
+    train(recipe, tmp_path / "undisturbed")
+    assert_same_end(folder, tmp_path / "undisturbed")
+
+
+def logs_of(folder: Path) -> int:
+    """One for each time it started to train."""
+    return len(list((folder / "tensorboard").glob("*")))
+
+
+def last_step(folder: Path) -> int:
+    kept = checkpoint.found(folder / "checkpoints")
+    return checkpoint.step_of(kept[-1]) if kept else 0
+
+
+def wait_for(process: "subprocess.Popen[str]", folder: Path, logs: int = 0, step: int = 0) -> None:
+    """Until it trains, there being `logs` logs before, and its checkpoint is of `step` or later."""
+    while logs_of(folder) == logs or last_step(folder) < step:
+        ended = process.poll() is not None
+        assert not ended, f"ended before it could be stopped: {process.communicate()[1]}"
+        time.sleep(0.004)
+
+
+def test_finished_run_resumes_to_nothing(examples: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train(tiny_recipe(examples), folder)
+    before = tensors(folder), numbers(folder)
+    train(run.load_recipe(folder), folder, resume=True)
+    assert numbers(folder) == before[1]
+    assert all(torch.equal(tensor, before[0][name]) for name, tensor in tensors(folder).items())
+
+
+def test_resumed_run_forgets_what_came_after_its_checkpoint(examples: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(examples, keep=9)
+    folder = tmp_path / "run"
+    train(recipe, folder)
+    expected = tensors(folder), numbers(folder)
+    for path in checkpoint.found(folder / "checkpoints")[1:]:
+        (path / "manifest.json").unlink()
+    train(recipe, folder, resume=True)
+    assert numbers(folder) == expected[1]
+    assert all(torch.equal(tensor, expected[0][name]) for name, tensor in tensors(folder).items())
+
+
+def finite(folder: Path, recipe: Recipe) -> int:
+    """The step of the last checkpoint, which must load and hold finite numbers only."""
+    modules = make_modules(build(recipe.network), recipe)
+    progress = checkpoint.load(checkpoint.found(folder / "checkpoints")[-1], modules)
+    assert all(tensor.isfinite().all() for tensor in tensors(folder).values())
+    return progress.step
+
+
+def test_diverging_run_stops_and_keeps_the_last_good_checkpoint(
+    examples: Path, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe(
+        examples, steps=60, learning_rate=1e15, warmup=50, clip=None, checkpoint_every=1
+    )
+    folder = tmp_path / "run"
+    with pytest.raises(Stopped) as stopped:
+        train(recipe, folder)
+    message = str(stopped.value)
+    assert "\n" not in message
+    step = finite(folder, recipe)
+    assert f"step {step + 1}; the last good checkpoint is {folder}" in message
+    assert re.match(r"module [01] \(counted from 0\) has a (loss|weight) that is not", message)
+
+
+def test_poisoned_example_stops_the_run_at_its_step(examples: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for path in examples.iterdir():
+        (data / path.name).write_bytes(path.read_bytes())
+    recipe = tiny_recipe(data, steps=12, checkpoint_every=1, validate_every=99)
+    batches = TrainingBatches(find(data), recipe.mask, 1, recipe.seed)
+    (name,), (index,) = batches.at(4).scans, batches.at(4).slices  # an epoch has 6 steps
+    with h5py.File(data / f"{name}.h5", "a") as file:
+        file["kspace"][index, 0, 0, 0, 0] = float("nan")
+    with pytest.raises(Stopped, match=r"module 0 .* has a loss .* at step 5;"):
+        train(recipe, tmp_path / "run")
+    assert finite(tmp_path / "run", recipe) == 4
+
+
+def test_diverging_without_a_checkpoint_says_so(examples: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(examples, learning_rate=1e30, warmup=0, clip=None, checkpoint_every=99)
+    with pytest.raises(Stopped, match="there was no checkpoint yet"):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_damaged_last_checkpoint_is_named_and_the_one_before_still_works(
+    examples: Path, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe(examples)
+    folder = tmp_path / "run"
+    train(recipe, folder)
+    before, last = checkpoint.found(folder / "checkpoints")[-2:]
+    expected = tensors(folder)
+    (last / "module-000.safetensors").write_bytes(b"damaged")
+    with pytest.raises(BadInput, match=f"^{last}: .*remove it to go on from the one before$"):
+        train(recipe, folder, resume=True)
+    for path in last.iterdir():
+        path.unlink()
+    last.rmdir()
+    train(recipe, folder, resume=True)
+    assert before.exists()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in tensors(folder).items())
+
+
+def test_map_sets_that_do_not_fit_are_refused_before_a_folder_is_made(
+    examples: Path, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe(examples)
+    recipe = recipe.model_copy(update={"network": recipe.network.model_copy(update={"sets": 2})})
+    with pytest.raises(BadInput, match=r"has 1 map sets, but network\.sets is 2"):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
