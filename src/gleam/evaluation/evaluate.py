@@ -157,16 +157,15 @@ def _run(method: Method, batch: Batch, target: Tensor) -> tuple[Tensor, list[lis
     seconds = 0.0
     with torch.no_grad():
         start = time.perf_counter()
-        for image in method.iterates(batch.measurement):
-            image = crop(
-                image, batch.matrix
-            ).cpu()  # waits for the device, so that the clock tells the truth
-            seconds += time.perf_counter() - start
-            if image.shape != target.shape:
+        for whole in method.iterates(batch.measurement):
+            if whole.shape != batch.measurement.adjoint.shape:
                 raise BadInput(
-                    f"{method.name}: reconstructs images of shape {tuple(image.shape)}, but the "
-                    f"target has {tuple(target.shape)}; was it trained for other data?"
+                    f"{method.name}: reconstructs images of shape {tuple(whole.shape)}, but the "
+                    f"target has {tuple(batch.measurement.adjoint.shape)}; was it trained for "
+                    "other data?"
                 )
+            image = crop(whole, batch.matrix).cpu()  # waits for the device, so time is true
+            seconds += time.perf_counter() - start
             psnr.append(or_worst(psnr_complex(image, target), image, "psnr_complex"))
             start = time.perf_counter()
     if image is None:
