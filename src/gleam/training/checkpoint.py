@@ -113,9 +113,10 @@ def _restore(module: Module, tensors: dict[str, Tensor]) -> None:
             slot, _, name = rest.partition("/")
             parameter = names[name]
             state = module.optimizer.state[parameter]
-            state[slot] = value.to(parameter.device) if value.ndim else value
             if value.shape == parameter.shape:  # in the parameter's own memory layout
                 state[slot] = torch.empty_like(parameter).copy_(value)
+            else:
+                state[slot] = value.to(parameter.device)
 
 
 def _fill(parameters: dict[str, nn.Parameter], tensors: dict[str, Tensor]) -> None:
