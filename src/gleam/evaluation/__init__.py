@@ -1,1 +1,1 @@
-"""TODO"""
+"""Scores, statistics and the report."""
