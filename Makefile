@@ -1,12 +1,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint bench docs clean
+.PHONY: .venv demo test test-all lint bench docs clean
 
-.venv: pyproject.toml constraints.txt
+.venv: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
-	touch .venv
+	touch $@
 
 demo: .venv
 	$(BIN)/gleam demo

@@ -42,9 +42,7 @@ def figure(value: float, unit: str, benchmark: str) -> dict[str, Any]:
 
 
 def hardware() -> str:
-    """The device in words."""
-    if torch.cuda.is_available():
-        return str(torch.cuda.get_device_name())
+    """The CPU in words."""
     try:
         with open("/proc/cpuinfo") as file:
             names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]

@@ -281,7 +281,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     a = parser.parse_args()
 
-    real, simulated = brains(a.data), find(a.validation)
+    real, simulated = brains(a.data), find(a.validation, 1)
     results = {
         name: study(folder, real, simulated, a.out / name)
         for name, folder in {"equispaced": a.equispaced, "poisson": a.poisson}.items()

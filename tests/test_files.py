@@ -61,3 +61,17 @@ def test_folder_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) ->
         assert "\n" not in str(caught.value)
         assert str(goal) in str(caught.value)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    goal = tmp_path / "model"
+    writing = replacing(goal)
+    half = writing.__enter__()
+    half.mkdir()
+    (half / "weights").touch()
+    other = tmp_path / ".0badcafe-another"
+    other.touch()
+    with replacing(goal) as temporary:
+        assert not half.exists()
+        temporary.mkdir()
+    assert set(tmp_path.iterdir()) == {goal, other}

@@ -16,7 +16,12 @@ Mask = Bool[Tensor, "#batch 1 #frame *#space"]
 
 
 def crop(array: Tensor, sizes: Sequence[int]) -> Tensor:
-    """The central part of the last axes: n of N positions from ⌊N/2⌋ − ⌊n/2⌋ on."""
+    """The central part of the last axes."""
     for axis, size in zip(range(-len(sizes), 0), sizes, strict=True):
-        array = array.narrow(axis, array.shape[axis] // 2 - size // 2, size)
+        array = centre(array, axis, size)
     return array
+
+
+def centre(array: Tensor, axis: int, size: int) -> Tensor:
+    """The central part of one axis: n of N positions from ⌊N/2⌋ − ⌊n/2⌋ on."""
+    return array.narrow(axis, array.shape[axis] // 2 - size // 2, size)

@@ -58,11 +58,11 @@ class DataRecipe(_Part):
 class RegulariserRecipe(_Part):
     """The residual CNN in each iteration."""
 
-    width: Count = 32
+    width: Annotated[int, Field(ge=1, le=4096)] = 32
     """Features of its convolutions."""
-    blocks: Count = 2
+    blocks: Annotated[int, Field(ge=1, le=100)] = 2
     """Residual blocks, two convolutions each (the paper: 2)."""
-    kernel: Annotated[int, Field(ge=1)] = 3
+    kernel: Annotated[int, Field(ge=1, le=31)] = 3
     """Size of its convolutions, odd."""
     dimensions: Literal[2, 3] = 2
     """2: slice by slice, frame by frame. 3: over z y x, or over frame y x."""
@@ -82,11 +82,11 @@ class NetworkRecipe(_Part):
 
     family: Literal["modl", "pgd"] = "modl"
     """modl: model-based, conjugate gradients inside. pgd: proximal gradient."""
-    iterations: Count = 16
+    iterations: Annotated[int, Field(ge=1, le=1000)] = 16
     sets: Literal[1, 2] = 1
     """ESPIRiT map sets of the examples."""
     weight: Positive = 0.05
-    """MoDL: λ at the start, learnt."""
+    """MoDL: λ at the start and a noise level of 0.05; learnt, also how it follows the noise."""
     cg_steps: Count = 5
     """MoDL: conjugate gradient steps per iteration, differentiated exactly."""
     cg_tolerance: Annotated[float, Field(gt=0, lt=1)] | None = None

@@ -8,12 +8,14 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from tiny import every_second_line, example_files, tiny_recipe, tiny_scan, undersampled
+from tiny import every_second_line, example_files, prepared, tiny_recipe, tiny_scan, undersampled
 
 from gleam import recipe as recipes
 from gleam.cli import main
+from gleam.data.example import write
 from gleam.formats import write_scan
 from gleam.networks import build
+from gleam.recipe import MaskRecipe
 from gleam.training import run
 
 Refuse = Callable[..., str]
@@ -26,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     examples = example_files(here, scans=1)
     recipe = tiny_recipe(examples)
     recipes.save(recipe, here / "recipe.yaml")
-    run.start(here / "run", recipe)
+    run.start(here / "run", recipe, "data")
     run.save_model(here / "run", build(recipe.network))
     few = replace(undersampled(tiny_scan(), every_second_line()), name="few")
     write_scan(few, here / "few.h5")
@@ -159,7 +161,7 @@ COMMAND_LINES = {
     "train --mask.kind spiral": "invalid choice 'spiral' for argument '--mask.kind'. Expected one "
     "of ('equispaced', 'random', 'poisson').",
     "train": "say which folder the run goes to, with --out FOLDER",
-    "train --json 3": "3: one value too many",
+    "train --json 3": "3: is not a recipe, which is one .yaml file",
     "train --resume x --out y": "--resume goes on with the run's own recipe; give nothing else",
     "simulate": "missing: OUT",
     "simulate x --shape 3": "Missing value for argument '--shape'. Expected 2 values.",
@@ -231,7 +233,7 @@ def test_unknown_suffixes(made: Path, refuse: Refuse) -> None:
 
 
 def test_run_without_a_model(made: Path, tmp_path: Path, refuse: Refuse) -> None:
-    run.start(tmp_path / "run", tiny_recipe(made / "examples"))
+    run.start(tmp_path / "run", tiny_recipe(made / "examples"), "data")
     for arguments in (
         ["reconstruct", tmp_path / "run", made / "scans" / "scan-0.h5", "-o", made / "x.png"],
         ["evaluate", tmp_path / "run", "--data", made / "examples", "--out", made / "report"],
@@ -241,7 +243,7 @@ def test_run_without_a_model(made: Path, tmp_path: Path, refuse: Refuse) -> None
 
 def test_run_of_another_network(made: Path, tmp_path: Path, refuse: Refuse) -> None:
     recipe = tiny_recipe(made / "examples")
-    run.start(tmp_path / "run", recipe)
+    run.start(tmp_path / "run", recipe, "data")
     run.save_model(tmp_path / "run", build(recipe.network.model_copy(update={"iterations": 1})))
     scan = made / "scans" / "scan-0.h5"
     message = refuse("reconstruct", tmp_path / "run", scan, "-o", made / "x.png")
@@ -254,7 +256,7 @@ def test_impossible_acceleration(made: Path, refuse: Refuse) -> None:
     scan = made / "scans" / "scan-0.h5"
     what = ["reconstruct", made / "run", scan, "-o", made / "x.png", "--acceleration", 8]
     assert "acceleration 8 leaves 2 of 20 samples" in refuse(*what)
-    what = ["evaluate", made / "run", "--data", made / "examples", "--out", made / "run"]
+    what = ["evaluate", made / "run", "--data", made / "examples", "--out", made / "scores"]
     assert "acceleration 8 leaves 2 of 20 samples" in refuse(*what, "--mask.acceleration", 8)
 
 
@@ -289,3 +291,51 @@ def test_diverging_run_ends_in_one_line_and_exit_code_1(
     assert err.count("\n") == 1
     assert err.startswith("gleam: module ")
     assert torch.is_grad_enabled()
+
+
+def test_scans_are_never_overwritten_by_their_examples(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tree(made)
+    assert main(["prepare", str(made / "scans"), str(made / "scans")]) == 2
+    assert "is no example file; give another folder" in capsys.readouterr().err
+    assert tree(made) == before
+
+
+def test_scan_is_never_overwritten_by_its_image(made: Path, tmp_path: Path, refuse: Refuse) -> None:
+    scan = tmp_path / "scan.npy"
+    np.save(scan, np.ones((2, 16, 16), np.complex64))
+    before = scan.read_bytes()
+    said = refuse("reconstruct", "zero-filled", scan, "-o", scan)
+    assert "is the scan itself" in said
+    assert scan.read_bytes() == before
+
+
+def test_results_do_not_go_into_a_run(made: Path, refuse: Refuse) -> None:
+    run_folder = made / "run"
+    said = refuse("evaluate", run_folder, "--data", made / "examples", "--out", run_folder)
+    assert "is a run" in said
+
+
+def test_other_map_sets_than_the_runs(made: Path, tmp_path: Path, refuse: Refuse) -> None:
+    write(prepared(tiny_scan(), sets=2), tmp_path / "two.h5")
+    assert "has 2 map sets" in refuse("evaluate", made / "run", "--data", tmp_path)
+
+
+def test_runs_with_different_masks_are_not_silently_tested_with_one(
+    made: Path, tmp_path: Path, refuse: Refuse
+) -> None:
+    recipe = tiny_recipe(made / "examples")
+    other = recipe.model_copy(update={"mask": MaskRecipe(kind="random", acceleration=2)})
+    run.start(tmp_path / "other", other, "data")
+    run.save_model(tmp_path / "other", build(other.network))
+    said = refuse("evaluate", made / "run", tmp_path / "other", "--data", made / "examples")
+    assert "different masks" in said
+
+
+def test_slices_that_were_sampled_differently(tmp_path: Path, refuse: Refuse) -> None:
+    kspace = np.ones((2, 2, 16, 16), np.complex64)
+    kspace[1, :, :, 3] = 0
+    np.save(tmp_path / "scan.npy", kspace)
+    said = refuse("reconstruct", "zero-filled", tmp_path / "scan.npy", "-o", tmp_path / "x.png")
+    assert "not sampled at the same positions" in said

@@ -21,7 +21,7 @@ def test_written_example_reads_the_same(complete: bool, tmp_path: Path) -> None:
     scan = tiny_scan() if complete else undersampled(tiny_scan(), every_second_line())
     example = prepared(scan)
     write(example, tmp_path / "scan.h5")
-    (read,) = find(tmp_path)
+    (read,) = find(tmp_path, 1)
     assert (read.header, read.shape, read.sets) == (example.header, example.shape, 1)
     assert read.complete == complete
     assert torch.equal(read.sampled, example.sampled)
@@ -43,18 +43,18 @@ def test_slices_are_chunks_and_the_convention_is_said(path: Path) -> None:
 
 def test_half_written_file_of_a_killed_run_is_not_an_example(path: Path) -> None:
     (path.parent / ".123-other.h5").write_bytes(b"half")
-    assert [example.path for example in find(path.parent)] == [path]
+    assert [example.path for example in find(path.parent, 1)] == [path]
 
 
 def test_nothing_found_is_refused(tmp_path: Path) -> None:
     for nowhere in (tmp_path, tmp_path / "no"):
         with pytest.raises(BadInput, match="holds no example files"):
-            find(nowhere)
+            find(nowhere, 1)
 
 
 def broken(path: Path) -> str:
     with pytest.raises(BadInput) as caught:
-        find(path)
+        find(path, 1)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
     return str(caught.value)

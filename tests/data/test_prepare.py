@@ -9,7 +9,7 @@ from tiny import coil_images, every_second_line, largest_error, prepared, tiny_s
 
 from gleam.data.batch import Item, collate
 from gleam.data.example import Slice
-from gleam.data.loader import TrainingBatches, every_slice
+from gleam.data.loader import check, every_slice
 from gleam.data.prepare import Prepared
 from gleam.errors import BadInput
 from gleam.formats import Scan, cfl, fastmri
@@ -194,7 +194,7 @@ def test_undersampled_scan_has_no_target_and_reconstructs_but_does_not_train() -
     assert first.target is None
     assert np.array_equal(np.fft.fftshift(first.measurement.sense.mask[0, 0]), lines)
     for refused in (
-        lambda: TrainingBatches([example], MaskRecipe(), 1, 0),
+        lambda: check([example], MaskRecipe()),
         lambda: next(every_slice([example], MaskRecipe())),
     ):
         with pytest.raises(BadInput, match=r"^tiny: was undersampled when it was scanned.*$"):

@@ -142,3 +142,19 @@ def test_bad_input_says_which_number_to_change():
         draw("poisson", (96,), 4.0, (8,), 0)
     with pytest.raises(BadInput, match="one size per"):
         draw("poisson", (96, 96), 4.0, (8,), 0)
+
+
+@pytest.mark.parametrize("kind", ["equispaced", "random"])
+def test_lines_are_drawn_from_what_was_acquired(kind):
+    mask = draw(kind, (120,), 4.0, (10,), 3, ((15, 105),))
+    assert mask.sum() == round(90 / 4)
+    assert not mask[:15].any()
+    assert not mask[105:].any()
+    assert mask[55:65].all()
+
+
+def test_points_are_drawn_from_what_was_acquired():
+    mask = draw("poisson", (40, 60), 5.0, (8, 8), 3, ((0, 40), (10, 60)))
+    assert mask.sum() == round(40 * 50 / 5)
+    assert not mask[:, :10].any()
+    assert mask[16:24, 26:34].all()

@@ -3,20 +3,23 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import example_files, tiny_recipe
+from tiny import every_second_line, example_files, prepared, tiny_recipe, tiny_scan, undersampled
 
 from gleam import recipe as recipes
-from gleam.data.example import find
+from gleam.data.example import find, write
 from gleam.data.loader import TrainingBatches
 from gleam.errors import BadInput, Stopped
 from gleam.networks import build
@@ -241,7 +244,7 @@ def test_poisoned_example_stops_the_run_at_its_step(examples: Path, tmp_path: Pa
     for path in examples.iterdir():
         (data / path.name).write_bytes(path.read_bytes())
     recipe = tiny_recipe(data, steps=12, checkpoint_every=1, validate_every=99)
-    batches = TrainingBatches(find(data), recipe.mask, 1, recipe.seed)
+    batches = TrainingBatches(find(data, 1), recipe.mask, 1, recipe.seed)
     (name,), (index,) = batches.at(4).scans, batches.at(4).slices  # an epoch has 6 steps
     with h5py.File(data / f"{name}.h5", "a") as file:
         file["kspace"][index, 0, 0, 0, 0] = float("nan")
@@ -284,3 +287,35 @@ def test_map_sets_that_do_not_fit_are_refused_before_a_folder_is_made(
     with pytest.raises(BadInput, match=r"has 1 map sets, but network\.sets is 2"):
         train(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_undersampled_validation_scan_is_refused_before_a_folder_is_made(
+    examples: Path, tmp_path: Path
+) -> None:
+    few = replace(undersampled(tiny_scan(), every_second_line()), name="few")
+    write(prepared(few), tmp_path / "validation" / "few.h5")
+    recipe = tiny_recipe(examples)
+    data = recipe.data.model_copy(update={"validation": tmp_path / "validation"})
+    with pytest.raises(BadInput, match="few: was undersampled"):
+        train(recipe.model_copy(update={"data": data}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_empty_validation_slice_does_not_count(examples: Path, tmp_path: Path) -> None:
+    scan = tiny_scan()
+    kspace = np.stack([scan.kspace[0], 0 * scan.kspace[0]])
+    write(prepared(replace(scan, kspace=kspace)), tmp_path / "validation" / "one.h5")
+    recipe = tiny_recipe(examples)
+    data = recipe.data.model_copy(update={"validation": tmp_path / "validation"})
+    train(recipe.model_copy(update={"data": data}), tmp_path / "run")
+    assert run.read_summary(tmp_path / "run")["best_step"] is not None
+
+
+def test_run_does_not_go_on_with_other_examples(examples: Path, tmp_path: Path) -> None:
+    own = tmp_path / "examples"
+    shutil.copytree(examples, own)
+    recipe = tiny_recipe(own)
+    train(recipe, tmp_path / "run")
+    sorted(own.glob("*.h5"))[0].unlink()
+    with pytest.raises(BadInput, match="began with other examples"):
+        train(recipe, tmp_path / "run", resume=True)

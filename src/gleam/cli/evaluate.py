@@ -14,11 +14,11 @@ from gleam.arrays import Image
 from gleam.cli.arguments import parse
 from gleam.cli.terminal import followed
 from gleam.data.example import find
-from gleam.data.loader import every_slice
+from gleam.data.loader import check, every_slice
 from gleam.errors import BadInput
 from gleam.evaluation.evaluate import Method, evaluate
 from gleam.evaluation.plots import Curve
-from gleam.evaluation.report import RunSummary, write_report
+from gleam.evaluation.report import RunSummary, check_libraries, write_report
 from gleam.evaluation.tables import terminal_table, write_tables
 from gleam.files import make_folder
 from gleam.networks import Unrolled
@@ -59,17 +59,27 @@ def main(arguments: Sequence[str]) -> None:
     a = parse(Arguments, "evaluate", arguments, default)
     if a.data is None:
         raise BadInput("evaluate: say what to test on, with --data FOLDER")
+    chosen = any(argument.startswith("--mask.") for argument in arguments)
+    if len({recipe.mask for recipe, _ in trained.values()}) > 1 and not chosen:
+        raise BadInput("evaluate: the runs learnt different masks; choose one with --mask.kind …")
+    if (a.out / "recipe.yaml").exists():
+        raise BadInput(f"{a.out}: is a run; give the results another folder with --out")
+    check_libraries()
+    sets = {recipe.network.sets for recipe, _ in trained.values()}
+    if len(sets) > 1:
+        raise BadInput("evaluate: the runs have different network.sets; evaluate them apart")
+    examples = find(a.data, sets.pop())
+    check(examples, a.mask)
     names = _names(folders)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     methods = [
-        Method("zero-filled", _single(zero_filled)),
-        Method("CG-SENSE", _single(cg_sense)),
+        Method("zero-filled", _single(zero_filled, device)),
+        Method("CG-SENSE", _single(cg_sense, device)),
         *(
             Method(names[folder], _network(network.to(device), device))
             for folder, (_, network) in trained.items()
         ),
     ]
-    examples = find(a.data)
     slices = sum(example.shape[0] for example in examples)
     make_folder(a.out)
     batches = followed(every_slice(examples, a.mask), "evaluating", slices)
@@ -135,8 +145,10 @@ def _names(folders: Sequence[Path]) -> dict[Path, str]:
     raise BadInput("evaluate: two of the runs are the same folder; give each once")
 
 
-def _single(method: Callable[[Measurement], Image]) -> Callable[[Measurement], Iterator[Image]]:
-    return lambda measurement: iter([method(measurement)])
+def _single(
+    method: Callable[[Measurement], Image], device: str
+) -> Callable[[Measurement], Iterator[Image]]:
+    return lambda measurement: iter([method(measurement.to(device))])
 
 
 def _network(network: Unrolled, device: str) -> Callable[[Measurement], Iterator[Image]]:

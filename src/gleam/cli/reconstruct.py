@@ -58,6 +58,8 @@ def main(arguments: Sequence[str]) -> None:
         if not a.acceleration >= 1:
             raise BadInput(f"reconstruct: --acceleration is 1 or more, not {a.acceleration}")
         mask = MaskRecipe(kind=a.mask, acceleration=a.acceleration)
+    if a.out.exists() and a.out.resolve().with_suffix("") == a.scan.resolve().with_suffix(""):
+        raise BadInput(f"{a.out}: is the scan itself; give the image another name")
     write = image_writer(a.out)
     make_folder(a.out.parent)
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -20,11 +20,13 @@ from gleam.training.trainer import train
 class Arguments:
     """Train the network that a recipe describes; any of its fields can be said here instead.
 
-    Stop it with Ctrl-C and go on with --resume: the weights end up the same, to the bit.
+    Stop it with Ctrl-C and go on with --resume: the weights end up the same.
 
-    Example: gleam train recipes/brain.yaml --out runs/greedy --training.modules 8
+    Example: gleam train recipes/equispaced-4x.yaml --out runs/greedy --training.modules 4
     """
 
+    file: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RECIPE")] = None
+    """Recipe, a .yaml file; what it does not say is as below."""
     out: Path | None = None
     """Folder of the new run."""
     resume: Path | None = None
@@ -36,11 +38,11 @@ class Arguments:
 
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
-    recipe, rest = Recipe(), list(arguments)
-    named = bool(rest) and not rest[0].startswith("-")
-    if named:
-        recipe = recipes.load(Path(rest.pop(0)))
-    a = parse(Arguments, "train", rest, Arguments(recipe=recipe))
+    named = next((Path(a) for a in arguments if a.endswith((".yaml", ".yml"))), None)
+    recipe = recipes.load(named) if named else Recipe()
+    a = parse(Arguments, "train", arguments, Arguments(recipe=recipe))
+    if a.file != named:
+        raise BadInput(f"train: {a.file}: is not a recipe, which is one .yaml file")
     if a.resume is not None:
         if a.out is not None or named or a.recipe != Recipe():
             raise BadInput("train: --resume goes on with the run's own recipe; give nothing else")

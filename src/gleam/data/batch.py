@@ -10,13 +10,12 @@ from torch import Tensor
 
 from gleam.arrays import Image
 from gleam.data.example import Example
+from gleam.errors import BadInput
 from gleam.physics.fourier import Axes, fft, ifft
 from gleam.physics.measurement import Measurement
-from gleam.physics.sampling import draw
+from gleam.physics.sampling import DIMENSIONS, draw
 from gleam.physics.sense import Sense
 from gleam.recipe import MaskRecipe
-
-DIMENSIONS = {"equispaced": 1, "random": 1, "poisson": 2}
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
         BadInput: an acceleration that the calibration region alone exceeds.
     """
     slices = [item.example[item.index] for item in items]
-    masks = [_sampling(item, mask) for item in items]
+    masks = [sampling(item, mask) for item in items]
     axes = tuple(sorted({a for m in masks for a in _varying(m)})) or items[0].example.header.axes
     kspace = [
         _in_kspace(s.kspace, item.example.header.axes, axes)
@@ -91,8 +90,14 @@ def mask_seed(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def _sampling(item: Item, mask: MaskRecipe | None) -> Tensor:
-    """What is sampled, (frame, *space) with axes of length 1; shift-free order."""
+def sampling(item: Item, mask: MaskRecipe | None) -> Tensor:
+    """What is sampled, (frame, *space) with axes of length 1; shift-free order.
+
+    A mask takes its share of what was acquired: lines a vendor filled with zeros do not count.
+
+    Raises:
+        BadInput: the calibration region alone exceeds that share.
+    """
     sampled = item.example.sampled
     if mask is None:
         return sampled
@@ -100,10 +105,24 @@ def _sampling(item: Item, mask: MaskRecipe | None) -> Tensor:
     axes = mask_axes(header.readout, len(space), DIMENSIONS[mask.kind])
     shape = tuple(space[a] for a in axes)
     centre = tuple(header.calibration[a] for a in axes)
-    drawn = draw(mask.kind, shape, mask.acceleration, centre, item.seed)
+    acquired = tuple(_extent(sampled, a, space[a]) for a in axes)
+    try:
+        drawn = draw(mask.kind, shape, mask.acceleration, centre, item.seed, acquired)
+    except BadInput as error:
+        raise BadInput(
+            f"{header.name}: {error}; `gleam prepare --calibration` sets its size"
+        ) from error
     pattern = torch.from_numpy(np.fft.ifftshift(drawn))
     whole = [space[a] if a in axes else 1 for a in _axes(sampled)]
     return sampled & pattern.reshape(1, *whole)
+
+
+def _extent(sampled: Tensor, axis: int, size: int) -> tuple[int, int]:
+    """(start, stop) of what was acquired along an axis, in centred order."""
+    others = [a for a in _axes(sampled) if a != axis]
+    some = torch.fft.fftshift(sampled.any(0).amax(dim=others)).expand(size)
+    positions = some.nonzero()
+    return int(positions.min()), int(positions.max()) + 1
 
 
 def mask_axes(readout: int | None, dims: int, wanted: int) -> Axes:

@@ -11,8 +11,10 @@ K-space and target are divided by the scan's one intensity scale. The attribute 
 rest as JSON. "Shift-free" is defined in `gleam.physics.fourier`.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hashlib
+import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -63,6 +65,26 @@ class Header(BaseModel):
     contrast: dict[str, str | float]
     fingerprint: str = ""
 
+    def fits(self, space: Sequence[int]) -> bool:
+        """Whether it can belong to arrays of this size; files are not trusted."""
+        dims = len(space)
+        axes = {*self.axes, *(() if self.readout is None else (self.readout,))}
+        numbers = (self.scale, self.noise, *self.voxel, *(v for row in self.affine for v in row))
+        return (
+            axes <= set(range(-dims, 0))
+            and _within(self.calibration, space)
+            and _within(self.matrix, space)
+            and all(math.isfinite(number) for number in numbers)
+            and self.scale > 0
+            and self.noise >= 0
+        )
+
+
+def _within(sizes: Sequence[int], space: Sequence[int]) -> bool:
+    return len(sizes) == len(space) and all(
+        1 <= n <= most for n, most in zip(sizes, space, strict=True)
+    )
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -110,7 +132,7 @@ class ExampleFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with _reading(path) as file:
+        with opened(path) as file:
             try:
                 self.header = Header.model_validate_json(file.attrs["header"])
             except (KeyError, ValidationError) as error:
@@ -126,17 +148,28 @@ class ExampleFile:
             self.complete = holds(file, "target")
             if self.complete:
                 target = dataset(file, "target").shape
-        fits = maps == (slices, self.sets, coils, 1, *space) and (
-            not self.complete or target == (slices, self.sets, frames, *space)
+            types = {dataset(file, name).dtype for name in ("kspace", "maps")}
+        fits = (
+            types == {np.dtype(np.complex64)}
+            and maps == (slices, self.sets, coils, 1, *space)
+            and (not self.complete or target == (slices, self.sets, frames, *space))
+            and _broadcasts(self.sampled.shape, (frames, *space))
+            and self.header.fits(space)
         )
         if not fits:
             raise BadInput(f"{path}: its arrays do not fit each other; prepare the scan again")
 
     def __getitem__(self, index: int) -> Slice:
         """One slice."""
-        with _reading(self.path) as file:
+        with opened(self.path) as file:
             target = _read(file, "target", index) if self.complete else None
             return Slice(_read(file, "kspace", index), _read(file, "maps", index), target)
+
+
+def _broadcasts(shape: Sequence[int], full: Sequence[int]) -> bool:
+    return len(shape) == len(full) and all(
+        n in (1, most) for n, most in zip(shape, full, strict=True)
+    )
 
 
 def write(example: Example, path: Path) -> None:
@@ -161,30 +194,47 @@ def write(example: Example, path: Path) -> None:
                 file[name][index] = array.numpy()
 
 
-def find(path: Path) -> list[ExampleFile]:
+def find(path: Path, sets: int) -> list[ExampleFile]:
     """The examples in a folder, by name, or the one file.
 
+    Args:
+        path: folder or file.
+        sets: the map sets that the network reconstructs with.
+
     Raises:
-        BadInput: there is none.
+        BadInput: there is none, or one has other map sets.
     """
     files = _visible(path) if path.is_dir() else [path] if path.is_file() else []
     if not files:
         raise BadInput(f"{path}: holds no example files; make them with `gleam prepare`")
-    return [ExampleFile(file) for file in files]
+    examples = [ExampleFile(file) for file in files]
+    for example in examples:
+        if example.sets != sets:
+            raise BadInput(
+                f"{example.path}: has {example.sets} map sets, but network.sets is {sets}; set it "
+                f"to {example.sets}, or prepare the data with --sets {sets}"
+            )
+    return examples
+
+
+def fingerprint(examples: Sequence[ExampleFile]) -> str:
+    """Of a data set: names, shapes, and what the examples were made from."""
+    facts = [(e.header.name, e.shape, e.header.fingerprint) for e in examples]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def is_example(path: Path) -> bool:
+    """Whether a file was written by `write`, be it by another version."""
+    try:
+        with opened(path) as file:
+            return "convention" in file.attrs
+    except BadInput:
+        return False
 
 
 def _visible(folder: Path) -> list[Path]:
     """Not what a killed `gleam prepare` left half-written, under a hidden name."""
     return sorted(file for file in folder.glob("*.h5") if not file.name.startswith("."))
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[h5py.File]:
-    try:
-        with opened(path) as file:
-            yield file
-    except OSError as error:
-        raise BadInput(f"{path}: broken ({error}); prepare the scan again") from error
 
 
 def _read(file: h5py.File, name: str, index: int) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 
 from gleam import __version__
-from gleam.data.example import ExampleFile, write
+from gleam.data.example import ExampleFile, is_example, write
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.formats import SCAN_SUFFIXES, read_scan
@@ -87,13 +87,19 @@ def prepare_one(source: Path, out: Path, settings: Settings) -> Outcome:
     goal = out / f"{source.stem}.h5"
     try:
         fingerprint = _fingerprint(source, settings)
-        if goal.exists() and _prepared_before(goal, fingerprint):
-            return Outcome(source, "kept")
+        if goal.exists():
+            if not is_example(goal):
+                raise BadInput(f"{goal}: is there and is no example file; give another folder")
+            if _prepared_before(goal, fingerprint):
+                return Outcome(source, "kept")
         write(Prepared(read_scan(source), settings, fingerprint), goal)
     except BadInput as error:
         return Outcome(source, "skipped", str(error))
     except MemoryError:
         return Outcome(source, "skipped", f"{source}: too large for the memory there is")
+    except (RuntimeError, OSError) as error:  # torch's failed allocations and factorisations, too
+        what = str(error).partition("\n")[0]
+        return Outcome(source, "skipped", f"{source}: cannot be prepared ({what})")
     return Outcome(source, "prepared")
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from gleam.data.batch import Batch, Item, collate, mask_seed
+from gleam.data.batch import Batch, Item, collate, mask_seed, sampling
 from gleam.data.example import Example
 from gleam.errors import BadInput
 from gleam.recipe import MaskRecipe
@@ -27,13 +27,10 @@ class TrainingBatches:
     drawn again, so all batches of a run have one size.
 
     Args:
-        examples: with targets.
+        examples: with targets (see `check`).
         mask: what to undersample them with.
         batch: slices per batch.
         seed: of the order and of the masks.
-
-    Raises:
-        BadInput: an example without a target.
     """
 
     def __init__(
@@ -42,7 +39,6 @@ class TrainingBatches:
         self.mask, self.batch, self.seed = mask, batch, seed
         buckets: dict[tuple[object, ...], list[tuple[Example, int]]] = defaultdict(list)
         for example in examples:
-            _need_target(example, "train on")
             slices, *shape = example.shape
             key = (*shape, example.sets, example.header.axes, example.header.readout)
             buckets[key] += [(example, index) for index in range(slices)]
@@ -99,6 +95,17 @@ def every_slice(
         for first in range(0, example.shape[0], batch):
             last = min(first + batch, example.shape[0])
             yield collate([Item(example, index, seed) for index in range(first, last)], mask)
+
+
+def check(examples: Sequence[Example], mask: MaskRecipe) -> None:
+    """Make sure that every example has a target and can be undersampled so.
+
+    Raises:
+        BadInput: one cannot.
+    """
+    for example in examples:
+        _need_target(example, "learn from or measure against")
+        sampling(Item(example, 0, 0), mask)
 
 
 def _need_target(example: Example, purpose: str) -> None:

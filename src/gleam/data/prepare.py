@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Complex
 from torch import Tensor
 
+from gleam.arrays import centre
 from gleam.data.example import Header, Slice
 from gleam.errors import BadInput
 from gleam.formats.scan import Scan
@@ -147,11 +148,11 @@ class Prepared:
             raise BadInput(f"{self.scan.name}: slice {index} of its k-space has NaN or Inf")
         for axis, size in zip(range(-len(box), 0), box, strict=True):
             if axis != self._decoded:
-                kspace = _middle(kspace, axis, size)
+                kspace = centre(kspace, axis, size)
         kspace = self._decode(kspace)
         if self._decoded is not None:
             image, axes = kspace, (self._decoded,)
-            kspace = _middle(centred(fft(image, axes), axes), *axes, box[self._decoded])
+            kspace = centre(centred(fft(image, axes), axes), *axes, box[self._decoded])
         return self._mixed(kspace).mean(1)[None]
 
     def _decode(self, kspace: Tensor) -> Tensor:
@@ -160,7 +161,7 @@ class Prepared:
             return kspace
         axes = (self._decoded,)
         image = ifft(shift_free(kspace, axes), axes)
-        return _middle(image, self._decoded, self.scan.matrix[self._decoded])
+        return centre(image, self._decoded, self.scan.matrix[self._decoded])
 
     def _mixed(self, kspace: Tensor) -> Tensor:
         return kspace if self._mixing is None else mix(kspace[None], self._mixing)[0]
@@ -168,10 +169,6 @@ class Prepared:
 
 def _constant(sampled: Tensor, axis: int) -> bool:
     return bool((sampled == sampled.narrow(axis, 0, 1)).all())
-
-
-def _middle(array: Tensor, axis: int, size: int) -> Tensor:
-    return array.narrow(axis, array.shape[axis] // 2 - size // 2, size)
 
 
 def _intensity(calibration: Complex[Tensor, "slice coil *box"], space: list[int]) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,19 @@ class RunSummary:
     validation: Curve | None = None
 
 
+def check_libraries() -> None:
+    """Say early that a report cannot be written.
+
+    Raises:
+        BadInput: matplotlib or jinja2 is not installed.
+    """
+    for name in ("jinja2", "matplotlib"):
+        if find_spec(name) is None:
+            raise BadInput(
+                f"the report needs {name}; install it with: pip install 'gleam-mri[report]'"
+            )
+
+
 def write_report(
     path: Path, evaluation: Evaluation, runs: Sequence[RunSummary] = (), title: str = "Evaluation"
 ) -> None:
@@ -55,13 +69,8 @@ def write_report(
     Raises:
         BadInput: matplotlib or jinja2 is not installed; the file cannot be written.
     """
-    try:
-        import jinja2
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise BadInput(
-            f"the report needs {error.name}; install it with: pip install 'gleam-mri[report]'"
-        ) from error
+    check_libraries()
+    import jinja2
 
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined

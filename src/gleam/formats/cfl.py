@@ -47,7 +47,7 @@ def read(path: Path) -> Scan:
     data = path.with_suffix(".cfl")
     view = _view(data)
     kspace = Stored(data, view.shape, _load)
-    sampled = non_zero(view)
+    sampled = non_zero(path, view)
     matrix = sampled.shape[1:]
     voxel = (1.0, 1.0, 1.0)
     return Scan(

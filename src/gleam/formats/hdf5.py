@@ -28,7 +28,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
             yield file
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise BadInput(
-            f"{path}: not readable as HDF5 (cut off, damaged or another format); fetch it again"
+            f"{path}: not readable as HDF5 (cut off, damaged or another format); get it anew"
         ) from error
 
 

@@ -33,7 +33,7 @@ def read(path: Path) -> Scan:
     """
     view = _view(path)
     kspace = Stored(path, view.shape, _load)
-    sampled = non_zero(view)
+    sampled = non_zero(path, view)
     matrix = sampled.shape[1:]
     voxel = (1.0, 1.0, 1.0)
     return Scan(

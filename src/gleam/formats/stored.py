@@ -43,17 +43,28 @@ class Stored:
         return data
 
 
-def non_zero(kspace: NDArray[np.complexfloating]) -> NDArray[np.bool_]:
-    """Where any coil of any slice holds data: (frame, *space) bool.
+def non_zero(path: Path, kspace: NDArray[np.complexfloating]) -> NDArray[np.bool_]:
+    """Where the coils hold data: (frame, *space) bool.
 
     For files that mark what was not sampled by exact zeros only.
 
     Args:
+        path: of the file, for messages.
         kspace: (slice, coil, frame, *space) complex; when mapped from a file, no more than one
             coil of one slice is in memory at a time.
+
+    Raises:
+        BadInput: the slices differ.
     """
-    pattern = np.zeros(kspace.shape[2:], np.bool_)
+    patterns = []
     for one_slice in kspace:
+        pattern = np.zeros(kspace.shape[2:], np.bool_)
         for coil in one_slice:
             pattern |= coil != 0
-    return pattern
+        if pattern.any():  # a slice without any data says nothing
+            patterns.append(pattern)
+    if any((pattern != patterns[0]).any() for pattern in patterns):
+        raise BadInput(
+            f"{path}: its slices were not sampled at the same positions; give each slice a file"
+        )
+    return patterns[0] if patterns else np.zeros(kspace.shape[2:], np.bool_)

@@ -17,7 +17,7 @@ Kind = Literal["equispaced", "random", "poisson"]
 Mask = NDArray[np.bool_]
 
 _WIDEST = 1.25  # spacings, at which Poisson-disc drawing starts: too wide for all samples to fit
-_DIMENSIONS = {"equispaced": 1, "random": 1, "poisson": 2}
+DIMENSIONS = {"equispaced": 1, "random": 1, "poisson": 2}
 
 
 @lru_cache(maxsize=1024)
@@ -27,6 +27,7 @@ def draw(
     acceleration: float,
     centre: tuple[int, ...],
     seed: int | tuple[int, ...],
+    acquired: tuple[tuple[int, int], ...] | None = None,
 ) -> Mask:
     """A sampling mask with exactly round(positions / acceleration) samples.
 
@@ -38,6 +39,8 @@ def draw(
         acceleration: positions over samples, at least 1.
         centre: size of the fully sampled centre along each axis; part of the budget.
         seed: the same seed gives the same mask.
+        acquired: (start, stop) along each axis of the positions there are to choose from; all of
+            them by default. Positions count inside it only.
 
     Returns:
         Read-only bool array of `shape`, True where k-space is sampled.
@@ -46,11 +49,12 @@ def draw(
         BadInput: the sizes do not fit the kind, or the centre alone exceeds the budget.
     """
     box = centre_box(shape, centre)
-    if len(shape) != _DIMENSIONS[kind]:
+    if len(shape) != DIMENSIONS[kind]:
         raise BadInput(
-            f"sampling: a {kind} mask has {_DIMENSIONS[kind]} undersampled axes, got shape {shape}"
+            f"sampling: a {kind} mask has {DIMENSIONS[kind]} undersampled axes, got shape {shape}"
         )
-    positions, core = math.prod(shape), math.prod(centre)
+    inside = tuple(slice(*limits) for limits in acquired or ((0, n) for n in shape))
+    positions, core = math.prod(s.stop - s.start for s in inside), math.prod(centre)
     samples = round(positions / acceleration) if acceleration >= 1 else 0
     if samples < max(core, 1):
         raise BadInput(
@@ -61,7 +65,7 @@ def draw(
     mask = np.zeros(shape, bool)
     mask[box] = True
     fill = {"equispaced": equispaced, "random": random_lines, "poisson": poisson_disc}[kind]
-    fill(mask, samples, np.random.default_rng(seed))
+    fill(mask[inside], samples, np.random.default_rng(seed))
     mask.flags.writeable = False
     return mask
 

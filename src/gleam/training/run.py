@@ -46,8 +46,13 @@ class Row:
     seconds: float
 
 
-def start(folder: Path, recipe: Recipe) -> None:
+def start(folder: Path, recipe: Recipe, data: str) -> None:
     """Make the folder and say what will be trained in it, and with what.
+
+    Args:
+        folder: of the run.
+        recipe: what will be trained.
+        data: fingerprint of the examples.
 
     Raises:
         BadInput: the folder holds another run, or cannot be written to.
@@ -56,9 +61,26 @@ def start(folder: Path, recipe: Recipe) -> None:
     if recipe_file.exists():
         raise BadInput(f"{folder}: holds a run already; resume it (--resume) or choose another")
     with replacing(folder / "environment.json") as temporary:
-        temporary.write_text(json.dumps(environment(recipe.seed), indent=2))
+        temporary.write_text(json.dumps({**environment(recipe.seed), "data": data}, indent=2))
     write_metrics(folder, [])
     recipes.save(recipe, recipe_file)  # from here on, it is a run
+
+
+def check_data(folder: Path, data: str) -> None:
+    """Make sure that a run goes on with the examples it began with: steps count on them.
+
+    Raises:
+        BadInput: they are others, or the folder is not a run.
+    """
+    try:
+        before = json.loads((folder / "environment.json").read_text())["data"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{folder}: has no whole environment.json; start a new run") from error
+    if before != data:
+        raise BadInput(
+            f"{folder}: began with other examples than there are now; put them back, or start a "
+            "new run"
+        )
 
 
 def environment(seed: int) -> dict[str, Any]:
@@ -85,8 +107,12 @@ def write_metrics(folder: Path, rows: Iterable[Row]) -> None:
 
 def append_metrics(folder: Path, rows: Iterable[Row]) -> None:
     """Add rows to metrics.csv."""
-    with (folder / "metrics.csv").open("a", newline="") as file:
-        csv.writer(file).writerows(vars(row).values() for row in rows)
+    path = folder / "metrics.csv"
+    try:
+        with path.open("a", newline="") as file:
+            csv.writer(file).writerows(vars(row).values() for row in rows)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def read_metrics(folder: Path) -> list[Row]:

@@ -14,9 +14,9 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from gleam.arrays import crop
-from gleam.data.example import ExampleFile, find
-from gleam.data.loader import TrainingBatches, every_slice
-from gleam.errors import BadInput, Stopped
+from gleam.data.example import ExampleFile, find, fingerprint
+from gleam.data.loader import TrainingBatches, check, every_slice
+from gleam.errors import Stopped
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled, build
 from gleam.recipe import Recipe
@@ -34,7 +34,8 @@ from gleam.training.storage import STORAGES
 def train(recipe: Recipe, folder: Path, resume: bool = False) -> None:
     """Train, validate and checkpoint until the recipe's last step.
 
-    A resumed run ends with the same weights, to the bit, as one that was never stopped.
+    A resumed run ends with the same weights as one that was never stopped: to the bit on a CPU,
+    and on a GPU as far as its convolutions repeat themselves.
 
     Args:
         recipe: what to train.
@@ -48,19 +49,20 @@ def train(recipe: Recipe, folder: Path, resume: bool = False) -> None:
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     t = recipe.training
-    batches = TrainingBatches(
-        _examples(recipe.data.train, recipe), recipe.mask, recipe.data.batch, recipe.seed
-    )
-    validation = _examples(recipe.data.validation, recipe) if recipe.data.validation else []
-    batches.at(0)  # what does not fit together is said before a folder is made
+    examples = find(recipe.data.train, recipe.network.sets)
+    validation = find(recipe.data.validation, recipe.network.sets) if recipe.data.validation else []
+    check([*examples, *validation], recipe.mask)  # before a folder is made, or time is spent
+    batches = TrainingBatches(examples, recipe.mask, recipe.data.batch, recipe.seed)
     network = build(recipe.network, recipe.seed).to(device)
     modules = make_modules(network, recipe)
     loss = LOSSES[t.loss]
-    if not resume:
-        run.start(folder, recipe)
-    log = _Log(folder, recipe, network, modules, _restore(folder, modules))
+    data = fingerprint([*examples, *validation])
 
-    with shown(log.progress.step, t.steps) as display, _stop_signals() as stop_asked, log.writer:
+    with (
+        _stop_signals() as stop_asked,
+        _logged(folder, recipe, network, modules, data, resume) as log,
+        shown(log.progress.step, t.steps) as display,
+    ):
         for batch in batches.between(log.progress.step, t.steps):
             started = time.perf_counter()
             batch = batch.to(device)
@@ -113,7 +115,7 @@ def make_modules(network: Unrolled, recipe: Recipe) -> list[Module]:
 def validate(
     network: Unrolled, examples: Sequence[ExampleFile], recipe: Recipe, device: torch.device
 ) -> list[float]:
-    """Mean complex PSNR in dB over all slices, after every iteration."""
+    """Mean complex PSNR in dB over all slices but empty ones, after every iteration."""
     scores = []
     for batch in every_slice(examples, recipe.mask, recipe.data.batch):
         batch = batch.to(device)
@@ -122,7 +124,7 @@ def validate(
         target = crop(batch.target, batch.matrix)
         psnr = [psnr_complex(crop(image, batch.matrix), target) for image in iterates]
         scores.append(torch.stack(psnr, 1))
-    means: list[float] = torch.cat(scores).mean(0).tolist()
+    means: list[float] = torch.cat(scores).nanmean(0).tolist()
     return means
 
 
@@ -194,16 +196,23 @@ class _Log:
         }
 
 
-def _examples(path: Path, recipe: Recipe) -> list[ExampleFile]:
-    examples = find(path)
-    for example in examples:
-        if example.sets != recipe.network.sets:
-            raise BadInput(
-                f"{example.path}: has {example.sets} map sets, but network.sets is "
-                f"{recipe.network.sets}; set it to {example.sets}, or prepare the data with "
-                f"--sets {recipe.network.sets}"
-            )
-    return examples
+@contextmanager
+def _logged(
+    folder: Path,
+    recipe: Recipe,
+    network: Unrolled,
+    modules: Sequence[Module],
+    data: str,
+    resume: bool,
+) -> Iterator[_Log]:
+    """Begin a run, or go on with it."""
+    if resume:
+        run.check_data(folder, data)
+    else:
+        run.start(folder, recipe, data)
+    log = _Log(folder, recipe, network, modules, _restore(folder, modules))
+    with log.writer:
+        yield log
 
 
 def _restore(folder: Path, modules: Sequence[Module]) -> Progress:
