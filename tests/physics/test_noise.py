@@ -29,6 +29,13 @@ def test_pure_noise_of_any_box(box: tuple[int, int]) -> None:
     assert noise_level(noise) == pytest.approx(3, rel=0.2)
 
 
+def test_a_small_box_of_many_coils() -> None:
+    """Fewer patches than the patches have entries: signal must not fill what is left."""
+    noisy, clean = calibration(16, 50.0, (10, 10)), calibration(16, 1e7, (10, 10))
+    truth = float((noisy - clean).abs().square().mean().sqrt())
+    assert 0.9 * truth < noise_level(noisy) < 2.5 * truth
+
+
 def test_scales_with_the_data_and_is_zero_without_any() -> None:
     data = calibration(6, 30.0)
     assert noise_level(100 * data) == pytest.approx(100 * noise_level(data), rel=1e-3)

@@ -36,17 +36,8 @@ def noise_level(calibration: Complex[Tensor, "slice coil *box"]) -> float:
 def _smallest(calibration: Tensor) -> float:
     """Mean over slices of the smallest squared singular values of the calibration matrices."""
     patches, dims = calibration, calibration.ndim - 2
-    kernel = KERNEL
-    while math.prod(n - kernel + 1 for n in calibration.shape[2:]) < 2 * _columns(patches, kernel):
-        if kernel == 1:
-            break
-        kernel -= 1
     for axis, size in enumerate(calibration.shape[2:], 2):
-        patches = patches.unfold(axis, min(kernel, size), 1)
+        patches = patches.unfold(axis, min(KERNEL, size), 1)
     matrices = patches.movedim(1, 1 + dims).flatten(1 + dims).flatten(1, dims)
     power = torch.linalg.svdvals(matrices).square()
     return float(power[:, -(-power.shape[1] * (SHARE - 1) // SHARE) :].mean())
-
-
-def _columns(calibration: Tensor, kernel: int) -> int:
-    return int(calibration.shape[1] * kernel ** (calibration.ndim - 2))
