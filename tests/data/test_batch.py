@@ -147,3 +147,16 @@ def test_masks_vary_along_the_last_phase_encoding_axes(
 
 def test_seed_of_a_scan_is_that_of_its_name_on_every_machine() -> None:
     assert mask_seed("scan-0000") == 2062718278
+
+
+def test_acceleration_counts_what_was_acquired() -> None:
+    """Edges that a vendor filled with zeros are no lines to leave out."""
+    lines = np.zeros((1, 1, 40), bool)
+    lines[..., 4:34] = True
+    example = prepared(undersampled(tiny_scan((24, 40)), lines))
+    assert example.complete
+    for seed in range(4):
+        mask = MaskRecipe(kind="random", acceleration=2.5)
+        sampled = collate([Item(example, 0, seed)], mask).measurement.sense.mask
+        assert sampled.sum() == round(30 / 2.5)
+        assert not np.fft.fftshift(sampled.numpy()[0, 0], axes=-1)[~lines].any()

@@ -15,6 +15,7 @@ from gleam.errors import BadInput
 from gleam.formats import Scan, cfl, fastmri
 from gleam.physics.fourier import ifft
 from gleam.recipe import MaskRecipe
+from gleam.simulation import simulate_scan
 
 
 def images(example: Prepared, one: Slice) -> np.ndarray:
@@ -209,3 +210,15 @@ def test_frames_are_kept_and_averaged_for_the_maps() -> None:
     torch.testing.assert_close(example[0].maps, static[0].maps)
     assert example[0].target is not None
     assert example[0].target.shape == (1, 3, 24, 20)
+
+
+@pytest.mark.parametrize("snr", [10.0, 80.0])
+def test_noise_level_is_that_of_the_scaled_data(snr: float) -> None:
+    noisy, clean = (simulate_scan((48, 44), 8, 2, ratio, 5) for ratio in (snr, 1e7))
+    example = prepared(noisy)
+    added = np.stack([noisy.kspace[i] - clean.kspace[i] for i in range(2)])
+    truth = np.sqrt(np.mean(np.abs(added) ** 2)) / example.header.scale
+    assert 0.9 * truth < example.header.noise < 1.6 * truth
+    batch = collate([Item(example, 1, 0)], MaskRecipe(acceleration=2))
+    assert batch.measurement.noise is not None
+    assert batch.measurement.noise.tolist() == pytest.approx([example.header.noise])

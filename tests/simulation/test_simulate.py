@@ -76,3 +76,9 @@ def test_bad_input_in_a_worker_arrives_as_such(tmp_path):
     with pytest.raises(BadInput, match="0 scans"):
         simulate(tmp_path, 0, 1, (16, 16), 1, 20.0, seed=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sets_of_other_names_share_a_folder(tmp_path):
+    for name in ("scan", "large"):
+        simulate(tmp_path, 1, 1, (16, 16), 2, 20.0, 0, name=name)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["large-0000.h5", "scan-0000.h5"]

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from gleam.arrays import Image
 from gleam.cli.arguments import parse
-from gleam.cli.terminal import followed
 from gleam.data.example import find
 from gleam.data.loader import check, every_slice
 from gleam.errors import BadInput
@@ -25,6 +24,7 @@ from gleam.networks import Unrolled
 from gleam.physics.measurement import Measurement
 from gleam.recipe import MaskRecipe, Recipe
 from gleam.reconstruction.baselines import cg_sense, zero_filled
+from gleam.terminal import followed
 from gleam.training import run
 
 

@@ -9,11 +9,11 @@ from typing import Annotated
 import tyro
 
 from gleam.cli.arguments import parse
-from gleam.cli.terminal import followed
 from gleam.data import jobs
 from gleam.data.prepare import Settings
 from gleam.errors import BadInput
 from gleam.files import make_folder
+from gleam.terminal import followed
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import tyro
 from rich.progress import Progress
 
 from gleam.cli.arguments import parse
-from gleam.cli.terminal import console
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.files import make_folder
@@ -19,6 +18,7 @@ from gleam.formats import image_writer, read_scan
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.baselines import cg_sense, zero_filled
 from gleam.reconstruction.reconstruct import reconstruct
+from gleam.terminal import console
 from gleam.training.run import load_run
 
 

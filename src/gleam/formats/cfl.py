@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.files import replacing
-from gleam.formats.scan import Array, Scan, calibration_box, centred_affine
-from gleam.formats.stored import Stored, non_zero
+from gleam.formats.scan import Array, Scan
+from gleam.formats.stored import bare_scan
 from gleam.formats.volume import Volume
 
 _RANK = 16
@@ -45,21 +45,8 @@ def read(path: Path) -> Scan:
         BadInput: the pair is incomplete or damaged, or has dimensions that are not known here.
     """
     data = path.with_suffix(".cfl")
-    view = _view(data)
-    kspace = Stored(data, view.shape, _load)
-    sampled = non_zero(path, view)
-    matrix = sampled.shape[1:]
-    voxel = (1.0, 1.0, 1.0)
-    return Scan(
-        name=path.stem,
-        kspace=kspace,
-        sampled=sampled,
-        readout=None if _dimensions(data)[0] == 1 else 0,
-        matrix=matrix,
-        voxel=voxel,
-        affine=centred_affine(matrix, voxel, kspace.shape[0]),
-        calibration=calibration_box(sampled),
-    )
+    readout = None if _dimensions(data)[0] == 1 else 0
+    return bare_scan(data, _view(data), _load, readout)
 
 
 def write_kspace(scan: Scan, path: Path) -> None:

@@ -2,8 +2,8 @@
 
 K-space is complex64 or complex128, centred at ⌊N/2⌋, with axes (coil, y, x), (slice, coil, y, x)
 or (slice, coil, frame, y, x); which axis was the readout is not known. What is zero in every coil
-and slice was not sampled. The file holds no geometry: voxels are 1 mm, the matrix is k-space's,
-the affine is centred.
+was not sampled; slices must agree. The file holds no geometry: voxels are 1 mm, the matrix is
+k-space's, the affine is centred.
 
 Images are complex64 (slice, frame, y, x) or (1, frame, z, y, x).
 
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.files import replacing
-from gleam.formats.scan import Scan, calibration_box, centred_affine
-from gleam.formats.stored import Stored, non_zero
+from gleam.formats.scan import Scan
+from gleam.formats.stored import bare_scan
 from gleam.formats.volume import Volume
 
 
@@ -31,21 +31,7 @@ def read(path: Path) -> Scan:
     Raises:
         BadInput: not a .npy file, cut off, not complex, or of another number of axes.
     """
-    view = _view(path)
-    kspace = Stored(path, view.shape, _load)
-    sampled = non_zero(path, view)
-    matrix = sampled.shape[1:]
-    voxel = (1.0, 1.0, 1.0)
-    return Scan(
-        name=path.stem,
-        kspace=kspace,
-        sampled=sampled,
-        readout=None,
-        matrix=matrix,
-        voxel=voxel,
-        affine=centred_affine(matrix, voxel, kspace.shape[0]),
-        calibration=calibration_box(sampled),
-    )
+    return bare_scan(path, _view(path), _load, readout=None)
 
 
 def write_image(volume: Volume, path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
-from gleam.formats.scan import Array
+from gleam.formats.scan import Array, Scan, calibration_box, centred_affine
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,40 @@ class Stored:
                 "export the file again"
             )
         return data
+
+
+def bare_scan(
+    path: Path,
+    view: NDArray[np.complexfloating],
+    load: Callable[[Path, int], NDArray[np.complexfloating]],
+    readout: int | None,
+) -> Scan:
+    """The scan of a file that says nothing beyond its k-space.
+
+    What is zero in every coil was not sampled, voxels are 1 mm, the matrix is k-space's, and the
+    affine is centred.
+
+    Args:
+        path: the file.
+        view: its k-space (slice, coil, frame, *space), mapped; gone through once, for its zeros.
+        load: see `Stored`.
+        readout: see `Scan`.
+
+    Raises:
+        BadInput: the slices were sampled at different positions.
+    """
+    sampled = non_zero(path, view)
+    matrix, voxel = sampled.shape[1:], (1.0, 1.0, 1.0)
+    return Scan(
+        name=path.stem,
+        kspace=Stored(path, view.shape, load),
+        sampled=sampled,
+        readout=readout,
+        matrix=matrix,
+        voxel=voxel,
+        affine=centred_affine(matrix, voxel, view.shape[0]),
+        calibration=calibration_box(sampled),
+    )
 
 
 def non_zero(path: Path, kspace: NDArray[np.complexfloating]) -> NDArray[np.bool_]:

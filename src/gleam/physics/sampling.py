@@ -40,7 +40,8 @@ def draw(
         centre: size of the fully sampled centre along each axis; part of the budget.
         seed: the same seed gives the same mask.
         acquired: (start, stop) along each axis of the positions there are to choose from; all of
-            them by default. Positions count inside it only.
+            them by default. Positions count inside it only, and the density of a Poisson disc
+            falls off from its middle.
 
     Returns:
         Read-only bool array of `shape`, True where k-space is sampled.

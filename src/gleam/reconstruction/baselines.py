@@ -13,7 +13,8 @@ def zero_filled(measurement: Measurement) -> Image:
 
 
 # Chosen on 24 simulated slices (96², SNR 10 to 100) by the mean complex PSNR over 4× equispaced
-# and 8× Poisson-disc masks. Stopping earlier wins 0.01 dB at most, so no result hangs on it.
+# and 8× Poisson-disc masks. Stopping earlier wins 0.01 dB there, and 0.1 dB on 24
+# cleaner and larger ones (SNR 10 to 200).
 def cg_sense(measurement: Measurement, weight: float = 0.04, steps: int = 20) -> Image:
     """argmin ‖A x − y‖² + weight · ‖x‖² by conjugate gradients (Pruessmann et al., MRM 2001)."""
     with torch.no_grad():

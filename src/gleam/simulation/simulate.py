@@ -9,12 +9,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
 from rich.progress import Progress
 
 from gleam.errors import BadInput
 from gleam.formats import write_scan
 from gleam.simulation.scan import simulate_scan
+from gleam.terminal import console
 
 
 def simulate(
@@ -59,7 +59,6 @@ def simulate(
     write = partial(_write, shape, coils, slices, snr, seed)
     began = time.monotonic()
     with ExitStack() as stack:
-        console = Console(stderr=True)
         progress = Progress(console=console, transient=True, disable=not console.is_terminal)
         stack.callback(progress.stop)
         task = progress.add_task("Simulating", total=scans)
