@@ -1,13 +1,18 @@
-"""Peak memory and time of a training step: end-to-end, checkpointing, greedy.
+"""Peak memory and time of a training step, scheme by scheme.
 
 8 iterations, residual CNN of 2 blocks and 32 features, 128 × 128, 6 coils, one thread; one slice
 per batch, and four. Memory is the peak of what a step allocates (activations and gradients), and
-"with weights" also counts weights and Adam's states, which lie there all the time.
+"with weights" also counts weights and Adam's states, which lie there all the time. Run alone, it
+also prints the README's table.
 """
 
 import statistics
+import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,62 +29,115 @@ from gleam.training.trainer import make_modules
 
 ITERATIONS, SIZE, COILS = 8, 128, 6
 REPEATS = 11
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A point of the two knobs, and the network it needs if not the family's own."""
+
+    words: str
+    training: dict[str, Any]
+    network: dict[str, Any]
+
+
 SCHEMES = {
-    "end_to_end": TrainingRecipe(modules=1),
-    "checkpoint": TrainingRecipe(modules=1, storage="checkpoint"),
-    "greedy8": TrainingRecipe(modules=ITERATIONS),
+    "end_to_end": Scheme("end-to-end", {"modules": 1}, {}),
+    "checkpoint": Scheme("gradient checkpointing", {"modules": 1, "storage": "checkpoint"}, {}),
+    "reversible": Scheme(
+        "reversible network", {"modules": 1, "storage": "invert"}, {"family": "reversible"}
+    ),
+    "inverted": Scheme(
+        "memory-efficient learning",
+        {"modules": 1, "storage": "invert"},
+        {"regulariser": {"coupling": True}, "cg_tolerance": 1e-6},
+    ),
+    "offload": Scheme("offloading", {"modules": 1, "storage": "offload"}, {}),
+    "greedy8": Scheme("greedy (GLEAM)", {"modules": ITERATIONS}, {}),
+    "overlap1": Scheme("greedy, overlapping", {"modules": ITERATIONS, "overlap": 1}, {}),
 }
+RATIOS = [(name, "end_to_end") for name in SCHEMES if name != "end_to_end"]
+RATIOS += [("checkpoint", "greedy8")]
 
 
 def run() -> Figures:
     """Measure; figures by name."""
     figures: Figures = {}
-    for family in ("pgd", "modl"):
-        for batch in (1, 4):
-            prefix = ("" if family == "pgd" else "modl.") + ("" if batch == 1 else "batch4.")
-            figures |= {
-                f"{kind}.{prefix}{name}": figure(value, unit, "schemes")
-                for kind, name, value, unit in compare(family, batch)
-            }
+    with tempfile.TemporaryDirectory() as folder:
+        for family in ("pgd", "modl"):
+            for batch in (1, 4):
+                figures |= compare(family, batch, Path(folder))
     return figures
 
 
-def compare(family: str, batch: int) -> list[tuple[str, str, float, str]]:
-    """(memory or time, name, value, unit) of all schemes and their ratios."""
-    made = {name: scheme(family, batch, training) for name, training in SCHEMES.items()}
-    work = {name: one[1] for name, one in made.items()}
-    whole = {name: one[1] + one[2] for name, one in made.items()}
-    times = interleaved({name: one[0] for name, one in made.items()}, REPEATS)
-    over = "greedy8_over_end_to_end"
-    figures = [
-        ("memory", over, work["greedy8"] / work["end_to_end"], "ratio"),
-        ("memory", f"{over}_with_weights", whole["greedy8"] / whole["end_to_end"], "ratio"),
-        ("time", over, ratio(times, "greedy8", "end_to_end"), "ratio"),
-        ("time", "checkpoint_over_greedy8", ratio(times, "checkpoint", "greedy8"), "ratio"),
-        ("time", "checkpoint_over_end_to_end", ratio(times, "checkpoint", "end_to_end"), "ratio"),
-    ]
-    for name in SCHEMES:
-        figures.append(("memory", f"{name}_with_weights", whole[name] / 2**20, "MiB"))
-        figures.append(("time", name, statistics.median(times[name]), "s per step"))
-    return figures
+def compare(family: str, batch: int, folder: Path) -> Figures:
+    """Memory and time of all schemes, and their ratios."""
+    names = [name for name in SCHEMES if (family, name) != ("modl", "reversible")]
+    made = {name: measured(SCHEMES[name], family, batch, folder) for name in names}
+    times = interleaved({name: one.step for name, one in made.items()}, REPEATS)
+    values: list[tuple[str, str, float, str]] = []
+    for name, one in made.items():
+        values.append(("memory", f"{name}_with_weights", one.whole / 2**20, "MiB"))
+        values.append(("time", name, statistics.median(times[name]), "s per step"))
+    for above, below in RATIOS:
+        if above in made:
+            a, b = made[above], made[below]
+            pair = f"{above}_over_{below}"
+            values.append(("memory", pair, a.work / b.work, "ratio"))
+            values.append(("memory", f"{pair}_with_weights", a.whole / b.whole, "ratio"))
+            values.append(("time", pair, ratio(times, above, below), "ratio"))
+    prefix = prefix_of(family, batch)
+    return {
+        f"{kind}.{prefix}{name}": figure(value, unit, "schemes")
+        for kind, name, value, unit in values
+    }
 
 
-def scheme(
-    family: str, batch: int, training: TrainingRecipe
-) -> tuple[Callable[[], list[Tensor]], int, int]:
-    """A training step, the peak of what it allocates, and what lies there, in bytes."""
-    fields = {"family": family, "iterations": ITERATIONS, "cg_steps": 10}
-    recipe = Recipe(network=NetworkRecipe.model_validate(fields), training=training)
-    modules = make_modules(build(recipe.network), recipe)
+def prefix_of(family: str, batch: int) -> str:
+    """What comes before a scheme in the name of a figure."""
+    return ("" if family == "pgd" else "modl.") + ("" if batch == 1 else f"batch{batch}.")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A training step, the peak of what it allocates, and that with what lies there, in bytes."""
+
+    step: Callable[[], dict[int, Tensor]]
+    work: int
+    whole: int
+
+
+def measured(
+    scheme: Scheme, family: str, batch: int, folder: Path, iterations: int = ITERATIONS
+) -> Measured:
+    """Make a training step, and meter it once its optimizers have their states."""
+    network_fields = {"family": family, "iterations": iterations, "cg_steps": 10, **scheme.network}
+    training_fields = dict(scheme.training)
+    if scheme.training.get("storage") == "offload":
+        training_fields["offload_to"] = folder
+    recipe = Recipe(
+        network=NetworkRecipe.model_validate(network_fields),
+        training=TrainingRecipe.model_validate(training_fields),
+    )
+    network = build(recipe.network)
+    modules = make_modules(network, recipe)
     measurement, target = problem(batch)
-    step = partial(train_step, modules, measurement, target, l1, 0)
+    step = partial(
+        train_step,
+        modules,
+        network.start(measurement),
+        measurement,
+        target,
+        lambda state, target: l1(network.image(state), target),
+        0,
+        recipe.training.overlap,
+    )
     step()
     _, work = metered(step, torch.device("cpu"))
-    return step, work, state_bytes(modules)
+    return Measured(step, work, work + state_bytes(modules))
 
 
 def problem(batch: int) -> tuple[Measurement, Tensor]:
-    """Random data of the right shapes; neither time nor memory depends on the values."""
+    """Random data of the right shapes; of a solve to a tolerance the time depends on the mask."""
     random = torch.Generator().manual_seed(0)
     size = (SIZE, SIZE)
     maps = torch.randn(batch, 1, COILS, 1, *size, dtype=torch.complex64, generator=random)
@@ -90,6 +148,26 @@ def problem(batch: int) -> tuple[Measurement, Tensor]:
     return Measurement(sense, sense.normal(target)), target
 
 
+def table(figures: Figures, batch: int = 4) -> str:
+    """The README's table of schemes, in Markdown."""
+    lines = [
+        "| scheme | `modules` | `overlap` | `storage` | PGD: memory, time | MoDL: memory, time |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, scheme in SCHEMES.items():
+        knobs = {"overlap": 0, "storage": "store", **scheme.training}
+        cells = [scheme.words, *(str(knobs[k]) for k in ("modules", "overlap", "storage"))]
+        for family in ("pgd", "modl"):
+            prefix = prefix_of(family, batch)
+            memory = figures.get(f"memory.{prefix}{name}_with_weights")
+            relative = figures.get(f"time.{prefix}{name}_over_end_to_end", {"value": 1.0})
+            cells.append(f"{memory['value']:.0f} MiB, {relative['value']:.2f}" if memory else "–")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    show(run())
+    results = run()
+    show(results)
+    print(table(results))

@@ -93,6 +93,21 @@ def test_wrong_type_in_any_field_is_named_with_its_value(path: tuple[str, ...]) 
         ({"training": {"modules": 17}}, "training.modules is 17 but network.iterations only 16.*"),
         ({"training": {"modules": [8, 7]}}, ".*add up to 15, but network.iterations is 16"),
         ({"network": {"regulariser": {"kernel": 4}}}, "network.regulariser.kernel: must be odd.*4"),
+        ({"training": {"modules": 4, "overlap": 4}}, ".*overlap is 4 but .* 4 modules; .*most 3"),
+        ({"training": {"loss_weights": "last"}}, ".*without a loss.* needs training.overlap: 7"),
+        ({"training": {"storage": "invert"}}, ".*cannot undo family modl, .*: reversible or .*"),
+        (
+            {
+                "training": {"storage": "invert"},
+                "network": {"regulariser": {"coupling": True}},
+            },
+            ".*only solves to a tolerance; set network.cg_tolerance.*",
+        ),
+        (
+            {"network": {"family": "reversible", "regulariser": {"coupling": True}}},
+            "network.regulariser.coupling: .*invertible without it",
+        ),
+        ({"training": {"offload_to": "."}}, "training.offload_to is for .*storage: offload only"),
         ({"network": 3}, "network: .* \\(got 3\\)"),
         ({3: 4}, "3: .*"),
     ],
@@ -119,6 +134,28 @@ def test_every_iteration_is_in_one_module(
 ) -> None:
     recipe = parse({"training": {"modules": modules}, "network": {"iterations": iterations}}, "")
     assert recipe.module_sizes() == sizes
+
+
+@pytest.mark.parametrize(
+    ("kind", "overlap", "weights"),
+    [("flat", 0, [1, 1, 1, 1]), ("ramped", 0, [0.25, 0.5, 0.75, 1]), ("last", 3, [0, 0, 0, 1])],
+)
+def test_loss_weights(kind: str, overlap: int, weights: list[float]) -> None:
+    fields = {"modules": 4, "loss_weights": kind, "overlap": overlap}
+    assert parse({"training": fields}, "").loss_weights() == weights
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"family": "reversible"},
+        {"family": "pgd", "regulariser": {"coupling": True}},
+        {"family": "modl", "regulariser": {"coupling": True}, "cg_tolerance": 1e-6},
+    ],
+)
+def test_invertible_networks_can_be_inverted(network: dict[str, Any]) -> None:
+    recipe = parse({"network": network, "training": {"storage": "invert"}}, "")
+    assert recipe.training.storage == "invert"
 
 
 @pytest.mark.parametrize(

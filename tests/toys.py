@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gleam.networks import Unrolled, build
+from gleam.networks import ResNet, Unrolled, build
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import NetworkRecipe, RegulariserRecipe
@@ -58,17 +58,22 @@ def toy_network(
     dimensions: int = 2,
     sets: int = 1,
     kernel: int = 3,
+    coupling: bool = False,
     **fields: object,
 ) -> Unrolled:
     """As if trained: no weight is zero, and no two iterations are alike."""
-    regulariser = RegulariserRecipe(width=8, blocks=1, kernel=kernel, dimensions=dimensions)
+    regulariser = RegulariserRecipe(
+        width=8, blocks=1, kernel=kernel, dimensions=dimensions, coupling=coupling
+    )
     recipe = NetworkRecipe(
         family=family, iterations=iterations, sets=sets, regulariser=regulariser, **fields
     )
     network = build(recipe)
     for k, iteration in enumerate(network.iterations):
-        last = iteration.regulariser.cnn.last.weight
-        last.data.copy_(0.1 * noise(*last.shape, seed=k, dtype=last.dtype))
+        for n, cnn in enumerate(m for m in iteration.modules() if isinstance(m, ResNet)):
+            last = cnn.last.weight
+            size = 0.1 * min(1, 8 / iterations)  # the deeper, the less each iteration changes
+            last.data.copy_(size * noise(*last.shape, seed=k + 100 * n, dtype=last.dtype))
         for scalar in (p for p in iteration.parameters() if p.ndim == 0):
-            scalar.data += 0.1 * k
+            scalar.data *= 1 + 0.1 * (k % 4)
     return network

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Complex
 from torch import Tensor
 
 Image = Complex[Tensor, "batch set frame *space"]
+State = Complex[Tensor, "batch stream_set frame *space"]  # one image, or two: see networks
 KSpace = Complex[Tensor, "batch coil frame *space"]
 Maps = Complex[Tensor, "batch set coil 1 *space"]
 Mask = Bool[Tensor, "#batch 1 #frame *#space"]

@@ -68,6 +68,8 @@ class RegulariserRecipe(_Part):
     """2: slice by slice, frame by frame. 3: over z y x, or over frame y x."""
     bf16: bool = False
     """Compute the regulariser (only) in bfloat16."""
+    coupling: bool = False
+    """Make it invertible (real and imaginary parts move each other), for `storage: invert`."""
 
     @field_validator("kernel")
     @classmethod
@@ -80,8 +82,9 @@ class RegulariserRecipe(_Part):
 class NetworkRecipe(_Part):
     """The unrolled network."""
 
-    family: Literal["modl", "pgd"] = "modl"
-    """modl: model-based, conjugate gradients inside. pgd: proximal gradient."""
+    family: Literal["modl", "pgd", "reversible"] = "modl"
+    """modl: model-based, conjugate gradients inside. pgd: proximal gradient. reversible: two
+    streams of proximal gradient, which can be undone exactly."""
     iterations: Annotated[int, Field(ge=1, le=1000)] = 16
     sets: Literal[1, 2] = 1
     """ESPIRiT map sets of the examples."""
@@ -92,7 +95,7 @@ class NetworkRecipe(_Part):
     cg_tolerance: Annotated[float, Field(gt=0, lt=1)] | None = None
     """MoDL: solve to this relative residual instead, with the implicit gradient."""
     step: Positive = 1.0
-    """PGD: the step μ at the start, learnt."""
+    """PGD: the step μ at the start, learnt. Reversible: so, but at most 3 / iterations."""
     regulariser: RegulariserRecipe = RegulariserRecipe()
 
 
@@ -101,8 +104,15 @@ class TrainingRecipe(_Part):
 
     modules: Count | list[Count] = 8
     """Modules of (nearly) equal length, or the number of iterations of each. 1 is end-to-end."""
-    storage: Literal["store", "checkpoint"] = "store"
-    """What a module keeps for its backward pass."""
+    overlap: Annotated[int, Field(ge=0)] = 0
+    """How many of the modules before it a module's loss also reaches back into."""
+    storage: Literal["store", "checkpoint", "invert", "offload"] = "store"
+    """What a module keeps for its backward pass: all activations; an image per iteration;
+    its output alone, from which the rest is found by inversion; all, but in host memory."""
+    offload_to: Path | None = None
+    """Folder for a memory-mapped file that `storage: offload` uses instead of host memory."""
+    loss_weights: Literal["flat", "ramped", "last"] = "flat"
+    """Of the modules' losses: all 1; rising evenly to 1; the last one's only."""
     loss: Literal["l1", "l2", "l1+ssim"] = "l1"
     """On complex images (SSIM on magnitudes), against the same target for every module."""
     steps: Count = 2000
@@ -128,9 +138,46 @@ class Recipe(_Part):
     training: TrainingRecipe = TrainingRecipe()
 
     @model_validator(mode="after")
-    def _every_iteration_in_one_module(self) -> "Recipe":
-        self.module_sizes()
+    def _fits(self) -> "Recipe":
+        n, t = self.network, self.training
+        modules = len(self.module_sizes())
+        if t.overlap >= modules:
+            raise ValueError(
+                f"training.overlap is {t.overlap} but there are {modules} modules; "
+                f"give at most {modules - 1}"
+            )
+        if t.loss_weights == "last" and t.overlap < modules - 1:
+            raise ValueError(
+                "training.loss_weights: last leaves modules without a loss that reaches them; "
+                f"it needs training.overlap: {modules - 1}"
+            )
+        if n.regulariser.coupling and n.family == "reversible":
+            raise ValueError(
+                "network.regulariser.coupling: the reversible family is invertible without it"
+            )
+        if t.storage == "invert" and n.family != "reversible":
+            if not n.regulariser.coupling:
+                raise ValueError(
+                    f"training.storage: invert cannot undo family {n.family}, whose CNN has no "
+                    "inverse; set network.family: reversible or network.regulariser.coupling: true"
+                )
+            if n.family == "modl" and n.cg_tolerance is None:
+                raise ValueError(
+                    "training.storage: invert undoes only solves to a tolerance; set "
+                    "network.cg_tolerance, say 1e-6"
+                )
+        if t.offload_to is not None and t.storage != "offload":
+            raise ValueError("training.offload_to is for training.storage: offload only")
         return self
+
+    def loss_weights(self) -> list[float]:
+        """Of each module's loss."""
+        modules = len(self.module_sizes())
+        if self.training.loss_weights == "flat":
+            return [1.0] * modules
+        if self.training.loss_weights == "ramped":
+            return [(m + 1) / modules for m in range(modules)]
+        return [0.0] * (modules - 1) + [1.0]
 
     def module_sizes(self) -> list[int]:
         """Iterations of each module; every iteration belongs to exactly one.

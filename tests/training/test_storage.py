@@ -6,39 +6,74 @@ from toys import toy_measurement, toy_network, toy_sense
 
 from gleam.training.loss import l1
 from gleam.training.meter import metered
-from gleam.training.storage import STORAGES, checkpoint, store
+from gleam.training.storage import STORAGES, checkpoint, invert, offload, store
 
 
 def value_and_gradients(storage, network, measurement, target):
-    image = measurement.adjoint.clone().requires_grad_()
-    output = storage(list(network.iterations), image, measurement)
-    inputs = [image, *network.parameters()]
-    return [output.detach(), *torch.autograd.grad(l1(output, target), inputs)]
+    state = network.start(measurement).clone().requires_grad_()
+    output = storage(list(network.iterations), state, measurement)
+    inputs = [state, *network.parameters()]
+    loss = l1(network.image(output), target)
+    return [output.detach(), *torch.autograd.grad(loss, inputs)]
 
 
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
-@pytest.mark.parametrize("family", ["modl", "pgd"])
+FAMILIES = ("modl", "pgd", "reversible")
+
+
+EXACT = {"cg_tolerance": 1e-12, "weight": 0.5}  # solved, and inverted, to double precision
+CASES = [
+    *((storage, family, {}) for storage in ("checkpoint", "offload") for family in FAMILIES),
+    ("invert", "reversible", {}),
+    ("invert", "modl", {"coupling": True, **EXACT}),
+    ("invert", "pgd", {"coupling": True, "step": 0.5}),
+]
+
+
+def chosen(storage, folder):
+    """The storage of this name; activations that are offloaded go to a file."""
+    return partial(offload, folder=folder) if storage == "offload" else STORAGES[storage]
+
+
+def toy_problem(family, iterations, dtype=torch.complex64, frames=2, **fields):
+    """(network, measurement, target)."""
+    measurement, target = toy_measurement(toy_sense(frames=frames, dtype=dtype), frames)
+    network = toy_network(family, iterations, **fields)
+    return network.double() if dtype == torch.complex128 else network, measurement, target
+
+
+def worst(some, others):
+    """The largest relative difference."""
+    return max(((a - b).norm() / b.norm()).item() for a, b in zip(some, others, strict=True))
+
+
+def test_every_storage_has_its_case():
+    assert {"store", *(storage for storage, *_ in CASES)} == set(STORAGES)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.complex64, 1e-6), (torch.complex128, 1e-12)]
+)
+@pytest.mark.parametrize(("storage", "family", "fields"), CASES, ids=str)
 @pytest.mark.parametrize("iterations", [1, 4])
-def test_every_storage_has_the_value_and_gradient_of_store(family, iterations, dtype):
-    measurement, target = toy_measurement(toy_sense(frames=2, dtype=dtype), 2)
-    network = toy_network(family, iterations, dimensions=3)
-    network = network.double() if dtype == torch.complex128 else network
-    tolerance = 1e-12 if dtype == torch.complex128 else 1e-6
-    expected = value_and_gradients(store, network, measurement, target)
+def test_every_storage_has_the_value_and_gradient_of_store(
+    storage, family, fields, iterations, dtype, tolerance, tmp_path
+):
+    if storage == "invert":
+        tolerance *= 1000 if family == "reversible" else 10_000
+        if dtype == torch.complex64 and "cg_tolerance" in fields:
+            fields = fields | {"cg_tolerance": 1e-6}
+    problem = toy_problem(family, iterations, dtype, dimensions=3, **fields)
+    expected = value_and_gradients(store, *problem)
     assert all(gradient.any() for gradient in expected)
-    for storage in STORAGES.values():
-        for one, other in zip(
-            value_and_gradients(storage, network, measurement, target), expected, strict=True
-        ):
-            assert (one - other).norm() <= tolerance * other.norm()
+    assert worst(value_and_gradients(chosen(storage, tmp_path), *problem), expected) <= tolerance
 
 
 @pytest.mark.parametrize("family", ["modl", "pgd"])
 def test_store_is_the_network(family):
     measurement, _ = toy_measurement(toy_sense())
     network = toy_network(family, iterations=3)
-    image = store(list(network.iterations), measurement.adjoint, measurement)
-    assert torch.equal(image, network(measurement))
+    state = store(list(network.iterations), network.start(measurement), measurement)
+    assert torch.equal(network.image(state), network(measurement))
 
 
 def test_checkpoint_computes_all_but_the_last_iteration_again():
@@ -69,3 +104,13 @@ def test_checkpoint_keeps_one_image_per_iteration(family):
     growth = (peak(checkpoint, 12) - peak(checkpoint, 6)) / 6
     assert growth <= measurement.adjoint.nbytes + 2 * weights
     assert peak(checkpoint, 6) < 0.6 * peak(store, 6)
+
+
+@pytest.mark.parametrize("iterations", [1, 8, 32, 64])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.complex64, 1e-4), (torch.complex128, 1e-9)]
+)
+def test_reversible_iterations_are_inverted_exactly_at_any_depth(iterations, dtype, tolerance):
+    problem = toy_problem("reversible", iterations, dtype, frames=1)
+    expected = value_and_gradients(store, *problem)
+    assert worst(value_and_gradients(invert, *problem), expected) <= tolerance

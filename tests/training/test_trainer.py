@@ -127,6 +127,51 @@ def test_without_validation_the_model_is_the_last(examples: Path, tmp_path: Path
     assert torch.equal(model["iterations.2.log_weight"], weights["weight/0.log_weight"])
 
 
+SCHEMES = {
+    "overlap": ({}, {"modules": 3, "overlap": 1, "loss_weights": "ramped"}),
+    "last loss alone": ({}, {"modules": 3, "overlap": 2, "loss_weights": "last"}),
+    "offload": ({"family": "pgd"}, {"modules": 1, "storage": "offload", "offload_to": "."}),
+    "reversible": ({"family": "reversible"}, {"modules": 2, "storage": "invert"}),
+    "inverted modl": (
+        {"cg_tolerance": 1e-6, "regulariser": {"coupling": True}},
+        {"modules": 1, "storage": "invert"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("network", "training"), SCHEMES.values(), ids=SCHEMES)
+def test_every_scheme_trains_and_resumes_to_the_same_end(
+    network: dict[str, object],
+    training: dict[str, object],
+    examples: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = tiny_recipe(examples).model_dump()
+    values["training"] |= training
+    values["network"] |= network
+    values["network"]["regulariser"] = {"width": 4, "blocks": 1, **network.get("regulariser", {})}
+    recipe = Recipe.model_validate(values)
+    train(recipe, tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "cut")
+    shutil.rmtree(checkpoint.found(tmp_path / "cut/checkpoints")[-1])
+    train(recipe, tmp_path / "cut", resume=True)
+    assert_same_end(tmp_path / "cut", tmp_path / "whole")
+    weights = recipe.loss_weights()
+    losses = {row.index for row in run.read_metrics(tmp_path / "whole") if row.metric == "loss"}
+    assert losses == {module for module, weight in enumerate(weights) if weight}
+
+
+def test_a_missing_folder_for_activations_is_refused_before_a_run_is_made(
+    examples: Path, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe(examples, storage="offload", offload_to=tmp_path / "missing")
+    with pytest.raises(BadInput, match=r"training.offload_to: .*missing: is not a folder"):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_stopped_by_a_signal_and_resumed_it_ends_the_same(examples: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(examples, steps=60, validate_every=20, checkpoint_every=30)
     recipes.save(recipe, tmp_path / "recipe.yaml")

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from gleam.arrays import Image
-from gleam.networks.regulariser import Regulariser
 from gleam.physics.measurement import Measurement
 from gleam.physics.solve import solve_steps, solve_to
 
@@ -31,7 +30,7 @@ class ModelBased(nn.Module):
     """
 
     def __init__(
-        self, regulariser: Regulariser, weight: float, steps: int, tolerance: float | None = None
+        self, regulariser: nn.Module, weight: float, steps: int, tolerance: float | None = None
     ) -> None:
         super().__init__()
         self.regulariser = regulariser
@@ -42,15 +41,18 @@ class ModelBased(nn.Module):
 
     def forward(self, image: Image, measurement: Measurement) -> Image:
         """One iteration; (batch, set, frame, *space) → the same shape."""
+        return self.consistent(self.regulariser(image), measurement)
+
+    def consistent(self, prior: Image, measurement: Measurement) -> Image:
+        """argmin ‖A x − y‖² + λ ‖x − prior‖²."""
         normal = measurement.sense.normal
-        prior: Image = self.regulariser(image)
         residual = measurement.adjoint - normal(prior)
-        weight = self._weight(measurement)
+        weight = self.weight(measurement)
         if self.tolerance is None:
             return prior + solve_steps(normal, weight, residual, self.steps)
         return prior + solve_to(normal, weight, residual, self.tolerance)
 
-    def _weight(self, measurement: Measurement) -> Tensor:
+    def weight(self, measurement: Measurement) -> Tensor:
         """λ of each example."""
         if measurement.noise is None:
             return self.log_weight.exp()
@@ -66,13 +68,21 @@ class ProximalGradient(nn.Module):
         step: μ at the start.
     """
 
-    def __init__(self, regulariser: Regulariser, step: float) -> None:
+    def __init__(self, regulariser: nn.Module, step: float) -> None:
         super().__init__()
         self.regulariser = regulariser
         self.step = nn.Parameter(torch.tensor(step))
 
     def forward(self, image: Image, measurement: Measurement) -> Image:
         """One iteration; (batch, set, frame, *space) → the same shape."""
-        gradient = measurement.sense.normal(image) - measurement.adjoint
-        result: Image = self.regulariser(image - self.step * gradient)
+        result: Image = self.regulariser(self.consistent(image, measurement))
         return result
+
+    def consistent(self, image: Image, measurement: Measurement) -> Image:
+        """x − μ (AᴴA x − Aᴴy)."""
+        gradient = measurement.sense.normal(image) - measurement.adjoint
+        return image - self.length() * gradient
+
+    def length(self) -> Tensor:
+        """μ."""
+        return self.step

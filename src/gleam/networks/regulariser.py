@@ -10,16 +10,13 @@ from gleam.arrays import Image
 Dimensions = Literal[2, 3]
 
 
-class Regulariser(nn.Module):
-    """R(x) = x + cnn(x): a real network applied to the real and imaginary parts as channels.
-
-    In two dimensions frames are independent images; in three the network runs over z y x, or
-    over (frame, y, x) of a cine.
+class Convolved(nn.Module):
+    """A real network in the memory layout and precision that suit it.
 
     Args:
-        cnn: maps (images, 2 · sets, *grid) to the same shape.
+        cnn: maps (images, channel, *grid) to the same shape.
         dimensions: 2 or 3, the length of `grid`.
-        bf16: run `cnn` in bfloat16; everything around it stays complex64.
+        bf16: run `cnn` in bfloat16.
     """
 
     def __init__(self, cnn: nn.Module, dimensions: Dimensions, bf16: bool = False) -> None:
@@ -31,12 +28,25 @@ class Regulariser(nn.Module):
         self.dimensions = dimensions
         self.bf16 = bf16
 
+    def forward(self, channels: Tensor) -> Tensor:
+        """(images, channel, *grid) → the same shape and precision."""
+        channels = channels.contiguous(memory_format=self.layout)
+        with torch.autocast(channels.device.type, torch.bfloat16, enabled=self.bf16):
+            change: Tensor = self.cnn(channels)
+        return change.to(channels.dtype)
+
+
+class Regulariser(Convolved):
+    """R(x) = x + cnn(x): a real network applied to the real and imaginary parts as channels.
+
+    In two dimensions frames are independent images; in three the network runs over z y x, or
+    over (frame, y, x) of a cine. Everything around `cnn` stays complex64.
+    """
+
     def forward(self, image: Image) -> Image:
         """(batch, set, frame, *space) → the same shape."""
-        channels = to_channels(image, self.dimensions).contiguous(memory_format=self.layout)
-        with torch.autocast(image.device.type, torch.bfloat16, enabled=self.bf16):
-            change = self.cnn(channels)
-        return image + from_channels(change.to(channels.dtype), image)
+        change = super().forward(to_channels(image, self.dimensions))
+        return image + from_channels(change, image)
 
 
 def to_channels(image: Image, dimensions: Dimensions) -> Tensor:

@@ -1,16 +1,18 @@
 """How gradients flow: a network is cut into modules, each learns from its own loss.
 
 End-to-end training is one module that holds all iterations; greedy learning (GLEAM, arXiv
-2207.08393, algorithm 1) is several, and the gradient stops at their borders.
+2207.08393, algorithm 1) is several, and the gradient stops at their borders. With overlapping
+windows a loss reaches back over some borders.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from gleam.arrays import Image
+from gleam.arrays import Image, State
 from gleam.physics.measurement import Measurement
 from gleam.training.loss import Loss
 from gleam.training.storage import Storage
@@ -26,6 +28,7 @@ class Module:
         optimizer: of its parameters only.
         schedule: step → learning rate; a function of the step alone, so that it has no state.
         clip: the largest norm of its gradient, or None.
+        weight: of its loss; with 0 it is not computed, and a later loss must reach the module.
     """
 
     iterations: nn.ModuleList
@@ -33,6 +36,7 @@ class Module:
     optimizer: torch.optim.Optimizer
     schedule: Callable[[int], float]
     clip: float | None = None
+    weight: float = 1.0
 
     def update(self, step: int) -> None:
         """Step the optimizer with the gradients there are, and free them."""
@@ -45,24 +49,80 @@ class Module:
 
 
 def train_step(
-    modules: Sequence[Module], measurement: Measurement, target: Image, loss: Loss, step: int
-) -> list[Tensor]:
-    """One update of every module on one batch; the loss of each, before its update.
+    modules: Sequence[Module],
+    state: State,
+    measurement: Measurement,
+    target: Image,
+    loss: Loss,
+    step: int,
+    overlap: int = 0,
+) -> dict[int, Tensor]:
+    """One update of every module on one batch.
 
     A module starts from the detached image of the one before it, as that was before its update.
-    Its graph and gradients are gone before the next module starts, so the memory is that of the
-    largest module. Nothing before its first parameter is differentiated.
+    The loss of module m reaches back through modules m − overlap … m. A module is updated, and its
+    graph and gradients are gone, once no later loss reaches it: without overlap before the next
+    one starts. So the memory is that of overlap + 1 modules, and every forward pass runs once.
+    Nothing before the first parameter of a window is differentiated.
+
+    Args:
+        modules: of the whole network, in order.
+        state: what the network starts from.
+        measurement: of the batch.
+        target: of every module.
+        loss: between a module's output and the target.
+        step: the number of updates before this one.
+        overlap: how many modules before its own a loss reaches back into.
+
+    Returns:
+        The losses by number of the module, before its update; none where the weight is 0.
     """
-    losses = []
-    image = measurement.adjoint
-    for module in modules:
-        image = module.storage(list(module.iterations), image, measurement)
-        error = loss(image, target)
-        error.backward()  # type: ignore[no-untyped-call]
-        module.update(step)
-        losses.append(error.detach())
-        image = image.detach()
+    losses: dict[int, Tensor] = {}
+    weighted = [number for number, module in enumerate(modules) if module.weight]
+    window: deque[_Pass] = deque()
+    for number, module in enumerate(modules):
+        output = module.storage(list(module.iterations), state, measurement)
+        window.append(_Pass(number, module, state, output))
+        if module.weight:
+            error = loss(output, target)
+            losses[number] = error.detach()
+            next_loss = next((m for m in weighted if m > number), len(modules) + overlap)
+            _backward(module.weight * error, window, next_loss - overlap)
+        if len(window) > overlap:
+            window.popleft().module.update(step)
+        state = output.detach().requires_grad_(overlap > 0)
+        del output
+    for left in window:
+        left.module.update(step)
     return losses
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """A module's part of the forward pass, cut off from what is before it and after it."""
+
+    number: int
+    module: Module
+    start: State
+    output: State
+
+
+def _backward(error: Tensor, window: Sequence[_Pass], needed_again: int) -> None:
+    """Take a loss back through the window, border by border.
+
+    The graphs of modules from number `needed_again` on are kept, for the next loss.
+    """
+    tensor, gradient = error, None
+    for place in reversed(range(len(window))):
+        one = window[place]
+        inputs: list[Tensor] = [*one.module.iterations.parameters()]
+        if place:
+            inputs.append(one.start)
+        retain = one.number >= needed_again
+        torch.autograd.backward(tensor, gradient, retain_graph=retain, inputs=inputs)
+        if place:
+            tensor, gradient = window[place - 1].output, one.start.grad
+            one.start.grad = None
 
 
 def split(iterations: nn.ModuleList, sizes: Sequence[int]) -> Iterator[nn.ModuleList]:

@@ -1,24 +1,35 @@
 """What a module keeps for its backward pass. A storage runs iterations and changes no value."""
 
+import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint as recomputed
 
-from gleam.arrays import Image
+from gleam.arrays import State
+from gleam.networks.coupling import Invertible
 from gleam.physics.measurement import Measurement
+from gleam.training.offload import Shelf
 
-Storage = Callable[[Sequence[nn.Module], Image, Measurement], Image]
+Storage = Callable[[Sequence[nn.Module], State, Measurement], State]
+
+# Relative error of an inverted image. Above the first the next one is kept as an anchor instead;
+# above the second a gradient is no longer worth having.
+AIM, WORST = 1e-3, 1e-2
 
 
-def store(iterations: Sequence[nn.Module], image: Image, measurement: Measurement) -> Image:
+def store(iterations: Sequence[nn.Module], state: State, measurement: Measurement) -> State:
     """Keep every activation."""
     for iteration in iterations:
-        image = iteration(image, measurement)
-    return image
+        state = iteration(state, measurement)
+    return state
 
 
-def checkpoint(iterations: Sequence[nn.Module], image: Image, measurement: Measurement) -> Image:
+def checkpoint(iterations: Sequence[nn.Module], state: State, measurement: Measurement) -> State:
     """Keep the image before each iteration and compute its activations again in the backward pass.
 
     The last iteration is not computed again: its activations would be freed only to be needed
@@ -26,11 +37,106 @@ def checkpoint(iterations: Sequence[nn.Module], image: Image, measurement: Measu
     """
     *early, last = iterations
     for iteration in early:
-        image = recomputed(
-            iteration, image, measurement, use_reentrant=False, preserve_rng_state=False
+        state = recomputed(
+            iteration, state, measurement, use_reentrant=False, preserve_rng_state=False
         )
-    output: Image = last(image, measurement)
+    output: State = last(state, measurement)
     return output
 
 
-STORAGES: dict[str, Storage] = {"store": store, "checkpoint": checkpoint}
+def invert(iterations: Sequence[nn.Module], state: State, measurement: Measurement) -> State:
+    """Keep the output alone; in the backward pass undo the iterations one by one.
+
+    Where inversion amplifies errors, images are kept as anchors, so far apart that the error
+    stays below 1e-3 by the iterations' own account (see `Invertible`).
+
+    Raises:
+        ValueError: an iteration is not `Invertible`.
+
+    Warns:
+        RuntimeWarning: the error, measured at an anchor, is above 1e-2.
+    """
+    if not all(isinstance(iteration, Invertible) for iteration in iterations):
+        raise ValueError("these iterations cannot be undone; use the reversible family")
+    weights = [p for iteration in iterations for p in iteration.parameters()]
+    output: State = _Inverted.apply(state, iterations, measurement, *weights)  # type: ignore[no-untyped-call]
+    return output
+
+
+class _Inverted(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        state: Tensor,
+        iterations: Sequence[nn.Module],
+        measurement: Measurement,
+        *weights: Tensor,
+    ) -> Tensor:
+        ctx.chain, ctx.measurement = cast(Sequence[Invertible], iterations), measurement
+        ctx.anchored = _anchored(ctx.chain, measurement, torch.finfo(state.dtype).eps)
+        anchors = []
+        for k, iteration in enumerate(iterations):
+            if k in ctx.anchored:
+                anchors.append(state)
+            state = iteration(state, measurement)
+        ctx.save_for_backward(state, *anchors)
+        return state
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        state, *anchors = ctx.saved_tensors
+        of_weights: list[Tensor | None] = []
+        for k in reversed(range(len(ctx.chain))):
+            state, gradient, own = ctx.chain[k].back(state, gradient, ctx.measurement)
+            of_weights = [*own, *of_weights]
+            if k in ctx.anchored:
+                found, state = state, anchors.pop()
+                _check(found, state)
+        return gradient, None, None, *of_weights
+
+
+def _anchored(
+    iterations: Sequence[Invertible], measurement: Measurement, precision: float
+) -> set[int]:
+    """The iterations whose input is kept: to undo one more would lose too much."""
+    kept: set[int] = set()
+    error = precision
+    for k in reversed(range(1, len(iterations))):
+        error = iterations[k].error_of_inverse(error, measurement)
+        if iterations[k - 1].error_of_inverse(error, measurement) > AIM:
+            kept.add(k)
+            error = precision
+    return kept
+
+
+def _check(found: Tensor, kept: Tensor) -> None:
+    error = ((found - kept).norm() / kept.norm()).item()
+    if error > WORST:
+        warnings.warn(
+            f"an inverted image is off by {error:.1g}, so gradients are too; lower "
+            "network.cg_tolerance, or use training.storage: checkpoint",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def offload(
+    iterations: Sequence[nn.Module],
+    state: State,
+    measurement: Measurement,
+    folder: Path | None = None,
+) -> State:
+    """Keep every activation in host memory, or in a file under `folder`; see `Shelf`."""
+    weights = {p.data_ptr() for iteration in iterations for p in iteration.parameters()}
+    shelf = Shelf(weights, folder)
+    with torch.autograd.graph.saved_tensors_hooks(shelf.put, shelf.get):
+        return store(iterations, state, measurement)
+
+
+STORAGES: dict[str, Storage] = {
+    "store": store,
+    "checkpoint": checkpoint,
+    "invert": invert,
+    "offload": offload,
+}

@@ -3,7 +3,7 @@
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,12 +11,13 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from gleam.arrays import crop
 from gleam.data.example import ExampleFile, find, fingerprint
 from gleam.data.loader import TrainingBatches, check, every_slice
-from gleam.errors import Stopped
+from gleam.errors import BadInput, Stopped
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled, build
 from gleam.recipe import Recipe
@@ -28,7 +29,7 @@ from gleam.training.meter import metered, state_bytes
 from gleam.training.progress import shown
 from gleam.training.run import Row
 from gleam.training.schedule import warmup_cosine
-from gleam.training.storage import STORAGES
+from gleam.training.storage import STORAGES, offload
 
 
 def train(recipe: Recipe, folder: Path, resume: bool = False) -> None:
@@ -51,12 +52,16 @@ def train(recipe: Recipe, folder: Path, resume: bool = False) -> None:
     t = recipe.training
     examples = find(recipe.data.train, recipe.network.sets)
     validation = find(recipe.data.validation, recipe.network.sets) if recipe.data.validation else []
+    if t.offload_to is not None and not t.offload_to.is_dir():
+        raise BadInput(f"training.offload_to: {t.offload_to}: is not a folder; make it first")
     check([*examples, *validation], recipe.mask)  # before a folder is made, or time is spent
     batches = TrainingBatches(examples, recipe.mask, recipe.data.batch, recipe.seed)
     network = build(recipe.network, recipe.seed).to(device)
     modules = make_modules(network, recipe)
-    loss = LOSSES[t.loss]
     data = fingerprint([*examples, *validation])
+
+    def loss(state: Tensor, target: Tensor) -> Tensor:
+        return LOSSES[t.loss](network.image(state), target)
 
     with (
         _stop_signals() as stop_asked,
@@ -68,17 +73,26 @@ def train(recipe: Recipe, folder: Path, resume: bool = False) -> None:
             batch = batch.to(device)
             assert batch.target is not None
             step = log.progress.step
-            work = partial(train_step, modules, batch.measurement, batch.target, loss, step)
+            work = partial(
+                train_step,
+                modules,
+                network.start(batch.measurement),
+                batch.measurement,
+                batch.target,
+                loss,
+                step,
+                t.overlap,
+            )
             if len(log.times) < 2:  # the first step makes the optimizer states, the second has them
                 losses, peak = metered(work, device)
                 log.memory = peak + state_bytes(modules)
                 display.memory(log.memory)
             else:
                 losses = work()
-            values = torch.stack(losses).tolist()
+            values = dict(zip(losses, torch.stack([*losses.values()]).tolist(), strict=True))
             _refuse_non_finite(values, step, folder)
             log.step(values, time.perf_counter() - started)
-            display.step(values)
+            display.step([*values.values()])
 
             step = log.progress.step
             last = step == t.steps or stop_asked()
@@ -99,15 +113,21 @@ def make_modules(network: Unrolled, recipe: Recipe) -> list[Module]:
     schedule = partial(
         warmup_cosine, highest=t.learning_rate, warmup=min(t.warmup, t.steps), steps=t.steps
     )
+    storage = STORAGES[t.storage]
+    if t.offload_to is not None:
+        storage = partial(offload, folder=t.offload_to)
     return [
         Module(
             iterations=part,
-            storage=STORAGES[t.storage],
+            storage=storage,
             optimizer=torch.optim.Adam(part.parameters(), lr=t.learning_rate, fused=True),
             schedule=schedule,
             clip=t.clip,
+            weight=weight,
         )
-        for part in split(network.iterations, recipe.module_sizes())
+        for part, weight in zip(
+            split(network.iterations, recipe.module_sizes()), recipe.loss_weights(), strict=True
+        )
     ]
 
 
@@ -147,7 +167,7 @@ class _Log:
             str(self.folder / "tensorboard"), purge_step=self.progress.step + 1
         )
 
-    def step(self, losses: Sequence[float], seconds: float) -> None:
+    def step(self, losses: Mapping[int, float], seconds: float) -> None:
         self.times.append(seconds)
         done = self.progress
         self.progress = replace(done, step=done.step + 1, seconds=done.seconds + seconds)
@@ -155,7 +175,7 @@ class _Log:
 
     def validated(self, psnr: Sequence[float]) -> bool:
         """Note the PSNR per iteration; say whether it is the best so far."""
-        self._add("psnr", psnr)
+        self._add("psnr", dict(enumerate(psnr)))
         if not psnr[-1] > self.progress.best_psnr:
             return False
         self.progress = replace(self.progress, best_psnr=psnr[-1], best_step=self.progress.step)
@@ -176,9 +196,9 @@ class _Log:
         checkpoint.save(checkpoints, self.modules, done)
         checkpoint.forget(checkpoints, self.recipe.training.keep, done.best_step)
 
-    def _add(self, metric: str, values: Sequence[float]) -> None:
+    def _add(self, metric: str, values: Mapping[int, float]) -> None:
         done = self.progress
-        for index, value in enumerate(values):
+        for index, value in values.items():
             self.rows.append(Row(done.step, metric, index, value, round(done.seconds, 3)))
             self.writer.add_scalar(f"{metric}/{index}", value, done.step)
 
@@ -224,8 +244,8 @@ def _restore(folder: Path, modules: Sequence[Module]) -> Progress:
     return progress
 
 
-def _refuse_non_finite(losses: Sequence[float], step: int, folder: Path) -> None:
-    for number, value in enumerate(losses):
+def _refuse_non_finite(losses: Mapping[int, float], step: int, folder: Path) -> None:
+    for number, value in losses.items():
         if not math.isfinite(value):
             raise Stopped(_not_finite("loss", number, step + 1, folder))
 

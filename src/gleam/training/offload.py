@@ -1,0 +1,122 @@
+"""Where activations wait for the backward pass when they do not wait on the device.
+
+On a GPU that is pinned host memory, or a memory-mapped file. Copies to and from pinned memory run
+on a stream of their own, beside the computation; in the backward pass the next activation is on
+its way while the gradient of one is computed. On a CPU activations lie in host memory anyway, so
+only the file makes a difference.
+"""
+
+import os
+import tempfile
+import weakref
+from collections.abc import Collection
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gleam.errors import BadInput
+
+SMALL = 1024  # bytes; what is smaller stays where it is
+
+
+class Shelf:
+    """Holds the activations of one forward pass.
+
+    Args:
+        weights: data pointers of tensors that stay on the device.
+        folder: where to make the file, which has no name and is gone with the graph; None for
+            host memory.
+
+    Raises:
+        BadInput: the file cannot be made, or the disk is full.
+    """
+
+    def __init__(self, weights: Collection[int], folder: Path | None = None) -> None:
+        self.weights, self.folder = weights, folder
+        self.kept: list[tuple[Tensor, torch.device]] = []  # in the order of the forward pass
+        self.back: dict[int, Tensor] = {}  # what is on the device again, or on its way
+        self.latest: tuple[Tensor, int] | None = None
+        self.file: IO[bytes] | None = None
+        self.size = 0
+
+    def put(self, tensor: Tensor) -> int | Tensor:
+        """Take an activation off the device: its number, or itself if it stays."""
+        there = self.folder is None and not tensor.is_cuda
+        if there or tensor.nbytes < SMALL or tensor.data_ptr() in self.weights:
+            return tensor
+        # An activation is often kept twice in a row, as the result of one operation and as the
+        # input of the next. The first is held on to: its memory cannot be another's by then.
+        if self.latest is None or not _same(self.latest, tensor):
+            moved = self._to_host(tensor) if self.folder is None else self._to_file(tensor)
+            self.kept.append((moved, tensor.device))
+            self.latest = tensor, tensor._version
+        return len(self.kept) - 1
+
+    def get(self, kept: int | Tensor) -> Tensor:
+        """An activation, back on its device."""
+        if isinstance(kept, Tensor):
+            return kept
+        self.latest = None
+        device = self.kept[kept][1]
+        if device.type != "cuda":
+            return self.kept[kept][0]
+        self._fetch(kept)
+        here = torch.cuda.current_stream(device)
+        here.wait_stream(_aside(device))
+        self.back[kept].record_stream(here)
+        self.back = {n: tensor for n, tensor in self.back.items() if n <= kept}
+        if kept:
+            self._fetch(kept - 1)  # the one that is wanted next
+        return self.back[kept]
+
+    def _fetch(self, number: int) -> None:
+        if number not in self.back:
+            host, device = self.kept[number]
+            with torch.cuda.stream(_aside(device)):
+                self.back[number] = host.to(device, non_blocking=True)
+
+    def _to_host(self, tensor: Tensor) -> Tensor:
+        host = torch.empty_like(tensor, device="cpu", pin_memory=True)
+        aside = _aside(tensor.device)
+        aside.wait_stream(torch.cuda.current_stream(tensor.device))
+        with torch.cuda.stream(aside):
+            host.copy_(tensor, non_blocking=True)
+        tensor.record_stream(aside)
+        return host
+
+    def _to_file(self, tensor: Tensor) -> Tensor:
+        try:
+            if self.file is None:
+                self.file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115
+                weakref.finalize(self, self.file.close)
+            # Reserved first: to write to mapped memory that a full disk has no room for would
+            # kill the process.
+            os.posix_fallocate(self.file.fileno(), self.size, tensor.nbytes)
+        except OSError as error:
+            raise BadInput(
+                f"training.offload_to: {self.folder}: cannot hold the activations "
+                f"({error.strerror}); name a folder on a disk with more room"
+            ) from error
+        mapped = np.memmap(self.file, np.uint8, "r+", self.size, (tensor.nbytes,))
+        self.size += tensor.nbytes
+        dense = torch.empty_like(tensor, device="meta")  # axes in memory as the tensor has them
+        kept = torch.from_numpy(mapped).view(tensor.dtype)
+        return kept.as_strided(dense.shape, dense.stride()).copy_(tensor)
+
+
+def _same(latest: tuple[Tensor, int], tensor: Tensor) -> bool:
+    before, version = latest
+    return (
+        (before.data_ptr(), before.shape, before.stride(), before.dtype, version)
+        == (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor._version)
+    )  # fmt: skip
+
+
+@cache
+def _aside(device: torch.device) -> torch.cuda.Stream:
+    """The stream on which a device's activations travel."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

@@ -1,0 +1,97 @@
+import pytest
+import torch
+from toys import noise, toy_measurement, toy_network, toy_sense
+
+from gleam.networks import InvertibleModelBased, InvertibleProximalGradient
+from gleam.networks.coupling import Invertible
+
+DOUBLE = torch.complex128
+KINDS = pytest.mark.parametrize(
+    ("family", "fields"),
+    [
+        ("modl", {"cg_tolerance": 1e-14, "weight": 0.3}),
+        ("pgd", {"step": 0.7}),
+        ("reversible", {"coupling": False}),
+    ],
+)
+
+
+def toy_iteration(family, sense, dimensions=2, **fields):
+    fields = {"coupling": True, **fields}
+    network = toy_network(
+        family, 1, dimensions=dimensions, sets=sense.maps.shape[1], **fields
+    ).double()
+    return network, network.iterations[0]
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("shape", "dimensions"),
+    [({}, 2), ({"frames": 3, "sets": 2}, 3), ({"space": (4, 6, 5), "axes": (-3, -2)}, 3)],
+)
+def test_back_finds_the_input_and_the_gradients(family, fields, shape, dimensions):
+    sense = toy_sense(**shape, dtype=DOUBLE)
+    measurement, _ = toy_measurement(sense, shape.get("frames", 1))
+    network, iteration = toy_iteration(family, sense, dimensions, **fields)
+    assert isinstance(iteration, Invertible)
+    start = network.start(measurement)
+    before = noise(*start.shape, seed=7, dtype=DOUBLE).requires_grad_()
+    after = iteration(before, measurement)
+    gradient = noise(*start.shape, seed=8, dtype=DOUBLE)
+    expected = torch.autograd.grad(after, [before, *iteration.parameters()], gradient)
+
+    found, first, weights = iteration.back(after.detach(), gradient, measurement)
+    assert (found - before).norm() < 1e-10 * before.norm()
+    for one, other in zip([first, *weights], expected, strict=True):
+        assert (one - other).norm() <= 1e-9 * other.norm()
+
+
+@pytest.mark.parametrize("weight", [0.05, 1.0])
+@torch.no_grad()
+def test_undoing_the_model_based_step_amplifies_as_said(weight):
+    """An error along what was sampled in full comes back (1 + λ) / λ times as large."""
+    sense = toy_sense(dtype=DOUBLE)
+    sense.mask.fill_(True)
+    measurement, _ = toy_measurement(sense)
+    fields = {"cg_tolerance": 1e-12, "weight": weight}
+    _, iteration = toy_iteration("modl", sense, **fields)
+    assert isinstance(iteration, InvertibleModelBased)
+    error = _error_of_undoing(iteration, measurement)
+    learnt = iteration.weight(measurement)
+    assert error == pytest.approx((1 + learnt.min().item()) / learnt.min().item(), rel=0.3)
+    said = iteration.error_of_inverse(1.0, measurement)
+    assert error <= said * 1.01
+
+
+@pytest.mark.parametrize("step", [0.1, 0.5, 0.8])
+@torch.no_grad()
+def test_undoing_the_gradient_step_amplifies_as_said(step):
+    sense = toy_sense(dtype=DOUBLE)
+    sense.mask.fill_(True)
+    measurement, _ = toy_measurement(sense)
+    _, iteration = toy_iteration("pgd", sense, step=step)
+    assert isinstance(iteration, InvertibleProximalGradient)
+    error = _error_of_undoing(iteration, measurement)
+    assert error == pytest.approx(1 / (1 - step), rel=0.05)
+    assert iteration.error_of_inverse(1.0, measurement) == pytest.approx(1 / (1 - step), rel=1e-4)
+
+
+def _error_of_undoing(iteration, measurement):
+    """How much larger a small error is in the input found than in the output."""
+    for (
+        parameter
+    ) in iteration.regulariser.parameters():  # the coupling has amplification of its own
+        parameter.data.zero_()
+    after = iteration(measurement.adjoint, measurement)
+    change = 1e-6 * noise(*after.shape, seed=9, dtype=DOUBLE)
+    change[1:] = 0  # of the example with the least noise, and so the smallest λ
+    found, *_ = iteration.back(after + change, torch.zeros_like(after), measurement)
+    return ((found - measurement.adjoint).norm() / change.norm()).item()
+
+
+@pytest.mark.parametrize("step", [0.3, 0.89, 1.0, 5.0])
+def test_the_step_starts_as_the_recipe_says_and_stays_below_its_bound(step):
+    _, iteration = toy_iteration("pgd", toy_sense(), step=step)
+    assert iteration.length().item() == pytest.approx(min(step, 0.81), rel=1e-5)
+    iteration.step.data += 100
+    assert iteration.length().item() <= 0.9
