@@ -34,7 +34,7 @@ def ratio(times: Mapping[str, list[float]], above: str, below: str) -> float:
 def figure(value: float, unit: str, benchmark: str) -> dict[str, Any]:
     """One entry of the results."""
     return {
-        "value": round(value, 4),
+        "value": float(f"{value:.4g}"),
         "unit": unit,
         "command": f"OMP_NUM_THREADS=1 python -m benchmarks.{benchmark}",
         "hardware": hardware(),
