@@ -17,15 +17,13 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import h5py
 import numpy as np
-import scipy.io
 import scipy.optimize
 import torch
 from matplotlib.figure import Figure
@@ -43,7 +41,7 @@ from gleam.evaluation.evaluate import Method, evaluate
 from gleam.evaluation.pictures import window
 from gleam.evaluation.report import write_report
 from gleam.evaluation.tables import write_tables
-from gleam.formats import Scan, read_scan
+from gleam.formats import Layout, Scan, read_scan
 from gleam.formats.scan import centred_affine
 from gleam.metrics import psnr_complex
 from gleam.physics.fourier import centred, fft
@@ -85,32 +83,30 @@ class Case:
 
 def brains(folder: Path) -> list[Prepared]:
     """The fully sampled real brains, prepared as `gleam prepare` does: no setting is theirs."""
-    with h5py.File(folder / "brain16ch_96.mat") as file:
-        raw = file["raw"][()]
-    sixteen = (raw["real"] + 1j * raw["imag"])[:, 0]
-    small = scipy.io.loadmat(folder / "brain8ch_smallfov_full.mat")["DATA"]
-    small = small[:, 44:212].transpose(2, 0, 1)  # the columns sampled; coil, y, x
+    # Partial along x only, so y was the readout.
+    small = read_scan(folder / "brain8ch_smallfov_full.mat", Layout.parse("y:readout x coil"))
     scans = (
         read_scan(folder / "brain8ch_espirit_full.cfl"),
-        scan("brain16ch_96", sixteen, None),
+        read_scan(folder / "brain16ch_96.mat", Layout.parse("x y coil")),
         # The head is larger than its field of view, which asks for two map sets; it gets one, as
-        # the networks were trained for. Partial along x only, so y was the readout.
-        scan("brain8ch_smallfov (one map set)", small, 0),
+        # the networks were trained for.
+        replace(sampled_box(small), name="brain8ch_smallfov (one map set)"),
     )
     return [Prepared(one, Settings()) for one in scans]
 
 
-def scan(name: str, kspace: NDArray[Any], readout: int | None) -> Scan:
-    """A fully sampled slice from centred k-space (coil, y, x)."""
-    _, *space = kspace.shape
-    return Scan(
-        name=name,
-        kspace=kspace[None, :, None].astype(np.complex64),
-        sampled=np.ones((1, 1, 1), bool),
-        readout=readout,
-        matrix=tuple(space),
-        voxel=(1.0, 1.0, 1.0),
-        affine=centred_affine(tuple(space), (1.0, 1.0, 1.0), 1),
+def sampled_box(scan: Scan) -> Scan:
+    """A slice without the zeros around its k-space, which lies in the middle."""
+    assert scan.calibration is not None
+    box = tuple(slice(*edges) for edges in scan.calibration)
+    kspace = scan.kspace[0][None, :, :, *box]
+    space = kspace.shape[3:]
+    return replace(
+        scan,
+        kspace=kspace,
+        sampled=scan.sampled[:, *box],
+        matrix=space,
+        affine=centred_affine(space, scan.voxel, 1),
         calibration=tuple((0, n) for n in space),
     )
 

@@ -7,17 +7,18 @@ from typing import Any
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 import yaml
 from PIL import Image
 from pydantic import BaseModel
-from tiny import coil_images, largest_error, prepared, tiny_recipe
+from tiny import coil_images, largest_error, prepared, tiny_recipe, undersampled
 
 import gleam
 from gleam import recipe as recipes
 from gleam.cli import VERBS, main, train
 from gleam.cli.arguments import parse
-from gleam.formats import cfl, read_scan
+from gleam.formats import cfl, read_scan, write_scan
 from gleam.recipe import Recipe
 
 
@@ -84,7 +85,8 @@ def test_prepare_says_what_became_of_each_scan(
     (tmp_path / "broken.h5").touch()
     outcomes = said(capsys, "prepare", made / "scans", tmp_path / "broken.h5", tmp_path / "out")
     assert [outcome["status"] for outcome in outcomes] == ["prepared", "prepared", "skipped"]
-    assert "broken.h5" in outcomes[2]["reason"]
+    assert outcomes[2]["source"] == str(tmp_path / "broken.h5")
+    assert outcomes[2]["reason"].startswith("not readable as HDF5")
     assert main(["prepare", str(made / "scans"), str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out == f"0 prepared, 2 kept, 0 skipped in {tmp_path / 'out'}\n"
 
@@ -147,6 +149,34 @@ def test_reconstruct_writes_the_image_where_and_as_bright_as_it_was(
         assert largest_error(image.get_fdata(), np.abs(combined)[:, 0].T) < 0.05
         assert image.affine == pytest.approx(np.diag([-1, -1, 1, 1]) @ scan.affine, abs=1e-3)
         assert image.header.get_zooms() == pytest.approx(scan.voxel[1::-1] + scan.voxel[2:])
+
+
+def test_reconstruct_writes_a_dicom_series(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = made / "scans" / "scan-0001.h5", tmp_path / "series"
+    tags = ["--tag", "PatientID=17", "--tag", "PatientName=Roe^Rosa"]
+    said(capsys, "reconstruct", made / "run", source, "-o", out, *tags)
+    images = [pydicom.dcmread(path) for path in sorted(out.iterdir())]
+    assert [image.InstanceNumber for image in images] == [1, 2]
+    origin, step = (read_scan(source).affine[:3, column] for column in (3, 2))
+    for z, image in enumerate(images):
+        assert (image.PatientID, image.PatientName) == ("17", "Roe^Rosa")
+        assert image.DerivationDescription.endswith("neural network, modl of 3 iterations")
+        assert image.ImagePositionPatient == pytest.approx(origin + z * step)
+
+
+def test_reconstruct_calibrates_from_a_reference(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reference, out = made / "scans" / "scan-0000.h5", tmp_path / "image.npy"
+    scan = undersampled(read_scan(reference), (np.arange(20) % 2 == 0)[None, None])
+    write_scan(scan, tmp_path / "scan.h5")
+    for method in (made / "run", "cg-sense"):
+        what = ["reconstruct", method, tmp_path / "scan.h5", "-o", out, "--reference", reference]
+        assert said(capsys, *what)["shape"] == [2, 1, 24, 20]
+    what = ["prepare", tmp_path / "scan.h5", tmp_path / "examples", "--reference", reference]
+    assert [outcome["status"] for outcome in said(capsys, *what)] == ["prepared"]
 
 
 def test_reconstruct_undersamples_first_when_asked(

@@ -1,8 +1,13 @@
+import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
+from multiprocessing import active_children
 from pathlib import Path
+from threading import Thread
 
 import h5py
 import numpy as np
@@ -15,7 +20,7 @@ from gleam.data.jobs import Outcome
 from gleam.data.prepare import Settings
 from gleam.errors import BadInput
 from gleam.files import make_folder
-from gleam.formats import write_scan
+from gleam.formats import Scan, write_scan
 
 
 @pytest.fixture
@@ -58,6 +63,24 @@ def test_changed_scan_or_settings_are_done_again(scans: Path, tmp_path: Path) ->
     assert prepare(scans, out, calibration=6) == all_are("prepared")
 
 
+def test_another_reference_is_another_preparation(scans: Path, tmp_path: Path) -> None:
+    source, out, reference = scans / "scan-1.h5", tmp_path / "out", tmp_path / "reference.h5"
+
+    def status(settings: Settings) -> str:
+        return jobs.prepare_one(source, out, settings).status
+
+    shutil.copy(source, reference)
+    assert status(Settings()) == "prepared"
+    assert status(Settings(reference=reference)) == "prepared"
+    assert status(Settings(reference=reference)) == "kept"
+    os.utime(reference, ns=(1, 1))
+    assert status(Settings(reference=reference)) == "prepared"
+    reference.unlink()
+    outcome = jobs.prepare_one(source, out, Settings(reference=reference))
+    assert outcome.status == "skipped"
+    assert "reference.h5: cannot be read" in (outcome.reason or "")
+
+
 def test_what_is_no_example_is_not_overwritten(scans: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     other = tmp_path / "out" / "scan-2.h5"
@@ -82,8 +105,14 @@ def test_broken_scan_in_the_middle_stops_nothing(workers: int, scans: Path, tmp_
     out = tmp_path / "out"
     done = outcomes(scans, out, workers)
     assert [outcome.status for outcome in done] == ["prepared", "skipped", "prepared"]
-    assert done[1].reason.startswith(f"{broken}: ")
-    assert "\n" not in done[1].reason
+    reason = done[1].reason
+    assert reason is not None
+    assert reason.startswith("not readable as HDF5")
+    assert "\n" not in reason
+    assert [outcome.shape for outcome in done] == [(2, 3, 1, 24, 20), None, (2, 3, 1, 24, 20)]
+    assert [outcome.sha256 for outcome in done] == [
+        hashlib.sha256(outcome.source.read_bytes()).hexdigest() for outcome in done
+    ]
     assert sorted(path.name for path in out.iterdir()) == ["scan-0.h5", "scan-2.h5"]
     alone = tmp_path / "alone"
     prepare(scans, alone)
@@ -163,4 +192,62 @@ def test_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 def test_scan_that_goes_away_is_skipped(tmp_path: Path) -> None:
     outcome = jobs.prepare_one(tmp_path / "gone.h5", tmp_path, Settings())
-    assert (outcome.status, "gone.h5" in outcome.reason) == ("skipped", True)
+    assert (outcome.status, outcome.reason) == (
+        "skipped", "cannot be read (No such file or directory)"
+    )  # fmt: skip
+
+
+def test_reason_holds_no_folder(scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "scan-0.h5").touch()
+    (scans / "scan-1.h5").write_bytes(b"cut off")
+    (scans / "pair.cfl").touch()
+    for outcome in outcomes(scans, tmp_path / "out"):
+        assert str(tmp_path) not in str(outcome.reason)
+
+
+def test_what_no_reader_foresaw_is_skipped_too(
+    scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> Scan:
+        raise ZeroDivisionError("first line\nsecond")
+
+    monkeypatch.setattr(jobs, "read_scan", fails)
+    outcome = jobs.prepare_one(scans / "scan-0.h5", tmp_path, Settings())
+    assert (outcome.status, outcome.reason) == (
+        "skipped", "cannot be prepared (ZeroDivisionError: first line)"
+    )  # fmt: skip
+
+
+def test_killed_worker_names_its_scan_and_the_rest_goes_on(scans: Path, tmp_path: Path) -> None:
+    def kill() -> None:
+        while not (new := set(active_children()) - before):
+            time.sleep(0.001)
+        new.pop().kill()
+
+    make_folder(tmp_path / "out")
+    before = set(active_children())
+    killer = Thread(target=kill)
+    killer.start()
+    first, *rest = jobs.prepare(jobs.find_scans([scans]), tmp_path / "out", Settings())
+    killer.join()
+    assert (first.source.name, first.status) == ("scan-0.h5", "skipped")
+    assert str(first.reason).startswith("its worker died of SIGKILL; most likely")
+    assert [outcome.status for outcome in rest] == ["prepared", "prepared"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux only")
+def test_scan_too_large_for_a_worker_is_skipped(scans: Path, tmp_path: Path) -> None:
+    shape = (32, 1024, 2048)  # 512 MiB, of which nothing is on the disk
+    np.lib.format.open_memmap(scans / "large.npy", "w+", np.complex64, shape)
+    make_folder(tmp_path / "out")
+    sources = jobs.find_scans([scans])
+    done = {
+        outcome.source.name: outcome
+        for outcome in jobs.prepare(sources, tmp_path / "out", Settings(), 1, memory=2**29)
+    }
+    large = done.pop("large.npy")
+    assert (large.status, large.reason) == (
+        "skipped", "needs more memory than a worker may take; see --memory and --workers"
+    )  # fmt: skip
+    assert [outcome.status for outcome in done.values()] == ["prepared"] * 3

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gleam.formats import cfl
+from gleam.formats.layout import Layout
 from gleam.formats.volume import Volume
 
 needs_bart = pytest.mark.skipif(shutil.which("bart") is None, reason="BART is not installed")
@@ -138,6 +139,20 @@ def pair(folder, header, count=0, value=1):
 )
 def test_broken_pairs_are_refused(tmp_path, refused, header, count):
     refused(cfl.read, pair(tmp_path, header, count))
+
+
+@needs_bart
+def test_axes_named_by_the_user(tmp_path, refused):
+    bart(tmp_path, "phantom -x 16 -s 4 -k k")
+    bart(tmp_path, "resize -c 1 12 k cropped")
+    bart(tmp_path, "transpose 3 5 cropped moved")  # coils where BART has echoes
+    message = refused(cfl.read, tmp_path / "moved.cfl")
+    assert "dimension 5" in message
+    assert "--axes" in message
+    scan = cfl.read(tmp_path / "moved.hdr", Layout.parse("x:readout y coil"))
+    assert scan.readout == 1
+    expected = cfl.read(tmp_path / "cropped.cfl").kspace[0].swapaxes(2, 3)
+    np.testing.assert_array_equal(scan.kspace[0], expected)
 
 
 def test_half_a_pair_is_refused(tmp_path, refused):

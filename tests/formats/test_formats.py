@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gleam.formats import Volume, image_writer, read_scan, write_scan
+from gleam.formats import Layout, Volume, image_writer, read_scan, write_scan
 
 
 @pytest.mark.parametrize("name", ["scan.h5", "scan.cfl"])
@@ -13,7 +13,7 @@ def test_scans_go_through_the_format_of_their_suffix(tmp_path, make_scan, name):
     np.testing.assert_array_equal(back.kspace[1], scan.kspace[1])
 
 
-@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.npy", "a.png", "a.cfl"])
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.npy", "a.png", "a.webp", "a.cfl", "a"])
 def test_images_are_written_and_nothing_else(tmp_path, name):
     volume = Volume(np.ones((2, 1, 4, 5), np.complex64), (1.0, 1.0, 1.0), np.eye(4))
     path = tmp_path / "new folder" / name
@@ -24,13 +24,20 @@ def test_images_are_written_and_nothing_else(tmp_path, name):
 
 def test_unknown_suffixes_name_the_known_ones(tmp_path, make_scan, refused):
     scan = make_scan((1, 1, 1, 4, 4))
-    path = tmp_path / "scan.dat"
-    assert ".h5, .cfl, .hdr, .npy" in refused(read_scan, path)
+    path = tmp_path / "scan.raw"
+    assert ".cfl, .hdr, .npy" in refused(read_scan, path)
     assert ".h5, .cfl" in refused(lambda p: write_scan(scan, p), path)
-    assert ".nii, .nii.gz, .npy, .png, .cfl" in refused(image_writer, path)
+    assert ".nii, .nii.gz, .npy, .png, .webp, .cfl, .dcm" in refused(image_writer, path)
 
 
 @pytest.mark.parametrize("name", ["missing.h5", "missing.npy", "folder.h5"])
 def test_missing_files_are_refused(tmp_path, refused, name):
     (tmp_path / "folder.h5").mkdir()
     assert "no such file" in refused(read_scan, tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["scan.h5", "scan.dat"])
+def test_axes_of_files_that_name_their_own_are_refused(tmp_path, refused, name):
+    (tmp_path / name).touch()
+    layout = Layout.parse("coil y x")
+    assert "--axes" in refused(lambda path: read_scan(path, layout), tmp_path / name)

@@ -69,3 +69,34 @@ def test_data_in_the_file_is_read(tmp_path, options):
         file.create_dataset("kspace", data=np.zeros((400, 500)), **options)  # packs best of all
     with hdf5.opened(tmp_path / "scan.h5") as file:
         assert hdf5.dataset(file, "kspace")[()].shape == (400, 500)
+
+
+def test_numbers_that_h5py_would_read_beyond_its_array_are_refused(tmp_path):
+    """As a damaged file has them: 8 bytes on the disk that need 16 in memory."""
+    odd = h5py.h5t.IEEE_F64LE.copy()
+    odd.set_ebias(1021)  # one bit
+    pair = h5py.h5t.create(h5py.h5t.COMPOUND, 16)
+    pair.insert(b"real", 0, odd)
+    pair.insert(b"imag", 8, h5py.h5t.IEEE_F64LE)
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        space = h5py.h5s.create_simple((4, 5))
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        h5py.h5d.create(file.id, b"kspace", pair, space, plist)
+    with pytest.raises(BadInput, match="odd numbers"), hdf5.opened(tmp_path / "scan.h5") as file:
+        hdf5.dataset(file, "kspace")
+
+
+@pytest.mark.parametrize("userblock", [0, 512])
+def test_virtual_dataset_of_a_damaged_heap_is_not_opened(tmp_path, elsewhere, userblock):
+    """HDF5 itself never comes back from it."""
+    path = tmp_path / "scan.h5"
+    with h5py.File(path, "w", userblock_size=userblock) as file:
+        virtual(file, elsewhere)
+    content = path.read_bytes()
+    heap = content.index(b"GCOL")
+    path.write_bytes(content[: heap + 16] + bytes(len(content) - heap - 16))
+    with pytest.raises(BadInput, match="other files"), hdf5.opened(path) as file:
+        hdf5.dataset(file, "kspace")
+    with hdf5.opened(path) as file:
+        assert not hdf5.lies_here(file, "kspace")

@@ -3,6 +3,7 @@ import sys
 import nibabel
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from gleam.errors import BadInput
 from gleam.formats import nifti
@@ -29,7 +30,43 @@ def test_a_voxel_lands_where_it_was(tmp_path):
             affine @ [7, 2, 3, 1], [-left, -posterior, superior, 1], rtol=1e-5
         )
     np.testing.assert_allclose(read.header.get_zooms(), (2, 3, 5), rtol=1e-6)
-    assert nibabel.aff2axcodes(np.diag([-1, -1, 1, 1]) @ np.eye(4)) == ("L", "P", "S")
+
+
+def test_axes_point_where_the_patients_do(tmp_path):
+    """LPS in: x to the left, y to the back, z to the head."""
+    image = np.ones((4, 1, 6, 9), np.complex64)
+    nifti.write_image(Volume(image, (1.0, 1.0, 1.0), np.eye(4)), tmp_path / "image.nii")
+    read = nibabel.load(tmp_path / "image.nii")
+    assert nibabel.aff2axcodes(read.affine) == ("L", "P", "S")
+
+
+@pytest.mark.parametrize("step", [5.0, -5.0])
+def test_qform_and_sform_say_the_same_of_any_oblique_grid(tmp_path, step):
+    affine = np.eye(4)
+    turn = Rotation.from_euler("xyz", [20, -35, 50], degrees=True)
+    affine[:3, :3] = turn.as_matrix() @ np.diag([2.0, 3.0, step])
+    affine[:3, 3] = [-100, 80, 60]
+    image = np.ones((4, 1, 6, 9), np.complex64)
+    nifti.write_image(Volume(image, (3.0, 2.0, 5.0), affine), tmp_path / "image.nii")
+    read = nibabel.load(tmp_path / "image.nii")
+    for form, code in (read.get_qform(coded=True), read.get_sform(coded=True)):
+        assert code == 1
+        np.testing.assert_allclose(form, np.diag([-1, -1, 1, 1]) @ affine, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("frames", "frame_time", "units", "zoom"),
+    [(3, 42.5, ("mm", "sec"), 0.0425), (3, None, ("mm", "unknown"), 1), (1, 42.5, ("mm",), None)],
+)
+def test_time_has_a_unit_where_it_is_known(tmp_path, frames, frame_time, units, zoom):
+    image = np.ones((4, frames, 6, 9), np.complex64)
+    contrast = {} if frame_time is None else {"frame_time": frame_time}
+    volume = Volume(image, (3.0, 2.0, 5.0), AFFINE, contrast, method="cg-sense")
+    nifti.write_image(volume, tmp_path / "image.nii")
+    header = nibabel.load(tmp_path / "image.nii").header
+    assert header.get_xyzt_units()[: len(units)] == units
+    assert header.get_zooms()[3:] == (() if zoom is None else (pytest.approx(zoom),))
+    assert header["descrip"].item() == b"not for diagnosis: GLEAM cg-sense"
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 6, 9), (1, 3, 4, 6, 9)])

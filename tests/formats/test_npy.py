@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gleam.formats import npy
+from gleam.formats.layout import Layout
 from gleam.formats.volume import Volume
 
 
@@ -83,3 +84,23 @@ def header(text):
 def test_broken_files_are_refused(tmp_path, refused, content):
     (tmp_path / "scan.npy").write_bytes(content)
     refused(npy.read, tmp_path / "scan.npy")
+
+
+def test_axes_named_by_the_user(tmp_path, make_scan):
+    expected = make_scan((1, 3, 2, 4, 8, 9)).kspace
+    np.save(tmp_path / "scan.npy", expected[0].transpose(4, 3, 2, 0, 1))
+    scan = npy.read(tmp_path / "scan.npy", Layout.parse("x y z:readout coil frame"))
+    assert scan.readout == 0
+    np.testing.assert_array_equal(scan.kspace[0], expected[0])
+
+
+def test_other_numbers_of_axes_need_names(tmp_path, refused):
+    np.save(tmp_path / "scan.npy", np.ones((4, 4), np.complex64))
+    assert "--axes" in refused(npy.read, tmp_path / "scan.npy")
+    assert npy.read(tmp_path / "scan.npy", Layout.parse("y x")).kspace.shape == (1, 1, 1, 4, 4)
+
+
+def test_an_array_has_no_name(tmp_path, refused):
+    np.save(tmp_path / "scan.npy", np.ones((3, 4, 4), np.complex64))
+    layout = Layout.parse("coil y x", "kspace")
+    assert "--variable" in refused(lambda path: npy.read(path, layout), tmp_path / "scan.npy")

@@ -22,7 +22,7 @@ def test_the_noise_that_was_added_is_found_beside_the_signal(
     assert 0.9 * truth < noise_level(noisy) < most * truth
 
 
-@pytest.mark.parametrize("box", [(24, 10), (10, 10), (18, 14), (7, 24)])
+@pytest.mark.parametrize("box", [(24, 10), (10, 10), (18, 14), (7, 24), (4, 4), (3, 3)])
 def test_pure_noise_of_any_box(box: tuple[int, int]) -> None:
     generator = torch.Generator().manual_seed(1)
     noise = 3 * torch.randn(4, 6, *box, dtype=torch.complex64, generator=generator)

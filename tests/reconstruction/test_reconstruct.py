@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tiny import (
+    centred_ifft,
     coil_images,
     cropped,
     every_second_line,
@@ -64,6 +65,31 @@ def test_undersampled_scan_is_unfolded() -> None:
     full = reconstruct(zero_filled, prepared(scan, calibration=8))
     zero = reconstruct(zero_filled, example)
     assert np.linalg.norm(volume.image - full.image) < 0.7 * np.linalg.norm(zero.image - full.image)
+
+
+ROWS, LINES = np.arange(48), np.arange(20)
+PROSPECTIVE = {
+    "partial Fourier": (LINES >= 6)[None, None],
+    "partial Fourier, undersampled": every_second_line() & (LINES >= 6),
+    "asymmetric echo": (ROWS >= 14)[None, :, None],
+    "all of it": every_second_line() & (LINES >= 6) & (ROWS >= 14)[:, None],
+    "frames interleaved": (np.arange(4)[:, None] % 2 == LINES % 2)[:, None],
+}
+
+
+@pytest.mark.parametrize("kind", PROSPECTIVE)
+def test_what_was_not_acquired_is_left_to_the_mask(kind: str) -> None:
+    """Zero-filled is the coils' inverse FFT combined with the maps, whatever was left out."""
+    scan, pattern = tiny_scan(), PROSPECTIVE[kind]
+    cine = replace(scan, kspace=np.repeat(np.array(scan.kspace), len(pattern), axis=2))
+    scan = undersampled(cine, pattern)
+    example = prepared(scan)
+    volume = reconstruct(zero_filled, example)
+    for index in range(2):
+        coils = centred_ifft(scan.kspace[index], (-2, -1))
+        maps = example[index].maps.numpy()[0]
+        expected = np.sum(cropped(maps, (24, 20)).conj() * cropped(coils, (24, 20)), axis=0)
+        assert largest_error(volume.image[index], expected) < 1e-5
 
 
 def test_mask_undersamples_the_same_way_every_time() -> None:

@@ -14,10 +14,12 @@ from gleam.errors import BadInput, Stopped
 VERBS = {
     "demo": "the whole way on simulated data, in three minutes",
     "simulate": "write scan files of procedural anatomy",
+    "inspect": "say what a file holds, and what prepare would make of it",
     "prepare": "make example files of scans: maps, target, one scale",
     "train": "train an unrolled network from a recipe",
     "evaluate": "score trained runs and baselines, write a report",
     "reconstruct": "reconstruct a scan with a trained run",
+    "serve": "reconstruct what a scanner sends, over the network",
 }
 
 USAGE = "\n".join(

@@ -4,15 +4,41 @@ import io
 import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import tyro
 from pydantic import ValidationError
 
 from gleam.errors import BadInput
+from gleam.formats import Layout
 from gleam.recipe import first_problem, nearest
 
 T = TypeVar("T")
+
+_UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
+
+
+@dataclass(frozen=True)
+class LayoutArguments:
+    """What files of plain numbers (.mat, .npy, .cfl) do not say themselves."""
+
+    axes: str | None = None
+    """What the axes of a .mat, .npy or .cfl array are, in its own order: 'y x coil', from slice,
+    coil, frame, z, y, x; y:readout marks the readout."""
+    variable: str | None = None
+    """Which array of a .mat file; by default the only one that can be k-space."""
+
+    @property
+    def layout(self) -> Layout | None:
+        """None where nothing was said.
+
+        Raises:
+            BadInput: words that are no axes, or not enough of them.
+        """
+        if self.axes is None and self.variable is None:
+            return None
+        return Layout.parse(self.axes, self.variable)
 
 
 def parse(kind: type[T], verb: str, arguments: Sequence[str], default: T | None = None) -> T:
@@ -61,6 +87,24 @@ def parse(kind: type[T], verb: str, arguments: Sequence[str], default: T | None 
         if name not in flags:
             what = f"{name}: no such option; {nearest(name, flags)}"
     raise BadInput(f"{verb}: {what}")
+
+
+def amount(said: str, what: str, least: int = 2**20) -> int:
+    """An amount of bytes, said with its unit.
+
+    Args:
+        said: "4GiB", say.
+        what: the option, for messages.
+        least: of bytes.
+
+    Raises:
+        BadInput: no amount, or less than the least.
+    """
+    read = re.fullmatch(r"(\d+(?:\.\d+)?) *([MG]i?B)", said)
+    number = 0.0 if read is None else float(read[1]) * _UNITS[read[2]]
+    if number < least:
+        raise BadInput(f"{what} is {least // 2**20}MiB or more, as 4GiB; not {said!r}")
+    return int(number)
 
 
 def _validation(error: BaseException | None) -> ValidationError | None:

@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import parse
+from gleam.cli.arguments import LayoutArguments, amount, parse
 from gleam.data import jobs
+from gleam.data.cluster import prepare_on
+from gleam.data.manifest import recorded
 from gleam.data.prepare import Settings
 from gleam.errors import BadInput
 from gleam.files import make_folder
+from gleam.formats import read_scan
 from gleam.terminal import followed
 
 
@@ -21,13 +24,14 @@ class Arguments:
     """Make an example file of every scan: sensitivity maps, target, one intensity scale.
 
     What was prepared before with the same settings is kept. A scan that cannot be used is named
-    at the end, with the reason, and stops nothing.
+    at the end, with the reason, and stops nothing. manifest.jsonl beside the examples says what
+    became of each scan.
 
     Example: gleam prepare scans/train prepared/train --workers 2
     """
 
     inputs: tyro.conf.Positional[tuple[Path, ...]]
-    """Scan files (fastMRI .h5, BART .cfl, .npy) or folders of them; then, last, the folder the
+    """Scan files (.h5, .mrd, .dat, .cfl, .mat, .npy) or folders of them; then, last, the folder the
     examples go to."""
     calibration: int | None = None
     """Lines kept along each phase-encoding axis; by default 8 %, at least 10."""
@@ -35,10 +39,25 @@ class Arguments:
     """Sensitivity map sets; 2 where the object is larger than the field of view."""
     coils: int | None = None
     """Compress to so many virtual coils."""
+    reference: Path | None = None
+    """Scan file to calibrate coils from, of the same coils and place; for scans whose own centre of
+    k-space was not sampled in full."""
+    array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
+        default_factory=LayoutArguments
+    )
     workers: int = 1
     """Processes."""
+    memory: str | None = None
+    """What each of them may take, 4GiB say; a scan that needs more is skipped. By default an equal
+    share of the machine's memory. Linux only."""
+    dask: str | None = None
+    """Address of a Dask scheduler you trust, host:port, to work there instead; its workers must
+    reach the files under the same paths."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print what became of each scan as JSON."""
+
+
+_LEAST = 2**29  # half of which the libraries take
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -49,17 +68,33 @@ def main(arguments: Sequence[str]) -> None:
     *inputs, out = a.inputs
     if a.workers < 1 or a.sets not in (1, 2) or (a.coils is not None and a.coils < 1):
         raise BadInput("prepare: --workers and --coils are 1 or more, --sets is 1 or 2")
+    if a.dask is not None and (a.workers != 1 or a.memory is not None):
+        raise BadInput("prepare: with --dask, the cluster says how many workers and what memory")
+    memory = None if a.memory is None else amount(a.memory, "prepare: --memory", _LEAST)
     scans = jobs.find_scans(inputs)
+    for scan in scans:
+        if scan.resolve() == (out / f"{scan.stem}.h5").resolve():
+            raise BadInput(f"{scan}: is no example file; give another folder for the examples")
+    reference = None if a.reference is None else a.reference.resolve()
+    if reference is not None:
+        read_scan(reference, a.array.layout)  # what is wrong with it is said once
     make_folder(out)
-    work = jobs.prepare(scans, out, Settings(a.calibration, a.sets, a.coils), a.workers)
-    outcomes = list(followed(work, "preparing", len(scans)))
+    settings = Settings(a.calibration, a.sets, a.coils, a.array.layout, reference)
+    if a.dask is None:
+        work = jobs.prepare(scans, out, settings, a.workers, memory)
+    else:
+        work = prepare_on(a.dask, scans, out, settings)
+    outcomes = list(followed(recorded(work, out), "preparing", len(scans)))
     counts = {s: sum(o.status == s for o in outcomes) for s in ("prepared", "kept", "skipped")}
-    skipped = [o for o in outcomes if o.status == "skipped"]
+    skipped = sorted((o for o in outcomes if o.status == "skipped"), key=lambda o: o.source)
     if a.json:
         print(json.dumps([{**vars(o), "source": str(o.source)} for o in outcomes]))
     else:
         print(", ".join(f"{count} {status}" for status, count in counts.items()), f"in {out}")
-        for outcome in sorted(skipped, key=lambda o: o.source):
+        for outcome in skipped:
             print(f"  skipped {outcome.source.name}: {outcome.reason}")
     if len(skipped) == len(outcomes):
-        raise BadInput(f"{out}: none of the scans could be prepared ({skipped[0].reason})")
+        one = skipped[0]
+        raise BadInput(
+            f"{out}: none of the scans could be prepared ({one.source.name}: {one.reason})"
+        )

@@ -1,25 +1,25 @@
 """gleam reconstruct: a scan it never saw, with a trained run."""
 
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-import torch
 import tyro
 from rich.progress import Progress
 
-from gleam.cli.arguments import parse
+from gleam.cli.arguments import LayoutArguments, parse
+from gleam.cli.run import reconstructor
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.files import make_folder
-from gleam.formats import image_writer, read_scan
+from gleam.formats import dicom, image_writer, read_scan
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.baselines import cg_sense, zero_filled
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.terminal import console
-from gleam.training.run import load_run
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,10 @@ class Arguments:
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
     """Run folder; or zero-filled, or cg-sense."""
     scan: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCAN")]
-    """Scan file: fastMRI .h5, BART .cfl, .npy."""
+    """Scan file: ISMRMRD or fastMRI .h5, Siemens .dat, BART .cfl, .mat, .npy."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Image file: .nii.gz, .nii, .npy, .png or .cfl."""
+    """Image: .nii.gz, .nii, .mrd, .npy, .png, .webp, .cfl or .dcm; a name without suffix is a
+    folder for a DICOM series."""
     acceleration: float | None = None
     """Undersample a fully sampled scan by this first; by default it is taken as it is."""
     mask: Literal["equispaced", "random", "poisson"] = "equispaced"
@@ -43,11 +44,17 @@ class Arguments:
     """Calibration lines used; by default all there are, up to 32 (8 % of a full scan)."""
     coils: int | None = None
     """Compress to so many virtual coils first."""
+    reference: Path | None = None
+    """Scan file to calibrate coils from, of the same coils and place; for a scan whose own centre
+    of k-space was not sampled in full."""
+    tag: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """KEYWORD=VALUE to stand in DICOM, such as PatientID=17; say it as often as you need. Without
+    it the images name nobody."""
+    array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
+        default_factory=LayoutArguments
+    )
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print what was written as JSON."""
-
-
-BASELINES = {"zero-filled": zero_filled, "cg-sense": cg_sense}
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -61,20 +68,28 @@ def main(arguments: Sequence[str]) -> None:
     if a.out.exists() and a.out.resolve().with_suffix("") == a.scan.resolve().with_suffix(""):
         raise BadInput(f"{a.out}: is the scan itself; give the image another name")
     write = image_writer(a.out)
+    is_dicom = write is dicom.write_image
+    if is_dicom:
+        write = partial(dicom.write_image, tags=dicom.parse_tags(a.tag))
+    elif a.tag:
+        raise BadInput(f"{a.out}: --tag is for DICOM; write to a folder or a .dcm file")
     make_folder(a.out.parent)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    if a.run in BASELINES:
-        method, sets = BASELINES[a.run], 1
-    else:
-        recipe, network = load_run(Path(a.run))
-        method, sets = network.to(device), recipe.network.sets
-    example = Prepared(read_scan(a.scan), Settings(a.calibration, sets, a.coils))
+    chosen = reconstructor(a.run)
+    settings = Settings(a.calibration, chosen.sets, a.coils, a.array.layout, a.reference)
+    example = Prepared(read_scan(a.scan, settings.layout), settings)
+    if is_dicom:
+        slices, _, frames, *_ = example.shape
+        dicom.check(a.out, slices * frames * math.prod(example.header.matrix[:-2]))
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reconstructing", total=example.shape[0])
         volume = reconstruct(
-            method, example, mask, device, lambda done: progress.update(task, completed=done)
+            chosen.method,
+            example,
+            mask,
+            chosen.device,
+            lambda done: progress.update(task, completed=done),
         )
-    write(volume, a.out)
+    write(replace(volume, method=chosen.words), a.out)
     if a.json:
         shape, voxel = list(volume.image.shape), list(volume.voxel)
         print(json.dumps({"out": str(a.out), "shape": shape, "voxel_mm": voxel}))

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from gleam.errors import BadInput
 from gleam.files import replacing
+from gleam.formats import hdf5_attribute
 from gleam.formats.hdf5 import dataset, holds, opened
 
 CONVENTION = "y' = exp(-2 pi i k floor(N/2)/N) ifftshift(y) along `axes` (x = -1, y = -2, z = -3)"
@@ -49,6 +50,7 @@ class Header(BaseModel):
         affine: 4 × 4, voxel index (x, y, z, 1) of the output to mm, LPS.
         contrast: no patient fields.
         fingerprint: of the source and the settings; the same means no need to prepare again.
+        sha256: of the content of the file it was made from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +66,7 @@ class Header(BaseModel):
     affine: tuple[tuple[float, ...], ...]
     contrast: dict[str, str | float]
     fingerprint: str = ""
+    sha256: str = ""
 
     def fits(self, space: Sequence[int]) -> bool:
         """Whether it can belong to arrays of this size; files are not trusted."""
@@ -134,8 +137,8 @@ class ExampleFile:
         self.path = path
         with opened(path) as file:
             try:
-                self.header = Header.model_validate_json(file.attrs["header"])
-            except (KeyError, ValidationError) as error:
+                self.header = Header.model_validate_json(hdf5_attribute.text(file, "header") or "")
+            except ValidationError as error:
                 raise BadInput(
                     f"{path}: not an example file of `gleam prepare` (its header is missing or "
                     "broken); prepare the scan again"

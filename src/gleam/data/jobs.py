@@ -2,30 +2,38 @@
 
 import hashlib
 import json
-import multiprocessing
+import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
-
-import torch
 
 from gleam import __version__
 from gleam.data.example import ExampleFile, is_example, write
 from gleam.data.prepare import Prepared, Settings
+from gleam.data.workers import spread
 from gleam.errors import BadInput
 from gleam.formats import SCAN_SUFFIXES, read_scan
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one scan: prepared now, kept from before, or skipped and why."""
+    """What became of one scan.
+
+    Attributes:
+        source: its file.
+        status: prepared now, kept from before, or skipped.
+        reason: why it was skipped, in one line; names files without their folders.
+        shape: of its example, (slice, coil, frame, *space).
+        sha256: of the file's content; of BART's pair, the .cfl's.
+    """
 
     source: Path
     status: Literal["prepared", "kept", "skipped"]
-    reason: str = ""
+    reason: str | None = None
+    shape: tuple[int, ...] | None = None
+    sha256: str | None = None
 
 
 def find_scans(inputs: Sequence[Path]) -> list[Path]:
@@ -37,12 +45,12 @@ def find_scans(inputs: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in inputs:
         if path.is_dir():
-            visible = (p for p in path.iterdir() if not p.name.startswith("."))
+            visible = (p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
             inside = sorted(p for p in visible if p.suffix in SCAN_SUFFIXES)
             if not inside:
                 raise BadInput(f"{path}: holds no scan (known are {', '.join(SCAN_SUFFIXES)})")
             found += inside
-        elif path.exists():
+        elif path.is_file():
             found.append(path)
         else:
             raise BadInput(f"{path}: does not exist; give scan files or folders of them")
@@ -59,64 +67,89 @@ def find_scans(inputs: Sequence[Path]) -> list[Path]:
 
 
 def prepare(
-    sources: Sequence[Path], out: Path, settings: Settings, workers: int = 1
+    sources: Sequence[Path],
+    out: Path,
+    settings: Settings,
+    workers: int = 1,
+    memory: int | None = None,
 ) -> Iterator[Outcome]:
     """Prepare each scan into `out`/NAME.h5, in whatever order they finish.
 
     What was prepared before from the same file with the same settings is kept.
+
+    Args:
+        sources: scan files, no two of one name.
+        out: a folder that is there.
+        settings: for all of them.
+        workers: processes, each with one scan at a time.
+        memory: bytes that a worker may take (see `gleam.data.workers`); a scan that needs more is
+            skipped. By default, equal shares of the machine's memory.
     """
-    if workers == 1:
-        for source in sources:
-            yield prepare_one(source, out, settings)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:
-        jobs = [pool.submit(prepare_one, source, out, settings) for source in sources]
-        for job in as_completed(jobs):
-            try:
-                yield job.result()
-            except BrokenProcessPool as error:
-                raise BadInput(
-                    f"{out}: a worker was killed, most likely for want of memory; run the same "
-                    "command again with fewer --workers, what is done is kept"
-                ) from error
+    job = partial(prepare_one, out=out, settings=settings)
+    return spread(job, sources, workers, memory, _lost)
 
 
 def prepare_one(source: Path, out: Path, settings: Settings) -> Outcome:
     """Prepare one scan; what is wrong with it becomes the outcome's reason."""
     goal = out / f"{source.stem}.h5"
+    sha256 = None
     try:
         fingerprint = _fingerprint(source, settings)
         if goal.exists():
             if not is_example(goal):
                 raise BadInput(f"{goal}: is there and is no example file; give another folder")
-            if _prepared_before(goal, fingerprint):
-                return Outcome(source, "kept")
-        write(Prepared(read_scan(source), settings, fingerprint), goal)
-    except BadInput as error:
-        return Outcome(source, "skipped", str(error))
-    except MemoryError:
-        return Outcome(source, "skipped", f"{source}: too large for the memory there is")
-    except (RuntimeError, OSError) as error:  # torch's failed allocations and factorisations, too
-        what = str(error).partition("\n")[0]
-        return Outcome(source, "skipped", f"{source}: cannot be prepared ({what})")
-    return Outcome(source, "prepared")
+            before = _prepared_before(goal, fingerprint)
+            if before is not None:
+                return Outcome(source, "kept", None, before.shape, before.header.sha256)
+        with source.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        example = Prepared(read_scan(source, settings.layout), settings, fingerprint, sha256)
+        write(example, goal)
+    except Exception as error:  # whatever a file does to a reader must not stop the rest
+        reason = _reason(error).removeprefix(f"{source}: ")
+        for folder in {file.parent for file in (source, goal, settings.reference or goal)}:
+            reason = reason.replace(f"{folder}{os.sep}", "")
+        return Outcome(source, "skipped", reason, None, sha256)
+    return Outcome(source, "prepared", None, example.shape, sha256)
 
 
-def _prepared_before(goal: Path, fingerprint: str) -> bool:
+def _reason(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    # torch and HDF5 have no type of their own for it.
+    if isinstance(cause, MemoryError) or (
+        "alloc" in str(cause) and not isinstance(cause, BadInput)
+    ):
+        return "needs more memory than a worker may take; see --memory and --workers"
+    if isinstance(error, BadInput):
+        return str(error)
+    what = str(error).partition("\n")[0]
+    return f"cannot be prepared ({type(error).__name__}: {what})"
+
+
+def _lost(source: Path, cause: str) -> Outcome:
+    """The outcome of a scan whose worker died."""
+    advice = "the file is most likely damaged"
+    if cause == "SIGKILL":
+        advice = "most likely the machine had no memory left: use fewer --workers, or --memory"
+    return Outcome(source, "skipped", f"its worker died of {cause}; {advice}")
+
+
+def _prepared_before(goal: Path, fingerprint: str) -> ExampleFile | None:
     try:
-        return ExampleFile(goal).header.fingerprint == fingerprint
+        example = ExampleFile(goal)
     except BadInput:
-        return False
+        return None
+    return example if example.header.fingerprint == fingerprint else None
 
 
 def _fingerprint(source: Path, settings: Settings) -> str:
     """Changes with the file (or BART's pair), the settings, and the version of this program."""
-    header = source.with_suffix(".hdr")
+    files = [source] if settings.reference is None else [source, settings.reference]
+    headers = [file.with_suffix(".hdr") for file in files]
     try:
-        stats = [file.stat() for file in (source, header) if file == source or file.exists()]
+        stats = [file.stat() for file in (*files, *(h for h in headers if h.exists()))]
     except OSError as error:
-        raise BadInput(f"{source}: cannot be read ({error.strerror})") from error
+        raise BadInput(f"{error.filename}: cannot be read ({error.strerror})") from error
     facts: list[object] = [__version__, source.name, asdict(settings)]
     facts += [(stat.st_size, stat.st_mtime_ns) for stat in stats]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()

@@ -8,21 +8,63 @@ from pathlib import Path
 from typing import TypeVar
 
 from gleam.errors import BadInput
-from gleam.formats import cfl, fastmri, nifti, npy, png
+from gleam.formats import (
+    cfl,
+    dicom,
+    fastmri,
+    hdf5,
+    ismrmrd,
+    ismrmrd_image,
+    matlab,
+    nifti,
+    npy,
+    png,
+    twix,
+    webp,
+)
+from gleam.formats.layout import Layout
 from gleam.formats.scan import Scan
 from gleam.formats.volume import Volume
 
-__all__ = ["SCAN_SUFFIXES", "Scan", "Volume", "image_writer", "read_scan", "write_scan"]
+__all__ = ["SCAN_SUFFIXES", "Layout", "Scan", "Volume", "image_writer", "read_scan", "write_scan"]
 
-SCAN_SUFFIXES = (".h5", ".cfl", ".npy")  # of the one file that stands for a scan in a folder
+# Of the one file that stands for a scan in a folder.
+SCAN_SUFFIXES = (".h5", ".mrd", ".cfl", ".npy", ".mat", ".dat")
 
 _T = TypeVar("_T")
 
-_READ_SCAN: dict[str, Callable[[Path], Scan]] = {
-    ".h5": fastmri.read,
+
+def _self_described(read: Callable[[Path], Scan]) -> Callable[[Path, Layout | None], Scan]:
+    """The reader of a format whose files say themselves what their axes mean."""
+
+    def checked(path: Path, layout: Layout | None) -> Scan:
+        if layout is not None:
+            raise BadInput(f"{path}: says itself what it holds; leave --axes and --variable out")
+        return read(path)
+
+    return checked
+
+
+def _read_h5(path: Path) -> Scan:
+    """Read fastMRI's layout or ISMRMRD, whichever the file has."""
+    with hdf5.opened(path) as file:
+        is_fastmri, is_ismrmrd = hdf5.holds(file, "kspace"), hdf5.holds(file, ismrmrd.GROUP)
+    if not is_fastmri and not is_ismrmrd:
+        raise BadInput(
+            f"{path}: is neither fastMRI, which has a dataset 'kspace', nor ISMRMRD, which has a "
+            f"group '{ismrmrd.GROUP}'; give raw data in one of these"
+        )
+    return fastmri.read(path) if is_fastmri else ismrmrd.read(path)
+
+
+_READ_SCAN: dict[str, Callable[[Path, Layout | None], Scan]] = {
+    ".h5": _self_described(_read_h5),
+    ".mrd": _self_described(ismrmrd.read),
     ".cfl": cfl.read,
     ".hdr": cfl.read,
     ".npy": npy.read,
+    ".mat": matlab.read,
+    ".dat": _self_described(twix.read),
 }
 _WRITE_SCAN: dict[str, Callable[[Scan, Path], None]] = {
     ".h5": fastmri.write,
@@ -33,20 +75,29 @@ _WRITE_IMAGE: dict[str, Callable[[Volume, Path], None]] = {
     ".nii.gz": nifti.write_image,
     ".npy": npy.write_image,
     ".png": png.write_image,
+    ".webp": webp.write_image,
     ".cfl": cfl.write_image,
+    ".dcm": dicom.write_image,
+    ".mrd": ismrmrd_image.write_image,
+    "/": dicom.write_image,  # a folder, which a name without suffix means
 }
 
 
-def read_scan(path: Path) -> Scan:
+def read_scan(path: Path, layout: Layout | None = None) -> Scan:
     """Read a scan in the format that its suffix says.
 
+    Args:
+        path: the file.
+        layout: what the axes of a file of plain numbers mean.
+
     Raises:
-        BadInput: the suffix is not known, or the file is missing, damaged or not supported.
+        BadInput: the suffix is not known, the file is missing, damaged or not supported, or it
+            says itself what `layout` is given for.
     """
     read = _by_suffix(_READ_SCAN, path)
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
-    return read(path)
+    return read(path, layout)
 
 
 def write_scan(scan: Scan, path: Path) -> None:
@@ -70,7 +121,8 @@ def image_writer(path: Path) -> Callable[[Volume, Path], None]:
 
 
 def _by_suffix(table: dict[str, _T], path: Path) -> _T:
+    name = path.name if path.suffix else f"{path.name}/"
     for suffix, function in table.items():
-        if path.name.endswith(suffix):
+        if name.endswith(suffix):
             return function
     raise BadInput(f"{path}: unknown suffix; known here are {', '.join(table)}")

@@ -9,6 +9,8 @@ Source: BART, https://mrirecon.github.io/bart and its `src/misc/mmio.c`. The .hd
   others is `y` (rows), the second `x`. If none is, it is 3D: `z y x` are dimensions 0, 1, 2.
 - Dimension 0 is the readout, so `readout` is 0; it is None if dimension 0 is 1 (transformed away).
 - Dimension 10 holds the frames, 13 the slices of a 2D scan; any other must be 1.
+- Where the user names the axes (see `Layout`), this meaning does not hold: the words stand in the
+  order of the header's sizes.
 - K-space is centred at ⌊N/2⌋, as `bart fft -u` has it. What is zero in every coil and slice was
   not sampled.
 - The pair holds no geometry: voxels are 1 mm, the matrix is k-space's, the affine is centred.
@@ -19,6 +21,7 @@ Source: BART, https://mrirecon.github.io/bart and its `src/misc/mmio.c`. The .hd
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,7 @@ from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.files import replacing
+from gleam.formats.layout import Arrangement, Layout
 from gleam.formats.scan import Array, Scan
 from gleam.formats.stored import bare_scan
 from gleam.formats.volume import Volume
@@ -36,7 +40,7 @@ _LARGEST_SIZE = 2**40
 _LARGEST_HEADER = 65536  # bytes; BART adds its command line and file names below the sizes
 
 
-def read(path: Path) -> Scan:
+def read(path: Path, layout: Layout | None = None) -> Scan:
     """Read the k-space of `path` (.cfl or .hdr); it stays in the file until a slice is asked for.
 
     The file is gone through once, for its zeros.
@@ -44,9 +48,13 @@ def read(path: Path) -> Scan:
     Raises:
         BadInput: the pair is incomplete or damaged, or has dimensions that are not known here.
     """
+    if layout and layout.variable is not None:
+        raise BadInput(f"{path}: holds one array without a name; leave --variable out")
     data = path.with_suffix(".cfl")
-    readout = None if _dimensions(data)[0] == 1 else 0
-    return bare_scan(data, _view(data), _load, readout)
+    sizes = _dimensions(data)
+    arrangement = layout.arrange(data, sizes) if layout and layout.axes else _barts(data, sizes)
+    load = partial(_load, arrangement=arrangement)
+    return bare_scan(data, arrangement.shape, load, arrangement.readout, "BART cfl")
 
 
 def write_kspace(scan: Scan, path: Path) -> None:
@@ -103,7 +111,7 @@ def _sizes(space: list[int], others: dict[int, int]) -> list[int]:
     return sizes
 
 
-def _dimensions(data: Path) -> list[int]:
+def _dimensions(data: Path) -> tuple[int, ...]:
     """The header's 16 sizes, checked against the size of the data file."""
     header = data.with_suffix(".hdr")
     for path in (header, data):
@@ -122,29 +130,29 @@ def _dimensions(data: Path) -> list[int]:
             f"{data}: holds {data.stat().st_size} bytes, but sizes {sizes} in the header need "
             f"{math.prod(sizes) * 8}; copy both files again"
         )
-    return sizes + [1] * (_RANK - len(sizes))
+    return (*sizes, *[1] * (_RANK - len(sizes)))
 
 
-def _view(data: Path) -> NDArray[np.complex64]:
-    """Map the data as (slice, coil, frame, *space)."""
-    sizes = _dimensions(data)
+def _barts(data: Path, sizes: tuple[int, ...]) -> Arrangement:
+    """BART's own meaning of its dimensions."""
     known = (0, 1, 2, _COIL, _TIME, _SLICE)
     for dimension, size in enumerate(sizes):
         if size > 1 and dimension not in known:
-            raise BadInput(f"{data}: BART dimension {dimension} has size {size}; expected 1")
-    space = [size for size in sizes[:3] if size > 1]
+            raise BadInput(
+                f"{data}: BART dimension {dimension} has size {size}; expected 1 (if it does not "
+                "have BART's meaning, name the axes by --axes)"
+            )
+    space = [dimension for dimension in range(3) if sizes[dimension] > 1]
     if (len(space) == 3 and sizes[_SLICE] > 1) or len(space) < 2:
         raise BadInput(
             f"{data}: sizes {sizes[:3]} with {sizes[_SLICE]} slices are neither 2D nor 3D k-space"
         )
-    mapped = np.memmap(data, "<c8", "r", shape=tuple(sizes), order="F")
-    # Besides space, what follows the frames has size 1: the reshape drops them and copies nothing.
-    ordered = mapped.transpose(
-        _SLICE, _COIL, _TIME, *(d for d in range(_RANK) if d not in (_SLICE, _COIL, _TIME))
+    words = {_COIL: "coil", _TIME: "frame", _SLICE: "slice"}
+    words |= dict(zip(space, ("z", "y", "x")[-len(space) :], strict=True))
+    return Arrangement(
+        tuple(words.get(dimension) for dimension in range(_RANK)), sizes, words.get(0)
     )
-    return ordered.reshape(sizes[_SLICE], sizes[_COIL], sizes[_TIME], *space)
 
 
-def _load(data: Path, index: int) -> NDArray[np.complex64]:
-    kspace: NDArray[np.complex64] = _view(data)[index]
-    return kspace
+def _load(data: Path, index: int, arrangement: Arrangement) -> NDArray[np.complex64]:
+    return arrangement.pick(np.memmap(data, "<c8", "r", shape=_dimensions(data), order="F"), index)

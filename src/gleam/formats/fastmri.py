@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.files import replacing
-from gleam.formats import hdf5
+from gleam.formats import hdf5, hdf5_attribute, hdf5_variable
 from gleam.formats.ismrmrd_header import Header, parse, serialise
 from gleam.formats.scan import Array, Scan, calibration_box, centred_affine
 from gleam.formats.stored import Stored, non_zero
@@ -48,7 +48,7 @@ def read(path: Path) -> Scan:
         sampled = np.ones(shape[-1], np.bool_)
         if hdf5.holds(file, "mask"):
             sampled = _mask(path, hdf5.dataset(file, "mask"), shape)
-        acquisition = file.attrs.get("acquisition", "")
+        acquisition = hdf5_attribute.text(file, "acquisition")
     slices, coils, rows, columns = shape
 
     if rows != header.encoded[0]:
@@ -67,7 +67,7 @@ def read(path: Path) -> Scan:
         header.recon_fov[2] / header.recon[2],
     )
     contrast = header.contrast
-    if isinstance(acquisition, str) and acquisition:
+    if acquisition:
         contrast = {"acquisition": acquisition, **contrast}
     return Scan(
         name=path.stem,
@@ -79,6 +79,7 @@ def read(path: Path) -> Scan:
         affine=centred_affine(matrix, voxel, slices),
         calibration=calibration_box(np.broadcast_to(sampled, (1, rows, columns))),
         contrast=contrast,
+        format="fastMRI",
     )
 
 
@@ -143,10 +144,9 @@ def _shape(path: Path, kspace: h5py.Dataset) -> tuple[int, ...]:
 
 
 def _header(path: Path, header: h5py.Dataset) -> Header:
-    if header.shape != () or h5py.check_string_dtype(header.dtype) is None:
-        raise BadInput(f"{path}: 'ismrmrd_header' is not one string; expected the ISMRMRD XML")
+    xml = hdf5_variable.text(header)
     try:
-        return parse(header[()])
+        return parse(xml)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
 

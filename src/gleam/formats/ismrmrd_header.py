@@ -1,8 +1,11 @@
-"""The ISMRMRD header of one Cartesian encoding: XML to a few numbers, and back.
+"""The ISMRMRD header of one Cartesian encoding, the file's first: XML to a few numbers, and back.
 
 Source: the ISMRMRD schema, https://ismrmrd.readthedocs.io, `ismrmrd.xsd`. Matrix sizes and fields
 of view (mm) are (x, y, z), x being the readout. A document type definition is refused, and with it
 every entity. Only what a reconstruction needs is read: no subject, no study.
+
+`ChopY` and `ChopZ` are user parameters of GE's scans on mridata.org, 0 where the sign of every
+other line was left alternating (https://github.com/MRSRL/mridata-recon, `recon_2d_fse.py`).
 """
 
 import math
@@ -12,7 +15,11 @@ from xml.etree import ElementTree as ET
 from gleam.errors import BadInput
 
 _NAMESPACE = "http://www.ismrm.org/ISMRMRD"
+_MOST = 65535.0  # of what the schema counts; and of a length in mm
 _PROTON_HZ_PER_TESLA = 42.577478518e6
+_STEP_1 = "encoding/encodingLimits/kspace_encoding_step_1"
+_STEP_2 = "encoding/encodingLimits/kspace_encoding_step_2"
+_NOISE_BANDWIDTH = "acquisitionSystemInformation/relativeReceiverNoiseBandwidth"
 _CONTRAST = {
     "TR": "sequenceParameters/TR",
     "TE": "sequenceParameters/TE",
@@ -31,6 +38,10 @@ class Header:
         encoded_fov, recon_fov: their fields of view in mm.
         limits: of the phase-encoding lines, (maximum, centre), counted from 0; None if not said.
         contrast: TR, TE, TI in ms, flip_angle in degrees, field_strength in tesla, where known.
+        limits_2: as `limits`, of the second phase encoding of a 3D scan.
+        calibration: "embedded", "interleaved", "separate", "external" or "other"; "" if not said.
+        noise_bandwidth: of the receiver, as a fraction of the sampling bandwidth.
+        alternating: whether the sign of every other line alternates, along (y, z).
     """
 
     encoded: tuple[int, int, int]
@@ -39,6 +50,10 @@ class Header:
     recon_fov: tuple[float, float, float]
     limits: tuple[int, int] | None
     contrast: dict[str, str | float]
+    limits_2: tuple[int, int] | None = None
+    calibration: str = ""
+    noise_bandwidth: float = 1.0
+    alternating: tuple[bool, bool] = (False, False)
 
 
 class _NoDoctype(ET.TreeBuilder):
@@ -64,41 +79,65 @@ def parse(xml: bytes) -> Header:
     if trajectory.lower() != "cartesian":
         raise BadInput(f"the trajectory is {trajectory!r}; only Cartesian scans can be used")
 
-    def number(field: str) -> float:
+    def number(field: str, least: float, most: float) -> float:
         text = root.findtext(field, "")
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not 0 <= value < math.inf:
-            raise BadInput(f"the header's {field} is {text.strip()[:40]!r}, not a number ≥ 0")
+        value = _number(text)
+        if value is None or not least <= value <= most:
+            raise BadInput(
+                f"the header's {field} is {text.strip()[:40]!r}, not a number from {least:g} to "
+                f"{most:g}"
+            )
         return value
 
-    def triple(field: str) -> tuple[float, float, float]:
-        x, y, z = (number(f"encoding/{field}/{axis}") for axis in "xyz")
-        if min(x, y, z) <= 0:
-            raise BadInput(f"the header's encoding/{field} is {x:g} × {y:g} × {z:g}, not positive")
+    def sizes(field: str) -> tuple[int, int, int]:
+        x, y, z = (int(number(f"encoding/{field}/{axis}", 1.0, _MOST)) for axis in "xyz")
         return x, y, z
 
-    def sizes(field: str) -> tuple[int, int, int]:
-        x, y, z = triple(field)
-        return int(x), int(y), int(z)
+    def lengths(field: str) -> tuple[float, float, float]:
+        x, y, z = (number(f"encoding/{field}/{axis}", 1 / _MOST, _MOST) for axis in "xyz")
+        return x, y, z
 
-    limits = "encoding/encodingLimits/kspace_encoding_step_1"
+    def limits(field: str) -> tuple[int, int] | None:
+        if root.find(field) is None:
+            return None
+        maximum, centre = (
+            int(number(f"{field}/{one}", 0.0, _MOST)) for one in ("maximum", "center")
+        )
+        return maximum, centre
+
+    user = {
+        parameter.findtext("name", ""): parameter.findtext("value", "").strip()
+        for parameter in root.iterfind("userParameters/userParameterLong")
+    }
+    contrast = {name: _number(root.findtext(field, "")) for name, field in _CONTRAST.items()}
     return Header(
         sizes("encodedSpace/matrixSize"),
-        triple("encodedSpace/fieldOfView_mm"),
+        lengths("encodedSpace/fieldOfView_mm"),
         sizes("reconSpace/matrixSize"),
-        triple("reconSpace/fieldOfView_mm"),
-        (int(number(f"{limits}/maximum")), int(number(f"{limits}/center")))
-        if root.find(limits) is not None
-        else None,
-        {name: number(field) for name, field in _CONTRAST.items() if root.find(field) is not None},
+        lengths("reconSpace/fieldOfView_mm"),
+        limits(_STEP_1),
+        {name: value for name, value in contrast.items() if value is not None},
+        limits(_STEP_2),
+        root.findtext("encoding/parallelImaging/calibrationMode", "").strip(),
+        _number(root.findtext(_NOISE_BANDWIDTH, "")) or 1.0,
+        (user.get("ChopY") == "0", user.get("ChopZ") == "0"),
     )
 
 
+def _number(text: str) -> float | None:
+    """A finite number ≥ 0, or None."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value < math.inf else None
+
+
 def serialise(header: Header) -> bytes:
-    """Write the header, valid by the schema; `parse` reads the same numbers back."""
+    """Write the header of a static 2D scan, valid by the schema; `parse` reads the same back.
+
+    What follows `contrast` in a `Header` is not written.
+    """
     root = ET.Element("ismrmrdHeader", xmlns=_NAMESPACE)
 
     def put(field: str, value: object) -> None:
@@ -126,7 +165,7 @@ def serialise(header: Header) -> bytes:
     if header.limits:
         maximum, centre = header.limits
         for name, value in (("minimum", 0), ("maximum", maximum), ("center", centre)):
-            put(f"encoding/encodingLimits/kspace_encoding_step_1/{name}", value)
+            put(f"{_STEP_1}/{name}", value)
     put("encoding/trajectory", "cartesian")
     for name in sorted(known, key=list(_CONTRAST).index):
         put(_CONTRAST[name], known[name])

@@ -1,9 +1,9 @@
 """NumPy files: complex k-space in, complex images out.
 
-K-space is complex64 or complex128, centred at ⌊N/2⌋, with axes (coil, y, x), (slice, coil, y, x)
-or (slice, coil, frame, y, x); which axis was the readout is not known. What is zero in every coil
-was not sampled; slices must agree. The file holds no geometry: voxels are 1 mm, the matrix is
-k-space's, the affine is centred.
+K-space is complex64 or complex128, centred at ⌊N/2⌋. Its axes are those that the user names (see
+`Layout`), else (coil, y, x), (slice, coil, y, x) or (slice, coil, frame, y, x), of unknown readout.
+What is zero in every coil was not sampled; slices must agree. The file holds no geometry: voxels
+are 1 mm, the matrix is k-space's, the affine is centred.
 
 Images are complex64 (slice, frame, y, x) or (1, frame, z, y, x).
 
@@ -11,6 +11,7 @@ Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. 
 refused.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +19,39 @@ from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.files import replacing
+from gleam.formats.layout import Arrangement, Layout
 from gleam.formats.scan import Scan
 from gleam.formats.stored import bare_scan
 from gleam.formats.volume import Volume
 
+_USUAL = {
+    3: Layout(("coil", "y", "x")),
+    4: Layout(("slice", "coil", "y", "x")),
+    5: Layout(("slice", "coil", "frame", "y", "x")),
+}
 
-def read(path: Path) -> Scan:
+
+def read(path: Path, layout: Layout | None = None) -> Scan:
     """Read k-space; it stays in the file until a slice is asked for.
 
     The file is gone through once, for its zeros.
 
     Raises:
-        BadInput: not a .npy file, cut off, not complex, or of another number of axes.
+        BadInput: not a .npy file, cut off, not complex, or of axes that `layout` does not fit.
     """
-    return bare_scan(path, _view(path), _load, readout=None)
+    if layout and layout.variable is not None:
+        raise BadInput(f"{path}: holds one array without a name; leave --variable out")
+    shape = _mapped(path).shape
+    if layout is None or layout.axes is None:
+        layout = _USUAL.get(len(shape))
+    if layout is None:
+        raise BadInput(
+            f"{path}: holds an array of shape {shape}; (coil, y, x), (slice, coil, y, x) and "
+            "(slice, coil, frame, y, x) are understood, others with their axes named by --axes"
+        )
+    arrangement = layout.arrange(path, shape)
+    load = partial(_load, arrangement=arrangement)
+    return bare_scan(path, arrangement.shape, load, arrangement.readout, "NumPy array")
 
 
 def write_image(volume: Volume, path: Path) -> None:
@@ -44,8 +64,7 @@ def write_image(volume: Volume, path: Path) -> None:
         np.save(temporary, volume.image, allow_pickle=False)
 
 
-def _view(path: Path) -> NDArray[np.complexfloating]:
-    """Map the data as (slice, coil, frame, y, x)."""
+def _mapped(path: Path) -> NDArray[np.complexfloating]:
     try:
         with np.errstate(over="raise"):  # the size that the header claims
             mapped = np.lib.format.open_memmap(path, mode="r")
@@ -54,16 +73,12 @@ def _view(path: Path) -> NDArray[np.complexfloating]:
             f"{path}: not a .npy file of plain numbers (cut off, pickled or another format); "
             "save the array again"
         ) from error
-    if mapped.dtype.kind != "c" or mapped.ndim not in (3, 4, 5) or mapped.size == 0:
+    if mapped.dtype.kind != "c" or mapped.size == 0:
         raise BadInput(
-            f"{path}: holds {mapped.dtype} of shape {mapped.shape}; expected complex (coil, y, x), "
-            "(slice, coil, y, x) or (slice, coil, frame, y, x)"
+            f"{path}: holds {mapped.dtype} of shape {mapped.shape}; expected complex k-space"
         )
-    if mapped.ndim == 3:
-        return mapped[None, :, None]
-    return mapped[:, :, None] if mapped.ndim == 4 else mapped
+    return mapped
 
 
-def _load(path: Path, index: int) -> NDArray[np.complexfloating]:
-    kspace: NDArray[np.complexfloating] = _view(path)[index]
-    return kspace
+def _load(path: Path, index: int, arrangement: Arrangement) -> NDArray[np.complexfloating]:
+    return arrangement.pick(_mapped(path), index)

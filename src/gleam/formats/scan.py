@@ -53,7 +53,9 @@ class Scan:
             k-space; None when there is none.
         noise: (coil, samples) complex64 from a noise scan, for pre-whitening; None when unknown.
         contrast: what is known of the contrast, no patient fields: "acquisition", "TR", "TE" and
-            "TI" in ms, "flip_angle" in degrees, "field_strength" in tesla.
+            "TI" in ms, "flip_angle" in degrees, "field_strength" in tesla, and "frame_time", from
+            one frame to the next, in ms.
+        format: of the file, in words; empty for what was never in one.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Scan:
     calibration: tuple[tuple[int, int], ...] | None
     noise: Array | None = None
     contrast: dict[str, str | float] = field(default_factory=dict)
+    format: str = ""
 
     def __post_init__(self) -> None:
         shape, pattern = self.kspace.shape, self.sampled.shape

@@ -8,17 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
-from gleam.formats.scan import Array, Scan, calibration_box, centred_affine
+from gleam.formats.scan import Array, Scan, Slices, calibration_box, centred_affine
 
 
 @dataclass(frozen=True)
 class Stored:
-    """K-space (slice, coil, frame, *space) of a file; small, can be pickled, holds no open file.
+    """K-space (slice, coil, frame, *space) of a file; can be pickled, holds no open file.
 
     Attributes:
         path: the file.
         shape: (slice, coil, frame, *space).
-        load: (path, slice index) → (coil, frame, *space) complex; a module-level function.
+        load: (path, slice index) → (coil, frame, *space) complex; a module-level function, or a
+            `partial` of one.
     """
 
     path: Path
@@ -45,56 +46,60 @@ class Stored:
 
 def bare_scan(
     path: Path,
-    view: NDArray[np.complexfloating],
+    shape: tuple[int, ...],
     load: Callable[[Path, int], NDArray[np.complexfloating]],
     readout: int | None,
+    format: str,
 ) -> Scan:
     """The scan of a file that says nothing beyond its k-space.
 
     What is zero in every coil was not sampled, voxels are 1 mm, the matrix is k-space's, and the
-    affine is centred.
+    affine is centred. The file is gone through once, for its zeros.
 
     Args:
         path: the file.
-        view: its k-space (slice, coil, frame, *space), mapped; gone through once, for its zeros.
-        load: see `Stored`.
-        readout: see `Scan`.
+        shape, load: see `Stored`.
+        readout, format: see `Scan`.
 
     Raises:
-        BadInput: the slices were sampled at different positions.
+        BadInput: the slices were sampled at different positions, or hold values that are not
+            finite.
     """
-    sampled = non_zero(path, view)
+    kspace = Stored(path, shape, load)
+    sampled = non_zero(path, kspace)
     matrix, voxel = sampled.shape[1:], (1.0, 1.0, 1.0)
     return Scan(
         name=path.stem,
-        kspace=Stored(path, view.shape, load),
+        kspace=kspace,
         sampled=sampled,
         readout=readout,
         matrix=matrix,
         voxel=voxel,
-        affine=centred_affine(matrix, voxel, view.shape[0]),
+        affine=centred_affine(matrix, voxel, shape[0]),
         calibration=calibration_box(sampled),
+        format=format,
     )
 
 
-def non_zero(path: Path, kspace: NDArray[np.complexfloating]) -> NDArray[np.bool_]:
+def non_zero(path: Path, kspace: Slices) -> NDArray[np.bool_]:
     """Where the coils hold data: (frame, *space) bool.
 
     For files that mark what was not sampled by exact zeros only.
 
     Args:
         path: of the file, for messages.
-        kspace: (slice, coil, frame, *space) complex; when mapped from a file, no more than one
-            coil of one slice is in memory at a time.
+        kspace: (slice, coil, frame, *space) complex; one slice is in memory at a time.
 
     Raises:
         BadInput: the slices differ.
     """
     patterns = []
-    for one_slice in kspace:
-        pattern = np.zeros(kspace.shape[2:], np.bool_)
-        for coil in one_slice:
-            pattern |= coil != 0
+    for index in range(kspace.shape[0]):
+        data = kspace[index]  # before memory is taken for the size that the file claims
+        pattern = np.zeros(data.shape[1:], np.bool_)
+        with np.errstate(invalid="ignore"):  # some NaNs complain when they are compared
+            for coil in data:
+                pattern |= coil != 0
         if pattern.any():  # a slice without any data says nothing
             patterns.append(pattern)
     if any((pattern != patterns[0]).any() for pattern in patterns):

@@ -1,6 +1,6 @@
 """`Volume`: a reconstructed image with its geometry, ready for any image format."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,17 @@ class Volume:
         voxel: (*space) voxel size in mm, then the slice distance in mm for 2D scans.
         affine: (4, 4) float64; takes the voxel index (x, y, z, 1), z being the slice for 2D
             scans, to patient coordinates in mm, LPS (as DICOM).
+        contrast: what is known of it; see `Scan`.
+        name: the scan's; for messages and names of files, as it may be a person's.
+        method: how it was reconstructed, in words.
     """
 
     image: Array
     voxel: tuple[float, ...]
     affine: NDArray[np.float64]
+    contrast: dict[str, str | float] = field(default_factory=dict)
+    name: str = ""
+    method: str = ""
 
     @property
     def magnitude(self) -> NDArray[np.float32]:

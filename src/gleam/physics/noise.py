@@ -40,4 +40,4 @@ def _smallest(calibration: Tensor) -> float:
         patches = patches.unfold(axis, min(KERNEL, size), 1)
     matrices = patches.movedim(1, 1 + dims).flatten(1 + dims).flatten(1, dims)
     power = torch.linalg.svdvals(matrices).square()
-    return float(power[:, -(-power.shape[1] * (SHARE - 1) // SHARE) :].mean())
+    return float(power[:, -max(1, power.shape[1] // SHARE) :].mean())

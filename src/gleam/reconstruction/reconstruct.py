@@ -52,4 +52,10 @@ def reconstruct(
         one = image[:, 0] if example.sets == 1 else magnitude(image).to(image.dtype)
         images.append(crop(one, header.matrix) * header.scale)
         progress(index + 1)
-    return Volume(torch.cat(images).numpy(), header.voxel, np.array(header.affine))
+    return Volume(
+        torch.cat(images).numpy(),
+        header.voxel,
+        np.array(header.affine),
+        header.contrast,
+        header.name,
+    )

@@ -1,0 +1,151 @@
+"""gleam inspect: what a file holds, and what prepare would make of it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+from rich.console import Console
+
+from gleam.cli import pictures
+from gleam.cli.arguments import LayoutArguments, parse
+from gleam.data.example import Example, ExampleFile, is_example
+from gleam.data.facts import Facts, example_facts, scan_facts
+from gleam.data.prepare import Prepared, Settings
+from gleam.errors import BadInput
+from gleam.formats import read_scan
+from gleam.formats.montage import grey
+from gleam.reconstruction.preview import of_example, of_scan
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Say what a scan holds and what prepare would make of it, or what is in an example file.
+
+    The whole file is read. A terminal also shows the middle slice and where k-space was sampled.
+
+    Example: gleam inspect scan.h5 -o scan.png
+    """
+
+    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
+    """A scan, or an example of `gleam prepare`."""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Draw the slice, and the sampling beside it, into this .png file."""
+    reference: Path | None = None
+    """Scan file to calibrate coils from, as prepare takes it."""
+    array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
+        default_factory=LayoutArguments
+    )
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print it all as JSON."""
+
+
+_UNITS = {"flip_angle": "°", "field_strength": " T"}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the verb."""
+    a = parse(Arguments, "inspect", arguments)
+    if a.out is not None and a.out.suffix != ".png":
+        raise BadInput(f"{a.out}: the picture is a .png file; give it that suffix")
+    facts: Facts = {"file": str(a.file), "scan": None, "example": None, "refused": None}
+    example: Example | None = None
+    if a.file.suffix == ".h5" and is_example(a.file):
+        example = ExampleFile(a.file)
+        preview = of_example(example)
+    else:
+        settings = Settings(layout=a.array.layout, reference=a.reference)
+        scan = read_scan(a.file, settings.layout)
+        facts["scan"] = scan_facts(scan)
+        try:
+            example = Prepared(scan, settings)
+        except BadInput as error:
+            facts["refused"] = str(error)
+        preview = of_scan(scan, example)
+    if example is not None:
+        facts["example"] = example_facts(example)
+    facts["picture"] = preview.method
+    drawn = [grey(preview.image), (255 * preview.sampling).astype(np.uint8)]
+    if a.out is not None:
+        pictures.save(drawn, a.out)
+    if a.json:
+        print(json.dumps(facts))
+        return
+    _print(facts)
+    console = Console()
+    if console.is_terminal:
+        pictures.show(drawn, console)
+
+
+def _print(facts: Facts) -> None:
+    print(facts["file"])
+    if facts["scan"] is not None:
+        _print_rows(_scan_rows(facts["scan"]))
+        print("would be prepared to" if facts["example"] else "cannot be prepared")
+    _print_rows(_example_rows(facts["example"]) if facts["example"] else {"why": facts["refused"]})
+    print(f"middle slice, {facts['picture']}, and sampling of k-space")
+
+
+def _print_rows(rows: dict[str, str]) -> None:
+    for name, text in rows.items():
+        print(f"  {name:<12}  {text}")
+
+
+def _scan_rows(scan: Facts) -> dict[str, str]:
+    axes, readout, samples = scan["axes"], scan["readout"], scan["noise_samples"]
+    return {
+        "format": scan["format"],
+        "image": f"{_sizes(scan['matrix'])} ({' '.join(axes)}), "
+        f"{_count(scan['slices'], 'slice')}, {_count(scan['frames'], 'frame')}",
+        "k-space": f"{_sizes(scan['kspace'])}, {_count(scan['coils'], 'coil')}",
+        "readout": f"{readout}, oversampled {scan['oversampling']:.3g}×"
+        if readout
+        else "not known",
+        "acquired": f"{_ranges(axes, scan['acquired'])}, {scan['acceleration']:.3g}× accelerated",
+        "calibration": _ranges(axes, scan["calibration"]) if scan["calibration"] else "none",
+        "noise scan": f"{samples} samples" if samples else "none",
+        "voxel": f"{_sizes(scan['voxel_mm'])} mm",
+        "orientation": _orientation(scan["orientation"]),
+        "contrast": ", ".join(map(_said, scan["contrast"].items())) or "not known",
+    }
+
+
+def _example_rows(example: Facts) -> dict[str, str]:
+    return {
+        "example": f"{_sizes(example['shape'])} (slice coil frame {' '.join(example['axes'])})",
+        "Fourier axes": " ".join(example["fourier_axes"]),
+        "calibration": _sizes(example["calibration"]),
+        "map sets": str(example["sets"]),
+        "target": "yes, fully sampled" if example["target"] else "none, undersampled",
+    }
+
+
+def _orientation(place: Facts | None) -> str:
+    if place is None:
+        return "not known"
+    x, y, z = place["centre_mm"]
+    tilt = f"{place['plane']}, tilted {place['tilt_degrees']:.3g}°"
+    return f"{tilt}, centre at {x:.4g}, {y:.4g}, {z:.4g} mm (LPS)"
+
+
+def _said(fact: tuple[str, str | float]) -> str:
+    name, value = fact
+    unit = _UNITS.get(name, " ms")
+    return f"{name} {value}" if isinstance(value, str) else f"{name} {value:g}{unit}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _sizes(sizes: Sequence[int | float]) -> str:
+    return " × ".join(f"{size:.4g}" for size in sizes)
+
+
+def _ranges(axes: Sequence[str], ranges: Sequence[Sequence[int]]) -> str:
+    return ", ".join(
+        f"{axis} {start} … {stop - 1}" for axis, (start, stop) in zip(axes, ranges, strict=True)
+    )

@@ -1,0 +1,158 @@
+"""What coil sensitivities, intensity scale and noise level are read off: a centre of k-space.
+
+It is one of three:
+
+- the scan's own fully sampled centre, averaged over frames;
+- where frames were sampled at different positions, the average over time: each position is the
+  mean of the frames that have it, and is sampled if any frame has it (Kellman et al., MRM 2001);
+- the centre of a reference scan of the same coils and field of view.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Complex
+from torch import Tensor
+
+from gleam.arrays import centre, crop
+from gleam.data.grid import Grid
+from gleam.data.reference import matched
+from gleam.errors import BadInput
+from gleam.formats.scan import Scan, calibration_box
+
+_READOUT = 24  # samples of the readout that go with the calibration lines
+
+Box = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The centre of k-space that a scan is calibrated from.
+
+    Attributes:
+        kspace: centred along every axis; coils and intensities as they were scanned.
+        averages: how many samples of a scan make one of these; the noise is less by the root.
+        gain: what brings these intensities to those of the scan to be calibrated.
+    """
+
+    kspace: Complex[Tensor, "slice coil *box"]
+    averages: float
+    gain: float = 1.0
+
+    @property
+    def box(self) -> Box:
+        """Size along each space axis."""
+        return tuple(self.kspace.shape[2:])
+
+
+def from_itself(scan: Scan, grid: Grid, lines: int | None) -> Calibration:
+    """The centre of the scan's own k-space.
+
+    Args:
+        scan: the scan.
+        grid: what it is prepared on.
+        lines: along each axis in k-space; None takes 8 % of them, at least 10, and up to 32 of an
+            undersampled scan's own.
+
+    Raises:
+        BadInput: there is no fully sampled centre, or it is smaller than asked for.
+    """
+    available = _available(scan, grid)
+    if available is None:
+        raise BadInput(
+            f"{scan.name}: has no fully sampled centre of k-space to calibrate coils from; scan "
+            "with calibration lines, or give prepare or reconstruct a --reference of the same coils"
+        )
+    return _read(scan, grid, _box(scan, grid, available, lines))
+
+
+def from_reference(scan: Scan, grid: Grid, reference: Scan, lines: int | None) -> Calibration:
+    """The centre of another scan's k-space.
+
+    The noise of both is taken to be the same. The gain is the ratio of their energies at the
+    positions in the centre that both sampled.
+
+    Args:
+        scan: the scan to be calibrated.
+        grid: what it is prepared on.
+        reference: the other; its resolution may be lower, its contrast another.
+        lines: as for `from_itself`.
+
+    Raises:
+        BadInput: the reference is of other coils or another place, or has no fully sampled centre
+            of the size asked for; or the scan holds nothing there.
+    """
+    there = matched(scan, grid, reference)
+    available = _available(reference, there)
+    if available is None:
+        raise BadInput(
+            f"{reference.name}: has no fully sampled centre of k-space; give a reference that has"
+        )
+    box = _box(scan, grid, available, lines)
+    calibration, scanned = _read(reference, there, box), _read(scan, grid, box)
+    both = _counts(scan, grid, box) > 0
+    energy, its = (float((c.kspace * both).abs().square().sum()) for c in (scanned, calibration))
+    if its == 0 or energy == 0:
+        raise BadInput(
+            f"{scan.name}: holds no signal where its reference {reference.name} is sampled"
+        )
+    return Calibration(calibration.kspace, calibration.averages, math.sqrt(energy / its))
+
+
+def _available(scan: Scan, grid: Grid) -> Box | None:
+    """Size along each axis of the largest centre that can be calibrated from."""
+    limits = scan.calibration
+    if (scan.sampled != scan.sampled[:1]).any():
+        limits = calibration_box(np.broadcast_to(scan.sampled.any(0), (1, *scan.space)))
+    if limits is None:
+        return None
+    box = list(grid.space)
+    for axis in grid.axes:
+        (start, stop), middle = limits[axis], grid.space[axis] // 2
+        box[axis] = min(2 * (middle - start) + 1, 2 * (stop - middle), stop - start)
+    return tuple(box)
+
+
+def _box(scan: Scan, grid: Grid, available: Box, lines: int | None) -> Box:
+    """Size along each axis of the centre that is used."""
+    box = []
+    for axis, size in zip(range(-len(grid.space), 0), grid.space, strict=True):
+        most = min(available[axis], size)
+        if axis == grid.decoded:
+            box.append(min(_READOUT, most))
+            continue
+        usual = max(10, round(0.08 * size)) if scan.complete else 32
+        wanted = min(usual, most) if lines is None else lines
+        if not 1 <= wanted <= most:
+            raise BadInput(
+                f"{scan.name}: {wanted} calibration lines asked for, but {most} of {size} are "
+                f"sampled; ask for 1 to {most}"
+            )
+        box.append(wanted)
+    return tuple(box)
+
+
+def _read(scan: Scan, grid: Grid, box: Box) -> Calibration:
+    """Each position's mean over the frames that sampled it; zero where none did."""
+    counts = _counts(scan, grid, box).clamp(min=1)
+    slices = []
+    for index in range(scan.kspace.shape[0]):
+        kspace = torch.from_numpy(scan.kspace[index])
+        if not torch.isfinite(torch.view_as_real(kspace)).all():
+            raise BadInput(f"{scan.name}: slice {index} of its k-space has NaN or Inf")
+        for axis in grid.axes:
+            kspace = centre(kspace, axis, box[axis])
+        kspace = crop(grid.encode(grid.decode(kspace)), box)
+        slices.append(kspace.sum(1) / counts)
+    return Calibration(torch.stack(slices), averages=1 / float((1 / counts).mean()))
+
+
+def _counts(scan: Scan, grid: Grid, box: Box) -> Tensor:
+    """How many frames sampled each position of the box; of length 1 along axes that do not vary."""
+    pattern = grid.pattern(scan)
+    for axis in grid.axes:
+        if pattern.shape[axis] > 1:
+            pattern = centre(pattern, axis, box[axis])
+    return pattern.expand(scan.kspace.shape[2], *pattern.shape[1:]).sum(0).float()

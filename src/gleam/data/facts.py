@@ -1,0 +1,107 @@
+"""What a scan holds and what became of it in preparation, as plain facts: `gleam inspect --json`.
+
+Space axes are in the order of `space`, `y x` or `z y x`. No patient field is among them.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gleam.data.example import Example
+from gleam.formats.scan import Scan, centred_affine
+
+Facts = dict[str, Any]
+
+_PLANES = ("sagittal", "coronal", "transverse")  # their normals are the axes of LPS
+
+
+def scan_facts(scan: Scan) -> Facts:
+    """What a scan holds, as it was read."""
+    slices, coils, frames, *space = scan.kspace.shape
+    axes = axis_names(len(space))
+    readout = scan.readout
+    return {
+        "format": scan.format,
+        "axes": list(axes),
+        "matrix": list(scan.matrix),
+        "kspace": space,
+        "slices": slices,
+        "frames": frames,
+        "coils": coils,
+        "readout": None if readout is None else axes[readout],
+        "oversampling": None if readout is None else space[readout] / scan.matrix[readout],
+        "acquired": _acquired(scan),
+        "acceleration": acceleration(scan.sampled),
+        "calibration": None if scan.calibration is None else [list(b) for b in scan.calibration],
+        "noise_samples": 0 if scan.noise is None else scan.noise.shape[1],
+        "voxel_mm": list(scan.voxel),
+        "orientation": _orientation(scan),
+        "contrast": dict(scan.contrast),
+    }
+
+
+def example_facts(example: Example) -> Facts:
+    """What an example holds, be it on disk or only prepared."""
+    header, dims = example.header, len(example.shape) - 3
+    names = axis_names(dims)
+    return {
+        "shape": list(example.shape),
+        "axes": list(names),
+        "fourier_axes": [names[axis] for axis in header.axes],
+        "calibration": list(header.calibration),
+        "sets": example.sets,
+        "target": example.complete,
+        "noise": header.noise,
+        "matrix": list(header.matrix),
+    }
+
+
+def axis_names(dims: int) -> tuple[str, ...]:
+    """`y x`, or `z y x`."""
+    return ("z", "y", "x")[-dims:]
+
+
+def acceleration(sampled: NDArray[np.bool_]) -> float:
+    """Acquired positions over sampled positions; edges that no frame acquired do not count.
+
+    Args:
+        sampled: as in `Scan`.
+    """
+    return sampled[:, *_box(sampled)].size / int(sampled.sum())
+
+
+def _acquired(scan: Scan) -> list[list[int]]:
+    """(start, stop) along each space axis of what was acquired, padding and edges left out."""
+    return [
+        [0, n] if whole == 1 else [part.start, part.stop]
+        for n, whole, part in zip(
+            scan.space, scan.sampled.shape[1:], _box(scan.sampled), strict=True
+        )
+    ]
+
+
+def _box(sampled: NDArray[np.bool_]) -> tuple[slice, ...]:
+    positions = np.nonzero(sampled.any(axis=0))
+    return tuple(slice(int(p.min()), int(p.max()) + 1) for p in positions)
+
+
+def _orientation(scan: Scan) -> Facts | None:
+    """The plane nearest to the slices, how far they are tilted from it, and the image's centre.
+
+    None where the affine is the one of files that do not say.
+    """
+    slices = scan.kspace.shape[0]
+    if np.array_equal(scan.affine, centred_affine(scan.matrix, scan.voxel, slices)):
+        return None
+    normal = scan.affine[:3, 2]
+    tilt = np.abs(normal) / (np.linalg.norm(normal) or 1.0)
+    nearest = int(tilt.argmax())
+    size = (*scan.matrix[::-1], slices)[:3]
+    centre = scan.affine @ [*((n - 1) / 2 for n in size), 1]
+    return {
+        "plane": _PLANES[nearest],
+        "tilt_degrees": math.degrees(math.acos(min(1.0, tilt[nearest]))),
+        "centre_mm": centre[:3].tolist(),
+    }

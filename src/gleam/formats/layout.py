@@ -1,0 +1,144 @@
+"""What the axes of a bare array mean, as the user says it: `coil y x`, `x y z:readout frame`.
+
+Files of plain numbers do not say it themselves. The words stand in the order of the array's axes,
+as the program that wrote it shows them:
+
+    y x      rows and columns of a slice          z        the third axis of a 3D acquisition
+    coil     receive channels                     slice    slices of a 2D acquisition
+    frame    time, cardiac phase or weighting
+
+- `y` and `x` are always there. `:readout` marks the frequency-encoding axis, if it is known.
+- Axes of length 1 need no word: those after the last word, or all of them.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gleam.errors import BadInput
+from gleam.recipe import nearest
+
+_WORDS = ("slice", "coil", "frame", "z", "y", "x")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a user says of a file of plain numbers.
+
+    Attributes:
+        axes: a word for each axis; None where the format's own meaning holds.
+        readout: the word of the frequency-encoding axis; None when unknown.
+        variable: which array of the file; None for the only one that can be k-space.
+    """
+
+    axes: tuple[str, ...] | None = None
+    readout: str | None = None
+    variable: str | None = None
+
+    @classmethod
+    def parse(cls, axes: str | None, variable: str | None = None) -> "Layout":
+        """From words with spaces or commas between them.
+
+        Raises:
+            BadInput: an unknown word, one said twice, `y` or `x` missing, or a mark elsewhere than
+                on one of `z y x`.
+        """
+        if axes is None:
+            return cls(variable=variable)
+        words: list[str] = []
+        marked: list[str] = []
+        for said in re.split(r"[\s,]+", axes.strip(" ,")):
+            word, colon, mark = said.partition(":")
+            if word not in _WORDS:
+                raise BadInput(f"--axes: {word!r} is no axis; {nearest(word, _WORDS)}")
+            if word in words:
+                raise BadInput(f"--axes: {word!r} is there twice; each axis has a word of its own")
+            if colon and (mark != "readout" or marked or word not in ("z", "y", "x")):
+                raise BadInput(f"--axes: {said!r} is no axis; ':readout' marks one of z, y and x")
+            words.append(word)
+            marked += [word] if colon else []
+        if not {"y", "x"} <= set(words):
+            raise BadInput(f"--axes: {axes!r} lacks y or x, the rows and columns of the image")
+        return cls(tuple(words), marked[0] if marked else None, variable)
+
+    def arrange(self, path: Path, shape: tuple[int, ...]) -> "Arrangement":
+        """Give the words to the axes of an array of `shape`.
+
+        Raises:
+            BadInput: the words do not fit the array; says `path`.
+        """
+        words = self.axes or ()
+        longer = [axis for axis, size in enumerate(shape) if size > 1]
+        if all(size == 1 for size in shape[len(words) :]):
+            axes = list(range(len(words)))
+        elif len(longer) == len(words):
+            axes = longer
+        else:
+            raise BadInput(
+                f"{path}: the array is {_sizes(shape)}, but --axes {' '.join(words)!r} has "
+                f"{len(words)} words; give each axis longer than 1 its word"
+            )
+        at = dict(zip(axes, words, strict=True))
+        arrangement = Arrangement(
+            tuple(at.get(axis) for axis in range(len(shape))), shape, self.readout
+        )
+        if min(arrangement.shape[-2:]) == 1:
+            raise BadInput(
+                f"{path}: the array is {_sizes(shape)}, of which --axes {' '.join(words)!r} makes "
+                f"an image of {_sizes(arrangement.shape[-2:])}; give every axis its word"
+            )
+        return arrangement
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """How an array in a file becomes k-space (slice, coil, frame, *space).
+
+    Attributes:
+        words: of each axis; None for one of length 1 that means nothing.
+        sizes: of each axis.
+        marked: the word of the readout, if known.
+    """
+
+    words: tuple[str | None, ...]
+    sizes: tuple[int, ...]
+    marked: str | None = None
+
+    @property
+    def _order(self) -> tuple[str, ...]:
+        three_d = "z" in self.words
+        return ("slice", "coil", "frame", *(("z", "y", "x") if three_d else ("y", "x")))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(slice, coil, frame, *space)."""
+        size = dict(zip(self.words, self.sizes, strict=True))
+        return tuple(size.get(word, 1) for word in self._order)
+
+    @property
+    def readout(self) -> int | None:
+        """Index into `space`, as a `Scan` has it."""
+        return self._order.index(self.marked) - 3 if self.marked in self._order else None
+
+    @property
+    def reversed(self) -> "Arrangement":
+        """Of the same array with its axes in the opposite order."""
+        return Arrangement(self.words[::-1], self.sizes[::-1], self.marked)
+
+    def pick(self, stored: Any, index: int) -> NDArray[Any]:
+        """One slice (coil, frame, *space) of an array, or of an HDF5 dataset, of these sizes."""
+        picked = stored[
+            tuple(index if w == "slice" else slice(None) if w else 0 for w in self.words)
+        ]
+        left = [word for word in self.words if word not in (None, "slice")]
+        order = [left.index(word) for word in self._order if word in left]
+        arranged: NDArray[Any] = np.transpose(picked, order).reshape(self.shape[1:])
+        return arranged
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))

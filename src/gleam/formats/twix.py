@@ -1,0 +1,125 @@
+"""Siemens raw data, twix (.dat): VB, VD, VE and XA, Cartesian.
+
+Every line becomes an ISMRMRD acquisition, and the rules of `gleam.formats.acquisitions` hold for
+slices, frames, averages, partial Fourier, reversed lines, calibration and noise. Source:
+https://github.com/ismrmrd/siemens_to_ismrmrd, `main.cpp`.
+
+    Lin, Par, Ave, Sli, Eco, Phs, Rep, Set, Seg    counters; Eco is the contrast
+    SamplesInScan, UsedChannels                    size
+    CenterCol, CutOff                              centre of the readout, samples to leave out
+    CenterLin, CenterPar                           centres of the phase encodings
+    SlicePos                                       centre of the slice or slab, mm, LPS
+    Quaternion                                     w, x, y, z: turns phase, readout, slice into LPS
+    EvalInfoMask                                   noise 25, reversed 24, calibration 22, which is
+                                                   imaging, too 23; of no use for imaging: `_OTHER`
+
+- The last measurement of a file is the scan; noise is taken from those before it, too, at its own
+  bandwidth.
+- The protocol (see `gleam.formats.twix_protocol`) gives sizes and contrast, nothing of the patient.
+- The phase correction of EPI is not applied.
+"""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gleam.errors import BadInput
+from gleam.formats.acquisition_head import (
+    ACQUISITION_HEADER,
+    CALIBRATION,
+    CALIBRATION_AND_IMAGING,
+    NOISE,
+    REVERSED,
+)
+from gleam.formats.acquisitions import assemble
+from gleam.formats.scan import Scan
+from gleam.formats.twix_blocks import load, measurements
+from gleam.formats.twix_protocol import header
+
+_COUNTERS = {
+    "kspace_encode_step_1": "Lin",
+    "kspace_encode_step_2": "Par",
+    "average": "Ave",
+    "slice": "Sli",
+    "contrast": "Eco",
+    "phase": "Phs",
+    "repetition": "Rep",
+    "set": "Set",
+    "segment": "Seg",
+}
+
+
+def _bits(*numbers: int) -> np.uint64:
+    return np.uint64(sum(1 << number for number in numbers))
+
+
+_REFERENCE, _REFERENCE_AND_IMAGE, _REFLECT, _NOISE = map(_bits, (22, 23, 24, 25))
+# Feedback (two kinds), surface coil correction, phase stabilisation with its reference, phase
+# correction, dummies.
+_OTHER = _bits(1, 2, 10, 14, 15, 21, 51)
+
+
+def read(path: Path) -> Scan:
+    """Read the last measurement of a file; its lines stay there until a slice is asked for.
+
+    Raises:
+        BadInput: twixtools is not installed; the file is damaged, not Cartesian, or contradicts
+            itself.
+    """
+    *before, scan = measurements(path)
+    imaging = scan.heads[~_flagged(scan.heads, _NOISE | _OTHER)]
+    if not imaging.size:
+        raise BadInput(f"{path}: its last measurement holds no imaging line")
+    coils = imaging["UsedChannels"][0]
+    keep = [(m, _flagged(m.heads, _NOISE) & (m.heads["UsedChannels"] == coils)) for m in before]
+    keep.append((scan, ~_flagged(scan.heads, _OTHER)))
+    heads = np.concatenate([m.heads[kept] for m, kept in keep])
+    lines = partial(
+        load,
+        path=path,
+        starts=np.concatenate([m.starts[kept] for m, kept in keep]),
+        shapes=np.stack([heads["UsedChannels"], heads["SamplesInScan"]], axis=1),
+        gap=scan.gap,
+    )
+    try:
+        encoding = header(scan.buffers, imaging)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+    assembled = assemble(path.stem, encoding, _acquisitions(heads), lines)
+    return replace(assembled, format="Siemens twix")
+
+
+def _flagged(heads: NDArray[Any], bits: np.uint64) -> NDArray[np.bool_]:
+    has: NDArray[np.bool_] = (heads["EvalInfoMask"] & bits) != 0
+    return has
+
+
+def _acquisitions(heads: NDArray[Any]) -> NDArray[Any]:
+    """Siemens' heads as ISMRMRD's."""
+    ours = np.zeros(len(heads), ACQUISITION_HEADER)
+    ours["number_of_samples"] = heads["SamplesInScan"]
+    ours["active_channels"] = heads["UsedChannels"]
+    ours["center_sample"] = heads["CenterCol"]
+    ours["discard_pre"], ours["discard_post"] = heads["CutOff"]["Pre"], heads["CutOff"]["Post"]
+    for counter, theirs in _COUNTERS.items():
+        ours["idx"][counter] = heads["Counter"][theirs]
+
+    joint = _flagged(heads, _REFERENCE_AND_IMAGE)
+    ours["flags"][_flagged(heads, _NOISE)] |= NOISE
+    ours["flags"][_flagged(heads, _REFLECT)] |= REVERSED
+    ours["flags"][_flagged(heads, _REFERENCE) & ~joint] |= CALIBRATION
+    ours["flags"][joint] |= CALIBRATION_AND_IMAGING
+
+    place = heads["SliceData"]["SlicePos"]
+    ours["position"] = np.stack([place[axis] for axis in ("Sag", "Cor", "Tra")], axis=1)
+    w, *xyz = heads["SliceData"]["Quaternion"].T
+    axis = np.stack(xyz, axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):  # `assemble` refuses what comes of it
+        for direction, unit in zip(("phase_dir", "read_dir", "slice_dir"), np.eye(3), strict=True):
+            twice = 2 * np.cross(axis, unit)
+            ours[direction] = unit + w[:, None] * twice + np.cross(axis, twice)
+    return ours

@@ -1,0 +1,143 @@
+"""What a Siemens protocol says of a scan's encoding, as an ISMRMRD header.
+
+Source: https://github.com/ismrmrd/siemens_to_ismrmrd, `IsmrmrdParameterMap_Siemens.xsl`. Read are,
+and nothing else, the ASCCONV lines (`key = value`) of the buffer MeasYaps with
+
+    sKSpace.ucTrajectory, ucDimension                            1 is Cartesian; 4 is 3D
+    sKSpace.lBaseResolution, lPhaseEncodingLines, lPartitions    size of k-space
+    sKSpace.dPhaseOversamplingForDialog, dSliceOversamplingForDialog    a fraction
+    sSliceArray.asSlice[0].dReadoutFOV, dPhaseFOV, dThickness    mm, without oversampling
+    sPat.ucRefScanMode                        calibration lines: 2 among the others, 4 separate
+    sSliceAcceleration.lMultiBandFactor
+    alTR[0], alTE[0], alTI[0]                 µs; TI unless sPrepPulses.ucInversion is 4, off
+    adFlipAngleDegree[0], sProtConsistencyInfo.flNominalB0
+
+and of the buffer Meas `flReadoutOSFactor` and `alRegridMode`, more than 1 where samples lie on the
+gradients' ramps.
+
+K-space has the protocol's lines, or as many as it takes to hold those that were acquired.
+"""
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gleam.errors import BadInput
+from gleam.formats.ismrmrd_header import Header
+
+_TRAJECTORIES: dict[float, str] = {1: "Cartesian", 2: "radial", 4: "spiral", 8: "blade"}
+_CALIBRATION: dict[float, str] = {2: "embedded", 4: "separate"}
+_INVERSION, _OFF = "sPrepPulses.ucInversion", 4
+_CONTRAST = {
+    "TR": ("alTR[0]", 1e-3),
+    "TE": ("alTE[0]", 1e-3),
+    "TI": ("alTI[0]", 1e-3),
+    "flip_angle": ("adFlipAngleDegree[0]", 1.0),
+    "field_strength": ("sProtConsistencyInfo.flNominalB0", 1.0),
+}
+
+
+def header(buffers: dict[str, str], imaging: NDArray[Any]) -> Header:
+    """The encoding of a measurement.
+
+    Args:
+        buffers: its protocol, by name.
+        imaging: (line,) the heads of its imaging lines, at least one.
+
+    Raises:
+        BadInput: not Cartesian, or a number is missing or wrong. The message does not name the
+            file: the caller knows it.
+    """
+    protocol = _numbers(buffers.get("MeasYaps", ""))
+    meas = buffers.get("Meas", "")
+    _check_encoding(protocol, meas)
+
+    def number(key: str, least: float = 1e-3) -> float:
+        value = protocol.get(key, 0.0)
+        if not least <= value < 2**16:
+            raise BadInput(f"the protocol says {value:g} for {key}; export the scan again")
+        return value
+
+    three_d = protocol.get("sKSpace.ucDimension") == 4
+    over_x = max(1.0, _parameter(meas, "flReadoutOSFactor", 2.0))
+    over_y = 1 + number("sKSpace.dPhaseOversamplingForDialog", 0.0)
+    over_z = 1 + number("sKSpace.dSliceOversamplingForDialog", 0.0) if three_d else 1.0
+    fov_x, fov_y, fov_z = (
+        number(f"sSliceArray.asSlice[0].{length}")
+        for length in ("dReadoutFOV", "dPhaseFOV", "dThickness")
+    )
+    x = number("sKSpace.lBaseResolution", 1.0)
+    y, limits = _extent(
+        number("sKSpace.lPhaseEncodingLines", 1.0), imaging["Counter"]["Lin"], imaging["CenterLin"]
+    )
+    z, limits_2 = 1, None
+    if three_d:
+        z, limits_2 = _extent(
+            number("sKSpace.lPartitions", 1.0), imaging["Counter"]["Par"], imaging["CenterPar"]
+        )
+    inverted = protocol.get(_INVERSION, _OFF) != _OFF
+    return Header(
+        encoded=(round(x * over_x), y, z),
+        encoded_fov=(fov_x * over_x, fov_y * over_y, fov_z * over_z),
+        recon=(round(x), max(1, round(y / over_y)), max(1, round(z / over_z))),
+        recon_fov=(fov_x, fov_y, fov_z),
+        limits=limits,
+        contrast={
+            name: protocol[key] * unit
+            for name, (key, unit) in _CONTRAST.items()
+            if key in protocol and (name != "TI" or inverted)
+        },
+        limits_2=limits_2,
+        calibration=_CALIBRATION.get(protocol.get("sPat.ucRefScanMode", 0), ""),
+    )
+
+
+def _check_encoding(protocol: dict[str, float], meas: str) -> None:
+    """Refuse what a Cartesian reconstruction of single slices cannot use."""
+    trajectory = _TRAJECTORIES.get(protocol.get("sKSpace.ucTrajectory", 1), "unknown")
+    if trajectory != "Cartesian":
+        raise BadInput(f"the trajectory is {trajectory}; only Cartesian scans can be used")
+    if _parameter(meas, "alRegridMode", 1.0) > 1:
+        raise BadInput(
+            "samples lie on the gradients' ramps (EPI); only Cartesian scans can be used"
+        )
+    if protocol.get("sSliceAcceleration.lMultiBandFactor", 1) > 1:
+        raise BadInput("slices were excited together (multi-band); only single slices can be used")
+
+
+def _extent(
+    said: float, counters: NDArray[np.uint16], centres: NDArray[np.uint16]
+) -> tuple[int, tuple[int, int]]:
+    """How many places a phase encoding has, and its limits (maximum, centre).
+
+    A turbo factor may add lines to those that the protocol says.
+    """
+    first, last, centre = int(counters.min()), int(counters.max()), int(centres[0])
+    if centre == 0:  # not said
+        centre = int(said) // 2
+    return max(int(said), 2 * (centre - first), 2 * (last - centre) + 1), (last, centre)
+
+
+def _numbers(ascconv: str) -> dict[str, float]:
+    """The protocol's numbers ≥ 0; many are hexadecimal."""
+    found = {}
+    for key, said in re.findall(r"^([\w.\[\]]+)[ \t]*=[ \t]*(\S+)", ascconv, re.MULTILINE):
+        try:
+            value = float(int(said, 16)) if said.startswith("0x") else float(said)
+        except (ValueError, OverflowError):
+            continue  # text
+        if 0 <= value < math.inf:
+            found[key] = value
+    return found
+
+
+def _parameter(xprotocol: str, name: str, default: float) -> float:
+    """The first number of a parameter of the XProtocol part."""
+    found = re.search(
+        rf'<Param\w+\."{name}">\s*{{\s*(?:<Precision>\s*\d+\s*)?(\d{{1,6}}(?:\.\d{{1,6}})?)',
+        xprotocol,
+    )
+    return float(found[1]) if found else default

@@ -1,0 +1,1 @@
+"""A reconstruction server for scanners: k-space in, images out, over the MRD streaming protocol."""

@@ -1,0 +1,104 @@
+"""One client, from its first byte to its last: a scan comes in, its images go out."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from gleam.data.prepare import Prepared, Settings
+from gleam.errors import BadInput
+from gleam.formats.acquisition_head import ACQUISITION_HEADER
+from gleam.formats.acquisitions import assemble
+from gleam.formats.ismrmrd_image import images
+from gleam.reconstruction.reconstruct import reconstruct
+from gleam.reconstruction.reconstructor import Reconstructor
+from gleam.serving.protocol import Stream, receive, send_close, send_image, send_text
+from gleam.serving.wire import Gone, Limits, Wire
+
+Load = Callable[[], Reconstructor]
+
+
+def answer(connection: socket.socket, load: Load, limits: Limits) -> str:
+    """Serve one connection, and close it.
+
+    What is wrong with a client's scan is answered with one line of text and a close.
+
+    Args:
+        connection: to the client.
+        load: gives the method.
+        limits: of this connection.
+
+    Returns:
+        What came, and what went or why nothing did, in one line without a patient's fields.
+    """
+    with connection:
+        wire, stream, sent = Wire(connection, limits), Stream(), 0
+        try:
+            receive(wire, stream)
+            for image in _reconstructed(stream, load, wire):
+                send_image(wire, image)
+                sent += 1
+            send_close(wire)
+            outcome = f"{_count(sent, 'image')}, {_megabytes(wire.sent)} out"
+        except Gone as error:
+            outcome = str(error)
+        except Exception as error:  # whatever a client sends, it ends no more than its connection
+            reason = _reason(error)
+            outcome = f"refused: {reason}"
+            with suppress(Gone):
+                # Scanners tell the kind of a text by its first letters: ERR, WRN or DBG.
+                send_text(wire, f"ERROR {reason}")
+                send_close(wire)
+        wire.drain()
+    came = [_count(number, kind) for kind, number in stream.messages.items()]
+    return f"{', '.join([*came, _megabytes(wire.received)])} in; {outcome}"
+
+
+def _reconstructed(stream: Stream, load: Load, wire: Wire) -> Iterator[Any]:
+    """Each `ismrmrd.Image` of a whole stream's scan, if there is one.
+
+    Gadgetron's clients first ask for what the server may know of a scan, in a configuration and a
+    close alone. They take no text then; that nothing comes back is an answer.
+    """
+    if stream.header is None:
+        return
+    heads = np.frombuffer(b"".join(stream.heads), ACQUISITION_HEADER)
+    scan = assemble("scan", stream.header, heads, lambda wanted: [stream.data[i] for i in wanted])
+    chosen = load()
+    volume = reconstruct(
+        chosen.method,
+        Prepared(scan, Settings(sets=chosen.sets)),
+        device=chosen.device,
+        progress=lambda done: wire.check_time(),
+    )
+    for image in images(volume):
+        # What clients go by beside the geometry in the head; FIRE takes directions from here.
+        image.measurement_uid = int(heads["measurement_uid"][0])
+        image.patient_table_position = tuple(heads["patient_table_position"][0].tolist())
+        image.meta = {
+            "DataRole": "Image",
+            "ImageProcessingHistory": "GLEAM",
+            "ImageComments": f"{chosen.words}; not for diagnosis",
+            "ImageRowDir": [str(number) for number in image.read_dir],
+            "ImageColumnDir": [str(number) for number in image.phase_dir],
+        }
+        yield image
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, BadInput):
+        return str(error)
+    # torch has no type of its own for it.
+    if isinstance(error, MemoryError) or "alloc" in str(error):
+        return "needs more memory than a connection may take; send less, or use fewer --connections"
+    return f"cannot be reconstructed ({type(error).__name__})"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

@@ -1,0 +1,128 @@
+"""Spoilt files, thousands of them: each is read or refused in one line, soon, in little memory.
+
+Mutant n of a kind is made from (kind, n) alone. A child makes and reads them one after the other,
+its memory bounded; the parent ends it when one takes too long, and starts another after the mutant
+that a child died of. `python tests/formats/fuzz.py KIND FOLDER N` does mutant N again, and leaves
+its file in FOLDER/spoilt.
+"""
+
+import os
+import resource
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+SECONDS = 60  # for one mutant; sound files take milliseconds
+MEMORY = 2**28  # bytes for one mutant; sound files have some kilobytes
+
+
+@dataclass
+class Report:
+    """How many mutants were read and refused; and what went wrong, by mutant."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    wrong: dict[int, str] = field(default_factory=dict)
+
+
+def fuzz(kind: str, first: int, stop: int) -> Report:
+    """Do mutants `first` to `stop` − 1 in children."""
+    report, done = Report(), first
+    while done < stop:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            tempfile.TemporaryFile() as errors,
+            subprocess.Popen(
+                [sys.executable, "-W", "error", __file__, kind, folder, f"{done}", f"{stop}"],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            ) as child,
+        ):
+            lines = _lines(child)
+            ready = next(lines, None)
+            for line in lines:
+                outcome, _, what = line.partition(": ")
+                report.counts[outcome] += 1
+                if what:
+                    report.wrong[done] = what
+                done += 1
+            child.kill()
+            if done < stop:
+                errors.seek(0)
+                how = "took too long" if child.wait() == -9 else f"died ({child.returncode})"
+                how = f"{how}: {errors.read().decode(errors='replace')}"
+                if ready is None:
+                    raise RuntimeError(how)
+                report.counts["wrong"] += 1
+                report.wrong[done] = how
+                done += 1
+    return report
+
+
+def _lines(child: subprocess.Popen[bytes]) -> Iterator[str]:
+    """What it prints, until it ends or says nothing for too long."""
+    rest = b""
+    assert child.stdout is not None
+    while select.select([child.stdout], [], [], SECONDS)[0]:
+        read = os.read(child.stdout.fileno(), 65536)
+        if not read:
+            return
+        *lines, rest = (rest + read).split(b"\n")
+        yield from (line.decode() for line in lines)
+
+
+def work(kind: str, folder: Path, first: int, stop: int) -> Iterator[str]:
+    """Do mutants here; say "ready", then of each: read, refused, or wrong and why."""
+    from seeds import KINDS
+
+    chosen = KINDS[kind]
+    sound, spoilt = folder / "sound", folder / "spoilt"
+    sound.mkdir(parents=True)
+    seeds = chosen.make(sound)
+    for path in seeds:
+        chosen.read(path)
+    _bound_memory()
+    yield "ready"
+    for number in range(first, stop):
+        shutil.rmtree(spoilt, ignore_errors=True)
+        shutil.copytree(sound, spoilt)
+        rng = np.random.default_rng([zlib.crc32(kind.encode()), number])
+        path = spoilt / seeds[rng.integers(len(seeds))].name
+        chosen.spoil(path, rng)
+        yield _outcome(chosen.read, path)
+
+
+def _outcome(read: Callable[[Path], object], path: Path) -> str:
+    from gleam.errors import BadInput
+
+    try:
+        read(path)
+    except BadInput as error:
+        return f"wrong: several lines: {error!r}" if "\n" in str(error) else "refused"
+    except Exception:
+        return f"wrong: {traceback.format_exc()!r}"
+    return "read"
+
+
+def _bound_memory() -> None:
+    status = Path("/proc/self/status").read_text()
+    used = int(status.partition("VmData:")[2].split()[0]) * 1024
+    resource.setrlimit(resource.RLIMIT_DATA, (used + MEMORY, used + MEMORY))
+
+
+if __name__ == "__main__":
+    kind, place, first, *rest = sys.argv[1:]
+    stop = int(rest[0]) if rest else int(first) + 1
+    with redirect_stdout(sys.stderr):  # libraries may talk
+        for said in work(kind, Path(place), int(first), stop):
+            print(said, file=sys.__stdout__, flush=True)

@@ -1,0 +1,206 @@
+"""Small sound files of every kind that is read, to be spoilt.
+
+What only one kind needs is imported where it is made, so that children start soon.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from hdf5_mutations import spoil_hdf5
+from mutations import Rng, spoil_bytes, spoil_text
+
+from gleam.formats import Layout, Scan, read_scan, write_scan
+from gleam.formats.ismrmrd_header import parse
+from gleam.formats.scan import calibration_box, centred_affine
+
+AXES = Layout.parse("y x coil slice")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One reader.
+
+    Attributes:
+        make: writes sound files into a folder, and returns them.
+        spoil: changes a file in place, and what belongs to it.
+        read: reads a file in full.
+    """
+
+    make: Callable[[Path], list[Path]]
+    spoil: Callable[[Path, Rng], None]
+    read: Callable[[Path], object]
+
+
+def scan(path: Path, layout: Layout | None = None) -> None:
+    """Read a scan, everything it says, and one slice; what was read must make sense."""
+    read = read_scan(path, layout)
+    dims = len(read.space)
+    slices, coils, frames, *space = read.kspace.shape
+    one = read.kspace[slices // 2]
+    assert one.shape == (coils, frames, *space)
+    assert one.dtype == np.complex64
+    assert np.isfinite(one).all()
+    assert read.sampled.dtype == np.bool_
+    assert read.complete in (True, False)
+    assert read.readout in (None, *range(dims))
+    assert len(read.matrix) == dims
+    assert all(1 <= m <= n for m, n in zip(read.matrix, read.space, strict=True))
+    assert len(read.voxel) == 3
+    assert all(0 < size < np.inf for size in read.voxel)
+    assert read.affine.shape == (4, 4)
+    assert np.isfinite(read.affine).all()
+    if read.calibration is not None:
+        for (start, stop), n in zip(read.calibration, read.space, strict=True):
+            assert 0 <= start < stop <= n
+    if read.noise is not None:
+        assert read.noise.shape[0] == coils
+        assert np.isfinite(read.noise).all()
+    for name, value in read.contrast.items():
+        assert isinstance(name, str)
+        assert isinstance(value, str) or np.isfinite(value)
+
+
+def example(path: Path) -> None:
+    """Read an example file, and one slice."""
+    from gleam.data.example import ExampleFile
+
+    read = ExampleFile(path)
+    one = read[read.shape[0] // 2]
+    assert one.kspace.shape == read.shape[1:]
+
+
+def _bytes(path: Path, rng: Rng) -> None:
+    path.write_bytes(spoil_bytes(path.read_bytes(), rng))
+
+
+def _text(path: Path, rng: Rng) -> None:
+    spoil = spoil_text if rng.random() < 0.7 else spoil_bytes
+    path.write_bytes(spoil(path.read_bytes(), rng))
+
+
+def _hdf5(path: Path, rng: Rng) -> None:
+    which = rng.random()
+    if which < 0.6:
+        spoil_hdf5(path, rng)
+    if which > 0.5:
+        _bytes(path, rng)
+
+
+def _pair(path: Path, rng: Rng) -> None:
+    header = path.with_suffix(".hdr")
+    if rng.random() < 0.8:
+        _text(header, rng)
+    else:
+        _bytes(path, rng)
+
+
+def _scans() -> list[Scan]:
+    """One sampled in full, one not."""
+    rng = np.random.default_rng(0)
+    kspace = (rng.normal(size=(2, 2, 1, 8, 8)) + 1j).astype(np.complex64)
+    scans = []
+    for lines in (np.ones(8, np.bool_), np.arange(8) != 1):
+        sampled = np.broadcast_to(lines, (1, 8, 8))
+        scan = Scan(
+            name="seed",
+            kspace=kspace * sampled,
+            sampled=sampled,
+            readout=0,
+            matrix=(4, 8),
+            voxel=(1.0, 1.5, 2.0),
+            affine=centred_affine((4, 8), (1.0, 1.5, 2.0), 2),
+            calibration=calibration_box(sampled),
+            contrast={"acquisition": "T2", "TR": 100.0, "TE": 5.0, "field_strength": 3.0},
+        )
+        scans.append(scan)
+    return scans
+
+
+def _written(folder: Path, suffix: str) -> list[Path]:
+    paths = [folder / f"{index}{suffix}" for index in range(2)]
+    for one, path in zip(_scans(), paths, strict=True):
+        write_scan(one, path)
+    return paths
+
+
+def _examples(folder: Path) -> list[Path]:
+    from gleam.data.example import write
+    from gleam.data.prepare import Prepared, Settings
+
+    for index, one in enumerate(_scans()):
+        write(Prepared(one, Settings()), folder / f"{index}.h5")
+    return sorted(folder.glob("*.h5"))
+
+
+def _arrays(folder: Path) -> list[Path]:
+    rng = np.random.default_rng(0)
+    for index, shape in enumerate([(2, 6, 5), (2, 2, 3, 6, 5)]):
+        array = rng.normal(size=shape) + 1j
+        np.save(folder / f"{index}.npy", array.astype(np.complex64, order="CF"[index]))
+    return sorted(folder.glob("*.npy"))
+
+
+def _ismrmrd(folder: Path) -> list[Path]:
+    import ismrmrd
+    from scanner import Scanner
+
+    for index, (matrix, steps) in enumerate([((8, 6, 1), 1), ((8, 6, 4), 2)]):
+        scanner = Scanner(encoded=matrix, recon=(4, *matrix[1:]), coils=2)
+        scanner.points = [(scanner.voxel(0, 0, 0), 1.0)]
+        scanner.acquire(0, flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,))
+        for step_1 in range(0, 6, steps):
+            for step_2 in range(matrix[2]):
+                scanner.acquire(step_1, step_2, backwards=bool(step_1 % 4))
+        scanner.write(folder / f"{index}.h5")
+    return sorted(folder.glob("*.h5"))
+
+
+def _mat(version: str, name: str) -> Callable[[Path], list[Path]]:
+    def make(folder: Path) -> list[Path]:
+        import test_matlab
+
+        save = getattr(test_matlab, f"save{version}")
+        rng = np.random.default_rng(0)
+        kspace = rng.normal(size=(8, 6, 2, 2)) + 1j
+        save(folder / "0.mat", **{name: kspace, "mask": np.ones((8, 6))})
+        return [folder / "0.mat"]
+
+    return make
+
+
+def _twix(folder: Path) -> list[Path]:
+    import twixtools
+    from test_twix import header, line, vb
+
+    data = np.ones((2, 16), np.complex64)
+    measured = [[line(data, flags=["NOISEADJSCAN"])], [line(data, Lin=n) for n in range(10)]]
+    written = [{"hdr_str": header(), "mdb": lines} for lines in measured]
+    twixtools.write_twix(written, str(folder / "0.dat"))
+    (folder / "1.dat").write_bytes(vb(np.ones((2, 16, 10), np.complex64)))
+    return sorted(folder.glob("*.dat"))
+
+
+def _xml(folder: Path) -> list[Path]:
+    import ismrmrd
+    from scanner import Scanner
+
+    scanner = Scanner()
+    (folder / "0.xml").write_bytes(ismrmrd.xsd.ToXML(scanner.header()).encode())
+    return [folder / "0.xml"]
+
+
+KINDS = {
+    "cfl": Kind(lambda folder: _written(folder, ".cfl"), _pair, scan),
+    "npy": Kind(_arrays, _text, scan),
+    "fastmri": Kind(lambda folder: _written(folder, ".h5"), _hdf5, scan),
+    "ismrmrd": Kind(_ismrmrd, _hdf5, scan),
+    "ismrmrd-header": Kind(_xml, _text, lambda path: parse(path.read_bytes())),
+    "matlab-6": Kind(_mat("6", "kspace"), _bytes, lambda path: scan(path, AXES)),
+    "matlab-7": Kind(_mat("7", "kspace"), _bytes, lambda path: scan(path, AXES)),
+    "matlab-7.3": Kind(_mat("73", "kspace"), _hdf5, lambda path: scan(path, AXES)),
+    "cmrxrecon": Kind(_mat("73", "kspace_full"), _hdf5, scan),
+    "twix": Kind(_twix, _text, scan),
+    "example": Kind(_examples, _hdf5, example),
+}

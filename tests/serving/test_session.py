@@ -1,0 +1,187 @@
+import errno
+import os
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from client import POINT, answer_on, small_scanner, small_stream, stream
+from ismrmrd.serialization import ConfigFile
+
+from gleam.data.prepare import Prepared, Settings
+from gleam.formats import read_scan
+from gleam.reconstruction.baselines import zero_filled
+from gleam.reconstruction.reconstruct import reconstruct
+from gleam.reconstruction.reconstructor import Reconstructor
+from gleam.serving.session import answer
+from gleam.serving.wire import Limits
+
+LIMITS = Limits(10**7, 20.0, 60.0)
+
+
+def zero_filling() -> Reconstructor:
+    return Reconstructor(zero_filled, "cpu", 1, "zero-filled")
+
+
+def failing(error: Exception) -> Reconstructor:
+    def fail(measurement: Any) -> Any:
+        raise error
+
+    return Reconstructor(fail, "cpu", 1, "failing")
+
+
+def slow(measurement: Any) -> Any:
+    time.sleep(0.2)
+    return measurement.adjoint
+
+
+def session(
+    content: bytes, reconstructor: Reconstructor | None = None, limits: Limits = LIMITS
+) -> tuple[list[Any], str]:
+    """What comes back for a stream, and the line for the log."""
+    chosen = zero_filling() if reconstructor is None else reconstructor
+    ours, theirs = socket.socketpair()
+    said: list[str] = []
+    server = threading.Thread(target=lambda: said.append(answer(ours, lambda: chosen, limits)))
+    server.start()
+    with theirs:
+        theirs.sendall(content)
+        messages = answer_on(theirs)
+    server.join()
+    return messages, said[0]
+
+
+@pytest.mark.parametrize("noise", [True, False])
+def test_images_are_those_of_the_same_scan_in_a_file(noise: bool, tmp_path: Path) -> None:
+    scanner = small_scanner(noise)
+    images, said = session(small_stream(scanner))
+    scan = read_scan(scanner.write(tmp_path / "scan.h5"))
+    volume = reconstruct(zero_filled, Prepared(scan, Settings()))
+    assert [image.slice for image in images] == [0, 1]
+    for index, image in enumerate(images):
+        expected = np.abs(volume.image[index, 0])
+        np.testing.assert_allclose(image.data[0, 0].T, expected, rtol=1e-5, atol=1e-6)
+    megabytes = len(small_stream(scanner)) / 1e6
+    lines = len(scanner.acquisitions)
+    assert said == f"{lines} acquisitions, {megabytes:.1f} MB in; 2 images, 0.0 MB out"
+
+
+def test_every_image_says_where_it_lies() -> None:
+    scanner = small_scanner()
+    images, _ = session(small_stream(scanner))
+    for index, image in enumerate(images):
+        pixels = image.data[0, 0]
+        y, x = np.unravel_index(pixels.argmax(), pixels.shape)
+        size = np.array(image.field_of_view[:2]) / image.matrix_size[:2]
+        step = (np.array([x, y]) - np.array(image.matrix_size[:2]) // 2) * size
+        found = np.array(image.position) + step @ np.array([image.read_dir, image.phase_dir])
+        np.testing.assert_allclose(found, scanner.voxel(*POINT, distance=5.0 * index), atol=1e-3)
+        for name, axis in (("ImageRowDir", image.read_dir), ("ImageColumnDir", image.phase_dir)):
+            np.testing.assert_allclose([float(n) for n in image.meta[name]], axis)
+        assert image.meta["ImageComments"] == "zero-filled; not for diagnosis"
+
+
+def test_scanner_gets_its_own_numbers_back() -> None:
+    scanner = small_scanner()
+    for line in scanner.acquisitions:
+        line.measurement_uid, line.patient_table_position = 349, (0.0, 1.0, -17.5)
+    images, _ = session(small_stream(scanner))
+    assert {image.measurement_uid for image in images} == {349}
+    assert {tuple(image.patient_table_position) for image in images} == {(0.0, 1.0, -17.5)}
+
+
+def undersampled() -> bytes:
+    scanner = small_scanner()
+    scanner.acquisitions = [
+        line for line in scanner.acquisitions if line.idx.kspace_encode_step_1 % 2 == 0
+    ]
+    return small_stream(scanner)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (small_stream(old="cartesian", new="radial"), "the trajectory is 'radial'; only Cartesian"),
+        (stream(None, *small_scanner().acquisitions), "before the header"),
+        (undersampled(), "no fully sampled centre of k-space"),
+        (small_stream(small_scanner())[:5000], "the stream ended before its close"),
+        (stream(b"Dummy XML header"), "not well-formed XML"),
+        (small_stream(old="<x>32</x>", new="<x>60000</x>"), "the header is wrong"),
+        (bytes(5000), "message 0 is none"),
+    ],
+)
+def test_what_cannot_be_used_is_answered_with_one_line(content: bytes, message: str) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(content)
+        theirs.shutdown(socket.SHUT_WR)
+        said = answer(ours, zero_filling, LIMITS)
+        (text,) = answer_on(theirs)
+    assert text.startswith("ERROR ")
+    assert message in text
+    assert "\n" not in text
+    assert f"in; refused: {text[6:-1]}" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "more memory than a"),
+        (MemoryError(), "more memory than a connection may take"),
+        (ValueError("Jane Doe"), "cannot be reconstructed (ValueError)"),
+    ],
+)
+def test_failures_end_in_one_line(error: Exception, message: str) -> None:
+    (text,), said = session(small_stream(), failing(error))
+    assert "Jane" not in text
+    assert message in said
+
+
+def test_slow_reconstruction_is_stopped_between_slices() -> None:
+    (text,), _ = session(
+        small_stream(), Reconstructor(slow, "cpu", 1, "slow"), Limits(10**7, 5.0, 0.1)
+    )
+    assert "took longer than 0.1 s" in text
+
+
+def test_question_without_a_scan_is_answered_with_a_close_alone() -> None:
+    messages, said = session(stream(None))
+    assert messages == []
+    assert said == "0.0 MB in; 0 images, 0.0 MB out"
+
+
+def test_refused_client_that_goes_on_sending_still_hears_why() -> None:
+    content = small_stream(old="cartesian", new="spiral")
+    (text,), _ = session(content + content * 40)
+    assert "spiral" in text
+
+
+def test_client_that_dies_is_an_end() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.sendall(small_stream())
+    assert "the client went away" in answer(ours, zero_filling, LIMITS)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no named pipes in folders")
+def test_configuration_file_is_never_opened(tmp_path: Path) -> None:
+    pipe = tmp_path / "configuration"
+    os.mkfifo(pipe)  # to open it for reading would wait for ever
+    first, rest = stream(None, ConfigFile(str(pipe)), close=False), small_stream()
+    images, _ = session(first + rest)
+    assert len(images) == 2
+    with pytest.raises(OSError, match=os.strerror(errno.ENXIO)):  # nobody reads from it
+        os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+
+
+def test_patient_is_named_nowhere() -> None:
+    subject = "<subjectInformation><patientName>Doe</patientName></subjectInformation><encoding>"
+    with_patient = small_stream(old="<encoding>", new=subject)
+    for content in (with_patient, with_patient.replace(b"cartesian", b"polarised")):
+        messages, said = session(content)
+        assert "Doe" not in said
+        assert not any("Doe" in getattr(m, "attribute_string", m) for m in messages)
