@@ -22,7 +22,7 @@ def test_maps_have_unit_root_sum_of_squares_on_average(shape, coils):
     brightness = root_sum_of_squares(maps)
     assert brightness[inside(shape)].mean() == pytest.approx(1, abs=0.02)
     assert brightness.min() > 0.3
-    assert brightness.max() < 6
+    assert brightness.max() < 12  # next to a coil, where nothing is evened out
 
 
 @pytest.mark.parametrize("coils", [1, 8, 32])

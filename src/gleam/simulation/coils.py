@@ -14,7 +14,8 @@ def draw_coils(
     Seen from inside, the field lines of a loop spread as if from a point about one loop radius
     behind it; what a loop receives is their transverse part, Bx − i·By, which gives it its
     phase. Loops that share a ring shrink as they get more; a single one is large and nearly
-    uniform, as a volume coil is. Brightness near the ring is evened out in part, as scanners do.
+    uniform, as a volume coil is. Brightness near the ring is evened out in part, as scanners do, or
+    not at all, as in raw data.
     Positions, sizes, falloff and a phase ramp vary.
 
     Args:
@@ -47,7 +48,7 @@ def draw_coils(
         maps[index] *= np.exp(1j * rng.uniform(0, 2 * math.pi))
 
     inside = sum((p / h) ** 2 for p, h in zip(position, half, strict=True)) <= 1
-    maps /= root_sum_of_squares(maps) ** np.float32(rng.uniform(0.5, 1))
+    maps /= root_sum_of_squares(maps) ** np.float32(rng.uniform(0, 1))
     maps /= root_sum_of_squares(maps)[inside].mean()
     return maps
 
