@@ -107,6 +107,14 @@ def test_wrong_type_in_any_field_is_named_with_its_value(path: tuple[str, ...]) 
             {"network": {"family": "reversible", "regulariser": {"coupling": True}}},
             "network.regulariser.coupling: .*invertible without it",
         ),
+        (
+            {"network": {"family": "reversible", "regulariser": {"inputs": ["change"]}}},
+            "network.regulariser.inputs: .*shown the image alone.*",
+        ),
+        (
+            {"network": {"regulariser": {"inputs": ["change", "change"]}}},
+            "network.regulariser.inputs: names one twice: change, change",
+        ),
         ({"training": {"offload_to": "."}}, "training.offload_to is for .*storage: offload only"),
         ({"network": 3}, "network: .* \\(got 3\\)"),
         ({3: 4}, "3: .*"),

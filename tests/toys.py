@@ -59,11 +59,17 @@ def toy_network(
     sets: int = 1,
     kernel: int = 3,
     coupling: bool = False,
+    inputs: tuple[str, ...] = (),
     **fields: object,
 ) -> Unrolled:
     """As if trained: no weight is zero, and no two iterations are alike."""
     regulariser = RegulariserRecipe(
-        width=8, blocks=1, kernel=kernel, dimensions=dimensions, coupling=coupling
+        width=8,
+        blocks=1,
+        kernel=kernel,
+        dimensions=dimensions,
+        coupling=coupling,
+        inputs=inputs,
     )
     recipe = NetworkRecipe(
         family=family, iterations=iterations, sets=sets, regulariser=regulariser, **fields

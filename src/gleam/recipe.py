@@ -68,8 +68,18 @@ class RegulariserRecipe(_Part):
     """2: slice by slice, frame by frame. 3: over z y x, or over frame y x."""
     bf16: bool = False
     """Compute the regulariser (only) in bfloat16."""
+    inputs: tuple[Literal["gradient", "change"], ...] = ()
+    """What it is shown beside the image. gradient: of data consistency, AᴴA x − Aᴴy. change: what
+    the iteration before did to the image. Both help greedy modules, at the cost of one image."""
     coupling: bool = False
     """Make it invertible (real and imaginary parts move each other), for `storage: invert`."""
+
+    @field_validator("inputs")
+    @classmethod
+    def _once(cls, inputs: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(inputs)) < len(inputs):
+            raise ValueError(f"names one twice: {', '.join(inputs)}")
+        return inputs
 
     @field_validator("kernel")
     @classmethod
@@ -155,6 +165,11 @@ class Recipe(_Part):
             raise ValueError(
                 "network.regulariser.coupling: the reversible family is invertible without it"
             )
+        if n.regulariser.inputs and (n.family == "reversible" or n.regulariser.coupling):
+            raise ValueError(
+                "network.regulariser.inputs: what can be undone is shown the image alone; leave "
+                "it empty with family reversible and with coupling"
+            )
         if t.storage == "invert" and n.family != "reversible":
             if not n.regulariser.coupling:
                 raise ValueError(
@@ -208,6 +223,15 @@ def load(path: Path) -> Recipe:
         BadInput: the file cannot be read, is not YAML, or has a field that does not exist or a
             value that does not fit; one line naming file, field, value and the nearest name.
     """
+    return parse(read(path), str(path))
+
+
+def read(path: Path) -> dict[Any, Any]:
+    """The fields of a recipe file, not checked yet.
+
+    Raises:
+        BadInput: the file cannot be read, or is not a YAML mapping.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
@@ -216,7 +240,7 @@ def load(path: Path) -> Recipe:
         raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise BadInput(f"{path}: a recipe is a mapping of fields, not a {type(values).__name__}")
-    return parse(values, str(path))
+    return values
 
 
 def parse(values: dict[Any, Any], where: str) -> Recipe:

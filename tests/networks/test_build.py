@@ -54,6 +54,18 @@ def test_the_regulariser_is_the_recipes(sets, dimensions):
     assert len(built.cnn.blocks) == 3
 
 
+@pytest.mark.parametrize("family", ["modl", "pgd"])
+@pytest.mark.parametrize("inputs", [(), ("gradient",), ("change",), ("gradient", "change")])
+def test_the_cnn_takes_what_it_is_shown(family, inputs):
+    regulariser = RegulariserRecipe(width=6, blocks=1, inputs=inputs)
+    network = build(NetworkRecipe(family=family, iterations=1, sets=2, regulariser=regulariser))
+    weights_of = network.state_dict()
+    (first,) = [value for name, value in weights_of.items() if name.endswith("first.weight")]
+    (last,) = [value for name, value in weights_of.items() if name.endswith("last.weight")]
+    assert first.shape == (6, 4 * (1 + len(inputs)), 3, 3)
+    assert last.shape == (4, 6, 3, 3)
+
+
 def test_modl_is_the_recipes():
     fields = {"weight": 0.3, "cg_steps": 7, "cg_tolerance": 1e-3}
     (iteration,) = build(NetworkRecipe(iterations=1, regulariser=SMALL, **fields)).iterations

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from toys import toy_image, toy_measurement, toy_sense
 
-from gleam.networks.consistency import ModelBased, ProximalGradient
+from gleam.networks.consistency import ModelBased, ProximalGradient, gradient
 from gleam.networks.regulariser import Regulariser
 
 SHAPES = pytest.mark.parametrize(
@@ -121,3 +121,29 @@ def test_a_silent_scan_keeps_its_weight_finite():
     silent = replace(measurement, noise=torch.zeros(len(image), dtype=torch.float64))
     found = ModelBased(doubling(), weight=0.1, steps=5)(image, silent)
     assert found.abs().isfinite().all()
+
+
+class Watching(nn.Module):
+    """Changes nothing, and remembers what it was shown."""
+
+    def forward(self, image, *others):
+        self.shown = (image, *others)
+        return image
+
+
+@SHAPES
+@pytest.mark.parametrize("family", [ModelBased, ProximalGradient])
+def test_the_regulariser_is_shown_the_gradient_first_and_then_the_others(family, fields):
+    measurement, image = toy_problem(fields)
+    settings = (0.2, 3, None) if family is ModelBased else (0.5,)
+    watching = Watching()
+    family(watching, *settings, show_gradient=True)(image, measurement, -image)
+    own, first, second = watching.shown
+    expected = measurement.sense.normal(image) - measurement.adjoint
+    moved = image if family is ModelBased else image - 0.5 * expected
+    assert torch.allclose(own, moved)
+    assert torch.allclose(first, expected)
+    assert torch.equal(second, -image)
+    assert torch.allclose(gradient(image, measurement), expected)
+    family(watching, *settings)(image, measurement)
+    assert len(watching.shown) == 1

@@ -77,3 +77,15 @@ def test_bf16_stays_inside():
     assert result.dtype == torch.complex64
     error = (result - precise(image)).norm() / (precise(image) - image).norm()
     assert 0 < error < 0.02
+
+
+@pytest.mark.parametrize(("dimensions", "shape", "_"), LAYOUTS)
+def test_other_images_are_further_channels(dimensions, shape, _):
+    """A network that takes the second half of its channels adds what else it was shown."""
+    image, other = noise(2, *shape), noise(2, *shape, seed=1)
+
+    class Second(nn.Module):
+        def forward(self, channels):
+            return channels.chunk(2, 1)[1]
+
+    assert torch.allclose(Regulariser(Second(), dimensions)(image, other), image + other)

@@ -34,6 +34,11 @@ PROBLEMS = {
     "pgd, two coils, two sets": ({"family": "pgd", "sets": 2}, {"coils": 2, "sets": 2}),
     "pgd, cine": ({"family": "pgd"}, {"frames": 3}),
     "pgd, 3D": ({"family": "pgd", "dimensions": 3}, {"space": (5, 6, 7), "axes": (-3, -2)}),
+    "modl, shown the gradient": ({"family": "modl", "inputs": ("gradient",)}, {}),
+    "pgd, shown gradient and change, cine": (
+        {"family": "pgd", "dimensions": 3, "sets": 2, "inputs": ("gradient", "change")},
+        {"frames": 3, "sets": 2},
+    ),
     "reversible, two sets": ({"family": "reversible", "sets": 2}, {"sets": 2}),
     "modl, coupled": ({"family": "modl", "coupling": True, "cg_tolerance": 1e-3}, {}),
     "pgd, coupled, cine": (

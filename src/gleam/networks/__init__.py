@@ -11,10 +11,11 @@ from gleam.networks.invertible import (
     InvertibleModelBased,
     InvertibleProximalGradient,
 )
+from gleam.networks.momentum import WITH_CHANGE, Momentum
 from gleam.networks.regulariser import Convolved, Dimensions, Regulariser
 from gleam.networks.resnet import ResNet
-from gleam.networks.reversible import TOTAL_STEP, Reversible
-from gleam.networks.unrolled import Unrolled
+from gleam.networks.reversible import STREAMS, TOTAL_STEP, Reversible
+from gleam.networks.unrolled import ALONE, Unrolled
 from gleam.recipe import NetworkRecipe
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "InvertibleModelBased",
     "InvertibleProximalGradient",
     "ModelBased",
+    "Momentum",
     "ProximalGradient",
     "Regulariser",
     "ResNet",
@@ -36,8 +38,12 @@ def build(recipe: NetworkRecipe, seed: int = 0) -> Unrolled:
 
     Iteration k draws from (seed, k), so that networks of different depth start alike.
     """
-    iterations = (_iteration(recipe, seed, k) for k in range(recipe.iterations))
-    return Unrolled(iterations, streams=2 if recipe.family == "reversible" else 1)
+    carried = ALONE
+    if recipe.family == "reversible":
+        carried = STREAMS
+    elif "change" in recipe.regulariser.inputs:
+        carried = WITH_CHANGE
+    return Unrolled((_iteration(recipe, seed, k) for k in range(recipe.iterations)), carried)
 
 
 def _iteration(recipe: NetworkRecipe, seed: int, k: int) -> nn.Module:
@@ -56,12 +62,19 @@ def _iteration(recipe: NetworkRecipe, seed: int, k: int) -> nn.Module:
             if recipe.family == "modl":
                 return InvertibleModelBased(coupled, *solver)
             return InvertibleProximalGradient(coupled, recipe.step)
-        regulariser = Regulariser(*_cnn(recipe, channels, blocks))
+        shown = recipe.regulariser.inputs
+        regulariser = Regulariser(*_cnn(recipe, channels, blocks, channels * (1 + len(shown))))
+        iteration: nn.Module
         if recipe.family == "modl":
-            return ModelBased(regulariser, *solver)
-        return ProximalGradient(regulariser, recipe.step)
+            iteration = ModelBased(regulariser, *solver, "gradient" in shown)
+        else:
+            iteration = ProximalGradient(regulariser, recipe.step, "gradient" in shown)
+        return Momentum(iteration) if "change" in shown else iteration
 
 
-def _cnn(recipe: NetworkRecipe, channels: int, blocks: int) -> tuple[nn.Module, Dimensions, bool]:
+def _cnn(
+    recipe: NetworkRecipe, channels: int, blocks: int, inputs: int | None = None
+) -> tuple[nn.Module, Dimensions, bool]:
     r = recipe.regulariser
-    return ResNet(channels, r.width, blocks, r.kernel, r.dimensions), r.dimensions, r.bf16
+    cnn = ResNet(channels, r.width, blocks, r.kernel, r.dimensions, inputs)
+    return cnn, r.dimensions, r.bf16

@@ -27,10 +27,16 @@ class ModelBased(nn.Module):
         weight: λ at the start and at σ = 0.05, > 0; b starts at 1.
         steps: CG steps, differentiated exactly.
         tolerance: solve to this relative residual instead, with the implicit gradient.
+        show_gradient: show R the gradient AᴴA x − Aᴴy too; costs one more AᴴA.
     """
 
     def __init__(
-        self, regulariser: nn.Module, weight: float, steps: int, tolerance: float | None = None
+        self,
+        regulariser: nn.Module,
+        weight: float,
+        steps: int,
+        tolerance: float | None = None,
+        show_gradient: bool = False,
     ) -> None:
         super().__init__()
         self.regulariser = regulariser
@@ -38,10 +44,13 @@ class ModelBased(nn.Module):
         self.noise_power = nn.Parameter(torch.tensor(1.0))
         self.steps = steps
         self.tolerance = tolerance
+        self.show_gradient = show_gradient
 
-    def forward(self, image: Image, measurement: Measurement) -> Image:
-        """One iteration; (batch, set, frame, *space) → the same shape."""
-        return self.consistent(self.regulariser(image), measurement)
+    def forward(self, image: Image, measurement: Measurement, *others: Image) -> Image:
+        """One iteration; (batch, set, frame, *space) → the same shape. R is shown the others."""
+        if self.show_gradient:
+            others = (gradient(image, measurement), *others)
+        return self.consistent(self.regulariser(image, *others), measurement)
 
     def consistent(self, prior: Image, measurement: Measurement) -> Image:
         """argmin ‖A x − y‖² + λ ‖x − prior‖²."""
@@ -66,23 +75,32 @@ class ProximalGradient(nn.Module):
     Args:
         regulariser: R.
         step: μ at the start.
+        show_gradient: show R the gradient AᴴA x − Aᴴy too; it is there already.
     """
 
-    def __init__(self, regulariser: nn.Module, step: float) -> None:
+    def __init__(self, regulariser: nn.Module, step: float, show_gradient: bool = False) -> None:
         super().__init__()
         self.regulariser = regulariser
         self.step = nn.Parameter(torch.tensor(step))
+        self.show_gradient = show_gradient
 
-    def forward(self, image: Image, measurement: Measurement) -> Image:
-        """One iteration; (batch, set, frame, *space) → the same shape."""
-        result: Image = self.regulariser(self.consistent(image, measurement))
+    def forward(self, image: Image, measurement: Measurement, *others: Image) -> Image:
+        """One iteration; (batch, set, frame, *space) → the same shape. R is shown the others."""
+        down = gradient(image, measurement)
+        if self.show_gradient:
+            others = (down, *others)
+        result: Image = self.regulariser(image - self.length() * down, *others)
         return result
 
     def consistent(self, image: Image, measurement: Measurement) -> Image:
         """x − μ (AᴴA x − Aᴴy)."""
-        gradient = measurement.sense.normal(image) - measurement.adjoint
-        return image - self.length() * gradient
+        return image - self.length() * gradient(image, measurement)
 
     def length(self) -> Tensor:
         """μ."""
         return self.step
+
+
+def gradient(image: Image, measurement: Measurement) -> Image:
+    """AᴴA x − Aᴴy: that of ½ ‖A x − y‖²."""
+    return measurement.sense.normal(image) - measurement.adjoint

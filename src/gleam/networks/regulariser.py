@@ -14,7 +14,7 @@ class Convolved(nn.Module):
     """A real network in the memory layout and precision that suit it.
 
     Args:
-        cnn: maps (images, channel, *grid) to the same shape.
+        cnn: maps (images, channel, *grid) to as many images.
         dimensions: 2 or 3, the length of `grid`.
         bf16: run `cnn` in bfloat16.
     """
@@ -29,7 +29,7 @@ class Convolved(nn.Module):
         self.bf16 = bf16
 
     def forward(self, channels: Tensor) -> Tensor:
-        """(images, channel, *grid) → the same shape and precision."""
+        """(images, channel, *grid) → as many images, in the same precision."""
         channels = channels.contiguous(memory_format=self.layout)
         with torch.autocast(channels.device.type, torch.bfloat16, enabled=self.bf16):
             change: Tensor = self.cnn(channels)
@@ -37,16 +37,17 @@ class Convolved(nn.Module):
 
 
 class Regulariser(Convolved):
-    """R(x) = x + cnn(x): a real network applied to the real and imaginary parts as channels.
+    """R(x) = x + cnn(x, …): a real network applied to the real and imaginary parts as channels.
 
-    In two dimensions frames are independent images; in three the network runs over z y x, or
-    over (frame, y, x) of a cine. Everything around `cnn` stays complex64.
+    What else it is shown, images of the same shape, is further channels of its input. In two
+    dimensions frames are independent images; in three the network runs over z y x, or over
+    (frame, y, x) of a cine. Everything around `cnn` stays complex64.
     """
 
-    def forward(self, image: Image) -> Image:
+    def forward(self, image: Image, *others: Image) -> Image:
         """(batch, set, frame, *space) → the same shape."""
-        change = super().forward(to_channels(image, self.dimensions))
-        return image + from_channels(change, image)
+        channels = to_channels(torch.cat([image, *others], 1), self.dimensions)
+        return image + from_channels(super().forward(channels), image)
 
 
 def to_channels(image: Image, dimensions: Dimensions) -> Tensor:

@@ -55,15 +55,22 @@ class ResNet(nn.Module):
     is homogeneous, R(a·x) = a·R(x) for a > 0, so the brightness of a scan does not matter.
 
     Args:
-        channels: 2 per map set (real and imaginary parts).
+        channels: that come out, 2 per map set (real and imaginary parts).
         width: features of the inner convolutions.
         blocks: residual blocks, two convolutions each.
         kernel: odd size of every convolution along every axis; padded with zeros.
         dimensions: 2 or 3.
+        inputs: channels that go in; as many as come out, if not said.
     """
 
     def __init__(
-        self, channels: int, width: int, blocks: int, kernel: int, dimensions: Dimensions
+        self,
+        channels: int,
+        width: int,
+        blocks: int,
+        kernel: int,
+        dimensions: Dimensions,
+        inputs: int | None = None,
     ) -> None:
         super().__init__()
         convolution: type[nn.Module] = nn.Conv2d if dimensions == 2 else nn.Conv3d
@@ -71,7 +78,7 @@ class ResNet(nn.Module):
         def conv(inputs: int, outputs: int) -> nn.Module:
             return convolution(inputs, outputs, kernel, padding=kernel // 2, bias=False)
 
-        self.first = conv(channels, width)
+        self.first = conv(inputs or channels, width)
         self.blocks = nn.ModuleList(
             nn.Sequential(Act(), conv(width, width), Act(inplace=True), conv(width, width))
             for _ in range(blocks)
@@ -81,7 +88,7 @@ class ResNet(nn.Module):
         nn.init.zeros_(self.last.get_parameter("weight"))
 
     def forward(self, x: Float[Tensor, "images channel *grid"]) -> Tensor:
-        """The change to the image; same shape as `x`."""
+        """The change to the image."""
         x = self.first(x)
         for block in self.blocks:
             x = block(x).add_(x)  # in place: nothing before it is needed for a gradient

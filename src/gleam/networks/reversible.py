@@ -14,9 +14,15 @@ from torch import Tensor, nn
 
 from gleam.arrays import Image, State
 from gleam.networks.coupling import Coupling, Gradients
+from gleam.networks.unrolled import Carried
 from gleam.physics.measurement import Measurement
 
 TOTAL_STEP = 3.0
+
+STREAMS = Carried(
+    start=lambda image: torch.cat([image, image], 1),
+    image=lambda state: torch.stack(state.chunk(2, 1)).mean(0),
+)
 
 
 class Reversible(nn.Module):

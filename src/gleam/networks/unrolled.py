@@ -1,12 +1,28 @@
 """`Unrolled`: iterations one after the other, from the zero-filled image to the reconstruction."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from gleam.arrays import Image, State
 from gleam.physics.measurement import Measurement
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What iterations hand to each other: images, one after the other along the set axis.
+
+    Attributes:
+        start: the zero-filled image → the state before the first iteration.
+        image: a state → the image in it.
+    """
+
+    start: Callable[[Image], State]
+    image: Callable[[State], Image]
+
+
+ALONE = Carried(start=lambda image: image, image=lambda state: state)
 
 
 class Unrolled(nn.Module):
@@ -14,14 +30,13 @@ class Unrolled(nn.Module):
 
     Args:
         iterations: its parts.
-        streams: images that a state holds, one after the other along the set axis: 1, or 2 for
-            the reversible family.
+        carried: what their state is.
     """
 
-    def __init__(self, iterations: Iterable[nn.Module], streams: int = 1) -> None:
+    def __init__(self, iterations: Iterable[nn.Module], carried: Carried = ALONE) -> None:
         super().__init__()
         self.iterations = nn.ModuleList(iterations)
-        self.streams = streams
+        self.carried = carried
 
     def forward(self, measurement: Measurement) -> Image:
         """The reconstruction, (batch, set, frame, *space)."""
@@ -38,13 +53,9 @@ class Unrolled(nn.Module):
             yield self.image(state)
 
     def start(self, measurement: Measurement) -> State:
-        """The state before the first iteration, (batch, streams · set, frame, *space)."""
-        if self.streams == 1:
-            return measurement.adjoint
-        return torch.cat([measurement.adjoint] * self.streams, 1)
+        """The state before the first iteration, (batch, images · set, frame, *space)."""
+        return self.carried.start(measurement.adjoint)
 
     def image(self, state: State) -> Image:
-        """The image of a state: the mean of its streams."""
-        if self.streams == 1:
-            return state
-        return torch.stack(state.chunk(self.streams, 1)).mean(0)
+        """The image of a state."""
+        return self.carried.image(state)
