@@ -17,7 +17,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from statistics import fmean
@@ -29,20 +29,18 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from benchmarks.brains import brains
 from gleam.arrays import Image
 from gleam.cli import main as gleam
-from gleam.cli.evaluate import summary_of
 from gleam.data.batch import Batch
 from gleam.data.example import Example, find
 from gleam.data.loader import every_slice
-from gleam.data.prepare import Prepared, Settings
 from gleam.evaluation import examples as pictures
 from gleam.evaluation.evaluate import Method, evaluate
 from gleam.evaluation.pictures import window
 from gleam.evaluation.report import write_report
+from gleam.evaluation.runs import summary_of
 from gleam.evaluation.tables import write_tables
-from gleam.formats import Layout, Scan, read_scan
-from gleam.formats.scan import centred_affine
 from gleam.metrics import psnr_complex
 from gleam.physics.fourier import centred, fft
 from gleam.physics.measurement import Measurement
@@ -79,36 +77,6 @@ class Case:
         """Complex PSNR in dB."""
         assert self.batch.target is not None
         return float(psnr_complex(image, self.batch.target))
-
-
-def brains(folder: Path) -> list[Prepared]:
-    """The fully sampled real brains, prepared as `gleam prepare` does: no setting is theirs."""
-    # Partial along x only, so y was the readout.
-    small = read_scan(folder / "brain8ch_smallfov_full.mat", Layout.parse("y:readout x coil"))
-    scans = (
-        read_scan(folder / "brain8ch_espirit_full.cfl"),
-        read_scan(folder / "brain16ch_96.mat", Layout.parse("x y coil")),
-        # The head is larger than its field of view, which asks for two map sets; it gets one, as
-        # the networks were trained for.
-        replace(sampled_box(small), name="brain8ch_smallfov (one map set)"),
-    )
-    return [Prepared(one, Settings()) for one in scans]
-
-
-def sampled_box(scan: Scan) -> Scan:
-    """A slice without the zeros around its k-space, which lies in the middle."""
-    assert scan.calibration is not None
-    box = tuple(slice(*edges) for edges in scan.calibration)
-    kspace = scan.kspace[0][None, :, :, *box]
-    space = kspace.shape[3:]
-    return replace(
-        scan,
-        kspace=kspace,
-        sampled=scan.sampled[:, *box],
-        matrix=space,
-        affine=centred_affine(space, scan.voxel, 1),
-        calibration=tuple((0, n) for n in space),
-    )
 
 
 def undersample(examples: Sequence[Example], mask: MaskRecipe) -> list[Case]:

@@ -7,3 +7,7 @@ class BadInput(Exception):
 
 class Stopped(Exception):
     """A run stopped before its end and kept what it had. Exit code 1."""
+
+
+class Diverged(Stopped):
+    """A run stopped because a loss or a weight was not finite: going on would not help."""

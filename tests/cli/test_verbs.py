@@ -244,17 +244,30 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, object]:
     return found
 
 
-def test_options_reach_every_field_of_the_recipe() -> None:
+# What a field that cannot be changed together with some of those above is changed to.
+INSTEAD: dict[str, dict[str, object]] = {
+    "network.regulariser.inputs": {
+        "network.regulariser.inputs": ["gradient", "change"],
+        "network.regulariser.coupling": False,
+    },
+}
+
+
+@pytest.mark.parametrize("instead", [{}, *INSTEAD.values()], ids=["", *INSTEAD])
+def test_options_reach_every_field_of_the_recipe(instead: dict[str, object]) -> None:
     default = flat(Recipe().model_dump(mode="json"))
-    assert OVERRIDES.keys() == default.keys()
-    assert all(OVERRIDES[name] != default[name] for name in default)
+    assert OVERRIDES.keys() | INSTEAD.keys() == default.keys()
+    assert all(OVERRIDES[name] != default[name] for name in OVERRIDES)
+    changed = default | OVERRIDES | instead
     options = []
-    for name, value in OVERRIDES.items():
+    for name, value in changed.items():
+        if value == default[name]:
+            continue
         flag = f"--{name}".replace("_", "-")
         several = value if isinstance(value, list) else [] if value is True else [value]
         options += [flag, *map(str, several)]
     a = parse(train.Arguments, "train", options, train.Arguments(recipe=Recipe()))
-    assert flat(a.recipe.model_dump(mode="json")) == OVERRIDES
+    assert flat(a.recipe.model_dump(mode="json")) == changed
 
 
 def test_options_change_only_what_they_name() -> None:

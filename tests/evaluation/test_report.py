@@ -15,7 +15,8 @@ from toy_test_set import HOSTILE, toy_batch, zero_filled
 from gleam.errors import BadInput
 from gleam.evaluation.evaluate import Evaluation, Method, evaluate
 from gleam.evaluation.plots import Curve, line_plot, thinned
-from gleam.evaluation.report import RunSummary, write_report
+from gleam.evaluation.report import write_report
+from gleam.evaluation.runs import RunSummary
 
 RUNS = [
     RunSummary(

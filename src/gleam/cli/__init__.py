@@ -18,6 +18,7 @@ VERBS = {
     "prepare": "make example files of scans: maps, target, one scale",
     "train": "train an unrolled network from a recipe",
     "evaluate": "score trained runs and baselines, write a report",
+    "compare": "train schemes at equal memory, steps or wall-clock, write a report",
     "reconstruct": "reconstruct a scan with a trained run",
     "serve": "reconstruct what a scanner sends, over the network",
 }

@@ -1,7 +1,7 @@
 """gleam evaluate: trained runs and baselines on test examples."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -10,20 +10,19 @@ import torch
 import tyro
 from rich.console import Console
 
-from gleam.arrays import Image
 from gleam.cli.arguments import parse
 from gleam.data.example import find
 from gleam.data.loader import check, every_slice
 from gleam.errors import BadInput
-from gleam.evaluation.evaluate import Method, evaluate
-from gleam.evaluation.plots import Curve
-from gleam.evaluation.report import RunSummary, check_libraries, write_report
+from gleam.evaluation.evaluate import evaluate
+from gleam.evaluation.methods import baselines
+from gleam.evaluation.methods import trained as method
+from gleam.evaluation.page import check_libraries
+from gleam.evaluation.report import write_report
+from gleam.evaluation.runs import summary_of
 from gleam.evaluation.tables import terminal_table, write_tables
 from gleam.files import make_folder
-from gleam.networks import Unrolled
-from gleam.physics.measurement import Measurement
-from gleam.recipe import MaskRecipe, Recipe
-from gleam.reconstruction.baselines import cg_sense, zero_filled
+from gleam.recipe import MaskRecipe
 from gleam.terminal import followed
 from gleam.training import run
 
@@ -73,12 +72,8 @@ def main(arguments: Sequence[str]) -> None:
     names = _names(folders)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     methods = [
-        Method("zero-filled", _single(zero_filled, device)),
-        Method("CG-SENSE", _single(cg_sense, device)),
-        *(
-            Method(names[folder], _network(network.to(device), device))
-            for folder, (_, network) in trained.items()
-        ),
+        *baselines(device),
+        *(method(names[folder], network, device) for folder, (_, network) in trained.items()),
     ]
     slices = sum(example.shape[0] for example in examples)
     make_folder(a.out)
@@ -95,42 +90,6 @@ def main(arguments: Sequence[str]) -> None:
         print(f"report: {a.out / 'report.html'}")
 
 
-def summary_of(folder: Path, name: str, recipe: Recipe) -> RunSummary:
-    """How a run was trained, from its folder."""
-    summary, rows = run.read_summary(folder), run.read_metrics(folder)
-    sizes = recipe.module_sizes()
-    losses = tuple(
-        Curve(
-            f"module {module}",
-            [row.step for row in rows if (row.metric, row.index) == ("loss", module)],
-            [row.value for row in rows if (row.metric, row.index) == ("loss", module)],
-        )
-        for module in range(len(sizes))
-    )
-    last = recipe.network.iterations - 1
-    psnr = [row for row in rows if (row.metric, row.index) == ("psnr", last)]
-    return RunSummary(
-        name=name,
-        scheme=describe(recipe),
-        parameters=summary.get("parameters", 0),
-        peak_bytes=summary.get("peak_memory_bytes"),
-        seconds_per_step=summary.get("seconds_per_step"),
-        losses=losses,
-        validation=Curve(name, [r.step for r in psnr], [r.value for r in psnr]) if psnr else None,
-    )
-
-
-def describe(recipe: Recipe) -> str:
-    """The training scheme in words."""
-    sizes, storage = recipe.module_sizes(), recipe.training.storage
-    family = {"modl": "MoDL", "pgd": "PGD"}[recipe.network.family]
-    how = "" if storage == "store" else f", {storage}"
-    if len(sizes) == 1:
-        return f"{family}, end-to-end, {sizes[0]} iterations{how}"
-    each = str(sizes[0]) if len(set(sizes)) == 1 else "+".join(map(str, sizes))
-    return f"{family}, greedy, {len(sizes)} modules of {each} iterations{how}"
-
-
 def _leading(arguments: Sequence[str]) -> list[str]:
     stop = next((i for i, a in enumerate(arguments) if a.startswith("-")), len(arguments))
     return list(arguments[:stop])
@@ -143,13 +102,3 @@ def _names(folders: Sequence[Path]) -> dict[Path, str]:
         if len(set(names.values())) == len(folders):
             return names
     raise BadInput("evaluate: two of the runs are the same folder; give each once")
-
-
-def _single(
-    method: Callable[[Measurement], Image], device: str
-) -> Callable[[Measurement], Iterator[Image]]:
-    return lambda measurement: iter([method(measurement.to(device))])
-
-
-def _network(network: Unrolled, device: str) -> Callable[[Measurement], Iterator[Image]]:
-    return lambda measurement: network.iterates(measurement.to(device))

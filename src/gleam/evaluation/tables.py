@@ -29,9 +29,8 @@ def write_tables(evaluation: Evaluation, folder: Path) -> None:
     Raises:
         BadInput: the folder cannot be written to.
     """
-    _write_csv(folder / "metrics.csv", evaluation.slices, [f.name for f in fields(Score)])
-    per_scan = [f.name for f in fields(Score) if f.name != "slice"]
-    _write_csv(folder / "scans.csv", evaluation.scans, per_scan)
+    write_scores(folder / "metrics.csv", evaluation.slices)
+    write_scores(folder / "scans.csv", evaluation.scans)
     summary = {
         "scans": len({score.scan for score in evaluation.scans}),
         "slices": len(evaluation.slices) // len(evaluation.methods),
@@ -42,7 +41,7 @@ def write_tables(evaluation: Evaluation, folder: Path) -> None:
         "seconds_per_slice": evaluation.seconds,
     }
     with replacing(folder / "summary.json") as path:
-        text = json.dumps(_finite(summary), indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(finite(summary), indent=2, ensure_ascii=False, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
 
 
@@ -87,7 +86,14 @@ def seconds(time: float) -> str:
     return f"{time:.2g}" if time >= 1e-3 else "< 0.001"
 
 
-def _write_csv(goal: Path, scores: Sequence[Score], columns: list[str]) -> None:
+def write_scores(goal: Path, scores: Sequence[Score]) -> None:
+    """Write a row per score; those of whole scans have no column `slice`.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    whole = all(score.slice is None for score in scores)
+    columns = [f.name for f in fields(Score) if not (whole and f.name == "slice")]
     with replacing(goal) as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
@@ -107,10 +113,10 @@ def _plain(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """The same without numbers JSON does not know."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gleam.terminal import console
@@ -30,15 +31,15 @@ class Display:
 
 
 @contextmanager
-def shown(first: int, steps: int) -> Iterator[Display]:
-    """Show the progress of a run that goes on from step `first`."""
+def shown(first: int, steps: int, quiet: bool = False) -> Iterator[Display]:
+    """Show the progress of a run that goes on from step `first`, unless it is to be quiet."""
     bar = Progress(
         TextColumn("step {task.completed}/{task.total}"),
         BarColumn(bar_width=24),
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("loss {task.fields[losses]}"),
         TextColumn("{task.fields[memory]}"),
-        console=console,
+        console=Console(quiet=True) if quiet else console,
         transient=True,
         disable=not console.is_terminal,
     )

@@ -17,7 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 from gleam.arrays import crop
 from gleam.data.example import ExampleFile, find, fingerprint
 from gleam.data.loader import TrainingBatches, check, every_slice
-from gleam.errors import BadInput, Stopped
+from gleam.errors import BadInput, Diverged, Stopped
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled, build
 from gleam.recipe import Recipe
@@ -32,7 +32,7 @@ from gleam.training.schedule import warmup_cosine
 from gleam.training.storage import STORAGES, offload
 
 
-def train(recipe: Recipe, folder: Path, resume: bool = False) -> None:
+def train(recipe: Recipe, folder: Path, resume: bool = False, quiet: bool = False) -> None:
     """Train, validate and checkpoint until the recipe's last step.
 
     A resumed run ends with the same weights as one that was never stopped: to the bit on a CPU,
@@ -42,11 +42,12 @@ def train(recipe: Recipe, folder: Path, resume: bool = False) -> None:
         recipe: what to train.
         folder: the run's folder; made, unless `resume`.
         resume: go on from the last checkpoint in `folder`.
+        quiet: show no progress.
 
     Raises:
         BadInput: the data do not fit the recipe, or the folder is (not) a run.
-        Stopped: by a signal, or by a loss or weight that is not finite; the last good checkpoint
-            stays.
+        Stopped: by a signal.
+        Diverged: by a loss or weight that is not finite; the last good checkpoint stays.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     t = recipe.training
@@ -66,7 +67,7 @@ def train(recipe: Recipe, folder: Path, resume: bool = False) -> None:
     with (
         _stop_signals() as stop_asked,
         _logged(folder, recipe, network, modules, data, resume) as log,
-        shown(log.progress.step, t.steps) as display,
+        shown(log.progress.step, t.steps, quiet) as display,
     ):
         for batch in batches.between(log.progress.step, t.steps):
             started = time.perf_counter()
@@ -186,7 +187,7 @@ class _Log:
         done, checkpoints = self.progress, self.folder / "checkpoints"
         for number, module in enumerate(self.modules):
             if not all(p.isfinite().all() for p in module.iterations.parameters()):
-                raise Stopped(_not_finite("weight", number, done.step, self.folder))
+                raise Diverged(_not_finite("weight", number, done.step, self.folder))
         run.append_metrics(self.folder, self.rows)
         self.rows.clear()
         self.writer.flush()
@@ -247,7 +248,7 @@ def _restore(folder: Path, modules: Sequence[Module]) -> Progress:
 def _refuse_non_finite(losses: Mapping[int, float], step: int, folder: Path) -> None:
     for number, value in losses.items():
         if not math.isfinite(value):
-            raise Stopped(_not_finite("loss", number, step + 1, folder))
+            raise Diverged(_not_finite("loss", number, step + 1, folder))
 
 
 def _not_finite(what: str, module: int, step: int, folder: Path) -> str:

@@ -1,0 +1,59 @@
+"""The fully sampled real brains, as examples to test on; nothing is chosen on them.
+
+    python -m benchmarks.brains --data FOLDER --out FOLDER
+
+writes them as `gleam prepare` would, for `gleam compare` and `gleam evaluate`. The scans and where
+they are from: SOURCES.md beside them.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from gleam.data.example import write
+from gleam.data.prepare import Prepared, Settings
+from gleam.formats import Layout, Scan, read_scan
+from gleam.formats.scan import centred_affine
+
+
+def brains(folder: Path) -> list[Prepared]:
+    """The fully sampled real brains, prepared as `gleam prepare` does: no setting is theirs."""
+    # Partial along x only, so y was the readout.
+    small = read_scan(folder / "brain8ch_smallfov_full.mat", Layout.parse("y:readout x coil"))
+    scans = (
+        read_scan(folder / "brain8ch_espirit_full.cfl"),
+        read_scan(folder / "brain16ch_96.mat", Layout.parse("x y coil")),
+        # The head is larger than its field of view, which asks for two map sets; it gets one, as
+        # the networks were trained for.
+        replace(sampled_box(small), name="brain8ch_smallfov (one map set)"),
+    )
+    return [Prepared(one, Settings()) for one in scans]
+
+
+def sampled_box(scan: Scan) -> Scan:
+    """A slice without the zeros around its k-space, which lies in the middle."""
+    assert scan.calibration is not None
+    box = tuple(slice(*edges) for edges in scan.calibration)
+    kspace = scan.kspace[0][None, :, :, *box]
+    space = kspace.shape[3:]
+    return replace(
+        scan,
+        kspace=kspace,
+        sampled=scan.sampled[:, *box],
+        matrix=space,
+        affine=centred_affine(space, scan.voxel, 1),
+        calibration=tuple((0, n) for n in space),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the scans")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the examples")
+    a = parser.parse_args()
+    for example in brains(a.data):
+        write(example, a.out / f"{example.header.name.split()[0]}.h5")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""gleam compare: training schemes side by side."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from gleam.cli.arguments import parse
+from gleam.comparison import plan as plans
+from gleam.comparison.compare import compare
+from gleam.comparison.report import write_report
+from gleam.comparison.tables import summary, terminal_table, write_tables
+from gleam.errors import BadInput
+from gleam.evaluation.page import check_libraries
+from gleam.files import make_folder
+from gleam.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Train schemes at equal memory, equal steps or equal wall-clock, score and report them.
+
+    The recipe's part `compare` lists the schemes, test sets, seeds and learning rates (see
+    docs/compare.md). A recipe without one is compared with its rivals: end-to-end, checkpointing,
+    the reversible network, shallow and narrow networks. Stop it with Ctrl-C; the same command goes
+    on, and what was trained is not trained again.
+
+    Example: gleam compare recipes/study/modl.yaml --out comparison --workers 2
+    """
+
+    file: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RECIPE")] = None
+    """Recipe, a .yaml file; any of its fields can be said here instead."""
+    out: Path = Path("comparison")
+    """Folder of everything."""
+    schemes: tuple[str, ...] = ()
+    """Only these; by default all."""
+    seeds: int | None = None
+    """Networks of each scheme; by default what the recipe says."""
+    test: tuple[Path, ...] = ()
+    """Folders of example files to score on, by their own names, instead of the recipe's."""
+    workers: int = 1
+    """Runs trained at a time, each in its own process and with one thread."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print the result as JSON."""
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the verb."""
+    named = next((Path(a) for a in arguments if a.endswith((".yaml", ".yml"))), None)
+    base, chosen = plans.read(named) if named else (Recipe(), None)
+    a = parse(Arguments, "compare", arguments, Arguments(recipe=base))
+    if chosen is None or a.file != named:
+        raise BadInput("compare: say which schemes, with a recipe, one .yaml file")
+    if a.workers < 1 or (a.seeds is not None and a.seeds < 1):
+        raise BadInput("compare: --workers and --seeds are 1 or more")
+    if (a.out / "recipe.yaml").exists():
+        raise BadInput(f"{a.out}: is a run; give the comparison another folder with --out")
+    changes: dict[str, object] = {} if a.seeds is None else {"seeds": a.seeds}
+    if a.test:
+        changes["test"] = {path.name: path for path in a.test}
+    check_libraries()
+    plan = plans.make(a.recipe, chosen.model_copy(update=changes), a.schemes)
+    make_folder(a.out)
+    comparison = compare(plan, a.out, a.workers)
+    write_tables(comparison, a.out)
+    write_report(a.out / "report.html", comparison)
+    if a.json:
+        print(json.dumps(summary(comparison)))
+    else:
+        Console().print(terminal_table(comparison))
+        print(f"report: {a.out / 'report.html'}")

@@ -1,0 +1,39 @@
+"""How deep, or how wide, a network may be so that training it takes no more than some memory."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from gleam.recipe import Recipe
+
+
+def fitted(
+    recipe: Recipe, field: Literal["iterations", "width"], fits: Callable[[Recipe], bool]
+) -> Recipe | None:
+    """The recipe with the largest value of a field that fits, up to its own.
+
+    Args:
+        recipe: where to start from.
+        field: of the network, or `width` of its regulariser.
+        fits: whether a recipe's training fits; of smaller networks too, where it does.
+
+    Returns:
+        None where not even the smallest fits.
+    """
+    network = recipe.network
+    most = network.iterations if field == "iterations" else network.regulariser.width
+    fewest = len(recipe.module_sizes()) if field == "iterations" else 1
+
+    def at(value: int) -> Recipe:
+        changes: dict[str, object] = {"iterations": value}
+        if field == "width":
+            changes = {"regulariser": network.regulariser.model_copy(update={"width": value})}
+        return recipe.model_copy(update={"network": network.model_copy(update=changes)})
+
+    low, high = fewest - 1, most  # what is known to fit, and what may
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(at(middle)):
+            low = middle
+        else:
+            high = middle - 1
+    return at(low) if low >= fewest else None

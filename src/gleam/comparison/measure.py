@@ -1,0 +1,170 @@
+"""The first part of a comparison: what each scheme costs, and so what it may take.
+
+What was measured is kept in `costs.json`: a comparison that goes on later goes on with the same
+numbers of steps.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gleam.comparison.cost import Cost, Stepper, time_ratio
+from gleam.comparison.fit import fitted
+from gleam.comparison.plan import Plan
+from gleam.data.batch import Batch
+from gleam.data.example import find
+from gleam.data.loader import TrainingBatches
+from gleam.errors import BadInput
+from gleam.files import replacing
+from gleam.recipe import Recipe
+from gleam.terminal import followed
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A scheme, its budget settled.
+
+    Attributes:
+        recipe: as it will be trained, but for learning rate and seed.
+        cost: memory of a training step.
+        seconds: of a step, as the time of the scheme compared against, measured once, times the
+            ratio of the two.
+        ratio: time of a step over that of the scheme compared against.
+    """
+
+    recipe: Recipe
+    cost: Cost
+    seconds: float
+    ratio: float
+
+
+def measure(plan: Plan, folder: Path, device: torch.device) -> dict[str, Entry | None]:
+    """Measure every scheme, fit it to the memory and give it its steps.
+
+    Memory and time are those of a batch of the largest example.
+
+    Args:
+        plan: the schemes.
+        folder: of the comparison.
+        device: where to train.
+
+    Raises:
+        BadInput: the scheme that the others are compared against does not fit.
+
+    Returns:
+        By name; None where a scheme does not fit in the device's memory, or, when it is to be
+        made smaller, even the smallest takes more than the one compared against.
+    """
+    path = folder / "costs.json"
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    batch = _largest(plan.base)
+    try:
+        against = Stepper(plan.base, batch, device)
+        limit = against.cost().memory
+    except torch.OutOfMemoryError as error:
+        raise BadInput(
+            f"compare: {plan.against}, which the others are measured by, does not fit in memory; "
+            "name another with compare.against"
+        ) from error
+    entries: dict[str, Entry | None] = {}
+    names = list(plan.recipes)
+    for name in followed(names, "measuring", len(names)):
+        recipe, scheme = plan.recipes[name], plan.compare.schemes[name]
+        asked = {"recipe": _free(recipe), "against": _free(plan.base), "fit": scheme.fit}
+        if known.get(name, {}).get("asked") != asked:
+            known[name] = {"asked": asked, "found": None}
+            found: Recipe | None = recipe
+            if scheme.fit is not None:
+                found = fitted(recipe, scheme.fit, lambda r: _memory(r, batch, device) <= limit)
+            if found is not None:
+                known[name]["found"] = _measured(found, batch, device, against)
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps(known, indent=2))
+        seconds = known[plan.against]["found"]["seconds"]
+        entries[name] = _entry(plan, name, known[name]["found"], seconds)
+    return entries
+
+
+def _entry(plan: Plan, name: str, found: dict[str, Any] | None, seconds: float) -> Entry | None:
+    """The scheme's recipe with what was found: its size, and the steps that its time allows."""
+    if found is None:
+        return None
+    recipe = plan.recipes[name]
+    network = recipe.network.model_copy(
+        update={
+            "iterations": found["iterations"],
+            "regulariser": recipe.network.regulariser.model_copy(update={"width": found["width"]}),
+        }
+    )
+    ratio = 1.0 if name == plan.against else found["ratio"]
+    steps = plan.base.training.steps
+    if plan.compare.schemes[name].budget == "time":
+        steps = max(1, round(steps / ratio))
+    return Entry(
+        recipe=with_steps(recipe.model_copy(update={"network": network}), steps),
+        cost=Cost(**found["cost"]),
+        seconds=seconds * ratio,
+        ratio=ratio,
+    )
+
+
+def with_steps(recipe: Recipe, steps: int) -> Recipe:
+    """The recipe with other steps, validated as often."""
+    t = recipe.training
+    every = max(1, round(t.validate_every * steps / t.steps))
+    training = t.model_copy(update={"steps": steps, "validate_every": every})
+    return recipe.model_copy(update={"training": training})
+
+
+def _measured(
+    recipe: Recipe, batch: Batch, device: torch.device, against: Stepper
+) -> dict[str, object] | None:
+    try:
+        stepper = Stepper(recipe, batch, device)
+        cost = stepper.cost()
+        seconds, ratio = time_ratio(stepper, against)
+    except torch.OutOfMemoryError:
+        return None
+    network = recipe.network
+    return {
+        "iterations": network.iterations,
+        "width": network.regulariser.width,
+        "cost": asdict(cost),
+        "seconds": seconds,
+        "ratio": ratio,
+    }
+
+
+def _memory(recipe: Recipe, batch: Batch, device: torch.device) -> float:
+    try:
+        return float(Stepper(recipe, batch, device).cost().memory)
+    except torch.OutOfMemoryError:
+        return float("inf")
+
+
+def _largest(recipe: Recipe) -> Batch:
+    """A training batch of the example with the most numbers in a slice."""
+    examples = find(recipe.data.train, recipe.network.sets)
+    largest = max(examples, key=lambda example: torch.Size(example.shape[1:]).numel())
+    return TrainingBatches([largest], recipe.mask, recipe.data.batch, recipe.seed).at(0)
+
+
+def _free(recipe: Recipe) -> dict[str, object]:
+    """What of a recipe costs depend on: all but how long, and how fast, it learns."""
+    return recipe.model_dump(
+        mode="json",
+        exclude={
+            "seed": True,
+            "training": {
+                "steps",
+                "learning_rate",
+                "warmup",
+                "validate_every",
+                "checkpoint_every",
+                "keep",
+            },
+        },
+    )

@@ -1,0 +1,187 @@
+"""What is compared: a recipe with a part `compare`, which lists schemes by what they change in it.
+
+A scheme is a recipe, trained for as many steps as the one it is compared `against`, or for as long;
+and it may be made as deep, or as wide, as the other's memory allows.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gleam import recipe as recipes
+from gleam.errors import BadInput
+from gleam.files import replacing
+from gleam.recipe import Count, Positive, Recipe, nearest
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class SchemeRecipe(_Part):
+    """One scheme: fields of the recipe that it changes, and what it is given."""
+
+    network: dict[str, Any] = {}
+    """Fields of the recipe's network that it changes."""
+    training: dict[str, Any] = {}
+    """Fields of its training that it changes."""
+    budget: Literal["steps", "time"] = "steps"
+    """As many steps as the scheme compared against, or as many as take it as long."""
+    fit: Literal["iterations", "width"] | None = None
+    """Lower this field until training takes no more memory than that of the one compared
+    against: a shallow or a narrow network."""
+    seeds: Count | None = None
+    """Fewer seeds than the others, for what is tried once."""
+    learning_rates: tuple[Positive, ...] | None = None
+    """Other rates to choose from than the comparison's."""
+
+
+class CompareRecipe(_Part):
+    """What to compare, and how often."""
+
+    against: str = ""
+    """The scheme whose memory and time are the others' budget; by default the first."""
+    seeds: Count = 1
+    """Networks trained of each scheme, from the recipe's seed upwards."""
+    learning_rates: tuple[Positive, ...] = ()
+    """Rates to choose from, for each scheme by itself: on the first seed, at a quarter of the
+    steps, by validation PSNR. None: every scheme trains at its recipe's rate."""
+    test: dict[str, Path] = {}
+    """Folders of example files to score on, by the name that the report gives them."""
+    schemes: dict[str, SchemeRecipe] = Field(default={}, min_length=1)
+    """By name."""
+
+    @model_validator(mode="after")
+    def _known(self) -> "CompareRecipe":
+        if self.against and self.against not in self.schemes:
+            raise ValueError(f"against: {self.against}; {nearest(self.against, self.schemes)}")
+        slugs = [slug(name) for name in self.schemes]
+        for name in self.schemes:
+            if slugs.count(slug(name)) > 1:
+                raise ValueError(f"schemes: two are named like {name}; give each its own name")
+        return self
+
+
+class Plan(_Part):
+    """A comparison, its schemes made into recipes.
+
+    Attributes:
+        compare: what to compare.
+        recipes: of each scheme, by name; the one compared against comes first.
+    """
+
+    compare: CompareRecipe
+    recipes: dict[str, Recipe]
+
+    @property
+    def against(self) -> str:
+        """The scheme whose memory and time are the others' budget."""
+        return next(iter(self.recipes))
+
+    @property
+    def base(self) -> Recipe:
+        """Its recipe."""
+        return self.recipes[self.against]
+
+
+STANDARD: dict[str, dict[str, Any]] = {
+    "end-to-end": {"training": {"modules": 1}},
+    "checkpoint": {"training": {"modules": 1, "storage": "checkpoint"}, "budget": "time"},
+    "reversible": {
+        "network": {"family": "reversible"},
+        "training": {"modules": 1, "storage": "invert"},
+        "budget": "time",
+    },
+    "shallow": {"training": {"modules": 1}, "budget": "time", "fit": "iterations"},
+    "narrow": {"training": {"modules": 1}, "budget": "time", "fit": "width"},
+}
+
+
+def read(path: Path) -> tuple[Recipe, CompareRecipe]:
+    """A recipe file, and what it says is to be compared.
+
+    Without a part `compare`, the recipe as it is, "greedy" if it has several modules, meets its
+    rivals: end-to-end at equal steps, checkpointing and the reversible network for as long,
+    shallow and narrow networks of equal memory.
+
+    Raises:
+        BadInput: see `gleam.recipe.load`.
+    """
+    values = dict(recipes.read(path))
+    part = values.pop("compare", None)
+    base = recipes.parse(values, str(path))
+    if part is None:
+        own = "end-to-end, as given" if base.training.modules == 1 else "greedy"
+        part = {"schemes": {own: {}} | STANDARD}
+    try:
+        return base, CompareRecipe.model_validate(part)
+    except ValidationError as error:
+        raise BadInput(f"{path}: {_problem(error)}") from error
+
+
+def make(base: Recipe, compare: CompareRecipe, only: Sequence[str] = ()) -> Plan:
+    """Make recipes of the schemes.
+
+    Args:
+        base: what they change.
+        compare: the schemes.
+        only: names of those to keep; all by default. The one compared against stays.
+
+    Raises:
+        BadInput: a scheme that is not there, or does not fit the recipe.
+    """
+    for name in only:
+        if name not in compare.schemes:
+            raise BadInput(f"{name}: no such scheme; {nearest(name, compare.schemes)}")
+    against = compare.against or next(iter(compare.schemes))
+    kept = [name for name in compare.schemes if name != against and (not only or name in only)]
+    made = {name: _recipe(base, compare.schemes[name], name) for name in [against, *kept]}
+    if len({recipe.network.sets for recipe in made.values()}) > 1:
+        raise BadInput("compare.schemes: network.sets differs; compare them apart")
+    first = compare.schemes[against]
+    if first.fit is not None or first.budget == "time":
+        raise BadInput(f"compare.schemes.{against}: sets the budget, so it has none itself")
+    return Plan(compare=compare, recipes=made)
+
+
+def save(plan: Plan, path: Path) -> None:
+    """Write the comparison, every field said."""
+    values = plan.model_dump(mode="json")
+    with replacing(path) as temporary:
+        temporary.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def slug(name: str) -> str:
+    """A scheme's name as a folder's."""
+    kept = "".join(letter if letter.isalnum() else "-" for letter in name.lower())
+    return "-".join(part for part in kept.split("-") if part)
+
+
+def _recipe(base: Recipe, scheme: SchemeRecipe, name: str) -> Recipe:
+    """The base recipe as a scheme changes it."""
+    changes = {"network": scheme.network, "training": scheme.training}
+    values = _merged(base.model_dump(mode="json"), changes)
+    return recipes.parse(values, f"compare.schemes.{name}")
+
+
+def _merged(values: Any, changes: dict[str, Any]) -> dict[str, Any]:
+    """`changes` laid over `values`, mapping by mapping."""
+    merged: dict[str, Any] = dict(values)
+    for key, value in changes.items():
+        inner = merged.get(key)
+        both = isinstance(inner, dict) and isinstance(value, dict)
+        merged[key] = _merged(inner, value) if both else value
+    return merged
+
+
+def _problem(error: ValidationError) -> str:
+    """One line on what is wrong: a misspelt field with the nearest name, or a misfitting value."""
+    problem = min(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
+    path = ["compare", *map(str, problem["loc"])]
+    if problem["type"] == "extra_forbidden":
+        known = SchemeRecipe if "schemes" in path[:-1] else CompareRecipe
+        return f"{'.'.join(path)}: no such field; {nearest(path[-1], known.model_fields)}"
+    return f"{'.'.join(path)}: {problem['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,104 @@
+"""A comparison as one HTML file."""
+
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from gleam.comparison.compare import Comparison, Result
+from gleam.comparison.tables import costs
+from gleam.evaluation import prose
+from gleam.evaluation.page import check_libraries, pictures, quality, write_page
+from gleam.evaluation.plots import Curve, line_plot, method_colours
+from gleam.evaluation.runs import describe, validation_curve
+from gleam.evaluation.scores import METRICS
+from gleam.evaluation.summary import Summary, summarise
+from gleam.evaluation.tables import shown
+
+COLUMNS = 6  # of pictures, at most
+
+
+def write_report(path: Path, comparison: Comparison) -> None:
+    """Write the report to `path`, in one go.
+
+    Raises:
+        BadInput: matplotlib or jinja2 is not installed; the file cannot be written.
+    """
+    check_libraries()
+    write_page(path, "comparison.html", _content(comparison))
+
+
+def _content(comparison: Comparison) -> dict[str, Any]:
+    """Everything the template shows."""
+    results, plan = comparison.results, comparison.plan
+    scores = {test: s.evaluation for test, s in comparison.scores.items()}
+    means = {test: summarise(evaluation.scans) for test, evaluation in scores.items()}
+    methods = list(next(iter(scores.values())).methods)
+    names = [result.name for result in results]
+    colours = method_colours([*names, *(name for name in methods if name not in names)])
+    sentences = []
+    for test, summary in means.items():
+        sentences += [f"On {test}:", *prose.outcome(summary)[:2]]
+    curves = [_curve(result) for result in results if result.runs]
+    curves = [curve for curve in curves if len(curve.x) > 0]
+    plot = line_plot(
+        curves,
+        [colours[curve.name] for curve in curves],
+        xlabel="seconds of training",
+        ylabel="complex PSNR on validation (dB)",
+    )
+    return {
+        "title": "Comparison of training schemes",
+        "extent": [
+            prose.count(len(results), "scheme"),
+            prose.count(plan.compare.seeds, "seed"),
+            prose.count(len(scores), "test set"),
+        ],
+        "sentences": sentences,
+        "methods": methods,
+        "colours": colours,
+        "columns": min(len(methods) + 1, COLUMNS),
+        "against": plan.against,
+        "rows": [_row(result, comparison, means) for result in results],
+        "tests": [(test, quality(e), pictures(e)) for test, e in scores.items()],
+        "curves": {"plot": plot, "names": [c.name for c in curves]} if curves else None,
+        "failed": [(result.name, reason) for result in results for reason in result.failed],
+    }
+
+
+def _row(result: Result, comparison: Comparison, means: dict[str, Summary]) -> dict[str, Any]:
+    """Cost, and on each test set quality and its difference to the scheme compared against."""
+    metric, against = METRICS["psnr_complex"], comparison.plan.against
+    cells = []
+    for test, summary in means.items():
+        if not result.runs:
+            cells.append({"mean": "–", "spread": "", "gap": "", "interval": "", "sure": True})
+            continue
+        own = summary.means[result.name]["psnr_complex"]
+        by_seed = comparison.scores[test].seeds[result.name]
+        cell = {"mean": f"{own.mean:.2f}", "gap": "", "interval": "", "sure": True}
+        several = len(by_seed) > 1
+        cell["spread"] = f"seeds {min(by_seed):.2f} to {max(by_seed):.2f}" if several else "1 seed"
+        if result.name != against and against in summary.means:
+            gap = summary.difference(result.name, against, "psnr_complex")
+            cell["gap"], cell["interval"] = shown(gap, metric, "+")
+            cell["sure"] = gap.low > 0 or gap.high < 0
+        cells.append(cell)
+    memory, time, steps, rate = costs(result)
+    return {
+        "name": result.name,
+        "scheme": describe(result.recipe),
+        "memory": memory,
+        "time": time,
+        "steps": steps,
+        "rate": rate,
+        "cells": cells,
+    }
+
+
+def _curve(result: Result) -> Curve:
+    """Validation PSNR over the time that its steps take, the mean over seeds."""
+    curves = [validation_curve(folder, result.name, result.recipe) for folder in result.runs]
+    assert result.entry is not None  # it was trained
+    seconds = [step * result.entry.seconds for step in curves[0].x]
+    psnr = [fmean(values) for values in zip(*(curve.y for curve in curves), strict=True)]
+    return Curve(result.name, seconds, psnr)

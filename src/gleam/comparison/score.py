@@ -1,0 +1,114 @@
+"""The last part of a comparison: scores on a test set, averaged over a scheme's seeds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+
+import torch
+
+from gleam.data.example import ExampleFile
+from gleam.data.loader import every_slice
+from gleam.evaluation.evaluate import Evaluation, evaluate
+from gleam.evaluation.methods import baselines, trained
+from gleam.evaluation.scores import METRICS, Score
+from gleam.networks import build
+from gleam.recipe import Recipe
+from gleam.terminal import followed
+from gleam.training import run
+
+
+@dataclass(frozen=True)
+class Scores:
+    """On one test set.
+
+    Attributes:
+        evaluation: with the baselines and one method per scheme. A score is the mean over the
+            scheme's seeds; pictures are those of its first.
+        seeds: by scheme, the mean complex PSNR over scans of each seed.
+    """
+
+    evaluation: Evaluation
+    seeds: dict[str, list[float]]
+
+
+def score(
+    examples: Sequence[ExampleFile],
+    recipe: Recipe,
+    runs: Mapping[str, Sequence[Path]],
+    device: torch.device,
+    name: str,
+) -> Scores:
+    """Score the baselines, the untrained network, and every run of every scheme.
+
+    Args:
+        examples: the test set.
+        recipe: of the scheme compared against: its mask is tested, its network untrained.
+        runs: the folders of each scheme's runs.
+        device: where to reconstruct.
+        name: of the test set, for the progress bar.
+    """
+    untrained = build(recipe.network, recipe.seed).requires_grad_(False)
+    classical = [
+        *baselines(device),
+        trained(f"untrained, {recipe.network.iterations} iterations", untrained, device),
+    ]
+    members = {scheme: [str(folder) for folder in own] for scheme, own in runs.items()}
+    learnt = [
+        trained(str(folder), run.load_run(folder)[1], device)
+        for own in runs.values()
+        for folder in own
+    ]
+    slices = sum(example.shape[0] for example in examples)
+    batches = followed(every_slice(examples, recipe.mask), f"scoring on {name}", slices)
+    whole = evaluate([*classical, *learnt], batches)
+    seeds = {
+        scheme: [fmean(s.psnr_complex for s in whole.scans if s.method == one) for one in own]
+        for scheme, own in members.items()
+    }
+    groups = {method.name: [method.name] for method in classical} | members
+    return Scores(_averaged(whole, groups), seeds)
+
+
+def _averaged(whole: Evaluation, groups: Mapping[str, Sequence[str]]) -> Evaluation:
+    """One method for each group of methods."""
+    examples = [
+        replace(
+            one,
+            images={group: one.images[own[0]] for group, own in groups.items()},
+            errors={group: one.errors[own[0]] for group, own in groups.items()},
+            scores={
+                group: replace(one.scores[own[0]], method=group) for group, own in groups.items()
+            },
+        )
+        for one in whole.examples
+    ]
+    return Evaluation(
+        methods=[*groups],
+        slices=_mean(whole.slices, groups),
+        scans=_mean(whole.scans, groups),
+        iterations={
+            group: [
+                fmean(values) for values in zip(*(whole.iterations[m] for m in own), strict=True)
+            ]
+            for group, own in groups.items()
+        },
+        seconds={group: fmean(whole.seconds[m] for m in own) for group, own in groups.items()},
+        examples=examples,
+    )
+
+
+def _mean(scores: Sequence[Score], groups: Mapping[str, Sequence[str]]) -> list[Score]:
+    """The mean score of each group on every slice, or scan, in the order of the scores."""
+    own: dict[str, list[Score]] = {}
+    for one in scores:
+        own.setdefault(one.method, []).append(one)
+    return [
+        replace(
+            together[0],
+            method=group,
+            **{metric: fmean(one[metric] for one in together) for metric in METRICS},
+        )
+        for group, members in groups.items()
+        for together in zip(*(own[member] for member in members), strict=True)
+    ]

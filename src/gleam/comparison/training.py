@@ -1,0 +1,93 @@
+"""The middle part of a comparison: training what was not trained yet."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from gleam.data.workers import spread
+from gleam.errors import BadInput, Diverged, Stopped
+from gleam.recipe import Recipe
+from gleam.terminal import console, followed
+from gleam.training import run
+from gleam.training.trainer import train
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be made: its recipe, and its folder."""
+
+    recipe: Recipe
+    folder: Path
+
+    @property
+    def done(self) -> bool:
+        """Whether it was trained to its last step.
+
+        Raises:
+            BadInput: the folder holds a run of another recipe.
+        """
+        if not (self.folder / "recipe.yaml").exists():
+            return False
+        if run.load_recipe(self.folder) != self.recipe:
+            raise BadInput(
+                f"{self.folder}: holds a run of another recipe than this comparison's; "
+                "remove it, or give another folder with --out"
+            )
+        return bool(run.read_summary(self.folder).get("steps", 0) == self.recipe.training.steps)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How a job ended: well, or with an error, which is kept to be raised by the parent."""
+
+    job: Job
+    error: str | None = None
+    kind: type[Exception] | None = None
+
+
+def train_all(jobs: Sequence[Job], workers: int) -> dict[Path, str]:
+    """Train what is not trained yet; whatever was begun goes on.
+
+    Args:
+        jobs: all folders different.
+        workers: processes, each with one run at a time and one thread. A single one trains in this
+            process, with all threads.
+
+    Returns:
+        By folder, why a run that diverged did so.
+
+    Raises:
+        BadInput: see `Job.done` and `gleam.training.trainer.train`.
+        Stopped: a run was stopped by a signal, or its process died.
+    """
+    waiting = [job for job in jobs if not job.done]
+    outcomes: Iterable[_Outcome] = map(_alone, waiting)
+    if workers > 1:
+        spread_out = spread(partial(_train, quiet=True), waiting, workers, None, _lost)
+        outcomes = followed(spread_out, "training", len(waiting))
+    failed: dict[Path, str] = {}
+    for outcome in outcomes:
+        if outcome.kind is Diverged:
+            failed[outcome.job.folder] = outcome.error or ""
+        elif outcome.kind is not None:
+            raise outcome.kind(outcome.error)
+    return failed
+
+
+def _alone(job: Job) -> _Outcome:
+    console.print(f"training {job.folder}", highlight=False)
+    return _train(job)
+
+
+def _train(job: Job, quiet: bool = False) -> _Outcome:
+    begun = (job.folder / "recipe.yaml").exists()
+    try:
+        train(job.recipe, job.folder, resume=begun, quiet=quiet)
+    except (BadInput, Stopped) as error:
+        return _Outcome(job, str(error), type(error))
+    return _Outcome(job)
+
+
+def _lost(job: Job, cause: str) -> _Outcome:
+    return _Outcome(job, f"{job.folder}: its process died of {cause}; run it again", Stopped)

@@ -1,0 +1,128 @@
+"""Pages made of templates: one HTML file that needs nothing else, no network, no script."""
+
+import platform
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gleam.errors import BadInput
+from gleam.evaluation.evaluate import Evaluation
+from gleam.evaluation.pictures import colour_bar, common_gain, picture
+from gleam.evaluation.scores import METRICS
+from gleam.evaluation.statistics import CONFIDENCE
+from gleam.evaluation.summary import Summary, summarise
+from gleam.evaluation.tables import seconds, shown
+from gleam.files import replacing
+
+
+def check_libraries() -> None:
+    """Say early that a report cannot be written.
+
+    Raises:
+        BadInput: matplotlib or jinja2 is not installed.
+    """
+    for name in ("jinja2", "matplotlib"):
+        if find_spec(name) is None:
+            raise BadInput(
+                f"the report needs {name}; install it with: pip install 'gleam-mri[report]'"
+            )
+
+
+def write_page(path: Path, template: str, content: dict[str, Any]) -> None:
+    """Write a page to `path`, in one go.
+
+    All text that comes from elsewhere (names of methods, scans, runs) is escaped.
+
+    Args:
+        path: of the page.
+        template: its name among this package's templates.
+        content: what it shows.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("gleam.evaluation"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    every = {"metrics": METRICS, "confidence": f"{CONFIDENCE:.0%}", "environment": _environment()}
+    page = environment.get_template(template).render(every | content)
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def quality(evaluation: Evaluation) -> dict[str, Any]:
+    """Tables of means, and of differences to the best method."""
+    methods = len(evaluation.methods)
+    scans, slices = len(evaluation.scans) // methods, len(evaluation.slices) // methods
+    per_scan = summarise(evaluation.scans)
+    tables = [("Per scan, each whole volume at once", _means(per_scan, evaluation))]
+    if slices > scans:
+        tables.append(("Per slice", _means(summarise(evaluation.slices), evaluation)))
+    return {
+        "scans": scans,
+        "tables": tables,
+        "best": per_scan.best("psnr_complex"),
+        "differences": _differences(per_scan),
+    }
+
+
+def pictures(evaluation: Evaluation) -> dict[str, Any]:
+    """Images and error maps of the examples."""
+    gain = common_gain(evaluation.examples)
+    return {
+        "examples": [picture(example, gain) for example in evaluation.examples],
+        "gain": gain,
+        "colour_bar": colour_bar(),
+    }
+
+
+def _means(summary: Summary, evaluation: Evaluation) -> list[dict[str, Any]]:
+    best = {metric: summary.best(metric) for metric in METRICS}
+    return [
+        {
+            "name": method,
+            "cells": [
+                (*shown(own[key], metric), best[key] == method and len(summary.means) > 1)
+                for key, metric in METRICS.items()
+            ],
+            "seconds": seconds(evaluation.seconds[method]),
+        }
+        for method, own in summary.means.items()
+    ]
+
+
+def _differences(summary: Summary) -> list[dict[str, Any]]:
+    """Each other method minus the best; whether the interval leaves out zero."""
+    best = summary.best("psnr_complex")
+    rows = []
+    for method in summary.means:
+        if method == best:
+            continue
+        gaps = {key: summary.difference(method, best, key) for key in METRICS}
+        cells = [
+            (*shown(gaps[key], metric, "+"), gaps[key].low > 0 or gaps[key].high < 0)
+            for key, metric in METRICS.items()
+        ]
+        rows.append({"name": method, "cells": cells})
+    return rows
+
+
+def _environment() -> list[tuple[str, str]]:
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU only"
+    return [
+        ("GLEAM", version("gleam-mri")),
+        ("Python", platform.python_version()),
+        ("PyTorch", torch.__version__),
+        ("NumPy", version("numpy")),
+        ("System", f"{platform.system()} {platform.machine()}"),
+        ("Accelerator", device),
+    ]

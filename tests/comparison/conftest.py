@@ -1,0 +1,23 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import example_files, tiny_recipe
+
+from gleam.comparison.plan import CompareRecipe, Plan, make
+
+
+@pytest.fixture(scope="session")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return example_files(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def planned(examples: Path) -> Any:
+    """Make a plan of schemes on tiny scans."""
+
+    def plan(schemes: dict[str, Any], **compare: Any) -> Plan:
+        fields = {"test": {"simulated": examples}, "schemes": schemes} | compare
+        return make(tiny_recipe(examples), CompareRecipe.model_validate(fields))
+
+    return plan

@@ -1,0 +1,210 @@
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+import torch
+
+from gleam.comparison import cost, measure, training
+from gleam.comparison.compare import Comparison, compare
+from gleam.comparison.plan import Plan
+from gleam.errors import BadInput, Diverged, Stopped
+from gleam.evaluation.scores import Score
+from gleam.recipe import Recipe
+from gleam.training import run
+
+Planned = Callable[..., Plan]
+
+SCHEMES = {
+    "greedy": {},
+    "end-to-end, as long": {"training": {"modules": 1}, "budget": "time", "seeds": 1},
+    "shallow": {"training": {"modules": 1}, "fit": "iterations"},
+}
+
+
+@pytest.fixture(autouse=True)
+def twice_as_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rivals' steps take half the time of those of the scheme compared against."""
+    monkeypatch.setattr(measure, "time_ratio", lambda stepper, other: (2.0, 0.5))
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders that were trained in."""
+    folders = []
+
+    def watched(recipe: Recipe, folder: Path, resume: bool = False, quiet: bool = False) -> None:
+        folders.append(folder)
+        real(recipe, folder, resume, quiet)
+
+    real = training.train
+    monkeypatch.setattr(training, "train", watched)
+    return folders
+
+
+def psnr(comparison: Comparison, method: str) -> list[float]:
+    scans: list[Score] = comparison.scores["simulated"].evaluation.scans
+    return [score.psnr_complex for score in scans if score.method == method]
+
+
+def test_every_scheme_gets_its_budget(planned: Planned, tmp_path: Path) -> None:
+    comparison = compare(planned(SCHEMES, seeds=2), tmp_path)
+    greedy, rival, shallow = comparison.results
+    assert [result.recipe.training.steps for result in comparison.results] == [6, 12, 6]
+    assert rival.recipe.training.validate_every == 6  # as often in its time
+    assert [len(result.runs) for result in comparison.results] == [2, 1, 2]
+    assert [run.load_recipe(folder).seed for folder in greedy.runs] == [0, 1]
+    assert greedy.entry is not None
+    assert shallow.entry is not None
+    assert shallow.entry.cost.memory <= greedy.entry.cost.memory
+    assert 1 <= shallow.recipe.network.iterations < 3
+    assert greedy.entry.seconds == 2.0
+    assert shallow.entry.seconds == 1.0
+
+
+def test_a_score_is_the_mean_over_seeds(planned: Planned, tmp_path: Path) -> None:
+    both = compare(planned(SCHEMES, seeds=2), tmp_path)
+    one = compare(planned(SCHEMES, seeds=1), tmp_path)
+    assert one.scores["simulated"].seeds["greedy"][0] == both.scores["simulated"].seeds["greedy"][0]
+    assert psnr(both, "greedy") != psnr(one, "greedy")
+    assert psnr(both, "CG-SENSE") == psnr(one, "CG-SENSE")
+    assert fmean(psnr(both, "greedy")) == pytest.approx(
+        fmean(both.scores["simulated"].seeds["greedy"])
+    )
+    methods = both.scores["simulated"].evaluation.methods
+    assert methods == ["zero-filled", "CG-SENSE", "untrained, 3 iterations", *SCHEMES]
+    assert psnr(both, "untrained, 3 iterations") != psnr(both, "greedy")
+
+
+def test_what_was_trained_is_not_trained_again(
+    planned: Planned, tmp_path: Path, trained: list[Path]
+) -> None:
+    plan = planned({"greedy": {}}, learning_rates=[1e-3, 2e-3])
+    first = compare(plan, tmp_path)
+    assert len(trained) == 3  # two rates, one run
+    trained.clear()
+    again = compare(plan, tmp_path)
+    assert again.results == first.results
+    assert psnr(again, "greedy") == psnr(first, "greedy")
+    assert not trained
+    compare(planned(SCHEMES, learning_rates=[1e-3, 2e-3]), tmp_path)
+    assert not [folder for folder in trained if "greedy" in folder.parts]
+    assert len(trained) == 6
+
+
+def test_costs_are_measured_once(
+    planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = compare(planned(SCHEMES), tmp_path).results
+    assert set(json.loads((tmp_path / "costs.json").read_text())) == set(SCHEMES)
+    monkeypatch.setattr(measure, "time_ratio", lambda stepper, other: (9.0, 9.0))
+    assert compare(planned(SCHEMES), tmp_path).results == before
+
+
+def test_a_run_that_was_begun_goes_on(
+    planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned({"greedy": {}})
+    undisturbed = compare(plan, tmp_path / "one").results[0].runs[0]
+    (folder,) = compare(plan, tmp_path / "other").results[0].runs
+    for name in ("step-00000006", "step-00000004"):
+        shutil.rmtree(folder / "checkpoints" / name, ignore_errors=True)
+    (folder / "summary.json").unlink()
+    compare(plan, tmp_path / "other")
+    got, expected = (f / "model.safetensors" for f in (folder, undisturbed))
+    assert got.read_bytes() == expected.read_bytes()
+
+
+def test_the_best_rate_of_each_scheme_is_chosen_by_validation(
+    planned: Planned, tmp_path: Path
+) -> None:
+    rates = {"a": {}, "b": {"learning_rates": [3e-3]}}
+    plan = planned(rates, learning_rates=[1e-9, 1e-2])
+    a, b = compare(plan, tmp_path).results
+    assert a.trials[1e-2] > a.trials[1e-9]
+    assert a.recipe.training.learning_rate == 1e-2
+    assert not b.trials
+    assert b.recipe.training.learning_rate == 3e-3
+
+
+def test_a_run_that_diverges_is_reported_and_stops_nothing(
+    planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(recipe: Recipe, folder: Path, resume: bool = False, quiet: bool = False) -> None:
+        if recipe.training.learning_rate == 1.0 or "bad" in folder.parts:
+            raise Diverged(f"{folder.name} diverged")
+        real(recipe, folder, resume, quiet)
+
+    real = training.train
+    monkeypatch.setattr(training, "train", fail)
+    plan = planned({"good": {}, "bad": {"learning_rates": [1e-3]}}, learning_rates=[1.0, 1e-3])
+    good, bad = compare(plan, tmp_path).results
+    assert good.trials[1.0] == -math.inf
+    assert good.recipe.training.learning_rate == 1e-3
+    assert not bad.runs
+    assert bad.failed == ["seed-0 diverged"]
+
+
+def test_what_does_not_fit_in_memory_is_said_not_trained(
+    planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hungry(self: cost.Stepper) -> cost.Cost:
+        if len(self.modules) == 1:
+            raise torch.OutOfMemoryError("no memory left")
+        return real(self)
+
+    real = cost.Stepper.cost
+    monkeypatch.setattr(cost.Stepper, "cost", hungry)
+    results = compare(planned(SCHEMES), tmp_path).results
+    assert [result.entry is None for result in results] == [False, True, True]
+    with pytest.raises(BadInput, match="rival, which the others are measured by, does not fit"):
+        compare(planned({"rival": {"training": {"modules": 1}}}), tmp_path / "other")
+
+
+def test_workers_train_the_same(planned: Planned, tmp_path: Path) -> None:
+    plan = planned({"greedy": {}, "end-to-end": {"training": {"modules": 1}}})
+    alone = compare(plan, tmp_path / "alone")
+    together = compare(plan, tmp_path / "together", workers=2)
+    for one, other in zip(alone.results, together.results, strict=True):
+        models = [result.runs[0] / "model.safetensors" for result in (one, other)]
+        assert models[0].read_bytes() == models[1].read_bytes()
+
+
+def test_a_worker_that_is_killed_or_stopped_stops_the_comparison(
+    tmp_path: Path, planned: Planned
+) -> None:
+    job = training.Job(planned({"greedy": {}}).base, tmp_path / "run")
+    assert training._lost(job, "SIGKILL").kind is Stopped
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise Stopped("by a signal")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "train", stop)
+        with pytest.raises(Stopped, match="by a signal"):
+            training.train_all([job], workers=1)
+
+
+def test_a_folder_of_other_runs_is_refused(planned: Planned, tmp_path: Path) -> None:
+    compare(planned({"greedy": {}}), tmp_path)
+    with pytest.raises(BadInput, match="seed-0: holds a run of another recipe"):
+        compare(planned({"greedy": {"training": {"loss": "l2"}}}), tmp_path)
+
+
+def test_something_must_be_scored_on(planned: Planned, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="say what to score on"):
+        compare(planned({"greedy": {}}, test={}), tmp_path)
+    assert not os.listdir(tmp_path)
+
+
+def test_rates_need_validation(planned: Planned, tmp_path: Path) -> None:
+    plan = planned({"greedy": {}}, learning_rates=[1e-3, 2e-3])
+    data = plan.base.data.model_copy(update={"validation": None})
+    recipes = {"greedy": plan.base.model_copy(update={"data": data})}
+    with pytest.raises(BadInput, match=r"set data\.validation"):
+        compare(plan.model_copy(update={"recipes": recipes}), tmp_path)

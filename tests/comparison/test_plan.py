@@ -1,0 +1,107 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gleam.comparison.plan import Plan, make, read, save, slug
+from gleam.errors import BadInput
+
+TWO = {
+    "greedy": {},
+    "end-to-end": {"network": {"regulariser": {"width": 8}}, "training": {"modules": 1}},
+}
+
+
+def plan_of(folder: Path, compare: Any, only: tuple[str, ...] = (), **values: Any) -> Plan:
+    file = folder / "recipe.yaml"
+    file.write_text(yaml.safe_dump({**values, "compare": compare}, sort_keys=False))
+    return make(*read(file), only)
+
+
+def refused(folder: Path, compare: Any, **values: Any) -> str:
+    with pytest.raises(BadInput) as caught:
+        plan_of(folder, compare, **values)
+    assert "\n" not in str(caught.value)
+    return str(caught.value).removeprefix(f"{folder / 'recipe.yaml'}: ")
+
+
+def test_a_scheme_changes_the_recipe_field_by_field(tmp_path: Path) -> None:
+    network = {"iterations": 4, "regulariser": {"blocks": 1}}
+    plan = plan_of(tmp_path, {"schemes": TWO}, network=network, training={"modules": 2})
+    greedy, rival = plan.recipes.values()
+    assert (greedy.training.modules, rival.training.modules) == (2, 1)
+    assert (greedy.network.regulariser.width, rival.network.regulariser.width) == (32, 8)
+    assert rival.network.regulariser.blocks == 1
+    assert rival.network.iterations == 4
+
+
+def test_the_one_compared_against_comes_first_and_always(tmp_path: Path) -> None:
+    compare = {"schemes": {**TWO, "other": {}}, "against": "end-to-end"}
+    assert [*plan_of(tmp_path, compare).recipes] == ["end-to-end", "greedy", "other"]
+    assert [*plan_of(tmp_path, compare, only=("other",)).recipes] == ["end-to-end", "other"]
+    assert plan_of(tmp_path, {"schemes": TWO}).against == "greedy"
+    with pytest.raises(BadInput, match=r"othr: no such scheme; did you mean other\?"):
+        plan_of(tmp_path, compare, only=("othr",))
+
+
+@pytest.mark.parametrize(("modules", "name"), [(8, "greedy"), (1, "end-to-end, as given")])
+def test_a_recipe_without_schemes_meets_its_rivals(modules: int, name: str, tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(yaml.safe_dump({"training": {"modules": modules}}))
+    plan = make(*read(file))
+    assert plan.against == name
+    assert plan.base.training.modules == modules
+    rivals = {n: r.training.storage for n, r in plan.recipes.items() if n != name}
+    assert rivals == {
+        "end-to-end": "store", "checkpoint": "checkpoint", "reversible": "invert",
+        "shallow": "store", "narrow": "store",
+    }  # fmt: skip
+    assert all(r.training.modules == 1 for n, r in plan.recipes.items() if n != name)
+
+
+@pytest.mark.parametrize(
+    ("compare", "said"),
+    [
+        ({"schems": TWO}, "compare.schems: no such field; did you mean schemes\\?"),
+        (
+            {"schemes": {"a": {"buget": "time"}}},
+            "compare.schemes.a.buget: no such field; did you mean budget\\?",
+        ),
+        ({"schemes": {}}, "compare.schemes: .*at least 1.*"),
+        ({"schemes": {"a": {"budget": "money"}}}, "compare.schemes.a.budget: .*'time'.*"),
+        ({"schemes": TWO, "against": "gredy"}, "compare: against: gredy; did you mean greedy\\?"),
+        ({"schemes": {"a b": {}, "A-b": {}}}, "compare: schemes: two are named like a b; .*"),
+        (
+            {"schemes": {"a": {"network": {"iteratons": 3}}}},
+            "compare.schemes.a: network.iteratons: no such field; did you mean iterations\\?",
+        ),
+        (
+            {"schemes": {"a": {"training": {"modules": 99}}}},
+            "compare.schemes.a: training.modules is 99 but .*",
+        ),
+        ({"schemes": {"a": {"budget": "time"}}}, "compare.schemes.a: sets the budget, .*"),
+        ({"schemes": {"a": {"fit": "width"}}}, "compare.schemes.a: sets the budget, .*"),
+        ({"schemes": {"a": {}, "b": {"network": {"sets": 2}}}}, "compare.schemes: .*sets diff.*"),
+        ("schemes", "compare: .*dictionary.*"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_in_one_line(compare: Any, said: str, tmp_path: Path) -> None:
+    assert re.fullmatch(said, refused(tmp_path, compare))
+
+
+def test_other_fields_are_the_recipes(tmp_path: Path) -> None:
+    said = refused(tmp_path, {"schemes": TWO}, trainig={})
+    assert said == "trainig: no such field; did you mean training?"
+
+
+def test_the_plan_is_written_whole(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {"schemes": TWO})
+    save(plan, tmp_path / "plan.yaml")
+    assert Plan.model_validate(yaml.safe_load((tmp_path / "plan.yaml").read_text())) == plan
+
+
+def test_names_make_folders() -> None:
+    assert slug("Greedy, 16 iterations") == "greedy-16-iterations"
+    assert slug("../../etc") == "etc"
