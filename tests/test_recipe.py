@@ -115,6 +115,11 @@ def test_wrong_type_in_any_field_is_named_with_its_value(path: tuple[str, ...]) 
             {"network": {"regulariser": {"inputs": ["change", "change"]}}},
             "network.regulariser.inputs: names one twice: change, change",
         ),
+        ({"training": {"frozen": 2}}, "training.frozen: 2 iterations .* name the run .*start"),
+        (
+            {"training": {"frozen": 12, "start": "run", "modules": 5}},
+            ".*modules is 5 but network.iterations only 16, of which 12 are frozen; .*",
+        ),
         ({"training": {"offload_to": "."}}, "training.offload_to is for .*storage: offload only"),
         ({"network": 3}, "network: .* \\(got 3\\)"),
         ({3: 4}, "3: .*"),

@@ -112,6 +112,10 @@ class NetworkRecipe(_Part):
 class TrainingRecipe(_Part):
     """How gradients flow, and the optimizer."""
 
+    start: Path | None = None
+    """Run whose weights the first iterations start from; by default all are drawn."""
+    frozen: Annotated[int, Field(ge=0)] = 0
+    """How many of these stay as they are: only the iterations after them are trained."""
     modules: Count | list[Count] = 8
     """Modules of (nearly) equal length, or the number of iterations of each. 1 is end-to-end."""
     overlap: Annotated[int, Field(ge=0)] = 0
@@ -134,6 +138,9 @@ class TrainingRecipe(_Part):
     """Largest norm of a module's gradient; null for none."""
     validate_every: Count = 500
     checkpoint_every: Count = 500
+    polish: Annotated[int, Field(ge=0)] = 0
+    """Steps end-to-end, under checkpointing and at a third of the learning rate, that follow: a run
+    of its own, in the folder `polished` of the run's."""
     keep: Count = 2
     """How many of the last checkpoints stay (and the best one)."""
 
@@ -181,6 +188,11 @@ class Recipe(_Part):
                     "training.storage: invert undoes only solves to a tolerance; set "
                     "network.cg_tolerance, say 1e-6"
                 )
+        if t.frozen and t.start is None:
+            raise ValueError(
+                f"training.frozen: {t.frozen} iterations that were never trained; name the run "
+                "they are of with training.start"
+            )
         if t.offload_to is not None and t.storage != "offload":
             raise ValueError("training.offload_to is for training.storage: offload only")
         return self
@@ -195,23 +207,25 @@ class Recipe(_Part):
         return [0.0] * (modules - 1) + [1.0]
 
     def module_sizes(self) -> list[int]:
-        """Iterations of each module; every iteration belongs to exactly one.
+        """Iterations of each module; every iteration that is trained belongs to exactly one.
 
         Raises:
-            ValueError: they do not add up to the network's iterations.
+            ValueError: they do not add up to the iterations that are trained.
         """
-        modules, iterations = self.training.modules, self.network.iterations
+        modules, frozen = self.training.modules, self.training.frozen
+        iterations = self.network.iterations - frozen
+        less = f", of which {frozen} are frozen" if frozen else ""
         if isinstance(modules, int):
             if modules > iterations:
                 raise ValueError(
-                    f"training.modules is {modules} but network.iterations only {iterations}; "
-                    "a module holds at least one iteration"
+                    f"training.modules is {modules} but network.iterations only "
+                    f"{self.network.iterations}{less}; a module holds at least one iteration"
                 )
             return [math.ceil((iterations - m) / modules) for m in range(modules)]
         if sum(modules) != iterations:
             raise ValueError(
                 f"training.modules {modules} add up to {sum(modules)}, "
-                f"but network.iterations is {iterations}"
+                f"but network.iterations is {self.network.iterations}{less}"
             )
         return list(modules)
 

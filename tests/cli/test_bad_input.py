@@ -130,6 +130,42 @@ def test_nothing_but_spoilt_scans(how: str, scan: Path, capsys: pytest.CaptureFi
     assert [path.name for path in out.iterdir()] == ["manifest.jsonl"]
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--grow", "2"], "--grow appends to a trained run; name it with --start"),
+        (["--start", "RUN"], "--start wants --grow or --polish"),
+        (["--start", "RUN", "--grow", "0"], "--grow is 1 or more, not 0"),
+        (["--start", "RUN", "--polish", "-1"], "--polish is 1 or more, not -1"),
+        (["--start", "RUN", "--grow", "2", "recipe.yaml"], "cannot be read as a recipe"),
+        (["--start", "nowhere", "--grow", "2"], "nowhere: is not a run"),
+        (["--resume", "RUN", "--grow", "2"], "--resume goes on with the run's own recipe"),
+    ],
+)
+def test_growing_and_polishing_say_what_they_need(
+    options: list[str], says: str, made: Path, tmp_path: Path, refuse: Refuse
+) -> None:
+    given = [str(made / "run") if option == "RUN" else option for option in options]
+    assert says in refuse("train", *given, "--out", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["RUN", "--iterations", "4"], "has 3 iterations, so --iterations is 1 to 3"),
+        (["RUN", "--until", "soon"], "--until is like 'change<0.01', not 'soon'"),
+        (["RUN", "--until", "change<0"], "not 'change<0'"),
+        (["cg-sense", "--iterations", "2"], "cg-sense: has no iterations to stop after"),
+    ],
+)
+def test_stopping_early_says_what_it_needs(
+    options: list[str], says: str, made: Path, scan: Path, refuse: Refuse
+) -> None:
+    run, *rest = [str(made / "run") if option == "RUN" else option for option in options]
+    assert says in refuse("reconstruct", run, scan, "-o", scan.parent / "image.npy", *rest)
+
+
 def test_misspelt_field_in_yaml(tmp_path: Path, refuse: Refuse) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("network: {regulariser: {widht: 3}}")

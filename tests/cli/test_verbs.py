@@ -220,7 +220,9 @@ OVERRIDES: dict[str, object] = {
     "network.regulariser.dimensions": 3,
     "network.regulariser.bf16": True,
     "network.regulariser.coupling": True,
-    "training.modules": [2, 3],
+    "training.start": "begun",
+    "training.frozen": 1,
+    "training.modules": [2, 2],
     "training.overlap": 1,
     "training.storage": "offload",
     "training.offload_to": "scratch",
@@ -232,6 +234,7 @@ OVERRIDES: dict[str, object] = {
     "training.clip": None,
     "training.validate_every": 5,
     "training.checkpoint_every": 6,
+    "training.polish": 3,
     "training.keep": 1,
 }
 
@@ -268,6 +271,37 @@ def test_options_reach_every_field_of_the_recipe(instead: dict[str, object]) -> 
         options += [flag, *map(str, several)]
     a = parse(train.Arguments, "train", options, train.Arguments(recipe=Recipe()))
     assert flat(a.recipe.model_dump(mode="json")) == changed
+
+
+def test_train_grows_and_polishes_a_run(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = ["train", "--start", str(made / "run")]
+    fields = ["--training.learning-rate", "1e-4"]
+    deeper = said(capsys, *start, "--grow", 2, "--out", tmp_path / "deeper", *fields)
+    assert (deeper["modules"], deeper["steps"]) == ([2], 2)
+    recipe = recipes.load(tmp_path / "deeper" / "recipe.yaml")
+    assert (recipe.network.iterations, recipe.training.frozen) == (5, 3)
+    assert recipe.training.learning_rate == 1e-4
+    polished = said(capsys, *start, "--polish=3", "--out", tmp_path / "polished")
+    assert (polished["modules"], polished["steps"]) == ([3], 3)
+    both = ["train", str(made / "recipe.yaml"), "--polish", "1", "--out", str(tmp_path / "both")]
+    assert main(both) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path / 'both' / 'polished'}: 1 steps")
+    assert main(["train", "--resume", str(tmp_path / "both")]) == 0
+
+
+def test_reconstruct_stops_early(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scan, out = made / "scans" / "scan-0000.h5", made / "early.npy"
+    common = ["reconstruct", made / "run", scan, "-o", out, "--acceleration", 1.6]
+    assert said(capsys, *common, "--iterations", 2)["iterations"] == [2, 2]
+    early = np.load(out)
+    assert said(capsys, *common, "--until", "change<9")["iterations"] == [2, 2]
+    assert np.array_equal(np.load(out), early)  # its first module has two iterations
+    assert said(capsys, *common, "--until", "1e-9")["iterations"] == [3, 3]
+    assert "iterations" not in said(capsys, *common)
+    assert main([*map(str, common), "--iterations", "2"]) == 0
+    assert capsys.readouterr().out.endswith("of 3 iterations, stopped after 2\n")
 
 
 def test_options_change_only_what_they_name() -> None:

@@ -42,8 +42,8 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         folders.append(folder)
         real(recipe, folder, resume, quiet)
 
-    real = training.train
-    monkeypatch.setattr(training, "train", watched)
+    real = training.train_in_stages
+    monkeypatch.setattr(training, "train_in_stages", watched)
     return folders
 
 
@@ -58,7 +58,7 @@ def test_every_scheme_gets_its_budget(planned: Planned, tmp_path: Path) -> None:
     assert [result.recipe.training.steps for result in comparison.results] == [6, 12, 6]
     assert rival.recipe.training.validate_every == 6  # as often in its time
     assert [len(result.runs) for result in comparison.results] == [2, 1, 2]
-    assert [run.load_recipe(folder).seed for folder in greedy.runs] == [0, 1]
+    assert [run.load_recipe(job.folder).seed for job in greedy.runs] == [0, 1]
     assert greedy.entry is not None
     assert shallow.entry is not None
     assert shallow.entry.cost.memory <= greedy.entry.cost.memory
@@ -110,8 +110,8 @@ def test_a_run_that_was_begun_goes_on(
     planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = planned({"greedy": {}})
-    undisturbed = compare(plan, tmp_path / "one").results[0].runs[0]
-    (folder,) = compare(plan, tmp_path / "other").results[0].runs
+    undisturbed = compare(plan, tmp_path / "one").results[0].runs[0].folder
+    folder = compare(plan, tmp_path / "other").results[0].runs[0].folder
     for name in ("step-00000006", "step-00000004"):
         shutil.rmtree(folder / "checkpoints" / name, ignore_errors=True)
     (folder / "summary.json").unlink()
@@ -132,6 +132,21 @@ def test_the_best_rate_of_each_scheme_is_chosen_by_validation(
     assert b.recipe.training.learning_rate == 3e-3
 
 
+def test_a_scheme_may_be_polished(planned: Planned, tmp_path: Path, trained: list[Path]) -> None:
+    plan = planned({"greedy": {}, "polished": {"training": {"polish": 2}}})
+    comparison = compare(plan, tmp_path)
+    _, polished = comparison.results
+    assert polished.runs[0].last == polished.runs[0].folder / "polished"
+    assert run.load_recipe(polished.runs[0].last).module_sizes() == [3]
+    assert psnr(comparison, "polished") != psnr(comparison, "greedy")
+    trained.clear()
+    (polished.runs[0].last / "summary.json").unlink()
+    compare(plan, tmp_path)
+    assert trained == [polished.runs[0].folder]
+    with pytest.raises(BadInput, match=r"polished: training\.polish goes with budget"):
+        planned({"greedy": {}, "polished": {"training": {"polish": 2}, "budget": "time"}})
+
+
 def test_a_run_that_diverges_is_reported_and_stops_nothing(
     planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,8 +155,8 @@ def test_a_run_that_diverges_is_reported_and_stops_nothing(
             raise Diverged(f"{folder.name} diverged")
         real(recipe, folder, resume, quiet)
 
-    real = training.train
-    monkeypatch.setattr(training, "train", fail)
+    real = training.train_in_stages
+    monkeypatch.setattr(training, "train_in_stages", fail)
     plan = planned({"good": {}, "bad": {"learning_rates": [1e-3]}}, learning_rates=[1.0, 1e-3])
     good, bad = compare(plan, tmp_path).results
     assert good.trials[1.0] == -math.inf
@@ -171,7 +186,7 @@ def test_workers_train_the_same(planned: Planned, tmp_path: Path) -> None:
     alone = compare(plan, tmp_path / "alone")
     together = compare(plan, tmp_path / "together", workers=2)
     for one, other in zip(alone.results, together.results, strict=True):
-        models = [result.runs[0] / "model.safetensors" for result in (one, other)]
+        models = [result.runs[0].folder / "model.safetensors" for result in (one, other)]
         assert models[0].read_bytes() == models[1].read_bytes()
 
 
@@ -185,7 +200,7 @@ def test_a_worker_that_is_killed_or_stopped_stops_the_comparison(
         raise Stopped("by a signal")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "train", stop)
+        patch.setattr(training, "train_in_stages", stop)
         with pytest.raises(Stopped, match="by a signal"):
             training.train_all([job], workers=1)
 

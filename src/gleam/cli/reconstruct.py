@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,6 +19,7 @@ from gleam.errors import BadInput
 from gleam.files import make_folder
 from gleam.formats import dicom, image_writer, read_scan
 from gleam.recipe import MaskRecipe
+from gleam.reconstruction.early_exit import EarlyExit
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.terminal import console
 
@@ -26,7 +28,7 @@ from gleam.terminal import console
 class Arguments:
     """Reconstruct a scan with a trained run, as it was acquired or undersampled first.
 
-    Example: gleam reconstruct runs/greedy scan.h5 -o scan.nii.gz
+    Example: gleam reconstruct runs/greedy scan.h5 -o scan.nii.gz --until 'change<0.01'
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
@@ -47,6 +49,11 @@ class Arguments:
     reference: Path | None = None
     """Scan file to calibrate coils from, of the same coils and place; for a scan whose own centre
     of k-space was not sampled in full."""
+    iterations: int | None = None
+    """Stop the network after so many of its iterations."""
+    until: str | None = None
+    """Stop it as soon as a module changes the image by less than this: 'change<0.01', relative to
+    the image; for greedy runs."""
     tag: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """KEYWORD=VALUE to stand in DICOM, such as PatientID=17; say it as often as you need. Without
     it the images name nobody."""
@@ -74,7 +81,7 @@ def main(arguments: Sequence[str]) -> None:
     elif a.tag:
         raise BadInput(f"{a.out}: --tag is for DICOM; write to a folder or a .dcm file")
     make_folder(a.out.parent)
-    chosen = reconstructor(a.run)
+    chosen = reconstructor(a.run, a.iterations, _change(a.until))
     settings = Settings(a.calibration, chosen.sets, a.coils, a.array.layout, a.reference)
     example = Prepared(read_scan(a.scan, settings.layout), settings)
     if is_dicom:
@@ -89,9 +96,27 @@ def main(arguments: Sequence[str]) -> None:
             chosen.device,
             lambda done: progress.update(task, completed=done),
         )
-    write(replace(volume, method=chosen.words), a.out)
+    words, used = chosen.words, []
+    if isinstance(chosen.method, EarlyExit) and (a.iterations or a.until):
+        used = chosen.method.used
+        words += f", stopped after {min(used)}" + (f" to {max(used)}" if len({*used}) > 1 else "")
+    write(replace(volume, method=words), a.out)
     if a.json:
         shape, voxel = list(volume.image.shape), list(volume.voxel)
-        print(json.dumps({"out": str(a.out), "shape": shape, "voxel_mm": voxel}))
-    else:
-        print(f"{a.out}: {' × '.join(map(str, volume.image.shape))} (slice, frame, y, x)")
+        facts = {"out": str(a.out), "shape": shape, "voxel_mm": voxel}
+        print(json.dumps(facts | ({"iterations": used} if used else {})))
+        return
+    print(f"{a.out}: {' × '.join(map(str, volume.image.shape))} (slice, frame, y, x)")
+    if used:
+        print(words)
+
+
+def _change(said: str | None) -> float | None:
+    """Of `change<0.01`, or the number alone."""
+    if said is None:
+        return None
+    read = re.fullmatch(r"(?:change *< *)?(\d*\.?\d+(?:e-?\d+)?)", said)
+    number = 0.0 if read is None else float(read[1])
+    if not 0 < number < math.inf:
+        raise BadInput(f"reconstruct: --until is like 'change<0.01', not {said!r}")
+    return number

@@ -4,25 +4,43 @@ from pathlib import Path
 
 import torch
 
+from gleam.errors import BadInput
 from gleam.reconstruction.baselines import cg_sense, zero_filled
+from gleam.reconstruction.early_exit import EarlyExit
 from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.training.run import load_run
 
 BASELINES = {"zero-filled": zero_filled, "cg-sense": cg_sense}
 
 
-def reconstructor(run: str) -> Reconstructor:
+def reconstructor(
+    run: str, iterations: int | None = None, change: float | None = None
+) -> Reconstructor:
     """The method, on the GPU if there is one.
 
     Args:
         run: a run's folder, or one of `BASELINES`.
+        iterations, change: see `EarlyExit`; for a run only.
 
     Raises:
-        BadInput: the folder is not a run, or its files are broken.
+        BadInput: the folder is not a run, or its files are broken; it has fewer iterations.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if run in BASELINES:
+        if iterations is not None or change is not None:
+            raise BadInput(f"{run}: has no iterations to stop after; give a trained run")
         return Reconstructor(BASELINES[run], device, 1, run)
     recipe, network = load_run(Path(run))
-    words = f"neural network, {recipe.network.family} of {recipe.network.iterations} iterations"
-    return Reconstructor(network.to(device), device, recipe.network.sets, words)
+    most = recipe.network.iterations
+    if iterations is not None and not 1 <= iterations <= most:
+        raise BadInput(f"{run}: has {most} iterations, so --iterations is 1 to {most}")
+    frozen, sizes = recipe.training.frozen, recipe.module_sizes()
+    modules = [frozen, *sizes] if frozen else sizes
+    if change is not None and len(modules) == 1:
+        raise BadInput(
+            f"{run}: was trained end-to-end, so it has an image at its end only and --until cannot "
+            "stop it; give a greedy run"
+        )
+    words = f"neural network, {recipe.network.family} of {most} iterations"
+    method = EarlyExit(network.to(device), modules, iterations, change)
+    return Reconstructor(method, device, recipe.network.sets, words)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from gleam.cli.arguments import parse
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training import run
-from gleam.training.trainer import train
+from gleam.training.stages import grown, polished, train_in_stages
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,23 @@ class Arguments:
     Stop it with Ctrl-C and go on with --resume: the weights end up the same.
 
     Example: gleam train recipes/equispaced-4x.yaml --out runs/greedy --training.modules 4
+
+    A trained run can be made deeper, in the memory of one module, or polished end-to-end:
+    gleam train --start runs/greedy --grow 8 --out runs/deeper
+    gleam train --start runs/greedy --polish 500 --out runs/polished
     """
 
     file: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RECIPE")] = None
     """Recipe, a .yaml file; what it does not say is as below."""
     out: Path | None = None
     """Folder of the new run."""
+    start: Path | None = None
+    """Begin with the weights, and the recipe, of this run (with --grow or --polish)."""
+    grow: int | None = None
+    """Append so many iterations to it and train only those."""
+    polish: int | None = None
+    """Steps end-to-end under checkpointing: after training, into OUT/polished; with --start alone,
+    nothing else."""
     resume: Path | None = None
     """Go on with this run, from its last checkpoint (instead of a recipe and --out)."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -39,20 +51,18 @@ class Arguments:
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     named = next((Path(a) for a in arguments if a.endswith((".yaml", ".yml"))), None)
-    recipe = recipes.load(named) if named else Recipe()
-    a = parse(Arguments, "train", arguments, Arguments(recipe=recipe))
+    base = recipes.load(named) if named else _begun(arguments) or Recipe()
+    a = parse(Arguments, "train", arguments, Arguments(recipe=base))
     if a.file != named:
         raise BadInput(f"train: {a.file}: is not a recipe, which is one .yaml file")
     if a.resume is not None:
-        if a.out is not None or named or a.recipe != Recipe():
+        said = (a.out, named, a.start, a.grow, a.polish)
+        if any(one is not None for one in said) or a.recipe != Recipe():
             raise BadInput("train: --resume goes on with the run's own recipe; give nothing else")
-        folder = a.resume
-        train(run.load_recipe(folder), folder, resume=True)
-    elif a.out is None:
-        raise BadInput("train: say which folder the run goes to, with --out FOLDER")
+        recipe, folder = run.load_recipe(a.resume), a.resume
     else:
-        folder = a.out
-        train(a.recipe, folder)
+        recipe, folder = _chosen(a), _out(a)
+    folder = train_in_stages(recipe, folder, resume=a.resume is not None)
     summary = run.read_summary(folder)
     if a.json:
         print(json.dumps(summary))
@@ -63,3 +73,48 @@ def main(arguments: Sequence[str]) -> None:
         f"{summary['peak_memory_bytes'] / 2**20:.0f} MiB at most"
         + (f", validation PSNR {best:.2f} dB" if best is not None else "")
     )
+
+
+def _begun(arguments: Sequence[str]) -> Recipe | None:
+    """What --start with --grow or --polish makes of the earlier run's recipe, before it is changed.
+
+    It has to be known before the options are parsed, as it is what they change.
+    """
+    said = {
+        name: next((b for a, b in pairwise(spread) if a == f"--{name}"), None)
+        for spread in [[part for argument in arguments for part in argument.split("=", 1)]]
+        for name in ("start", "grow", "polish")
+    }
+    if said["start"] is None:
+        return None
+    start = Path(said["start"])
+    recipe = run.load_recipe(start)
+    counts = {name: int(n) for name, n in said.items() if n and n.isdecimal() and int(n) > 0}
+    if "grow" in counts:
+        return grown(recipe, start, counts["grow"])
+    if "polish" in counts:
+        return polished(recipe, start, counts["polish"])
+    return None
+
+
+def _chosen(a: Arguments) -> Recipe:
+    """The recipe, with --polish where it follows training."""
+    if a.start is None and a.grow is not None:
+        raise BadInput("train: --grow appends to a trained run; name it with --start")
+    if a.start is not None and a.file is not None:
+        raise BadInput("train: --start takes the recipe of that run; give no other")
+    if a.start is not None and a.grow is None and a.polish is None:
+        raise BadInput("train: --start wants --grow or --polish, to say what is to become of it")
+    for name, count in (("grow", a.grow), ("polish", a.polish)):
+        if count is not None and count < 1:
+            raise BadInput(f"train: --{name} is 1 or more, not {count}")
+    if a.polish is not None and (a.start is None or a.grow is not None):
+        training = a.recipe.training.model_copy(update={"polish": a.polish})
+        return a.recipe.model_copy(update={"training": training})
+    return a.recipe
+
+
+def _out(a: Arguments) -> Path:
+    if a.out is None:
+        raise BadInput("train: say which folder the run goes to, with --out FOLDER")
+    return a.out

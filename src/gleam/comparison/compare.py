@@ -35,7 +35,7 @@ class Result:
         name: the scheme's.
         recipe: as trained, on the first seed; of one that does not fit, as asked for.
         entry: what it costs; None where it does not fit.
-        runs: the folders, a seed each; without those that diverged.
+        runs: a seed each; without those that diverged.
         failed: why others did.
         trials: validation PSNR by learning rate tried; −∞ where it diverged.
     """
@@ -43,7 +43,7 @@ class Result:
     name: str
     recipe: Recipe
     entry: Entry | None
-    runs: list[Path]
+    runs: list[Job]
     failed: list[str]
     trials: dict[float, float]
 
@@ -117,7 +117,7 @@ def compare(plan: Plan, folder: Path, workers: int = 1) -> Comparison:
             name=name,
             recipe=recipes[name],
             entry=entry,
-            runs=[j.folder for (n, _), j in jobs.items() if n == name and j.folder not in failed],
+            runs=[j for (n, _), j in jobs.items() if n == name and j.folder not in failed],
             failed=[
                 failed[j.folder] for (n, _), j in jobs.items() if n == name and j.folder in failed
             ],
@@ -125,7 +125,7 @@ def compare(plan: Plan, folder: Path, workers: int = 1) -> Comparison:
         )
         for name, entry in entries.items()
     ]
-    runs = {result.name: result.runs for result in results if result.runs}
+    runs = {result.name: [job.last for job in result.runs] for result in results if result.runs}
     scores = {
         name: score(examples, plan.base, runs, device, name) for name, examples in tests.items()
     }

@@ -144,6 +144,9 @@ def make(base: Recipe, compare: CompareRecipe, only: Sequence[str] = ()) -> Plan
     first = compare.schemes[against]
     if first.fit is not None or first.budget == "time":
         raise BadInput(f"compare.schemes.{against}: sets the budget, so it has none itself")
+    for name, recipe in made.items():
+        if recipe.training.polish and compare.schemes[name].budget == "time":
+            raise BadInput(f"compare.schemes.{name}: training.polish goes with budget: steps only")
     return Plan(compare=compare, recipes=made)
 
 

@@ -97,7 +97,7 @@ def _row(result: Result, comparison: Comparison, means: dict[str, Summary]) -> d
 
 def _curve(result: Result) -> Curve:
     """Validation PSNR over the time that its steps take, the mean over seeds."""
-    curves = [validation_curve(folder, result.name, result.recipe) for folder in result.runs]
+    curves = [validation_curve(j.folder, result.name, result.recipe) for j in result.runs]
     assert result.entry is not None  # it was trained
     seconds = [step * result.entry.seconds for step in curves[0].x]
     psnr = [fmean(values) for values in zip(*(curve.y for curve in curves), strict=True)]

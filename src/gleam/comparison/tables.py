@@ -78,7 +78,7 @@ def costs(result: Result) -> list[str]:
     return [
         size(result.entry.cost.memory),
         f"{result.entry.ratio:.2f}",
-        str(t.steps),
+        f"{t.steps} + {t.polish}" if t.polish else str(t.steps),
         f"{t.learning_rate:g}",
     ]
 
@@ -99,6 +99,7 @@ def _costs(result: Result, comparison: Comparison) -> dict[str, Any]:
         "width": recipe.network.regulariser.width,
         "modules": len(recipe.module_sizes()),
         "steps": recipe.training.steps,
+        "polish": recipe.training.polish,
         "learning_rate": recipe.training.learning_rate,
         "validation_psnr_by_learning_rate": {f"{r:g}": v for r, v in result.trials.items()},
         "seeds": len(result.runs),

@@ -10,7 +10,7 @@ from gleam.errors import BadInput, Diverged, Stopped
 from gleam.recipe import Recipe
 from gleam.terminal import console, followed
 from gleam.training import run
-from gleam.training.trainer import train
+from gleam.training.stages import POLISHED, train_in_stages
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,13 @@ class Job:
     folder: Path
 
     @property
+    def last(self) -> Path:
+        """The folder of the run that ends with the network asked for."""
+        return self.folder / POLISHED if self.recipe.training.polish else self.folder
+
+    @property
     def done(self) -> bool:
-        """Whether it was trained to its last step.
+        """Whether it was trained, and polished, to its last step.
 
         Raises:
             BadInput: the folder holds a run of another recipe.
@@ -34,7 +39,10 @@ class Job:
                 f"{self.folder}: holds a run of another recipe than this comparison's; "
                 "remove it, or give another folder with --out"
             )
-        return bool(run.read_summary(self.folder).get("steps", 0) == self.recipe.training.steps)
+        polish = self.recipe.training.polish
+        return run.finished(self.folder, self.recipe.training.steps) and (
+            not polish or run.finished(self.last, polish)
+        )
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ def train_all(jobs: Sequence[Job], workers: int) -> dict[Path, str]:
         By folder, why a run that diverged did so.
 
     Raises:
-        BadInput: see `Job.done` and `gleam.training.trainer.train`.
+        BadInput: see `Job.done` and `gleam.training.stages.train_in_stages`.
         Stopped: a run was stopped by a signal, or its process died.
     """
     waiting = [job for job in jobs if not job.done]
@@ -83,7 +91,7 @@ def _alone(job: Job) -> _Outcome:
 def _train(job: Job, quiet: bool = False) -> _Outcome:
     begun = (job.folder / "recipe.yaml").exists()
     try:
-        train(job.recipe, job.folder, resume=begun, quiet=quiet)
+        train_in_stages(job.recipe, job.folder, resume=begun, quiet=quiet)
     except (BadInput, Stopped) as error:
         return _Outcome(job, str(error), type(error))
     return _Outcome(job)

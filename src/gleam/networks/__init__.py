@@ -33,17 +33,23 @@ __all__ = [
 ]
 
 
-def build(recipe: NetworkRecipe, seed: int = 0) -> Unrolled:
+def build(recipe: NetworkRecipe, seed: int = 0, frozen: int = 0) -> Unrolled:
     """The network of a recipe, its weights drawn from `seed` alone.
 
     Iteration k draws from (seed, k), so that networks of different depth start alike.
+
+    Args:
+        recipe: the network.
+        seed: of the weights.
+        frozen: how many of the first iterations are not to be trained.
     """
     carried = ALONE
     if recipe.family == "reversible":
         carried = STREAMS
     elif "change" in recipe.regulariser.inputs:
         carried = WITH_CHANGE
-    return Unrolled((_iteration(recipe, seed, k) for k in range(recipe.iterations)), carried)
+    iterations = (_iteration(recipe, seed, k) for k in range(recipe.iterations))
+    return Unrolled(iterations, carried, frozen)
 
 
 def _iteration(recipe: NetworkRecipe, seed: int, k: int) -> nn.Module:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from gleam.arrays import Image, State
@@ -31,30 +32,40 @@ class Unrolled(nn.Module):
     Args:
         iterations: its parts.
         carried: what their state is.
+        frozen: how many of the first iterations stay as they are; training begins after them.
     """
 
-    def __init__(self, iterations: Iterable[nn.Module], carried: Carried = ALONE) -> None:
+    def __init__(
+        self, iterations: Iterable[nn.Module], carried: Carried = ALONE, frozen: int = 0
+    ) -> None:
         super().__init__()
         self.iterations = nn.ModuleList(iterations)
         self.carried = carried
+        self.frozen = frozen
 
     def forward(self, measurement: Measurement) -> Image:
         """The reconstruction, (batch, set, frame, *space)."""
-        state = self.start(measurement)
-        for iteration in self.iterations:
-            state = iteration(state, measurement)
-        return self.image(state)
+        *_, image = self.iterates(measurement)
+        return image
 
     def iterates(self, measurement: Measurement) -> Iterator[Image]:
         """The image after each iteration."""
-        state = self.start(measurement)
+        state = self.carried.start(measurement.adjoint)
         for iteration in self.iterations:
             state = iteration(state, measurement)
             yield self.image(state)
 
+    @torch.no_grad()
     def start(self, measurement: Measurement) -> State:
-        """The state before the first iteration, (batch, images · set, frame, *space)."""
-        return self.carried.start(measurement.adjoint)
+        """Where training begins: the state before the first iteration that is not frozen.
+
+        Returns:
+            (batch, images · set, frame, *space).
+        """
+        state = self.carried.start(measurement.adjoint)
+        for iteration in self.iterations[: self.frozen]:
+            state = iteration(state, measurement)
+        return state
 
     def image(self, state: State) -> Image:
         """The image of a state."""

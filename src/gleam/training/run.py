@@ -52,7 +52,7 @@ def start(folder: Path, recipe: Recipe, data: str) -> None:
     Args:
         folder: of the run.
         recipe: what will be trained.
-        data: fingerprint of the examples.
+        data: fingerprint of the examples, and of the weights it starts from.
 
     Raises:
         BadInput: the folder holds another run, or cannot be written to.
@@ -78,8 +78,8 @@ def check_data(folder: Path, data: str) -> None:
         raise BadInput(f"{folder}: has no whole environment.json; start a new run") from error
     if before != data:
         raise BadInput(
-            f"{folder}: began with other examples than there are now; put them back, or start a "
-            "new run"
+            f"{folder}: began with other examples, or other weights of training.start, than there "
+            "are now; put them back, or start a new run"
         )
 
 
@@ -166,6 +166,11 @@ def load_run(folder: Path) -> tuple[Recipe, Unrolled]:
     except (OSError, SafetensorError, RuntimeError) as error:
         raise BadInput(f"{path}: is broken or of another network than recipe.yaml") from error
     return recipe, network.eval().requires_grad_(False)
+
+
+def finished(folder: Path, steps: int) -> bool:
+    """Whether the folder holds a run that was trained for so many steps."""
+    return bool(read_summary(folder).get("steps") == steps)
 
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:

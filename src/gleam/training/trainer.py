@@ -19,7 +19,7 @@ from gleam.data.example import ExampleFile, find, fingerprint
 from gleam.data.loader import TrainingBatches, check, every_slice
 from gleam.errors import BadInput, Diverged, Stopped
 from gleam.metrics import psnr_complex
-from gleam.networks import Unrolled, build
+from gleam.networks import Unrolled
 from gleam.recipe import Recipe
 from gleam.training import checkpoint, run
 from gleam.training.checkpoint import Progress
@@ -29,6 +29,7 @@ from gleam.training.meter import metered, state_bytes
 from gleam.training.progress import shown
 from gleam.training.run import Row
 from gleam.training.schedule import warmup_cosine
+from gleam.training.start import fingerprint_of_start, initial
 from gleam.training.storage import STORAGES, offload
 
 
@@ -57,9 +58,9 @@ def train(recipe: Recipe, folder: Path, resume: bool = False, quiet: bool = Fals
         raise BadInput(f"training.offload_to: {t.offload_to}: is not a folder; make it first")
     check([*examples, *validation], recipe.mask)  # before a folder is made, or time is spent
     batches = TrainingBatches(examples, recipe.mask, recipe.data.batch, recipe.seed)
-    network = build(recipe.network, recipe.seed).to(device)
+    network = initial(recipe).to(device)
     modules = make_modules(network, recipe)
-    data = fingerprint([*examples, *validation])
+    data = fingerprint([*examples, *validation]) + fingerprint_of_start(recipe)
 
     def loss(state: Tensor, target: Tensor) -> Tensor:
         return LOSSES[t.loss](network.image(state), target)
@@ -86,7 +87,8 @@ def train(recipe: Recipe, folder: Path, resume: bool = False, quiet: bool = Fals
             )
             if len(log.times) < 2:  # the first step makes the optimizer states, the second has them
                 losses, peak = metered(work, device)
-                log.memory = peak + state_bytes(modules)
+                frozen = network.iterations[: network.frozen].parameters()
+                log.memory = peak + state_bytes(modules) + sum(p.nbytes for p in frozen)
                 display.memory(log.memory)
             else:
                 losses = work()
@@ -109,7 +111,7 @@ def train(recipe: Recipe, folder: Path, resume: bool = False, quiet: bool = Fals
 
 
 def make_modules(network: Unrolled, recipe: Recipe) -> list[Module]:
-    """The network cut into modules, each with its storage, optimizer (Adam) and schedule."""
+    """What is to be trained, cut into modules, each with storage, optimizer (Adam) and schedule."""
     t = recipe.training
     schedule = partial(
         warmup_cosine, highest=t.learning_rate, warmup=min(t.warmup, t.steps), steps=t.steps
@@ -127,7 +129,9 @@ def make_modules(network: Unrolled, recipe: Recipe) -> list[Module]:
             weight=weight,
         )
         for part, weight in zip(
-            split(network.iterations, recipe.module_sizes()), recipe.loss_weights(), strict=True
+            split(network.iterations[network.frozen :], recipe.module_sizes()),
+            recipe.loss_weights(),
+            strict=True,
         )
     ]
 

@@ -1,0 +1,91 @@
+"""Training in stages, each a run of its own that starts from the one before.
+
+*Growing* appends iterations to a trained network and trains only those: the memory is that of one
+module, whatever the depth. *Polishing* trains a greedy network end-to-end for a few steps, under
+checkpointing.
+"""
+
+import math
+from pathlib import Path
+
+from gleam.recipe import Recipe
+from gleam.training import run
+from gleam.training.trainer import train
+
+POLISHED = "polished"  # folder inside a run
+GENTLER = 3  # times lower is the learning rate of polishing: the network is nearly there
+
+
+def grown(recipe: Recipe, start: Path, iterations: int) -> Recipe:
+    """What appends iterations to a run, in modules as long as its longest.
+
+    Args:
+        recipe: of the run.
+        start: its folder.
+        iterations: how many to append.
+    """
+    before = recipe.network.iterations
+    changes = {
+        "start": start,
+        "frozen": before,
+        "modules": math.ceil(iterations / max(recipe.module_sizes())),
+        "overlap": 0,
+        "loss_weights": "flat",
+        "polish": 0,
+    }
+    network = recipe.network.model_copy(update={"iterations": before + iterations})
+    training = recipe.training.model_copy(update=changes)
+    return recipe.model_copy(update={"network": network, "training": training})
+
+
+def polished(recipe: Recipe, start: Path, steps: int) -> Recipe:
+    """What polishes a run: its whole network, end-to-end.
+
+    Args:
+        recipe: of the run.
+        start: its folder.
+        steps: of polishing.
+    """
+    t = recipe.training
+    changes = {
+        "start": start,
+        "frozen": 0,
+        "modules": 1,
+        "overlap": 0,
+        "storage": "checkpoint",
+        "offload_to": None,
+        "loss_weights": "flat",
+        "steps": steps,
+        "learning_rate": t.learning_rate / GENTLER,
+        "validate_every": max(1, round(t.validate_every * steps / t.steps)),
+        "polish": 0,
+    }
+    return recipe.model_copy(update={"training": t.model_copy(update=changes)})
+
+
+def train_in_stages(
+    recipe: Recipe, folder: Path, resume: bool = False, quiet: bool = False
+) -> Path:
+    """Train a recipe; if it says so, polish the network in a run of its own inside the first.
+
+    Args:
+        recipe: what to train.
+        folder: of the run; made, unless `resume`.
+        resume: go on from where it stopped, in either stage.
+        quiet: show no progress.
+
+    Returns:
+        The folder of the run that ends with the network asked for.
+
+    Raises:
+        BadInput, Stopped, Diverged: see `gleam.training.trainer.train`.
+    """
+    if not (resume and run.finished(folder, recipe.training.steps)):
+        train(recipe, folder, resume, quiet)
+    steps = recipe.training.polish
+    if not steps:
+        return folder
+    last = folder / POLISHED
+    if not run.finished(last, steps):
+        train(polished(recipe, folder, steps), last, (last / "recipe.yaml").exists(), quiet)
+    return last

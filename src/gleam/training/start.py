@@ -1,0 +1,40 @@
+"""Where training starts: from weights that are drawn, or from those of an earlier run."""
+
+import hashlib
+
+from gleam.errors import BadInput
+from gleam.networks import Unrolled, build
+from gleam.recipe import Recipe
+from gleam.training import run
+
+
+def initial(recipe: Recipe) -> Unrolled:
+    """The network as it is before the first step.
+
+    Raises:
+        BadInput: the earlier run is not there or broken, or is not the beginning of this network.
+    """
+    network = build(recipe.network, recipe.seed, recipe.training.frozen)
+    start = recipe.training.start
+    if start is None:
+        return network
+    before, earlier = run.load_run(start)
+    said = f"training.start: {start}: is of {before.network.iterations} iterations"
+    if before.network.iterations > recipe.network.iterations:
+        raise BadInput(f"{said}, the recipe of {recipe.network.iterations}; give as many or more")
+    if recipe.training.frozen > before.network.iterations:
+        raise BadInput(f"{said}, so no more can be frozen; lower training.frozen")
+    try:
+        for mine, theirs in zip(network.iterations, earlier.iterations, strict=False):
+            mine.load_state_dict(theirs.state_dict())
+    except RuntimeError as error:
+        raise BadInput(f"training.start: {start}: is of another kind of network") from error
+    return network
+
+
+def fingerprint_of_start(recipe: Recipe) -> str:
+    """Of the earlier run's weights; empty where they are drawn."""
+    if recipe.training.start is None:
+        return ""
+    with (recipe.training.start / "model.safetensors").open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
