@@ -44,7 +44,8 @@ def peak(name: str, depth: int, batch: int) -> int:
     greedy = Scheme("greedy", {"modules": depth}, {})
     scheme = greedy if name == "greedy" else SCHEMES[name]
     with tempfile.TemporaryDirectory() as folder:
-        return measured(scheme, "pgd", batch, Path(folder), depth).work
+        _, cost = measured(scheme, "pgd", batch, Path(folder), depth)
+        return cost.step
 
 
 def table(figures: Figures, batch: int) -> str:

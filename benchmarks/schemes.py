@@ -8,24 +8,18 @@ also prints the README's table.
 
 import statistics
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from benchmarks.measure import Figures, figure, interleaved, ratio, show
-from gleam.networks import build
+from gleam.comparison.cost import Cost, Stepper
+from gleam.data.batch import Batch
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import NetworkRecipe, Recipe, TrainingRecipe
-from gleam.training.flow import train_step
-from gleam.training.loss import l1
-from gleam.training.meter import metered, state_bytes
-from gleam.training.trainer import make_modules
 
 ITERATIONS, SIZE, COILS = 8, 128, 6
 REPEATS = 11
@@ -68,17 +62,17 @@ def compare(family: str, batch: int, folder: Path) -> Figures:
     """Memory and time of all schemes, and their ratios."""
     names = [name for name in SCHEMES if (family, name) != ("modl", "reversible")]
     made = {name: measured(SCHEMES[name], family, batch, folder) for name in names}
-    times = interleaved({name: one.step for name, one in made.items()}, REPEATS)
+    times = interleaved({name: stepper for name, (stepper, _) in made.items()}, REPEATS)
     values: list[tuple[str, str, float, str]] = []
-    for name, one in made.items():
-        values.append(("memory", f"{name}_with_weights", one.whole / 2**20, "MiB"))
+    for name, (_, cost) in made.items():
+        values.append(("memory", f"{name}_with_weights", cost.memory / 2**20, "MiB"))
         values.append(("time", name, statistics.median(times[name]), "s per step"))
     for above, below in RATIOS:
         if above in made:
-            a, b = made[above], made[below]
+            a, b = made[above][1], made[below][1]
             pair = f"{above}_over_{below}"
-            values.append(("memory", pair, a.work / b.work, "ratio"))
-            values.append(("memory", f"{pair}_with_weights", a.whole / b.whole, "ratio"))
+            values.append(("memory", pair, a.step / b.step, "ratio"))
+            values.append(("memory", f"{pair}_with_weights", a.memory / b.memory, "ratio"))
             values.append(("time", pair, ratio(times, above, below), "ratio"))
     prefix = prefix_of(family, batch)
     return {
@@ -92,19 +86,10 @@ def prefix_of(family: str, batch: int) -> str:
     return ("" if family == "pgd" else "modl.") + ("" if batch == 1 else f"batch{batch}.")
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A training step, the peak of what it allocates, and that with what lies there, in bytes."""
-
-    step: Callable[[], dict[int, Tensor]]
-    work: int
-    whole: int
-
-
 def measured(
     scheme: Scheme, family: str, batch: int, folder: Path, iterations: int = ITERATIONS
-) -> Measured:
-    """Make a training step, and meter it once its optimizers have their states."""
+) -> tuple[Stepper, Cost]:
+    """A training step, and what it costs."""
     network_fields = {"family": family, "iterations": iterations, "cg_steps": 10, **scheme.network}
     training_fields = dict(scheme.training)
     if scheme.training.get("storage") == "offload":
@@ -113,25 +98,11 @@ def measured(
         network=NetworkRecipe.model_validate(network_fields),
         training=TrainingRecipe.model_validate(training_fields),
     )
-    network = build(recipe.network)
-    modules = make_modules(network, recipe)
-    measurement, target = problem(batch)
-    step = partial(
-        train_step,
-        modules,
-        network.start(measurement),
-        measurement,
-        target,
-        lambda state, target: l1(network.image(state), target),
-        0,
-        recipe.training.overlap,
-    )
-    step()
-    _, work = metered(step, torch.device("cpu"))
-    return Measured(step, work, work + state_bytes(modules))
+    stepper = Stepper(recipe, problem(batch), torch.device("cpu"))
+    return stepper, stepper.cost()
 
 
-def problem(batch: int) -> tuple[Measurement, Tensor]:
+def problem(batch: int) -> Batch:
     """Random data of the right shapes; neither time nor memory depends on the values."""
     random = torch.Generator().manual_seed(0)
     size = (SIZE, SIZE)
@@ -140,7 +111,8 @@ def problem(batch: int) -> tuple[Measurement, Tensor]:
     lines = torch.rand(batch, 1, 1, 1, SIZE, generator=random) < 0.25
     sense = Sense(maps, lines, (-1,))
     target = torch.randn(batch, 1, 1, *size, dtype=torch.complex64, generator=random)
-    return Measurement(sense, sense.normal(target)), target
+    measurement = Measurement(sense, sense.normal(target))
+    return Batch(measurement, target, ["random"] * batch, list(range(batch)), size)
 
 
 def table(figures: Figures, batch: int = 4) -> str:

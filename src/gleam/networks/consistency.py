@@ -86,11 +86,10 @@ class ProximalGradient(nn.Module):
 
     def forward(self, image: Image, measurement: Measurement, *others: Image) -> Image:
         """One iteration; (batch, set, frame, *space) → the same shape. R is shown the others."""
+        if not self.show_gradient:
+            return self._regularised(self.consistent(image, measurement), *others)
         down = gradient(image, measurement)
-        if self.show_gradient:
-            others = (down, *others)
-        result: Image = self.regulariser(image - self.length() * down, *others)
-        return result
+        return self._regularised(image - self.length() * down, down, *others)
 
     def consistent(self, image: Image, measurement: Measurement) -> Image:
         """x − μ (AᴴA x − Aᴴy)."""
@@ -99,6 +98,10 @@ class ProximalGradient(nn.Module):
     def length(self) -> Tensor:
         """μ."""
         return self.step
+
+    def _regularised(self, *images: Image) -> Image:
+        result: Image = self.regulariser(*images)
+        return result
 
 
 def gradient(image: Image, measurement: Measurement) -> Image:
