@@ -1,7 +1,6 @@
 """A comparison as files (JSON and CSV) and as a table in the terminal."""
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from rich.text import Text
 from gleam.comparison.compare import Comparison, Result
 from gleam.evaluation.prose import size
 from gleam.evaluation.runs import describe
-from gleam.evaluation.statistics import CONFIDENCE, Estimate
+from gleam.evaluation.statistics import CONFIDENCE
 from gleam.evaluation.summary import summarise
 from gleam.evaluation.tables import finite, write_scores
 from gleam.files import replacing
@@ -45,27 +44,26 @@ def write_tables(comparison: Comparison, folder: Path) -> None:
 
 
 def terminal_table(comparison: Comparison) -> Table:
-    """A row per scheme, for rich to print."""
-    table = Table(title="Memory, time and quality", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("scheme", overflow="fold")
-    for heading in ("memory", "time\nper step", "steps", "rate"):
-        table.add_column(heading, justify="right")
+    """A row per scheme, for rich to print; below a PSNR its difference to that compared against."""
+    title = f"Time per step, and differences: to {comparison.plan.against}"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("scheme", min_width=12, overflow="fold")
+    for heading in ("memory", "time", "steps"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for test in comparison.scores:
-        table.add_column(f"{test}\nPSNR (dB)", justify="right")
-        table.add_column("minus\nfirst", justify="right")
+        table.add_column(f"PSNR (dB)\n{test}", justify="right")
     summaries = [summarise(scores.evaluation.scans) for scores in comparison.scores.values()]
     against = comparison.plan.against
     for result in comparison.results:
-        cells = costs(result)
+        *cells, _ = costs(result)
         for means in summaries:
             if not result.runs:
-                cells += ["–", "–"]
+                cells.append("–")
                 continue
-            mean = means.means[result.name]["psnr_complex"]
-            cells.append(f"{mean.mean:.2f}")
-            own = result.name == against or against not in means.means
-            gap = None if own else means.difference(result.name, against, "psnr_complex")
-            cells.append("" if gap is None else interval(gap))
+            cell = f"{means.means[result.name]['psnr_complex'].mean:.2f}"
+            if result.name != against and against in means.means:
+                cell += f"\n{means.difference(result.name, against, 'psnr_complex').mean:+.2f}"
+            cells.append(cell)
         table.add_row(Text(result.name), *cells)
     return table
 
@@ -81,13 +79,6 @@ def costs(result: Result) -> list[str]:
         f"{t.steps} + {t.polish}" if t.polish else str(t.steps),
         f"{t.learning_rate:g}",
     ]
-
-
-def interval(value: Estimate) -> str:
-    """A difference, and its interval if there is one."""
-    if math.isnan(value.low):
-        return f"{value.mean:+.2f}"
-    return f"{value.mean:+.2f}\n[{value.low:+.2f}, {value.high:+.2f}]"
 
 
 def _costs(result: Result, comparison: Comparison) -> dict[str, Any]:
