@@ -8,9 +8,12 @@ from itertools import pairwise
 
 import h5py
 import ismrmrd
+import nibabel
 import numpy as np
+import pydicom
 import pytest
 import torch
+from PIL import Image
 from scanner import OBLIQUE, Scanner
 
 from gleam.arrays import crop
@@ -18,7 +21,7 @@ from gleam.data.prepare import Prepared, Settings
 from gleam.formats import Volume, image_writer, read_scan, write_scan
 from gleam.formats.scan import centred_affine
 from gleam.physics.fourier import ifft, shift_free
-from gleam.reconstruction.baselines import cg_sense
+from gleam.reconstruction.baselines import cg_sense, zero_filled
 from gleam.reconstruction.reconstruct import reconstruct
 
 READ = {"rtol": 2e-5, "atol": 2e-4}
@@ -174,7 +177,9 @@ def test_ocmrs_cine(tmp_path):
                             phase=phase,
                         )
                         acquired[48 - samples :, line, :, phase, index, average] = one.data.T
-    scan = read_scan(scanner.write(tmp_path / "us_0001_1_5T.h5"))
+    header = scanner.header()
+    header.sequenceParameters = ismrmrd.xsd.sequenceParametersType(TR=[41.7], echo_spacing=[2.8])
+    scan = read_scan(scanner.write(tmp_path / "us_0001_1_5T.h5", header))
     mean = acquired.mean(axis=-1)
     assert scan.kspace.shape == (2, 3, phases, 48, 30)
     for index in range(2):
@@ -185,6 +190,29 @@ def test_ocmrs_cine(tmp_path):
     )
     assert scan.sampled.sum() == (mean[:, :, 0, :, 0] != 0).sum()
     assert scan.voxel[2] == 8
+    assert scan.contrast == {"TR": 41.7, "frame_time": 41.7}
+
+
+def test_the_time_between_frames_goes_into_images(tmp_path):
+    scanner = Scanner()
+    scanner.points = [(scanner.voxel(4, 3), 1)]
+    for phase, line in np.ndindex(3, 24):
+        acquired = scanner.acquire(line, gain=1.0 + phase, phase=phase)
+        acquired.acquisition_time_stamp = 24 * phase + line
+    header = scanner.header()
+    header.acquisitionSystemInformation = ismrmrd.xsd.acquisitionSystemInformationType(
+        systemVendor="SIEMENS"
+    )
+    scan = read_scan(scanner.write(tmp_path / "cine.h5", header))
+    volume = reconstruct(zero_filled, Prepared(scan, Settings()))
+    nifti, series, movie = (tmp_path / name for name in ("cine.nii.gz", "series", "cine.webp"))
+    for path in (nifti, series, movie):
+        image_writer(path)(volume, path)
+    assert nibabel.load(nifti).header.get_zooms()[3] == pytest.approx(0.06)
+    assert {pydicom.dcmread(path).TemporalResolution for path in series.iterdir()} == {60}
+    with Image.open(movie) as picture:
+        picture.load()
+        assert picture.info["duration"] == 60
 
 
 def test_mridata_orgs_3d_knees(tmp_path):

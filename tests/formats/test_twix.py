@@ -177,6 +177,17 @@ def test_frames(save):
     scan = twix.read(save(lines))
     expected = kspace.reshape(6, COILS, COLUMNS, LINES).swapaxes(0, 1)
     np.testing.assert_array_equal(scan.kspace[0], expected)
+    assert "frame_time" not in scan.contrast
+
+
+def test_the_time_between_frames(save):
+    """Stamps count 2.5 ms."""
+    kspace = noise(3, COILS, COLUMNS, LINES)
+    lines = [
+        line(kspace[p, :, :, n], Lin=n, Phs=p, TimeStamp=500 * n + 14 * p)
+        for n, p in product(range(LINES), range(3))
+    ]
+    assert twix.read(save(lines)).contrast["frame_time"] == pytest.approx(35.0)
 
 
 def test_slices_come_in_the_order_of_space(save):

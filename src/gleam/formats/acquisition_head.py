@@ -45,6 +45,7 @@ ACQUISITION_HEADER = np.dtype(
         ("user_float", "<f4", 8),
     ]
 )
+FRAME = ("contrast", "set", "repetition", "phase")  # counters that tell frames apart, slowest first
 
 
 def _flags(*numbers: int) -> np.uint64:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.formats.acquisition_geometry import slice_order
-from gleam.formats.acquisition_head import REVERSED, Records, flagged
+from gleam.formats.acquisition_head import FRAME, REVERSED, Records, flagged
 from gleam.formats.ismrmrd_header import Header
 
 LINE = np.dtype(
@@ -28,7 +28,6 @@ LINE = np.dtype(
         ("weight", np.float32),  # one over the number of averages, with a sign
     ]
 )
-_FRAME = ("contrast", "set", "repetition", "phase")
 _SPARSEST = 256  # no scan samples fewer than one in so many positions
 
 
@@ -52,7 +51,7 @@ def lay_out(
         BadInput: lines outside the encoded matrix, or several in one place.
     """
     idx, frame = heads["idx"], np.zeros(len(heads), np.uint64)
-    for counter in _FRAME:
+    for counter in FRAME:
         frame = (frame << np.uint64(16)) | idx[counter]
     frames, slices = np.unique(frame[imaging]), np.unique(idx["slice"][imaging])
     _check_size(name, header, heads[imaging], len(frames) * len(slices))
@@ -88,7 +87,7 @@ def _check_averages(name: str, place: NDArray[np.int64], idx: Records) -> None:
     _, once = np.unique(place * 2**16 + idx["average"], return_index=True)
     if len(once) < len(idx):
         again = idx[np.delete(np.arange(len(idx)), once)[0]]
-        counters = ("kspace_encode_step_1", "kspace_encode_step_2", "slice", "average", *_FRAME)
+        counters = ("kspace_encode_step_1", "kspace_encode_step_2", "slice", "average", *FRAME)
         raise BadInput(
             f"{name}: several acquisitions have one place in k-space and one average "
             f"({', '.join(f'{counter} {again[counter]}' for counter in counters)}); leave all but "

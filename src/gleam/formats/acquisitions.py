@@ -20,6 +20,7 @@ Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_raw_data.md`
   calls the calibration separate or external: those have another contrast, and are left out.
 - What is zero in the middle slice all along a line, or a column, was filled in by the vendor and is
   not sampled.
+- `gleam.formats.acquisition_time` says what the time between frames is.
 - `matrix` is the field of view asked for (recon space) in voxels as they were encoded.
 """
 
@@ -42,6 +43,7 @@ from gleam.formats.acquisition_head import (
     flagged,
 )
 from gleam.formats.acquisition_lines import lay_out
+from gleam.formats.acquisition_time import frame_time
 from gleam.formats.ismrmrd_header import Header
 from gleam.formats.scan import Array, Scan, calibration_box
 from gleam.formats.stored import non_zero
@@ -135,6 +137,8 @@ def assemble(name: str, header: Header, heads: Records, load: Load) -> Scan:
         voxel = (*voxel, header.recon_fov[2] / header.recon[2])
     firsts = heads[lines["index"][np.unique(lines["slice"], return_index=True)[1]]]
     voxel, affine = placed(name, firsts, matrix, voxel)
+    of_image = lines[imaging[lines["index"]]]
+    step = frame_time(header, heads[of_image["index"]], of_image["frame"])
     return Scan(
         name=name,
         kspace=replace(kspace, sampled=sampled),
@@ -145,7 +149,7 @@ def assemble(name: str, header: Header, heads: Records, load: Load) -> Scan:
         affine=affine,
         calibration=calibration_box(sampled),
         noise=_noise(name, header, heads, noise, lines, load),
-        contrast=header.contrast,
+        contrast=header.contrast | ({} if step is None else {"frame_time": step}),
     )
 
 

@@ -13,8 +13,8 @@ doi 10.1038/s41597-024-03525-4.
   long-axis cine: view), and cardiac phase (cine) or weighting (mapping), which are our frames. A
   file without the last has one frame.
 - What is zero in every coil was not sampled; the separate files of masks are not needed.
-- The files hold neither geometry nor contrast: voxels are 1 mm, the affine is centred. Inversion
-  and echo times of mapping are in separate tables, which are not read.
+- The files hold neither geometry, nor contrast, nor the time between frames: voxels are 1 mm, the
+  affine is centred. What is known of these is in separate tables, which are not read.
 """
 
 import re

@@ -17,9 +17,12 @@ from gleam.errors import BadInput
 _NAMESPACE = "http://www.ismrm.org/ISMRMRD"
 _MOST = 65535.0  # of what the schema counts; and of a length in mm
 _PROTON_HZ_PER_TESLA = 42.577478518e6
+SIEMENS_TICK = 2.5  # ms
 _STEP_1 = "encoding/encodingLimits/kspace_encoding_step_1"
 _STEP_2 = "encoding/encodingLimits/kspace_encoding_step_2"
 _NOISE_BANDWIDTH = "acquisitionSystemInformation/relativeReceiverNoiseBandwidth"
+_VENDOR = "acquisitionSystemInformation/systemVendor"
+_ECHO_SPACING = "sequenceParameters/echo_spacing"
 _CONTRAST = {
     "TR": "sequenceParameters/TR",
     "TE": "sequenceParameters/TE",
@@ -42,6 +45,8 @@ class Header:
         calibration: "embedded", "interleaved", "separate", "external" or "other"; "" if not said.
         noise_bandwidth: of the receiver, as a fraction of the sampling bandwidth.
         alternating: whether the sign of every other line alternates, along (y, z).
+        tick: of the lines' time stamps, in ms; None where the vendor is not known to have one.
+        echo_spacing: in ms; 0 if not said.
     """
 
     encoded: tuple[int, int, int]
@@ -54,6 +59,8 @@ class Header:
     calibration: str = ""
     noise_bandwidth: float = 1.0
     alternating: tuple[bool, bool] = (False, False)
+    tick: float | None = None
+    echo_spacing: float = 0.0
 
 
 class _NoDoctype(ET.TreeBuilder):
@@ -77,7 +84,7 @@ def parse(xml: bytes) -> Header:
 
     trajectory = root.findtext("encoding/trajectory", "cartesian").strip()
     if trajectory.lower() != "cartesian":
-        raise BadInput(f"the trajectory is {trajectory!r}; only Cartesian scans can be used")
+        raise BadInput(f"the trajectory is {trajectory[:40]!r}; only Cartesian scans can be used")
 
     def number(field: str, least: float, most: float) -> float:
         text = root.findtext(field, "")
@@ -121,6 +128,8 @@ def parse(xml: bytes) -> Header:
         root.findtext("encoding/parallelImaging/calibrationMode", "").strip(),
         _number(root.findtext(_NOISE_BANDWIDTH, "")) or 1.0,
         (user.get("ChopY") == "0", user.get("ChopZ") == "0"),
+        SIEMENS_TICK if "siemens" in root.findtext(_VENDOR, "").lower() else None,
+        _number(root.findtext(_ECHO_SPACING, "")) or 0.0,
     )
 
 

@@ -6,6 +6,7 @@ https://github.com/ismrmrd/siemens_to_ismrmrd, `main.cpp`.
 
     Lin, Par, Ave, Sli, Eco, Phs, Rep, Set, Seg    counters; Eco is the contrast
     SamplesInScan, UsedChannels                    size
+    TimeStamp                                      in ticks of 2.5 ms, for the time between frames
     CenterCol, CutOff                              centre of the readout, samples to leave out
     CenterLin, CenterPar                           centres of the phase encodings
     SlicePos                                       centre of the slice or slab, mm, LPS
@@ -101,6 +102,7 @@ def _flagged(heads: NDArray[Any], bits: np.uint64) -> NDArray[np.bool_]:
 def _acquisitions(heads: NDArray[Any]) -> NDArray[Any]:
     """Siemens' heads as ISMRMRD's."""
     ours = np.zeros(len(heads), ACQUISITION_HEADER)
+    ours["acquisition_time_stamp"] = heads["TimeStamp"]
     ours["number_of_samples"] = heads["SamplesInScan"]
     ours["active_channels"] = heads["UsedChannels"]
     ours["center_sample"] = heads["CenterCol"]

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
-from gleam.formats.ismrmrd_header import Header
+from gleam.formats.ismrmrd_header import SIEMENS_TICK, Header
 
 _TRAJECTORIES: dict[float, str] = {1: "Cartesian", 2: "radial", 4: "spiral", 8: "blade"}
 _CALIBRATION: dict[float, str] = {2: "embedded", 4: "separate"}
@@ -92,6 +92,7 @@ def header(buffers: dict[str, str], imaging: NDArray[Any]) -> Header:
         },
         limits_2=limits_2,
         calibration=_CALIBRATION.get(protocol.get("sPat.ucRefScanMode", 0), ""),
+        tick=SIEMENS_TICK,
     )
 
 
