@@ -24,7 +24,8 @@ def oblique(kind: str, step: float = 4.0) -> Volume:
     affine[:3, 3] = [-31.5, 22.25, 57.125]
     voxel = (abs(step), 1.5, 1.25) if kind == "3D" else (1.5, 1.25, abs(step))
     magnitude = 1e-6 * np.random.default_rng(0).random(SHAPES[kind])
-    contrast: dict[str, str | float] = {"TR": 500.0, "TE": 12.5, "flip_angle": 70.0}
+    contrast: dict[str, str | float] = {"TR": 500.0, "TE": 12.5, "TI": 300.0, "flip_angle": 70.0}
+    contrast |= {"acquisition": "T2", "field_strength": 2.89362001419}
     if kind == "cine":
         contrast["frame_time"] = 42.5
     image = (magnitude * np.exp(0.7j)).astype(np.complex64)

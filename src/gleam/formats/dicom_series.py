@@ -10,8 +10,9 @@
   demands: raw data are often far below it.) The window ends at the 99.5th percentile.
 - Frames are temporal positions. Where the user says that the heart triggered them (Scan Options CG
   or PPG), they have a Trigger Time, counted from the first; the standard allows it nowhere else.
-- Contrast: TR, TE, TI, flip angle and field strength where known. Scanning Sequence is RM
-  (research mode), as raw data do not say it.
+- Contrast: TR, TE, flip angle and field strength where known. Scanning Sequence is RM (research
+  mode), as raw data do not say it. Inversion Time is then forbidden; and Siemens' ISMRMRD headers
+  have a TI in scans without inversion, too.
 
 Source: the DICOM standard, PS3.3 A.4, C.7.6.1, C.7.6.2, C.8.3.1, C.8.13.2.1.1 and C.11.2.1.2,
 https://dicom.nema.org/medical/dicom/current.
@@ -37,7 +38,6 @@ _NOT_FOR_DIAGNOSIS = "Not for diagnosis"
 _CONTRAST = {
     "TR": "RepetitionTime",
     "TE": "EchoTime",
-    "TI": "InversionTime",
     "flip_angle": "FlipAngle",
     "field_strength": "MagneticFieldStrength",
 }
