@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -113,7 +114,7 @@ def prepare_one(source: Path, out: Path, settings: Settings) -> Outcome:
     return Outcome(source, "prepared", None, example.shape, sha256)
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: Exception) -> str:
     cause = error.__cause__ or error
     # torch and HDF5 have no type of their own for it.
     if isinstance(cause, MemoryError) or (
@@ -122,8 +123,10 @@ def _reason(error: BaseException) -> str:
         return "needs more memory than a worker may take; see --memory and --workers"
     if isinstance(error, BadInput):
         return str(error)
-    what = str(error).partition("\n")[0]
-    return f"cannot be prepared ({type(error).__name__}: {what})"
+    # Not what the error says: that may quote the file, and so a patient's name.
+    *_, place = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"cannot be prepared ({type(error).__name__} in {where})"
 
 
 def _lost(source: Path, cause: str) -> Outcome:
