@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import h5py
@@ -88,6 +89,30 @@ def test_broken_header_is_refused(header: str, path: Path) -> None:
     with h5py.File(path, "a") as file:
         file.attrs["header"] = header
     assert "not an example file of `gleam prepare`" in broken(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("axes", [-1, -1]),
+        ("axes", [-1, -2]),
+        ("axes", [-4]),
+        ("readout", 0),
+        ("matrix", [24, 21]),
+        ("calibration", [0, 10]),
+        ("voxel", [1.0, 1.0]),
+        ("voxel", [1.0, 0.0, 1.0]),
+        ("affine", [[1.0, 0.0], [0.0, 1.0]]),
+        ("scale", 0.0),
+        ("contrast", {"TR": float("inf")}),
+    ],
+)
+def test_header_that_does_not_fit_is_refused(field: str, value: object, path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        header = json.loads(file.attrs["header"])
+        assert field in header
+        file.attrs["header"] = json.dumps({**header, field: value})
+    assert "do not fit each other" in broken(path)
 
 
 def test_scan_in_place_of_an_example_is_refused(path: Path) -> None:

@@ -60,11 +60,12 @@ def test_target_is_about_one_and_explains_the_coil_images() -> None:
     assert error.norm() < 0.2 * coils.norm()
 
 
-def test_scale_follows_the_intensities_and_leaves_the_rest_alone() -> None:
+@pytest.mark.parametrize("factor", [7, 1e-12, 1e12])
+def test_scale_follows_the_intensities_and_leaves_the_rest_alone(factor: float) -> None:
     scan = tiny_scan()
-    louder = prepared(changed(scan, lambda k: np.multiply(k, 7, out=k)))
+    louder = prepared(changed(scan, lambda k: np.multiply(k, factor, out=k)))
     example = prepared(scan)
-    assert louder.header.scale == pytest.approx(7 * example.header.scale)
+    assert louder.header.scale == pytest.approx(factor * example.header.scale)
     torch.testing.assert_close(louder[0].kspace, example[0].kspace)
 
 
@@ -143,6 +144,13 @@ def test_noise_scan_whitens() -> None:
     whitening = np.linalg.inv(np.linalg.cholesky(noise @ noise.conj().T / noise.shape[1]))
     expected = np.einsum("mc,c...->m...", whitening, coil_images(scan, 0))
     assert largest_error(images(example, example[0]), expected) < 1e-4
+
+
+def test_noise_scan_without_noise_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(3, 5000)) + 1j * rng.normal(size=(3, 5000))
+    with pytest.raises(BadInput, match="next to no noise"):
+        prepared(replace(tiny_scan(), noise=(1e-18 * noise).astype(np.complex64)))
 
 
 def test_coils_are_compressed_to_the_strongest_of_the_calibration_region() -> None:

@@ -23,6 +23,20 @@ def spoil_hdf5(path: Path, rng: Rng) -> None:
                 edit(file, names[index], rng)
 
 
+def spoil_lines(path: Path, rng: Rng) -> None:
+    """Other values in the heads of ISMRMRD acquisitions: of one, of some or of all."""
+    with h5py.File(path, "r+") as file:
+        entry = file["dataset/data"]
+        data = entry[()]
+        for _ in range(rng.integers(1, 5)):
+            member = data["head"]
+            while member.dtype.names:
+                member = member[pick(rng, member.dtype.names)]
+            first, step = int(rng.integers(len(data))), pick(rng, (1, 2, len(data)))
+            member[first * (rng.random() < 0.5) :: step] = _other(member.dtype, rng)
+        entry[...] = data
+
+
 def _replace(file: h5py.File, name: str, data: Any, **kind: Any) -> None:
     del file[name]
     file.create_dataset(name, data=data, **kind)
@@ -144,7 +158,7 @@ def other_values(file: h5py.File, name: str, rng: Rng) -> None:
 
 def _other(kind: np.dtype[Any], rng: Rng) -> Any:
     if kind.kind in "fc":
-        return pick(rng, (np.nan, np.inf, -1e30, 1e38, 0.0, 1e-40))
+        return pick(rng, (np.nan, np.inf, -1e30, 1e38, 1e14, 0.0, 1e-14, 1e-40))
     info = np.iinfo(kind)
     return int(np.clip(pick(rng, (*INTEGERS, -1)), info.min, info.max))
 

@@ -60,11 +60,19 @@ def other_integer(data: bytes, rng: Rng) -> bytes:
 
 
 def other_number(data: bytes, rng: Rng) -> bytes:
+    """Half the time the rest stays in its place, at the cost of spaces, or of what follows."""
     found = [match.span() for match in re.finditer(rb"-?\d+(?:\.\d+)?", data[: 2**16])]
     if not found:
         return flipped(data, rng)
     start, stop = found[rng.integers(len(found))]
-    return data[:start] + pick(rng, NUMBERS).encode() + data[stop:]
+    number = pick(rng, NUMBERS).encode()
+    if rng.random() < 0.5:
+        number = number.ljust(stop - start)
+        more = len(number) - (stop - start)
+        spaces = data.find(b" " * more, stop)
+        cost = slice(stop, stop + more) if spaces < 0 else slice(spaces, spaces + more)
+        data = data[: cost.start] + data[cost.stop :]
+    return data[:start] + number + data[stop:]
 
 
 def cut(data: bytes, rng: Rng) -> bytes:

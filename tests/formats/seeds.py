@@ -3,14 +3,19 @@
 What only one kind needs is imported where it is made, so that children start soon.
 """
 
+import json
+import struct
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from hdf5_mutations import spoil_hdf5
+from hdf5_mutations import spoil_hdf5, spoil_lines
 from mutations import Rng, spoil_bytes, spoil_text
 
+from gleam.errors import BadInput
 from gleam.formats import Layout, Scan, read_scan, write_scan
 from gleam.formats.ismrmrd_header import parse
 from gleam.formats.scan import calibration_box, centred_affine
@@ -34,7 +39,10 @@ class Kind:
 
 
 def scan(path: Path, layout: Layout | None = None) -> None:
-    """Read a scan, everything it says, and one slice; what was read must make sense."""
+    """Read a scan, everything it says, and one slice; what was read must make sense.
+
+    What can be read is also made an example and a picture of, as `gleam inspect` does.
+    """
     read = read_scan(path, layout)
     dims = len(read.space)
     slices, coils, frames, *space = read.kspace.shape
@@ -60,15 +68,35 @@ def scan(path: Path, layout: Layout | None = None) -> None:
     for name, value in read.contrast.items():
         assert isinstance(name, str)
         assert isinstance(value, str) or np.isfinite(value)
+    _inspect(read)
+
+
+def _inspect(read: Scan) -> None:
+    from gleam.data.facts import example_facts, scan_facts
+    from gleam.data.prepare import Prepared, Settings
+    from gleam.reconstruction.preview import of_scan
+
+    json.dumps(scan_facts(read), allow_nan=False)
+    made = None
+    with suppress(BadInput):  # calibration lines missing, say
+        made = Prepared(read, Settings())
+        json.dumps(example_facts(made), allow_nan=False)
+    picture = of_scan(read, made)
+    assert np.isfinite(picture.image).all()
+    assert np.isfinite(picture.sampling).all()
 
 
 def example(path: Path) -> None:
     """Read an example file, and one slice."""
     from gleam.data.example import ExampleFile
+    from gleam.data.facts import example_facts
+    from gleam.reconstruction.preview import of_example
 
     read = ExampleFile(path)
     one = read[read.shape[0] // 2]
     assert one.kspace.shape == read.shape[1:]
+    json.dumps(example_facts(read), allow_nan=False)
+    of_example(read)
 
 
 def _bytes(path: Path, rng: Rng) -> None:
@@ -86,6 +114,30 @@ def _hdf5(path: Path, rng: Rng) -> None:
         spoil_hdf5(path, rng)
     if which > 0.5:
         _bytes(path, rng)
+
+
+def _acquisitions(path: Path, rng: Rng) -> None:
+    if rng.random() < 0.4:
+        spoil_lines(path, rng)
+    else:
+        _hdf5(path, rng)
+
+
+def _packed(path: Path, rng: Rng) -> None:
+    """What is packed in a MATLAB file, or the file as it is."""
+    if rng.random() < 0.3:
+        _bytes(path, rng)
+        return
+    data, packed, start = path.read_bytes(), [], 128
+    while start < len(data):
+        (size,) = struct.unpack_from("<I", data, start + 4)
+        packed.append(zlib.decompress(data[start + 8 :][:size]))
+        start += 8 + size
+    chosen = int(rng.integers(len(packed)))
+    packed[chosen] = spoil_bytes(packed[chosen], rng)
+    again = [zlib.compress(element) for element in packed]
+    elements = (struct.pack("<II", 15, len(element)) + element for element in again)
+    path.write_bytes(data[:128] + b"".join(elements))
 
 
 def _pair(path: Path, rng: Rng) -> None:
@@ -143,17 +195,33 @@ def _arrays(folder: Path) -> list[Path]:
 
 
 def _ismrmrd(folder: Path) -> list[Path]:
+    """2D, 3D with partial Fourier and an asymmetric echo, and a cine of two slices."""
     import ismrmrd
     from scanner import Scanner
 
-    for index, (matrix, steps) in enumerate([((8, 6, 1), 1), ((8, 6, 4), 2)]):
-        scanner = Scanner(encoded=matrix, recon=(4, *matrix[1:]), coils=2)
+    rng = np.random.default_rng(0)
+    for index, (depth, lines, phases) in enumerate([(1, 6, 1), (4, 5, 1), (1, 6, 3)]):
+        scanner = Scanner(encoded=(8, 6, depth), recon=(4, 6, depth), coils=2)
         scanner.points = [(scanner.voxel(0, 0, 0), 1.0)]
-        scanner.acquire(0, flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,))
-        for step_1 in range(0, 6, steps):
-            for step_2 in range(matrix[2]):
-                scanner.acquire(step_1, step_2, backwards=bool(step_1 % 4))
-        scanner.write(folder / f"{index}.h5")
+        noise = rng.normal(size=(2, 16)) + 1j
+        scanner.acquire(0, data=noise, centre=8, flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,))
+        for line, partition, phase, place in np.ndindex(lines, depth, phases, 1 + (phases > 1)):
+            acquired = scanner.acquire(
+                line,
+                partition,
+                first=-4 + (depth > 1),
+                samples=8 - (depth > 1),
+                backwards=bool(line % 2),
+                distance=8.0 * place,
+                slice=place,
+                phase=phase,
+            )
+            acquired.acquisition_time_stamp = 20 * phase + line
+        header = scanner.header()
+        header.acquisitionSystemInformation = ismrmrd.xsd.acquisitionSystemInformationType(
+            systemVendor="SIEMENS"
+        )
+        scanner.write(folder / f"{index}.h5", header)
     return sorted(folder.glob("*.h5"))
 
 
@@ -174,8 +242,9 @@ def _twix(folder: Path) -> list[Path]:
     import twixtools
     from test_twix import header, line, vb
 
+    noise = (np.random.default_rng(0).normal(size=(2, 16)) + 1j).astype(np.complex64)
     data = np.ones((2, 16), np.complex64)
-    measured = [[line(data, flags=["NOISEADJSCAN"])], [line(data, Lin=n) for n in range(10)]]
+    measured = [[line(noise, flags=["NOISEADJSCAN"])], [line(data, Lin=n) for n in range(10)]]
     written = [{"hdr_str": header(), "mdb": lines} for lines in measured]
     twixtools.write_twix(written, str(folder / "0.dat"))
     (folder / "1.dat").write_bytes(vb(np.ones((2, 16, 10), np.complex64)))
@@ -195,10 +264,10 @@ KINDS = {
     "cfl": Kind(lambda folder: _written(folder, ".cfl"), _pair, scan),
     "npy": Kind(_arrays, _text, scan),
     "fastmri": Kind(lambda folder: _written(folder, ".h5"), _hdf5, scan),
-    "ismrmrd": Kind(_ismrmrd, _hdf5, scan),
+    "ismrmrd": Kind(_ismrmrd, _acquisitions, scan),
     "ismrmrd-header": Kind(_xml, _text, lambda path: parse(path.read_bytes())),
     "matlab-6": Kind(_mat("6", "kspace"), _bytes, lambda path: scan(path, AXES)),
-    "matlab-7": Kind(_mat("7", "kspace"), _bytes, lambda path: scan(path, AXES)),
+    "matlab-7": Kind(_mat("7", "kspace"), _packed, lambda path: scan(path, AXES)),
     "matlab-7.3": Kind(_mat("73", "kspace"), _hdf5, lambda path: scan(path, AXES)),
     "cmrxrecon": Kind(_mat("73", "kspace_full"), _hdf5, scan),
     "twix": Kind(_twix, _text, scan),

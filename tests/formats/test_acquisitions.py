@@ -391,11 +391,20 @@ def test_lines_that_contradict_the_header_are_refused(scanner, read, given, mess
     assert message in refusal(scanner, read)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_values_that_are_not_finite_are_refused(scanner, read, value):
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e16j])
+def test_values_that_nothing_can_be_made_of_are_refused(scanner, read, value):
     for line in range(24):
         scanner.acquire(line, data=np.full((3, 32), value))
-    assert "not finite" in refusal(scanner, read)
+    assert "k-space values that are not finite numbers, or beyond 1e+15" in refusal(scanner, read)
+
+
+@pytest.mark.parametrize("value", [np.nan, 1e16])
+def test_noise_that_nothing_can_be_made_of_is_refused(scanner, read, value):
+    noise = np.full((3, 32), value)
+    scanner.acquire(0, data=noise, flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,), centre=0)
+    for line in range(24):
+        scanner.acquire(line)
+    assert "leave the noise out" in refusal(scanner, read)
 
 
 def test_a_matrix_that_nobody_sampled_is_refused(scanner, read):

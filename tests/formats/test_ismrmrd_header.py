@@ -63,6 +63,7 @@ def test_a_scanner_header(shared_data):
     ("old", "new", "message"),
     [
         (b"cartesian", b"spiral", "'spiral'; only Cartesian"),
+        (b"cartesian", b"a" * 10**6, f"'{'a' * 40}'; only Cartesian"),
         (b"<x>640</x>", b"<x>many</x>", "encodedSpace/matrixSize/x is 'many'"),
         (b"<x>640</x>", b"", "encodedSpace/matrixSize/x is ''"),
         (b"<x>640</x>", b"<x>-640</x>", "'-640'"),

@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gleam.errors import BadInput
-from gleam.formats.scan import calibration_box, centred_affine
+from gleam.formats.scan import calibration_box, centred_affine, usable
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1.1e15, -1.1e15])
+def test_values_that_nothing_can_be_made_of(value):
+    values = np.full((2, 3), 1e15 - 1e15j, np.complex64)
+    assert usable(values)
+    for part in (values.real, values.imag):
+        part[1, 2], kept = value, part[1, 2]
+        assert not usable(values)
+        part[1, 2] = kept
 
 
 def test_one_dimensional_undersampling_keeps_its_centre_lines():

@@ -190,6 +190,16 @@ def test_nothing_but_noise_gives_finite_maps():
     assert maps.isfinite().all()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_point_without_noise(seed):
+    """All patches are the same: a matrix of rank one, which single precision may not decompose."""
+    generator = torch.Generator().manual_seed(seed)
+    coils = torch.randn(2, dtype=torch.complex64, generator=generator)
+    maps = espirit(coils[None, :, None, None].expand(1, 2, 5, 6), (8, 6))[0, 0, :, 0]
+    found = (maps.conj() * (coils / coils.norm())[:, None, None]).sum(0).abs()
+    assert found[4, 3] == pytest.approx(1, abs=1e-5)
+
+
 def test_one_coil_has_the_map_one_inside_the_object():
     space = (48, 40)
     _, inside, kspace = simulated(space, 1)

@@ -70,15 +70,19 @@ class Header(BaseModel):
 
     def fits(self, space: Sequence[int]) -> bool:
         """Whether it can belong to arrays of this size; files are not trusted."""
-        dims = len(space)
-        axes = {*self.axes, *(() if self.readout is None else (self.readout,))}
-        numbers = (self.scale, self.noise, *self.voxel, *(v for row in self.affine for v in row))
+        all_axes = range(-len(space), 0)
+        numbers = [self.scale, self.noise, *self.voxel, *(v for row in self.affine for v in row)]
+        numbers += [value for value in self.contrast.values() if not isinstance(value, str)]
         return (
-            axes <= set(range(-dims, 0))
+            len(space) in (2, 3)
+            and list(self.axes) == [axis for axis in all_axes if axis in self.axes]
+            and self.readout in (None, *all_axes)
             and _within(self.calibration, space)
             and _within(self.matrix, space)
+            and len(self.voxel) == 3
+            and [len(row) for row in self.affine] == [4] * 4
             and all(math.isfinite(number) for number in numbers)
-            and self.scale > 0
+            and min(self.scale, *self.voxel) > 0
             and self.noise >= 0
         )
 
@@ -154,6 +158,7 @@ class ExampleFile:
             types = {dataset(file, name).dtype for name in ("kspace", "maps")}
         fits = (
             types == {np.dtype(np.complex64)}
+            and 0 not in self.shape
             and maps == (slices, self.sets, coils, 1, *space)
             and (not self.complete or target == (slices, self.sets, frames, *space))
             and _broadcasts(self.sampled.shape, (frames, *space))

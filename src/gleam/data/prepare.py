@@ -22,7 +22,7 @@ from gleam.data.grid import Grid
 from gleam.errors import BadInput
 from gleam.formats import read_scan
 from gleam.formats.layout import Layout
-from gleam.formats.scan import Scan
+from gleam.formats.scan import LARGEST, Scan
 from gleam.physics.coils import compression_matrix, mix, whitening_matrix
 from gleam.physics.espirit import espirit
 from gleam.physics.fourier import ifft, shift_free
@@ -76,6 +76,8 @@ class Prepared:
             source = from_reference(scan, grid, reference, settings.calibration)
         self._mixing = self._whitening()
         self._calibration = self._mixed(source.kspace)
+        if not self._calibration.abs().max() <= LARGEST:
+            raise BadInput(f"{scan.name}: its noise scan holds next to no noise; leave it out")
         if settings.coils is not None:
             compression = compression_matrix(self._calibration, settings.coils)
             self._calibration = mix(self._calibration, compression)

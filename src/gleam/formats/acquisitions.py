@@ -45,7 +45,7 @@ from gleam.formats.acquisition_head import (
 from gleam.formats.acquisition_lines import lay_out
 from gleam.formats.acquisition_time import frame_time
 from gleam.formats.ismrmrd_header import Header
-from gleam.formats.scan import Array, Scan, calibration_box
+from gleam.formats.scan import LARGEST, Array, Scan, calibration_box, usable
 from gleam.formats.stored import non_zero
 
 __all__ = ["ACQUISITION_HEADER", "Assembled", "Load", "assemble"]
@@ -77,7 +77,7 @@ class Assembled:
         """(coil, frame, *space) complex64 of one slice.
 
         Raises:
-            BadInput: values that are not finite, or what `load` raises.
+            BadInput: values that are not finite or too large, or what `load` raises.
         """
         if not 0 <= index < self.shape[0]:
             raise IndexError(f"slice {index} of {self.shape[0]}")
@@ -88,10 +88,10 @@ class Assembled:
                 kept = data[:, line["first"] : line["last"]] * line["weight"]
                 kept = kept[:, ::-1] if line["reversed"] else kept
                 kspace[:, *_place(line, kspace.ndim - 3)] += kept
-        if not np.isfinite(kspace).all():
+        if not usable(kspace):
             raise BadInput(
-                f"{self.name}: slice {index} holds k-space values that are not finite numbers; "
-                "export it again"
+                f"{self.name}: slice {index} holds k-space values that are not finite numbers, or "
+                f"beyond {LARGEST:g}; export it again"
             )
         if self.sampled is not None:
             kspace[:, ~self.sampled] = 0
@@ -222,6 +222,9 @@ def _noise(
     ratio = dwell[0] / dwell[1] / header.noise_bandwidth if min(dwell) > 0 else 1.0
     with np.errstate(over="ignore", invalid="ignore"):
         samples = samples * np.float32(ratio**0.5)
-    if not np.isfinite(samples).all():
-        raise BadInput(f"{name}: its noise holds values that are not finite; leave the noise out")
+    if not usable(samples):
+        raise BadInput(
+            f"{name}: its noise holds values that are not finite numbers, or beyond {LARGEST:g}; "
+            "leave the noise out"
+        )
     return samples

@@ -16,6 +16,8 @@ from gleam.errors import BadInput
 
 Array = NDArray[np.complex64]
 
+LARGEST = 1e15  # of a k-space value: squares can still be summed over a scan in single precision
+
 
 @runtime_checkable  # the tests check types at run time
 class Slices(Protocol):
@@ -102,6 +104,13 @@ class Scan:
         some = self.sampled.any(axis=0)
         box = tuple(slice(p.min(), p.max() + 1) for p in np.nonzero(some))
         return bool(self.sampled[:, *box].all())
+
+
+def usable(values: Array) -> bool:
+    """Whether all are numbers, and none is beyond `LARGEST`."""
+    with np.errstate(invalid="ignore"):  # some NaNs complain when they are compared
+        within = [(np.abs(part) <= LARGEST).all() for part in (values.real, values.imag)]
+    return all(within)
 
 
 def calibration_box(sampled: NDArray[np.bool_]) -> tuple[tuple[int, int], ...] | None:

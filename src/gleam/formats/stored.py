@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
-from gleam.formats.scan import Array, Scan, Slices, calibration_box, centred_affine
+from gleam.formats.scan import (
+    LARGEST,
+    Array,
+    Scan,
+    Slices,
+    calibration_box,
+    centred_affine,
+    usable,
+)
 
 
 @dataclass(frozen=True)
@@ -30,16 +38,16 @@ class Stored:
         """(coil, frame, *space) complex64 of one slice, an array of the caller's own.
 
         Raises:
-            BadInput: the file cannot be read, or holds values that are not finite.
+            BadInput: the file cannot be read, or holds values that are not finite or too large.
         """
         if not 0 <= index < self.shape[0]:
             raise IndexError(f"slice {index} of {self.shape[0]}")
         with np.errstate(over="ignore", invalid="ignore"):  # complex128 may overflow: seen below
             data = np.array(self.load(self.path, index), np.complex64, order="C")
-        if not np.isfinite(data).all():
+        if not usable(data):
             raise BadInput(
-                f"{self.path}: slice {index} holds k-space values that are not finite numbers; "
-                "export the file again"
+                f"{self.path}: slice {index} holds k-space values that are not finite numbers, or "
+                f"beyond {LARGEST:g}; export the file again"
             )
         return data
 

@@ -80,7 +80,12 @@ def _operator(centre: Tensor, widths: Sequence[int], threshold: float) -> Tensor
     for axis, width in enumerate(widths, 1):
         patches = patches.unfold(axis, width, 1)
     patches = patches.movedim(0, len(widths)).flatten(len(widths)).flatten(0, -2)
-    _, weights, rows = torch.linalg.svd(patches, full_matrices=False)
+    try:
+        _, weights, rows = torch.linalg.svd(patches, full_matrices=False)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        # Single precision gives up on some phantoms without noise.
+        _, weights, rows = torch.linalg.svd(patches.to(torch.complex128), full_matrices=False)
+        weights, rows = weights.float(), rows.to(centre.dtype)
     kept = weights > threshold * weights[0]
     degrees = [2 * width - 1 for width in widths]
     if not kept.any():  # no signal at all
