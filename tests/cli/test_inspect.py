@@ -104,6 +104,13 @@ def test_reference_stands_in_for_calibration_lines(inspect: Inspect, tmp_path: P
     assert (facts["refused"], facts["picture"]) == (None, "CG-SENSE")
 
 
+def test_calibration_lines_of_another_contrast_are_told() -> None:
+    lines = (np.arange(20) % 3 == 0)[None, None]
+    whole = tiny_scan()
+    facts = scan_facts(replace(undersampled(whole, lines), reference=whole))
+    assert (facts["calibration"], facts["reference"]) == (None, [[0, 48], [0, 20]])
+
+
 def test_orientation_is_that_of_the_slices(inspect: Inspect, tmp_path: Path) -> None:
     turn = np.eye(4)
     turn[:3, :3] = [[0, 0, 1], [1, 0, 0], [0, 1, 0]]  # slices from right to left

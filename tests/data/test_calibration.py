@@ -141,6 +141,22 @@ def test_reference_gives_the_maps_of_its_centre(
     assert not example.complete
 
 
+def test_reference_that_came_with_a_scan_is_taken_where_there_is_nothing_better(
+    full: Scan, calibrated: Calibrated
+) -> None:
+    sparse, beside = undersampled(full, EVERY_THIRD), low_resolution(full, gain=3)
+    own = prepared(full, calibration=20)
+    example = prepared(replace(sparse, reference=beside), calibration=20)
+    assert agreement(example, own) > 30
+    assert example.header.scale == pytest.approx(own.header.scale, rel=0.02)
+
+    misleading = replace(beside, kspace=whole(beside)[:, ::-1])
+    again = prepared(replace(full, reference=misleading), calibration=20)
+    torch.testing.assert_close(again[0].maps, own[0].maps)
+    named = calibrated(replace(sparse, reference=misleading), beside, 20)
+    torch.testing.assert_close(named[0].maps, example[0].maps)
+
+
 def test_scan_without_calibration_lines_is_unfolded_with_a_reference(
     full: Scan, calibrated: Calibrated
 ) -> None:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -195,17 +196,19 @@ def _arrays(folder: Path) -> list[Path]:
 
 
 def _ismrmrd(folder: Path) -> list[Path]:
-    """2D, 3D with partial Fourier and an asymmetric echo, and a cine of two slices."""
+    """2D with calibration lines apart, 3D with an asymmetric echo, and a cine of two slices."""
     import ismrmrd
     from scanner import Scanner
 
     rng = np.random.default_rng(0)
-    for index, (depth, lines, phases) in enumerate([(1, 6, 1), (4, 5, 1), (1, 6, 3)]):
+    scans = [(range(0, 6, 2), 1, 1), (range(5), 4, 1), (range(6), 1, 3)]
+    for index, (lines, depth, phases) in enumerate(scans):
         scanner = Scanner(encoded=(8, 6, depth), recon=(4, 6, depth), coils=2)
         scanner.points = [(scanner.voxel(0, 0, 0), 1.0)]
         noise = rng.normal(size=(2, 16)) + 1j
         scanner.acquire(0, data=noise, centre=8, flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,))
-        for line, partition, phase, place in np.ndindex(lines, depth, phases, 1 + (phases > 1)):
+        others = range(depth), range(phases), range(1 + (phases > 1))
+        for line, partition, phase, place in product(lines, *others):
             acquired = scanner.acquire(
                 line,
                 partition,
@@ -217,7 +220,15 @@ def _ismrmrd(folder: Path) -> list[Path]:
                 phase=phase,
             )
             acquired.acquisition_time_stamp = 20 * phase + line
+        for line in range(6 if index == 0 else 0):
+            scanner.acquire(line, gain=2.0, flags=(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,))
         header = scanner.header()
+        header.encoding[0].parallelImaging = ismrmrd.xsd.parallelImagingType(
+            accelerationFactor=ismrmrd.xsd.accelerationFactorType(
+                kspace_encoding_step_1=2, kspace_encoding_step_2=1
+            ),
+            calibrationMode=ismrmrd.xsd.calibrationModeType.SEPARATE,
+        )
         header.acquisitionSystemInformation = ismrmrd.xsd.acquisitionSystemInformationType(
             systemVendor="SIEMENS"
         )

@@ -317,6 +317,44 @@ def test_lines_for_calibration_alone(scanner, read, mode, joined):
     assert scan.calibration == (((0, 32), (6, 19)) if joined else None)
 
 
+def separately_calibrated(scanner, mode):
+    """Every third line; and a centre of another contrast, of more averages and fewer samples."""
+    header = scanner.header()
+    header.encoding[0].parallelImaging = ismrmrd.xsd.parallelImagingType(
+        accelerationFactor=ismrmrd.xsd.accelerationFactorType(
+            kspace_encoding_step_1=3, kspace_encoding_step_2=1
+        ),
+        calibrationMode=ismrmrd.xsd.calibrationModeType(mode),
+    )
+    for line in range(0, 24, 3):
+        scanner.acquire(line)
+    for average in range(2):
+        for line in range(6, 18):
+            flags = (ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,)
+            scanner.acquire(line, flags=flags, gain=6 + 2 * average, average=average)
+    return header
+
+
+@pytest.mark.parametrize("mode", ["separate", "external"])
+def test_lines_for_calibration_of_another_contrast(scanner, read, mode):
+    header = separately_calibrated(scanner, mode)
+    scan = read(scanner, header)
+    assert scan.calibration is None
+    thirds, centre = np.arange(24) % 3 == 0, np.isin(np.arange(24), range(6, 18))
+    np.testing.assert_allclose(scan.kspace[0][:, 0], scanner.ideal() * thirds, **READ)
+    found = scan.reference
+    np.testing.assert_allclose(found.kspace[0][:, 0], scanner.ideal(gain=7) * centre, **READ)
+    assert found.calibration == ((0, 32), (6, 18))
+    assert found.reference is None
+    np.testing.assert_array_equal(found.affine, scan.affine)
+
+
+def test_unusable_lines_for_calibration_of_another_contrast_are_left_out(scanner, read):
+    header = separately_calibrated(scanner, "separate")
+    scanner.acquire(7, flags=(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,))  # a third time
+    assert read(scanner, header).reference is None
+
+
 def test_a_scan_made_for_calibration(scanner, read):
     for line in range(24):
         scanner.acquire(line, flags=(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,))

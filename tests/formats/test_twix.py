@@ -247,6 +247,10 @@ def test_calibration_lines(save, kspace):
     assert scan.calibration == ((0, 16), (3, 8))
     separate = twix.read(save(lines, sPat__ucRefScanMode="0x4"))
     np.testing.assert_array_equal(np.flatnonzero(separate.sampled[0, 0]), [1, 5, 9])
+    apart = separate.reference
+    np.testing.assert_array_equal(np.flatnonzero(apart.sampled[0, 0]), [3, 4, 6, 7])
+    np.testing.assert_array_equal(apart.kspace[0][:, 0, :, 6], kspace[:, :, 6])
+    assert pickle.loads(pickle.dumps(separate)).reference.kspace[0].shape == (COILS, 1, 16, 10)
 
 
 def test_noise_of_an_earlier_measurement(save, kspace):

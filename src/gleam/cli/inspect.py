@@ -105,7 +105,7 @@ def _scan_rows(scan: Facts) -> dict[str, str]:
         if readout
         else "not known",
         "acquired": f"{_ranges(axes, scan['acquired'])}, {scan['acceleration']:.3g}× accelerated",
-        "calibration": _ranges(axes, scan["calibration"]) if scan["calibration"] else "none",
+        "calibration": _calibration(scan),
         "noise scan": f"{samples} samples" if samples else "none",
         "voxel": f"{_sizes(scan['voxel_mm'])} mm",
         "orientation": _orientation(scan["orientation"]),
@@ -121,6 +121,12 @@ def _example_rows(example: Facts) -> dict[str, str]:
         "map sets": str(example["sets"]),
         "target": "yes, fully sampled" if example["target"] else "none, undersampled",
     }
+
+
+def _calibration(scan: Facts) -> str:
+    own, other = scan["calibration"], scan["reference"]
+    said = _ranges(scan["axes"], own) if own else "none"
+    return f"{said}; of another contrast {_ranges(scan['axes'], other)}" if other else said
 
 
 def _orientation(place: Facts | None) -> str:

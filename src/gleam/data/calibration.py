@@ -5,7 +5,8 @@ It is one of three:
 - the scan's own fully sampled centre, averaged over frames;
 - where frames were sampled at different positions, the average over time: each position is the
   mean of the frames that have it, and is sampled if any frame has it (Kellman et al., MRM 2001);
-- the centre of a reference scan of the same coils and field of view.
+- the centre of a reference scan of the same coils and field of view: one that the user names, or
+  else, where the scan has no centre of its own, the one that came with it.
 """
 
 import math
@@ -45,6 +46,28 @@ class Calibration:
     def box(self) -> Box:
         """Size along each space axis."""
         return tuple(self.kspace.shape[2:])
+
+
+def calibrate(
+    scan: Scan, grid: Grid, lines: int | None, reference: Scan | None = None
+) -> Calibration:
+    """The centre of k-space that a scan is calibrated from.
+
+    Args:
+        scan: the scan.
+        grid: what it is prepared on.
+        lines: along each axis in k-space; None takes 8 % of them, at least 10, and up to 32 of an
+            undersampled scan's own.
+        reference: one to use in any case.
+
+    Raises:
+        BadInput: see `from_itself` and `from_reference`.
+    """
+    if reference is None and _available(scan, grid) is None:
+        reference = scan.reference
+    if reference is None:
+        return from_itself(scan, grid, lines)
+    return from_reference(scan, grid, reference, lines)
 
 
 def from_itself(scan: Scan, grid: Grid, lines: int | None) -> Calibration:

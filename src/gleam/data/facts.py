@@ -34,7 +34,8 @@ def scan_facts(scan: Scan) -> Facts:
         "oversampling": None if readout is None else space[readout] / scan.matrix[readout],
         "acquired": _acquired(scan),
         "acceleration": acceleration(scan.sampled),
-        "calibration": None if scan.calibration is None else [list(b) for b in scan.calibration],
+        "calibration": _box_of(scan),
+        "reference": None if scan.reference is None else _box_of(scan.reference),
         "noise_samples": 0 if scan.noise is None else scan.noise.shape[1],
         "voxel_mm": list(scan.voxel),
         "orientation": _orientation(scan),
@@ -70,6 +71,10 @@ def acceleration(sampled: NDArray[np.bool_]) -> float:
         sampled: as in `Scan`.
     """
     return sampled[:, *_box(sampled)].size / int(sampled.sum())
+
+
+def _box_of(scan: Scan) -> list[list[int]] | None:
+    return None if scan.calibration is None else [list(edges) for edges in scan.calibration]
 
 
 def _acquired(scan: Scan) -> list[list[int]]:

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Complex
 from torch import Tensor
 
-from gleam.data.calibration import from_itself, from_reference
+from gleam.data.calibration import calibrate
 from gleam.data.example import Header, Slice
 from gleam.data.grid import Grid
 from gleam.errors import BadInput
@@ -39,7 +39,8 @@ class Settings:
         sets: ESPIRiT map sets, 2 where the object is larger than the field of view.
         coils: compress to so many virtual coils; None keeps all.
         layout: what the axes of files of plain numbers mean; other files are then refused.
-        reference: a scan file of the same coils, to calibrate from; None takes the scan itself.
+        reference: a scan file of the same coils, to calibrate from; None takes the scan itself, or
+            what came with it.
     """
 
     calibration: int | None = None
@@ -69,11 +70,9 @@ class Prepared:
         self._grid = grid = Grid.of(scan)
         self.sampled = torch.fft.ifftshift(grid.pattern(scan), dim=grid.axes)
 
-        if settings.reference is None:
-            source = from_itself(scan, grid, settings.calibration)
-        else:
-            reference = read_scan(settings.reference, settings.layout)
-            source = from_reference(scan, grid, reference, settings.calibration)
+        named = settings.reference
+        reference = None if named is None else read_scan(named, settings.layout)
+        source = calibrate(scan, grid, settings.calibration, reference)
         self._mixing = self._whitening()
         self._calibration = self._mixed(source.kspace)
         if not self._calibration.abs().max() <= LARGEST:

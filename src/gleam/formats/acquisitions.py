@@ -17,7 +17,8 @@ Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_raw_data.md`
   correction, feedback, dummies and the like are left out, and so are lines beyond the encoding
   limits, where mridata.org's 2D FSE scans have their phase correction.
 - Lines for calibration alone go into k-space as sampled where imaging has none, unless the header
-  calls the calibration separate or external: those have another contrast, and are left out.
+  calls the calibration separate or external: those have another contrast, and become a scan of
+  their own, the `reference`. One that contradicts the header is left out.
 - What is zero in the middle slice all along a line, or a column, was filled in by the vendor and is
   not sampled.
 - `gleam.formats.acquisition_time` says what the time between frames is.
@@ -26,6 +27,7 @@ Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_raw_data.md`
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +115,7 @@ def assemble(name: str, header: Header, heads: Records, load: Load) -> Scan:
     Raises:
         BadInput: nothing to image, or acquisitions that contradict the header or each other.
     """
-    noise, imaging, calibration = _sort(name, header, heads)
+    noise, imaging, calibration, apart = _sort(name, header, heads)
     lines = lay_out(name, header, heads, imaging, calibration)
     coils = np.unique(heads["active_channels"][lines["index"]])
     if len(coils) > 1:
@@ -150,13 +152,12 @@ def assemble(name: str, header: Header, heads: Records, load: Load) -> Scan:
         calibration=calibration_box(sampled),
         noise=_noise(name, header, heads, noise, lines, load),
         contrast=header.contrast | ({} if step is None else {"frame_time": step}),
+        reference=_reference(name, header, heads, apart, load),
     )
 
 
-def _sort(
-    name: str, header: Header, heads: Records
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which acquisitions are noise, imaging, and calibration that joins it."""
+def _sort(name: str, header: Header, heads: Records) -> tuple[NDArray[np.bool_], ...]:
+    """Which acquisitions are noise, imaging, calibration that joins it, and such that does not."""
     noise = flagged(heads, NOISE)
     lines = ~flagged(heads, NOISE | NO_IMAGING)
     for limits, counter in (
@@ -173,8 +174,26 @@ def _sort(
         raise BadInput(f"{name}: none of its {len(heads)} acquisitions is an imaging line")
     if heads["encoding_space_ref"][imaging].any():
         raise BadInput(f"{name}: its lines have several encodings; give each a file")
+    alone &= heads["encoding_space_ref"] == 0
     separate = header.calibration in ("separate", "external")
-    return noise, imaging, alone & (heads["encoding_space_ref"] == 0) & (not separate)
+    return noise, imaging, alone & (not separate), alone & separate
+
+
+def _reference(
+    name: str, header: Header, heads: Records, apart: NDArray[np.bool_], load: Load
+) -> Scan | None:
+    """The scan of the calibration lines that do not join the imaging lines."""
+    if not apart.any():
+        return None
+    of_these = partial(_load_some, load=load, some=np.flatnonzero(apart))
+    try:
+        return assemble(f"{name}'s calibration", header, heads[apart], of_these)
+    except BadInput:  # it is needed only where the scan has no centre of its own
+        return None
+
+
+def _load_some(wanted: NDArray[np.intp], load: Load, some: NDArray[np.intp]) -> Iterable[Array]:
+    return load(some[wanted])
 
 
 def _sampled(kspace: Assembled) -> NDArray[np.bool_]:

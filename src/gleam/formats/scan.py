@@ -58,6 +58,8 @@ class Scan:
             "TI" in ms, "flip_angle" in degrees, "field_strength" in tesla, and "frame_time", from
             one frame to the next, in ms.
         format: of the file, in words; empty for what was never in one.
+        reference: what came with it to calibrate its coils from, of another contrast; None where
+            nothing did.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Scan:
     noise: Array | None = None
     contrast: dict[str, str | float] = field(default_factory=dict)
     format: str = ""
+    reference: "Scan | None" = None
 
     def __post_init__(self) -> None:
         shape, pattern = self.kspace.shape, self.sampled.shape
