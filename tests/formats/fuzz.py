@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ def fuzz(kind: str, first: int, stop: int) -> Report:
             tempfile.TemporaryDirectory() as folder,
             tempfile.TemporaryFile() as errors,
             subprocess.Popen(
-                [sys.executable, "-W", "error", __file__, kind, folder, f"{done}", f"{stop}"],
+                [sys.executable, __file__, kind, folder, f"{done}", f"{stop}"],
                 stdout=subprocess.PIPE,
                 stderr=errors,
             ) as child,
@@ -91,6 +92,7 @@ def work(kind: str, folder: Path, first: int, stop: int) -> Iterator[str]:
     seeds = chosen.make(sound)
     for path in seeds:
         chosen.read(path)
+    warnings.simplefilter("error")  # from here on; the ismrmrd package sets filters of its own
     _bound_memory()
     yield "ready"
     for number in range(first, stop):

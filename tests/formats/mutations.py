@@ -60,7 +60,7 @@ def other_integer(data: bytes, rng: Rng) -> bytes:
 
 
 def other_number(data: bytes, rng: Rng) -> bytes:
-    """Half the time the rest stays in its place, at the cost of spaces, or of what follows."""
+    """Half the time the rest stays in its place, at the cost of spaces, if there are any."""
     found = [match.span() for match in re.finditer(rb"-?\d+(?:\.\d+)?", data[: 2**16])]
     if not found:
         return flipped(data, rng)
@@ -70,8 +70,8 @@ def other_number(data: bytes, rng: Rng) -> bytes:
         number = number.ljust(stop - start)
         more = len(number) - (stop - start)
         spaces = data.find(b" " * more, stop)
-        cost = slice(stop, stop + more) if spaces < 0 else slice(spaces, spaces + more)
-        data = data[: cost.start] + data[cost.stop :]
+        if spaces >= 0:
+            data = data[:spaces] + data[spaces + more :]
     return data[:start] + number + data[stop:]
 
 

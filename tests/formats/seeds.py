@@ -256,7 +256,8 @@ def _twix(folder: Path) -> list[Path]:
     noise = (np.random.default_rng(0).normal(size=(2, 16)) + 1j).astype(np.complex64)
     data = np.ones((2, 16), np.complex64)
     measured = [[line(noise, flags=["NOISEADJSCAN"])], [line(data, Lin=n) for n in range(10)]]
-    written = [{"hdr_str": header(), "mdb": lines} for lines in measured]
+    spaces = header(spare=" " * 64)  # so that numbers can be longer and the rest stay in place
+    written = [{"hdr_str": spaces, "mdb": lines} for lines in measured]
     twixtools.write_twix(written, str(folder / "0.dat"))
     (folder / "1.dat").write_bytes(vb(np.ones((2, 16, 10), np.complex64)))
     return sorted(folder.glob("*.dat"))

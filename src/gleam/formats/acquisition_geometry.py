@@ -55,9 +55,9 @@ def placed(
     if not directions.any():
         return voxel, centred_affine(matrix, voxel, len(firsts))
     read, phase, normal = axes = directions[0]
-    if not normal.any():
-        directions[:, 2] = normal = axes[2] = np.cross(read, phase)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+        if not normal.any():
+            directions[:, 2] = normal = axes[2] = np.cross(read, phase)
         skew = np.abs(axes @ axes.T - np.eye(3)).max()
     if not skew < _TOLERANCE or not np.isfinite(centres).all():
         raise BadInput(
