@@ -250,7 +250,8 @@ def test_images_are_read_by_the_ismrmrd_package(tmp_path, directions, space):
     affine = affine @ centred_affine(space, voxel, slices)
     affine[:3, 3] += (5, -6, 7)
     path = tmp_path / "image.mrd"
-    image_writer(path)(Volume(data.astype(np.complex64), voxel, affine), path)
+    volume = Volume(data.astype(np.complex64), voxel, affine, method="cg-sense")
+    image_writer(path)(volume, path)
 
     with ismrmrd.Dataset(path, mode="r") as file:
         found = [file.read_image("image", i) for i in range(file.number_of_images("image"))]
@@ -258,6 +259,7 @@ def test_images_are_read_by_the_ismrmrd_package(tmp_path, directions, space):
     assert [image.image_index for image in found] == list(range(1, 2 * slices + 1))
     for image in found:
         assert image.image_type == ismrmrd.IMTYPE_MAGNITUDE
+        assert image.meta["ImageComments"] == "cg-sense; not for diagnosis"
         x, y, z = (int(n) for n in image.matrix_size)
         at = tuple(int(rng.integers(n)) for n in (z, y, x))
         index = (image.slice, image.phase, *at[::-1][: len(space)])

@@ -5,6 +5,8 @@ Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_image_data.m
 - The first axis of `space`, the readout of most scans, is the image's x; then come y and z.
 - `position` is that of voxel ⌊N/2⌋, as it is for raw data; `slice` and `phase` count slices and
   frames from 0.
+- The attributes say the method and that the image is not for diagnosis; and the directions, which
+  FIRE takes from there.
 - In a file they are in the group `dataset/image`, as the ISMRMRD libraries read it.
 """
 
@@ -34,7 +36,7 @@ def images(volume: Volume) -> Iterator[Any]:
     for frame in range(frames):
         for index, one in enumerate(volume.image[:, frame]):
             position = volume.affine[:3, 3] + centre @ steps + index * steps[2]
-            yield ismrmrd.Image.from_array(
+            image = ismrmrd.Image.from_array(
                 np.ascontiguousarray(np.abs(one).T),
                 image_type=ismrmrd.IMTYPE_MAGNITUDE,
                 image_index=frame * len(volume.image) + index + 1,
@@ -46,6 +48,14 @@ def images(volume: Volume) -> Iterator[Any]:
                 slice=index,
                 phase=frame,
             )
+            image.meta = {
+                "DataRole": "Image",
+                "ImageProcessingHistory": "GLEAM",
+                "ImageComments": f"{volume.method}; not for diagnosis",
+                "ImageRowDir": [str(number) for number in image.read_dir],
+                "ImageColumnDir": [str(number) for number in image.phase_dir],
+            }
+            yield image
 
 
 def write_image(volume: Volume, path: Path) -> None:

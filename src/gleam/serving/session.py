@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,17 +74,10 @@ def _reconstructed(stream: Stream, load: Load, wire: Wire) -> Iterator[Any]:
         device=chosen.device,
         progress=lambda done: wire.check_time(),
     )
-    for image in images(volume):
-        # What clients go by beside the geometry in the head; FIRE takes directions from here.
+    for image in images(replace(volume, method=chosen.words)):
+        # What clients go by beside the geometry.
         image.measurement_uid = int(heads["measurement_uid"][0])
         image.patient_table_position = tuple(heads["patient_table_position"][0].tolist())
-        image.meta = {
-            "DataRole": "Image",
-            "ImageProcessingHistory": "GLEAM",
-            "ImageComments": f"{chosen.words}; not for diagnosis",
-            "ImageRowDir": [str(number) for number in image.read_dir],
-            "ImageColumnDir": [str(number) for number in image.phase_dir],
-        }
         yield image
 
 
