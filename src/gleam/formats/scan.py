@@ -112,8 +112,10 @@ class Scan:
 def usable(values: Array) -> bool:
     """Whether all are numbers, and none is beyond `LARGEST`."""
     with np.errstate(invalid="ignore"):  # some NaNs complain when they are compared
-        within = [(np.abs(part) <= LARGEST).all() for part in (values.real, values.imag)]
-    return all(within)
+        return all(
+            part.min(initial=0) >= -LARGEST and part.max(initial=0) <= LARGEST
+            for part in (values.real, values.imag)
+        )
 
 
 def calibration_box(sampled: NDArray[np.bool_]) -> tuple[tuple[int, int], ...] | None:
