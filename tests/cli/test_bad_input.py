@@ -29,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = tiny_recipe(examples)
     recipes.save(recipe, here / "recipe.yaml")
     run.start(here / "run", recipe, "data")
-    run.save_model(here / "run", build(recipe.network))
+    run.save_model(here / "run", build(recipe.network).state_dict())
     few = replace(undersampled(tiny_scan(), every_second_line()), name="few")
     write_scan(few, here / "few.h5")
     (here / "file").touch()
@@ -311,7 +311,9 @@ def test_run_without_a_model(made: Path, tmp_path: Path, refuse: Refuse) -> None
 def test_run_of_another_network(made: Path, tmp_path: Path, refuse: Refuse) -> None:
     recipe = tiny_recipe(made / "examples")
     run.start(tmp_path / "run", recipe, "data")
-    run.save_model(tmp_path / "run", build(recipe.network.model_copy(update={"iterations": 1})))
+    run.save_model(
+        tmp_path / "run", build(recipe.network.model_copy(update={"iterations": 1})).state_dict()
+    )
     scan = made / "scans" / "scan-0.h5"
     message = refuse("reconstruct", tmp_path / "run", scan, "-o", made / "x.png")
     assert "of another network" in message
@@ -395,7 +397,7 @@ def test_runs_with_different_masks_are_not_silently_tested_with_one(
     recipe = tiny_recipe(made / "examples")
     other = recipe.model_copy(update={"mask": MaskRecipe(kind="random", acceleration=2)})
     run.start(tmp_path / "other", other, "data")
-    run.save_model(tmp_path / "other", build(other.network))
+    run.save_model(tmp_path / "other", build(other.network).state_dict())
     said = refuse("evaluate", made / "run", tmp_path / "other", "--data", made / "examples")
     assert "different masks" in said
 

@@ -39,11 +39,20 @@ def same(modules: list[Module], others: list[Module]) -> bool:
     return all(torch.equal(one, other) for one, other in pairs)
 
 
+def save(folder: Path, modules: list[Module], progress: Progress) -> Path:
+    checkpoint.write(folder, dict(enumerate(modules)), progress.step)
+    return checkpoint.publish(folder, len(modules), progress)
+
+
+def load(path: Path, modules: list[Module]) -> Progress:
+    return checkpoint.load(path, dict(enumerate(modules)), len(modules))
+
+
 @pytest.fixture
 def saved(tmp_path: Path) -> tuple[Path, list[Module]]:
     modules = make()
     step(modules, 0)
-    return checkpoint.save(tmp_path, modules, Progress(1)), modules
+    return save(tmp_path, modules, Progress(1)), modules
 
 
 def test_restored_modules_go_on_as_the_saved_ones(tmp_path: Path) -> None:
@@ -51,9 +60,9 @@ def test_restored_modules_go_on_as_the_saved_ones(tmp_path: Path) -> None:
     for number in range(3):
         step(modules, number)
     progress = Progress(3, 1.5, 30.25, 2)
-    path = checkpoint.save(tmp_path, modules, progress)
+    path = save(tmp_path, modules, progress)
     assert path.name == "step-00000003"
-    assert checkpoint.load(path, others) == progress
+    assert load(path, others) == progress
     assert same(modules, others)
     for number in range(3, 6):  # equal only if the optimizers' states are
         step(modules, number)
@@ -66,7 +75,7 @@ def test_restoring_forgets_what_the_optimizers_held(saved: tuple[Path, list[Modu
     others = make(seed=1)
     for number in range(4):
         step(others, number)
-    checkpoint.load(path, others)
+    load(path, others)
     step(modules, 7)
     step(others, 7)
     assert same(modules, others)
@@ -75,7 +84,7 @@ def test_restoring_forgets_what_the_optimizers_held(saved: tuple[Path, list[Modu
 def test_last_ones_and_the_best_are_kept(tmp_path: Path) -> None:
     modules = make(1, 1)
     for number in (1, 2, 3, 10, 20):
-        checkpoint.save(tmp_path, modules, Progress(number))
+        save(tmp_path, modules, Progress(number))
     checkpoint.forget(tmp_path, 2, best_step=2)
     assert [checkpoint.step_of(path) for path in checkpoint.found(tmp_path)] == [2, 10, 20]
     checkpoint.forget(tmp_path, 1, best_step=20)
@@ -93,7 +102,7 @@ def test_what_a_kill_left_is_no_checkpoint(saved: tuple[Path, list[Module]]) -> 
 
 def refused(path: Path, modules: list[Module]) -> str:
     with pytest.raises(BadInput) as caught:
-        checkpoint.load(path, modules)
+        load(path, modules)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
     return str(caught.value)

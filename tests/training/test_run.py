@@ -17,7 +17,7 @@ RECIPE = tiny_recipe(Path("examples"))
 def folder(tmp_path: Path) -> Path:
     """A run with a model."""
     run.start(tmp_path / "run", RECIPE, "data")
-    run.save_model(tmp_path / "run", build(RECIPE.network, seed=5))
+    run.save_model(tmp_path / "run", build(RECIPE.network, seed=5).state_dict())
     return tmp_path / "run"
 
 
@@ -85,7 +85,7 @@ def test_broken_model_or_one_of_another_network_is_refused(folder: Path) -> None
         (folder / "model.safetensors").write_bytes(damaged)
         assert "broken or of another network" in refused(folder)
     other = RECIPE.network.model_copy(update={"iterations": 2})
-    run.save_model(folder, build(other))
+    run.save_model(folder, build(other).state_dict())
     assert "another network" in refused(folder)
 
 

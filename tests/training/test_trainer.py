@@ -262,7 +262,8 @@ def test_resumed_run_forgets_what_came_after_its_checkpoint(examples: Path, tmp_
 def finite(folder: Path, recipe: Recipe) -> int:
     """The step of the last checkpoint, which must load and hold finite numbers only."""
     modules = make_modules(build(recipe.network), recipe)
-    progress = checkpoint.load(checkpoint.found(folder / "checkpoints")[-1], modules)
+    last = checkpoint.found(folder / "checkpoints")[-1]
+    progress = checkpoint.load(last, dict(enumerate(modules)), len(modules))
     assert all(tensor.isfinite().all() for tensor in tensors(folder).values())
     return progress.step
 

@@ -1,6 +1,8 @@
 """gleam train: a network from a recipe."""
 
 import json
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -14,6 +16,9 @@ from gleam.cli.arguments import parse
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training import run
+from gleam.training.group import size_of_group
+from gleam.training.launch import launch
+from gleam.training.spread import Spread
 from gleam.training.stages import grown, polished, train_in_stages
 
 
@@ -45,6 +50,16 @@ class Arguments:
     """Go on with this run, from its last checkpoint (instead of a recipe and --out)."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the run's summary as JSON."""
+    devices: int | None = None
+    """Train in so many processes on this machine, each on a GPU of its own if there are any; or
+    let torchrun start the processes, here or on several machines."""
+    replicas: int = 1
+    """How many pipelines the processes form; they divide each batch among them. As many replicas
+    as devices: data parallelism, for any scheme."""
+    split: tuple[int, ...] | None = None
+    """Modules of each process of a pipeline; by default so that each takes about as long."""
+    timeout: float = 600.0
+    """Seconds after which a process that does not answer counts as lost."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
 
 
@@ -62,9 +77,26 @@ def main(arguments: Sequence[str]) -> None:
         recipe, folder = run.load_recipe(a.resume), a.resume
     else:
         recipe, folder = _chosen(a), _out(a)
-    folder = train_in_stages(recipe, folder, resume=a.resume is not None)
+    started, spread = size_of_group(), Spread(a.replicas, a.split, a.timeout)
+    if a.devices not in (None, started):
+        if a.devices < 1 or started > 1:
+            raise BadInput(f"train: --devices {a.devices} cannot be: {started} processes started")
+        spread.check(recipe, a.devices)
+        code = launch(a.devices, ["-m", "gleam", "train", *arguments])
+        if code:
+            sys.exit(code)
+        return
+    # torchrun started it again because a process died: it goes on from the last checkpoint.
+    again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    resume = a.resume is not None or (again and (folder / "recipe.yaml").exists())
+    last = train_in_stages(recipe, folder, resume, spread=spread)
+    if last is not None:
+        _print(last, a.json)
+
+
+def _print(folder: Path, as_json: bool) -> None:
     summary = run.read_summary(folder)
-    if a.json:
+    if as_json:
         print(json.dumps(summary))
         return
     best = summary["best_validation_psnr_db"]

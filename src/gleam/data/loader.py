@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import torch
@@ -31,12 +32,20 @@ class TrainingBatches:
         mask: what to undersample them with.
         batch: slices per batch.
         seed: of the order and of the masks.
+        share: (i, n) takes the i-th of n equal parts of every batch; n divides `batch`.
     """
 
     def __init__(
-        self, examples: Sequence[Example], mask: MaskRecipe, batch: int, seed: int
+        self,
+        examples: Sequence[Example],
+        mask: MaskRecipe,
+        batch: int,
+        seed: int,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         self.mask, self.batch, self.seed = mask, batch, seed
+        part, parts = share
+        self._share = slice(part * batch // parts, (part + 1) * batch // parts)
         buckets: dict[tuple[object, ...], list[tuple[Example, int]]] = defaultdict(list)
         for example in examples:
             slices, *shape = example.shape
@@ -48,12 +57,15 @@ class TrainingBatches:
 
     def at(self, step: int) -> Batch:
         """The batch of a step."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        bucket, members = self._order(epoch)[position]
+        members = self._members(step)
         seeds = np.random.default_rng((self.seed, 1, step)).integers(MASKS, size=len(members))
-        chosen = [self._buckets[bucket][member] for member in members]
-        items = [Item(*one, int(seed)) for one, seed in zip(chosen, seeds, strict=True)]
-        return collate(items, self.mask)
+        items = [Item(*one, int(seed)) for one, seed in zip(members, seeds, strict=True)]
+        return collate(items[self._share], self.mask)
+
+    def shape(self, step: int) -> tuple[int, ...]:
+        """Of the image of a step's batch, (batch, set, frame, *space); nothing is read."""
+        members = self._members(step)[self._share]
+        return image_shape(members[0][0], len(members))
 
     def between(self, first: int, stop: int) -> Iterator[Batch]:
         """The batches of steps first … stop − 1, each read while the one before is used."""
@@ -65,6 +77,11 @@ class TrainingBatches:
                 if step + 1 < stop:
                     coming = reader.submit(self.at, step + 1)
                 yield batch
+
+    def _members(self, step: int) -> list[tuple[Example, int]]:
+        epoch, position = divmod(step, self.steps_per_epoch)
+        bucket, members = self._order(epoch)[position]
+        return [self._buckets[bucket][member] for member in members]
 
     def _draw_order(self, epoch: int) -> list[tuple[int, list[int]]]:
         """(bucket, members) of every batch of an epoch."""
@@ -79,7 +96,10 @@ class TrainingBatches:
 
 
 def every_slice(
-    examples: Sequence[Example], mask: MaskRecipe | None, batch: int = 1
+    examples: Sequence[Example],
+    mask: MaskRecipe | None,
+    batch: int = 1,
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[Batch]:
     """Every slice in order, scan by scan, with one fixed mask per scan (seeded by its name).
 
@@ -87,14 +107,32 @@ def every_slice(
         examples: with targets, unless `mask` is None.
         mask: retrospective undersampling; None takes scans as they were acquired.
         batch: slices per batch, all of one scan.
+        share: (i, n) takes every n-th batch, from the i-th on.
     """
-    for example in examples:
-        if mask is not None:
+    if mask is not None:
+        for example in examples:
             _need_target(example, "measure against")
+    for example, indices in slices_in_turn(examples, batch, share):
         seed = mask_seed(example.header.name)
-        for first in range(0, example.shape[0], batch):
-            last = min(first + batch, example.shape[0])
-            yield collate([Item(example, index, seed) for index in range(first, last)], mask)
+        yield collate([Item(example, index, seed) for index in indices], mask)
+
+
+def slices_in_turn(
+    examples: Sequence[Example], batch: int, share: tuple[int, int] = (0, 1)
+) -> Iterator[tuple[Example, range]]:
+    """Of which slices `every_slice` makes its batches."""
+    part, parts = share
+    batches = (
+        (example, range(first, min(first + batch, example.shape[0])))
+        for example in examples
+        for first in range(0, example.shape[0], batch)
+    )
+    return islice(batches, part, None, parts)
+
+
+def image_shape(example: Example, slices: int) -> tuple[int, ...]:
+    """Of the image of a batch of so many slices, (batch, set, frame, *space)."""
+    return (slices, example.sets, *example.shape[2:])
 
 
 def check(examples: Sequence[Example], mask: MaskRecipe) -> None:

@@ -22,6 +22,7 @@ TOTAL_STEP = 3.0
 STREAMS = Carried(
     start=lambda image: torch.cat([image, image], 1),
     image=lambda state: torch.stack(state.chunk(2, 1)).mean(0),
+    images=2,
 )
 
 

@@ -1,6 +1,6 @@
 """`Unrolled`: iterations one after the other, from the zero-filled image to the reconstruction."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,10 +17,12 @@ class Carried:
     Attributes:
         start: the zero-filled image → the state before the first iteration.
         image: a state → the image in it.
+        images: how many there are.
     """
 
     start: Callable[[Image], State]
     image: Callable[[State], Image]
+    images: int = 1
 
 
 ALONE = Carried(start=lambda image: image, image=lambda state: state)
@@ -66,6 +68,11 @@ class Unrolled(nn.Module):
         for iteration in self.iterations[: self.frozen]:
             state = iteration(state, measurement)
         return state
+
+    def state_shape(self, image: Sequence[int]) -> tuple[int, ...]:
+        """Of the states on the way to an image of shape (batch, set, frame, *space)."""
+        batch, sets, *rest = image
+        return (batch, self.carried.images * sets, *rest)
 
     def image(self, state: State) -> Image:
         """The image of a state."""

@@ -1,13 +1,14 @@
 """Checkpoints: one file per module and a manifest written last, all under one renamed folder.
 
 A module's file (safetensors) holds its weights and its optimizer's state; the manifest says the
-step. Schedules and batches are functions of the step, so there is nothing else to restore.
+step. Schedules and batches are functions of the step, so there is nothing else to restore. Modules
+may be written by several processes, and read again by any other number of them.
 """
 
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -38,31 +39,55 @@ class Progress:
     best_step: int | None = None
 
 
-def save(folder: Path, modules: Sequence[Module], progress: Progress) -> Path:
-    """Write `folder`/step-00001000."""
-    path = folder / f"step-{progress.step:08d}"
-    with replacing(path) as temporary:
-        temporary.mkdir()
-        for number, module in enumerate(modules):
-            save_file(_tensors(module), temporary / _file(number))
-        manifest = {"modules": len(modules), **asdict(progress)}
-        (temporary / "manifest.json").write_text(json.dumps(manifest, indent=2))
+def write(folder: Path, modules: Mapping[int, Module], step: int) -> None:
+    """Write some modules of a checkpoint that is not one before it is published."""
+    for number, module in modules.items():
+        with replacing(_draft(folder, step) / _file(number)) as temporary:
+            save_file(_tensors(module), temporary)
+
+
+def drafted_weights(folder: Path, step: int, modules: int) -> list[dict[str, Tensor]]:
+    """The weights of every module of a checkpoint that was written, by name."""
+    files = (_draft(folder, step) / _file(number) for number in range(modules))
+    return [_weights(load_file(file)) for file in files]
+
+
+def publish(folder: Path, modules: int, progress: Progress) -> Path:
+    """Make `folder`/step-00001000 of what was written, all modules of which there are."""
+    draft = _draft(folder, progress.step)
+    path = draft.with_name(draft.name.removeprefix("."))
+    with replacing(draft / "manifest.json") as temporary:
+        temporary.write_text(json.dumps({"modules": modules, **asdict(progress)}, indent=2))
+    if path.exists():
+        shutil.rmtree(path)
+    draft.rename(path)
     return path
 
 
-def load(path: Path, modules: Sequence[Module]) -> Progress:
+def discard(folder: Path, step: int | None = None) -> None:
+    """Remove what was written and not published, of one step or of all."""
+    for draft in folder.glob(".step-*") if step is None else [_draft(folder, step)]:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def load(path: Path, modules: Mapping[int, Module], count: int) -> Progress:
     """Restore weights and optimizers from one checkpoint.
+
+    Args:
+        path: of the checkpoint.
+        modules: those to restore, by number.
+        count: of all modules that there are.
 
     Raises:
         BadInput: it is broken, or of another network.
     """
     try:
         manifest = dict(json.loads((path / "manifest.json").read_text()))
-        count = manifest.pop("modules")
+        saved = manifest.pop("modules")
         progress = Progress(**manifest)
-        if count != len(modules):
-            raise BadInput(f"{path}: is of {count} modules, the recipe has {len(modules)}")
-        for number, module in enumerate(modules):
+        if count != saved:
+            raise BadInput(f"{path}: is of {saved} modules, the recipe has {count}")
+        for number, module in modules.items():
             _restore(module, load_file(path / _file(number)))
     except (OSError, ValueError, TypeError, KeyError, SafetensorError, RuntimeError) as error:
         raise BadInput(
@@ -90,6 +115,10 @@ def forget(folder: Path, keep: int, best_step: int | None) -> None:
             shutil.rmtree(path)
 
 
+def _draft(folder: Path, step: int) -> Path:
+    return folder / f".step-{step:08d}"
+
+
 def _file(number: int) -> str:
     return f"module-{number:03d}.safetensors"
 
@@ -105,7 +134,7 @@ def _tensors(module: Module) -> dict[str, Tensor]:
 
 def _restore(module: Module, tensors: dict[str, Tensor]) -> None:
     names = dict(module.iterations.named_parameters())
-    _fill(names, {k.removeprefix("weight/"): v for k, v in tensors.items() if k[0] == "w"})
+    _fill(names, _weights(tensors))
     module.optimizer.state.clear()
     for key, value in tensors.items():
         kind, _, rest = key.partition("/")
@@ -117,6 +146,10 @@ def _restore(module: Module, tensors: dict[str, Tensor]) -> None:
                 state[slot] = torch.empty_like(parameter).copy_(value)
             else:
                 state[slot] = value.to(parameter.device)
+
+
+def _weights(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix("weight/"): v for k, v in tensors.items() if k.startswith("weight/")}
 
 
 def _fill(parameters: dict[str, nn.Parameter], tensors: dict[str, Tensor]) -> None:

@@ -6,8 +6,9 @@ windows a loss reaches back over some borders.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from gleam.arrays import Image, State
 from gleam.physics.measurement import Measurement
 from gleam.training.loss import Loss
+from gleam.training.replicas import Replicas
 from gleam.training.storage import Storage
 
 
@@ -56,6 +58,8 @@ def train_step(
     loss: Loss,
     step: int,
     overlap: int = 0,
+    send: Callable[[State], None] | None = None,
+    replicas: Replicas | None = None,
 ) -> dict[int, Tensor]:
     """One update of every module on one batch.
 
@@ -63,16 +67,19 @@ def train_step(
     The loss of module m reaches back through modules m − overlap … m. A module is updated, and its
     graph and gradients are gone, once no later loss reaches it: without overlap before the next
     one starts. So the memory is that of overlap + 1 modules, and every forward pass runs once.
-    Nothing before the first parameter of a window is differentiated.
+    Nothing before the first parameter of a window is differentiated. Where gradients are averaged
+    over replicas, a module is updated while the next one is computed.
 
     Args:
-        modules: of the whole network, in order.
-        state: what the network starts from.
+        modules: of the whole network, in order, or some that follow each other.
+        state: what the first of them starts from.
         measurement: of the batch.
         target: of every module.
         loss: between a module's output and the target.
         step: the number of updates before this one.
         overlap: how many modules before its own a loss reaches back into.
+        send: is given what the last module puts out, before that module's backward pass.
+        replicas: which learn from other parts of the batch; gradients and losses are averaged.
 
     Returns:
         The losses by number of the module, before its update; none where the weight is 0.
@@ -83,17 +90,21 @@ def train_step(
     for number, module in enumerate(modules):
         output = module.storage(list(module.iterations), state, measurement)
         window.append(_Pass(number, module, state, output))
+        if send is not None and module is modules[-1]:
+            send(output.detach())
         if module.weight:
             error = loss(output, target)
             losses[number] = error.detach()
             next_loss = next((m for m in weighted if m > number), len(modules) + overlap)
             _backward(module.weight * error, window, next_loss - overlap)
         if len(window) > overlap:
-            window.popleft().module.update(step)
+            _update(window.popleft(), step, losses, replicas)
         state = output.detach().requires_grad_(overlap > 0)
         del output
     for left in window:
-        left.module.update(step)
+        _update(left, step, losses, replicas)
+    if replicas is not None:
+        replicas.finish()
     return losses
 
 
@@ -105,6 +116,16 @@ class _Pass:
     module: Module
     start: State
     output: State
+
+
+def _update(one: _Pass, step: int, losses: Mapping[int, Tensor], replicas: Replicas | None) -> None:
+    update = partial(one.module.update, step)
+    if replicas is None:
+        update()
+        return
+    gradients = [p.grad for p in one.module.iterations.parameters() if p.grad is not None]
+    loss = [losses[one.number]] if one.number in losses else []
+    replicas.average([*gradients, *loss], update)
 
 
 def _backward(error: Tensor, window: Sequence[_Pass], needed_again: int) -> None:

@@ -12,11 +12,12 @@
 """
 
 import csv
+import hashlib
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 import gleam
 from gleam import recipe as recipes
@@ -97,6 +99,13 @@ def environment(seed: int) -> dict[str, Any]:
     }
 
 
+def code() -> str:
+    """A digest of this program, and the version of PyTorch."""
+    package = Path(gleam.__file__).parent
+    sources = b"".join(path.read_bytes() for path in sorted(package.rglob("*.py")))
+    return f"{hashlib.sha256(sources).hexdigest()} {torch.__version__}"
+
+
 def write_metrics(folder: Path, rows: Iterable[Row]) -> None:
     """Write metrics.csv anew."""
     with replacing(folder / "metrics.csv") as temporary, temporary.open("w", newline="") as file:
@@ -133,10 +142,10 @@ def read_metrics(folder: Path) -> list[Row]:
         raise BadInput(f"{path}: missing or broken ({error})") from error
 
 
-def save_model(folder: Path, network: Unrolled) -> None:
-    """Write model.safetensors."""
+def save_model(folder: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write model.safetensors: a network's weights by name."""
     with replacing(folder / "model.safetensors") as temporary:
-        save_file({k: v.contiguous() for k, v in network.state_dict().items()}, temporary)
+        save_file({name: weight.contiguous() for name, weight in weights.items()}, temporary)
 
 
 def load_recipe(folder: Path) -> Recipe:

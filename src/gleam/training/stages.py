@@ -10,7 +10,8 @@ from pathlib import Path
 
 from gleam.recipe import Recipe
 from gleam.training import run
-from gleam.training.trainer import train
+from gleam.training.spread import Spread
+from gleam.training.trainer import ALONE, train
 
 POLISHED = "polished"  # folder inside a run
 GENTLER = 3  # times lower is the learning rate of polishing: the network is nearly there
@@ -64,8 +65,12 @@ def polished(recipe: Recipe, start: Path, steps: int) -> Recipe:
 
 
 def train_in_stages(
-    recipe: Recipe, folder: Path, resume: bool = False, quiet: bool = False
-) -> Path:
+    recipe: Recipe,
+    folder: Path,
+    resume: bool = False,
+    quiet: bool = False,
+    spread: Spread = ALONE,
+) -> Path | None:
     """Train a recipe; if it says so, polish the network in a run of its own inside the first.
 
     Args:
@@ -73,15 +78,18 @@ def train_in_stages(
         folder: of the run; made, unless `resume`.
         resume: go on from where it stopped, in either stage.
         quiet: show no progress.
+        spread: see `train`; who polishes is alone.
 
     Returns:
-        The folder of the run that ends with the network asked for.
+        The folder of the run that ends with the network asked for; of several processes, in the one
+        that keeps the records.
 
     Raises:
         BadInput, Stopped, Diverged: see `gleam.training.trainer.train`.
     """
-    if not (resume and run.finished(folder, recipe.training.steps)):
-        train(recipe, folder, resume, quiet)
+    done = resume and recipe.training.polish and run.finished(folder, recipe.training.steps)
+    if not done and not train(recipe, folder, resume, quiet, spread):
+        return None
     steps = recipe.training.polish
     if not steps:
         return folder

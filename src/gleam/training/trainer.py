@@ -1,113 +1,277 @@
-"""Train a recipe into a run folder: the loop, and what surrounds it."""
+"""Train a recipe into a run folder: the loop, and what surrounds it.
+
+The same loop runs in every process that trains: it learns from batch after batch with the modules
+that it holds, and passes on what the next process needs (see `gleam.training.pipeline`). In one
+process there is nobody to pass anything on to.
+"""
 
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 import torch
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
-from gleam.arrays import crop
+from gleam.arrays import Image, State, crop
+from gleam.data.batch import Batch
 from gleam.data.example import ExampleFile, find, fingerprint
-from gleam.data.loader import TrainingBatches, check, every_slice
-from gleam.errors import BadInput, Diverged, Stopped
+from gleam.data.loader import TrainingBatches, check, every_slice, image_shape, slices_in_turn
+from gleam.errors import BadInput, Stopped
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
 from gleam.recipe import Recipe
 from gleam.training import checkpoint, run
 from gleam.training.checkpoint import Progress
 from gleam.training.flow import Module, split, train_step
+from gleam.training.group import Group, Lost, joined, size_of_group
 from gleam.training.loss import LOSSES
 from gleam.training.meter import metered, state_bytes
-from gleam.training.progress import shown
-from gleam.training.run import Row
+from gleam.training.pipeline import Failure, Note, Pipeline
+from gleam.training.record import Record, forget_after, recorded
+from gleam.training.replicas import Replicas
 from gleam.training.schedule import warmup_cosine
+from gleam.training.spread import Spread, cut, seconds
 from gleam.training.start import fingerprint_of_start, initial
 from gleam.training.storage import STORAGES, offload
 
+ALONE = Spread()
 
-def train(recipe: Recipe, folder: Path, resume: bool = False, quiet: bool = False) -> None:
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    resume: bool = False,
+    quiet: bool = False,
+    spread: Spread = ALONE,
+) -> bool:
     """Train, validate and checkpoint until the recipe's last step.
 
-    A resumed run ends with the same weights as one that was never stopped: to the bit on a CPU,
-    and on a GPU as far as its convolutions repeat themselves.
+    A resumed run ends with the same weights as one that was never stopped, and a run in a pipeline
+    of processes with the same as in one process: to the bit on a CPU, and on a GPU as far as its
+    convolutions repeat themselves.
 
     Args:
         recipe: what to train.
         folder: the run's folder; made, unless `resume`.
         resume: go on from the last checkpoint in `folder`.
         quiet: show no progress.
+        spread: how the processes that the launcher started divide the work.
+
+    Returns:
+        Whether this process keeps the run's records; of several one does.
 
     Raises:
-        BadInput: the data do not fit the recipe, or the folder is (not) a run.
-        Stopped: by a signal.
+        BadInput: the data do not fit the recipe, or the recipe the processes; the folder is (not)
+            a run.
+        Stopped: by a signal, or because another process was lost.
         Diverged: by a loss or weight that is not finite; the last good checkpoint stays.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    spread.check(recipe, size_of_group())
+    with joined(spread.replicas, spread.timeout) as group:
+        try:
+            part = _prepare(recipe, folder, resume, spread, group)
+            record = recorded(folder, recipe, part.parameters, part.frozen, part.progress, quiet)
+            with _stop_signals() as stop_asked, record if group.records else nullcontext() as kept:
+                _learn(part, kept, stop_asked)
+        except Lost as lost:
+            begun = (folder / "recipe.yaml").exists()
+            again = f"; go on with: gleam train --resume {folder}" if begun else ""
+            raise Stopped(f"{lost}{again}") from lost
+    return group.records
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a process holds of a run: some modules, and all that they need.
+
+    Attributes:
+        group: of the process.
+        recipe: of the run.
+        folder: of the run.
+        batches: its replica's share of every batch.
+        validation: examples.
+        network: its iterations only; at the pipeline's head those that are frozen, too.
+        first_iteration: number of the first of them.
+        modules: by number.
+        parameters: of the whole network.
+        frozen: weights that are not trained, by their names in the whole network.
+        progress: what the run goes on from.
+    """
+
+    group: Group
+    recipe: Recipe
+    folder: Path
+    batches: TrainingBatches
+    validation: Sequence[ExampleFile]
+    network: Unrolled
+    first_iteration: int
+    modules: dict[int, Module]
+    parameters: int
+    frozen: dict[str, Tensor]
+    progress: Progress
+
+    def loss(self, state: State, target: Image) -> Tensor:
+        """Of a module's output."""
+        return LOSSES[self.recipe.training.loss](self.network.image(state), target)
+
+    def validates(self, step: int) -> bool:
+        """Whether validation follows after so many updates."""
+        t = self.recipe.training
+        return bool(self.validation) and (step == t.steps or step % t.validate_every == 0)
+
+    def shapes(self) -> Iterator[tuple[int, ...]]:
+        """Of all states that travel between modules from here on, in order."""
+        for step in range(self.progress.step, self.recipe.training.steps):
+            yield self.network.state_shape(self.batches.shape(step))
+            if self.validates(step + 1):
+                for example, slices in slices_in_turn(
+                    self.validation, self.recipe.data.batch, self.group.share
+                ):
+                    yield self.network.state_shape(image_shape(example, len(slices)))
+
+
+def _prepare(recipe: Recipe, folder: Path, resume: bool, spread: Spread, group: Group) -> _Part:
+    """Read what there is, make the folder, and take this process's modules."""
     t = recipe.training
     examples = find(recipe.data.train, recipe.network.sets)
     validation = find(recipe.data.validation, recipe.network.sets) if recipe.data.validation else []
     if t.offload_to is not None and not t.offload_to.is_dir():
         raise BadInput(f"training.offload_to: {t.offload_to}: is not a folder; make it first")
     check([*examples, *validation], recipe.mask)  # before a folder is made, or time is spent
-    batches = TrainingBatches(examples, recipe.mask, recipe.data.batch, recipe.seed)
-    network = initial(recipe).to(device)
+    batches = TrainingBatches(examples, recipe.mask, recipe.data.batch, recipe.seed, group.share)
+    network = initial(recipe)
     modules = make_modules(network, recipe)
     data = fingerprint([*examples, *validation]) + fingerprint_of_start(recipe)
+    kept = checkpoint.found(folder / "checkpoints") if resume else []
+    last = kept[-1] if kept else None
+    facts = {"recipe": recipe, "data set": data, "code": run.code(), "checkpoint": last}
+    group.agree(facts | {"command line": spread})
+    if group.records and resume:
+        run.check_data(folder, data)
+        forget_after(folder, checkpoint.step_of(last) if last else 0)
+    elif group.records:
+        run.start(folder, recipe, data)
 
-    def loss(state: Tensor, target: Tensor) -> Tensor:
-        return LOSSES[t.loss](network.image(state), target)
+    lengths = spread.split or [len(modules)]
+    if len(lengths) != group.places:
+        costs = partial(_costs, modules, network, batches.at(0), recipe, group.device)
+        lengths = cut(group.from_first(costs, len(modules)), group.places)
+    first = sum(lengths[: group.place])
+    mine = {number: modules[number] for number in range(first, first + lengths[group.place])}
+    iterations = [one for module in mine.values() for one in module.iterations]
+    frozen = network.iterations[: network.frozen]
+    before = sum(recipe.module_sizes()[:first])
+    if group.upstream is None:
+        part = Unrolled([*frozen, *iterations], network.carried, network.frozen)
+    else:
+        part = Unrolled(iterations, network.carried)
+        before += network.frozen
+    progress = checkpoint.load(last, mine, len(modules)) if last else Progress()
+    group.meet()  # nobody writes before the folder is made
+    return _Part(
+        group=group,
+        recipe=recipe,
+        folder=folder,
+        batches=batches,
+        validation=validation,
+        network=part.to(group.device),
+        first_iteration=before,
+        modules=mine,
+        parameters=sum(p.numel() for p in network.parameters()),
+        frozen={f"iterations.{name}": weight for name, weight in frozen.state_dict().items()},
+        progress=progress,
+    )
 
-    with (
-        _stop_signals() as stop_asked,
-        _logged(folder, recipe, network, modules, data, resume) as log,
-        shown(log.progress.step, t.steps, quiet) as display,
-    ):
-        for batch in batches.between(log.progress.step, t.steps):
+
+def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], bool]) -> None:
+    """The loop over batches; without a record in the processes that keep none."""
+    group, t, step = part.group, part.recipe.training, part.progress.step
+    first_module, modules = min(part.modules), list(part.modules.values())
+    replicas = Replicas(group) if group.replicas > 1 else None
+    numbers = len(part.recipe.module_sizes()) + part.recipe.network.iterations
+    try:
+        pipeline = Pipeline(group, part.shapes, t.steps - step, numbers)
+        for batch in part.batches.between(step, t.steps):
             started = time.perf_counter()
-            batch = batch.to(device)
+            batch = batch.to(group.device)
             assert batch.target is not None
-            step = log.progress.step
             work = partial(
                 train_step,
                 modules,
-                network.start(batch.measurement),
+                pipeline.receive(partial(part.network.start, batch.measurement)),
                 batch.measurement,
                 batch.target,
-                loss,
+                part.loss,
                 step,
                 t.overlap,
+                pipeline.send,
+                replicas,
             )
-            if len(log.times) < 2:  # the first step makes the optimizer states, the second has them
-                losses, peak = metered(work, device)
-                frozen = network.iterations[: network.frozen].parameters()
-                log.memory = peak + state_bytes(modules) + sum(p.nbytes for p in frozen)
-                display.memory(log.memory)
+            memory = 0
+            if step < part.progress.step + 2:  # the first makes the optimizers' states
+                losses, peak = metered(work, group.device)
+                held = part.network.iterations[: part.network.frozen].parameters()
+                memory = peak + state_bytes(modules) + sum(p.nbytes for p in held)
             else:
                 losses = work()
-            values = dict(zip(losses, torch.stack([*losses.values()]).tolist(), strict=True))
-            _refuse_non_finite(values, step, folder)
-            log.step(values, time.perf_counter() - started)
-            display.step([*values.values()])
+            values = torch.stack([*losses.values()]).tolist()
+            taken = time.perf_counter() - started
+            step += 1
 
-            step = log.progress.step
-            last = step == t.steps or stop_asked()
-            best = False
-            if validation and (step == t.steps or step % t.validate_every == 0):
-                psnr = validate(network, validation, recipe, device)
-                best = log.validated(psnr)
-                display.say(f"step {step}: validation PSNR {psnr[-1]:.2f} dB")
-            if last or best or step % t.checkpoint_every == 0:
-                log.keep()
-            if last and step < t.steps:
-                raise Stopped(f"stopped at step {step}; go on with: gleam train --resume {folder}")
+            psnr = validate(part, pipeline) if part.validates(step) else []
+            group.check_launcher()
+            asked = stop_asked()
+            if asked:
+                group.ask_to_stop()
+            note = pipeline.hear() or Note(last=step == t.steps or group.stops(asked))
+            note.memory = max(note.memory, memory)
+            note.losses |= {first_module + m: x for m, x in zip(losses, values, strict=True)}
+            note.psnr |= dict(enumerate(psnr, part.first_iteration))
+            _keep(part, step, note, pipeline, record, taken)
+            if note.last or (note.failure and group.places == 1):
+                break
+        pipeline.close()
+        if record is None:
+            group.meet()  # the process with the record ends first: it knows what there is to say
+            return
+        checkpoint.discard(part.folder / "checkpoints")
+        if record.failure:
+            raise record.failure
+        if step < t.steps:
+            raise Stopped(f"stopped at step {step}; go on with: gleam train --resume {part.folder}")
+        group.meet()
+    except Lost as lost:
+        lost.when = f"at step {step + 1}"
+        raise
+
+
+def _keep(
+    part: _Part, step: int, note: Note, pipeline: Pipeline, record: Record | None, taken: float
+) -> None:
+    """Write down what is to be kept after a step, and pass the note on.
+
+    Whether validation was the best so far is known at the pipeline's end only; processes before it
+    write their modules in any case.
+    """
+    checkpoints = part.folder / "checkpoints"
+    scheduled = note.last or step % part.recipe.training.checkpoint_every == 0
+    validated = part.validates(step)
+    if not note.failure and (failure := _failure(part, note, scheduled or validated)):
+        note.failure = failure
+        part.group.ask_to_stop()
+    best = record.add(note, taken) if record else validated and part.group.downstream is not None
+    if part.group.replica == 0 and not note.failure and (scheduled or best):
+        checkpoint.write(checkpoints, part.modules, step)
+    pipeline.tell(note)
+    if record and not record.failure and (scheduled or best):
+        record.keep()
+    elif record and validated:
+        checkpoint.discard(checkpoints, step)
 
 
 def make_modules(network: Unrolled, recipe: Recipe) -> list[Module]:
@@ -137,131 +301,59 @@ def make_modules(network: Unrolled, recipe: Recipe) -> list[Module]:
 
 
 @torch.no_grad()
-def validate(
-    network: Unrolled, examples: Sequence[ExampleFile], recipe: Recipe, device: torch.device
-) -> list[float]:
-    """Mean complex PSNR in dB over all slices but empty ones, after every iteration."""
-    scores = []
-    for batch in every_slice(examples, recipe.mask, recipe.data.batch):
-        batch = batch.to(device)
+def validate(part: _Part, pipeline: Pipeline) -> list[float]:
+    """Mean complex PSNR in dB over all slices but empty ones, after each iteration of a process."""
+    network, recipe, group = part.network, part.recipe, part.group
+    totals = torch.zeros(2, len(network.iterations), dtype=torch.float64, device=group.device)
+    for batch in every_slice(part.validation, recipe.mask, recipe.data.batch, group.share):
+        batch = batch.to(group.device)
         assert batch.target is not None
-        iterates = network.iterates(batch.measurement)
         target = crop(batch.target, batch.matrix)
-        psnr = [psnr_complex(crop(image, batch.matrix), target) for image in iterates]
-        scores.append(torch.stack(psnr, 1))
-    means: list[float] = torch.cat(scores).nanmean(0).tolist()
+        first = partial(network.carried.start, batch.measurement.adjoint)  # what is frozen too
+        state = pipeline.receive(first)
+        for k, iteration in enumerate(network.iterations):
+            state = iteration(state, batch.measurement)
+            psnr = psnr_complex(crop(network.image(state), batch.matrix), target).double()
+            totals[:, k] += torch.stack([psnr.nansum(), (~psnr.isnan()).sum()])
+        pipeline.send(state)
+    total, count = group.over_replicas(totals.cpu())
+    means: list[float] = (total / count).tolist()
     return means
 
 
-@dataclass
-class _Log:
-    """What a run has to remember, and write down, beside its weights."""
-
-    folder: Path
-    recipe: Recipe
-    network: Unrolled
-    modules: Sequence[Module]
-    progress: Progress
-    memory: int = 0  # weights, optimizer states, and the peak of a step above them
-    times: list[float] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.memory = run.read_summary(self.folder).get("peak_memory_bytes", 0)
-        self.writer = SummaryWriter(
-            str(self.folder / "tensorboard"), purge_step=self.progress.step + 1
-        )
-
-    def step(self, losses: Mapping[int, float], seconds: float) -> None:
-        self.times.append(seconds)
-        done = self.progress
-        self.progress = replace(done, step=done.step + 1, seconds=done.seconds + seconds)
-        self._add("loss", losses)
-
-    def validated(self, psnr: Sequence[float]) -> bool:
-        """Note the PSNR per iteration; say whether it is the best so far."""
-        self._add("psnr", dict(enumerate(psnr)))
-        if not psnr[-1] > self.progress.best_psnr:
-            return False
-        self.progress = replace(self.progress, best_psnr=psnr[-1], best_step=self.progress.step)
-        return True
-
-    def keep(self) -> None:
-        """Write everything down; the checkpoint comes last, so that what it counts is there."""
-        done, checkpoints = self.progress, self.folder / "checkpoints"
-        for number, module in enumerate(self.modules):
-            if not all(p.isfinite().all() for p in module.iterations.parameters()):
-                raise Diverged(_not_finite("weight", number, done.step, self.folder))
-        run.append_metrics(self.folder, self.rows)
-        self.rows.clear()
-        self.writer.flush()
-        run.write_summary(self.folder, self._summary())
-        if done.best_step in (None, done.step):
-            run.save_model(self.folder, self.network)
-        checkpoint.save(checkpoints, self.modules, done)
-        checkpoint.forget(checkpoints, self.recipe.training.keep, done.best_step)
-
-    def _add(self, metric: str, values: Mapping[int, float]) -> None:
-        done = self.progress
-        for index, value in values.items():
-            self.rows.append(Row(done.step, metric, index, value, round(done.seconds, 3)))
-            self.writer.add_scalar(f"{metric}/{index}", value, done.step)
-
-    def _summary(self) -> dict[str, object]:
-        done = self.progress
-        return {
-            "steps": done.step,
-            "seconds": done.seconds,
-            "seconds_per_step": median(self.times[2:] or self.times),
-            "peak_memory_bytes": self.memory,
-            "parameters": sum(p.numel() for p in self.network.parameters()),
-            "modules": self.recipe.module_sizes(),
-            "best_step": done.best_step,
-            "best_validation_psnr_db": None if done.best_step is None else done.best_psnr,
-        }
-
-
-@contextmanager
-def _logged(
-    folder: Path,
-    recipe: Recipe,
-    network: Unrolled,
+def _costs(
     modules: Sequence[Module],
-    data: str,
-    resume: bool,
-) -> Iterator[_Log]:
-    """Begin a run, or go on with it."""
-    if resume:
-        run.check_data(folder, data)
-    else:
-        run.start(folder, recipe, data)
-    log = _Log(folder, recipe, network, modules, _restore(folder, modules))
-    with log.writer:
-        yield log
+    network: Unrolled,
+    batch: Batch,
+    recipe: Recipe,
+    device: torch.device,
+) -> list[float]:
+    """Seconds that each module takes to learn from a batch."""
+    network.to(device)
+    batch = batch.to(device)
+    state = network.start(batch.measurement)
+
+    def learn(module: Module) -> None:
+        output = module.storage(list(module.iterations), state, batch.measurement)
+        assert batch.target is not None
+        error = LOSSES[recipe.training.loss](network.image(output), batch.target)
+        torch.autograd.backward(error)
+        module.optimizer.zero_grad(set_to_none=True)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    return seconds([partial(learn, module) for module in modules])
 
 
-def _restore(folder: Path, modules: Sequence[Module]) -> Progress:
-    """Go back to the last checkpoint, if any, and forget what was noted after it."""
-    kept = checkpoint.found(folder / "checkpoints")
-    progress = checkpoint.load(kept[-1], modules) if kept else Progress()
-    rows = [row for row in run.read_metrics(folder) if row.step <= progress.step]
-    run.write_metrics(folder, rows)
-    return progress
-
-
-def _refuse_non_finite(losses: Mapping[int, float], step: int, folder: Path) -> None:
-    for number, value in losses.items():
-        if not math.isfinite(value):
-            raise Diverged(_not_finite("loss", number, step + 1, folder))
-
-
-def _not_finite(what: str, module: int, step: int, folder: Path) -> str:
-    kept = checkpoint.found(folder / "checkpoints")
-    good = f"the last good checkpoint is {kept[-1]}" if kept else "there was no checkpoint yet"
-    return (
-        f"module {module} (counted from 0) has a {what} that is not finite at step {step}; {good}. "
-        "Try a lower training.learning_rate or training.clip"
-    )
+def _failure(part: _Part, note: Note, kept: bool) -> Failure | None:
+    """The first loss that is not finite, or weight of what is to be kept."""
+    for number in part.modules:
+        if not math.isfinite(note.losses.get(number, 0)):
+            return "loss", number
+    for number, module in part.modules.items() if kept else []:
+        if not all(p.isfinite().all() for p in module.iterations.parameters()):
+            return "weight", number
+    return None
 
 
 @contextmanager

@@ -1,0 +1,304 @@
+"""The processes that train one network together: who they are, what they agree on, how they end.
+
+There are replicas × places of them, numbered row by row. The processes of a replica form a
+pipeline, each with some of the modules; those of one place, in every replica, hold the same modules
+and average their gradients. A run in one process is a group of one, and nothing here does anything.
+
+Launchers (torchrun, `gleam train --devices`) say by environment variables who a process is.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha256
+from itertools import pairwise
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed import distributed_c10d as c10d
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.rendezvous import rendezvous
+
+from gleam.errors import BadInput, Stopped
+
+T = TypeVar("T")
+
+STORE = "the launcher or process 0"  # whichever holds the store
+
+CPU = torch.device("cpu")
+KEYS = "gleam"  # the prefix of what this module keeps in the processes' common store
+
+
+class Lost(Exception):
+    """Another process is gone, or does not answer.
+
+    Attributes:
+        who: in words, as all of these.
+        how: it was lost.
+        when: it was lost.
+    """
+
+    def __init__(self, who: str, how: str) -> None:
+        self.who, self.how, self.when = who, how, "before the first step"
+
+    def __str__(self) -> str:
+        return f"{self.who} {self.how} {self.when}"
+
+
+@dataclass(frozen=True)
+class Link:
+    """The way between two processes that follow each other in a pipeline.
+
+    Attributes:
+        peer: rank of the other one.
+        channel: of the two alone, so that on a GPU each direction has a stream of its own.
+    """
+
+    peer: int
+    channel: dist.ProcessGroup
+
+
+@dataclass(frozen=True)
+class Group:
+    """A process among the others.
+
+    Attributes:
+        rank: its number.
+        places: processes of a pipeline.
+        replicas: pipelines.
+        device: where it computes.
+        wire: where tensors are when they travel: on the device through NCCL, else on the CPU.
+        upstream: the process before it in the pipeline, if any.
+        downstream: the one after it.
+        twins: the processes of its place in all replicas; None without replicas.
+        store: where processes leave words for each other; None for one process.
+    """
+
+    rank: int = 0
+    places: int = 1
+    replicas: int = 1
+    device: torch.device = field(default_factory=lambda: _device(0))
+    wire: torch.device = CPU
+    upstream: Link | None = None
+    downstream: Link | None = None
+    twins: dist.ProcessGroup | None = None
+    store: c10d.Store | None = None
+    parent: int = field(default_factory=os.getppid)
+
+    @property
+    def size(self) -> int:
+        """Of the group."""
+        return self.places * self.replicas
+
+    @property
+    def place(self) -> int:
+        """In the pipeline."""
+        return self.rank % self.places
+
+    @property
+    def replica(self) -> int:
+        """Which pipeline."""
+        return self.rank // self.places
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """Which part of the data is its replica's: the i-th of n."""
+        return self.replica, self.replicas
+
+    @property
+    def records(self) -> bool:
+        """Whether it writes down the run: what there is to say arrives at a pipeline's end."""
+        return self.replica == 0 and self.downstream is None
+
+    def agree(self, facts: Mapping[str, object]) -> None:
+        """Make sure that all processes are about to do the same.
+
+        Args:
+            facts: what each knows, by name.
+
+        Raises:
+            BadInput: in all of them, if one knows otherwise than process 0.
+            Lost: one is gone.
+        """
+        if self.store is None:
+            return
+        digests = [sha256(repr(fact).encode()).digest()[:7] for fact in facts.values()]
+        mine = torch.tensor([int.from_bytes(digest, "big") for digest in digests])
+        everyones = [torch.empty_like(mine) for _ in range(self.size)]
+        self._all(lambda: dist.all_gather(everyones, mine))
+        for rank, theirs in enumerate(everyones):
+            for name, one, first in zip(facts, theirs.tolist(), everyones[0].tolist(), strict=True):
+                if one != first:
+                    raise BadInput(
+                        f"process {rank} of {self.size} has another {name} than process 0; give "
+                        "all processes the same recipe, data and code"
+                    )
+
+    def from_first(self, make: Callable[[], Sequence[float]], length: int) -> list[float]:
+        """Numbers that process 0 makes and all get."""
+        numbers = torch.zeros(length, dtype=torch.float64)
+        if self.rank == 0:
+            numbers.copy_(torch.tensor(make(), dtype=torch.float64))
+        if self.store is not None:
+            self._all(lambda: dist.broadcast(numbers, 0))
+        values: list[float] = numbers.tolist()
+        return values
+
+    def over_replicas(self, numbers: Tensor) -> Tensor:
+        """The sum over the processes of this place, in all of them."""
+        if self.twins is not None:
+            self.among_twins(lambda: dist.all_reduce(numbers, group=self.twins))
+        return numbers
+
+    def ask_to_stop(self) -> None:
+        """Have the run stop after one of the next steps."""
+        store = self.store
+        if store is not None:
+            survived(lambda: store.set("stop", ""), STORE)
+
+    def stops(self, asked: bool) -> bool:
+        """Whether this step is the last; asked once a step, in the first process of each pipeline.
+
+        Args:
+            asked: whether a process that is alone was asked to stop.
+        """
+        store = self.store
+        if store is None:
+            return asked
+        stop = torch.tensor(int(self.rank == 0 and survived(lambda: store.check(["stop"]), STORE)))
+        if self.twins is not None:
+            self.among_twins(lambda: dist.broadcast(stop, 0, group=self.twins))
+        return bool(stop)
+
+    def check_launcher(self) -> None:
+        """Make sure that somebody still looks after this process.
+
+        Raises:
+            Lost: its launcher died.
+        """
+        if self.store is not None and os.getppid() != self.parent:
+            raise Lost("the launcher", "was lost")
+
+    def meet(self) -> None:
+        """Wait until all have come to this line."""
+        if self.store is not None:
+            self._all(lambda: dist.all_reduce(torch.zeros(1)))
+
+    def among_twins(self, work: Callable[[], T]) -> T:
+        """Do something with the processes of this place, which may be lost."""
+        ranks = range(self.place, self.size, self.places)
+        return survived(work, named(rank for rank in ranks if rank != self.rank))
+
+    def _all(self, work: Callable[[], T]) -> T:
+        return survived(work, named(rank for rank in range(self.size) if rank != self.rank))
+
+
+def survived(work: Callable[[], T], who: str) -> T:
+    """Do something together with other processes.
+
+    Raises:
+        Lost: they (`who`, in words) are gone, or do not answer in time.
+    """
+    try:
+        return work()
+    except RuntimeError as error:
+        late = "imed out" in str(error)
+        raise Lost(who, "did not answer in time" if late else "was lost") from error
+
+
+def named(ranks: Iterable[int]) -> str:
+    """In words: one of these processes."""
+    return f"process {' or '.join(map(str, ranks))} (counted from 0)"
+
+
+def size_of_group() -> int:
+    """How many processes the launcher started; 1 without one."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+@contextmanager
+def joined(replicas: int, timeout: float) -> Iterator[Group]:
+    """Meet the other processes; of those that fail, the first alone says why.
+
+    Args:
+        replicas: divides the number of processes.
+        timeout: seconds after which one that does not answer counts as lost.
+
+    Raises:
+        SystemExit: instead of a `BadInput` or `Stopped`, where another process has said its own.
+    """
+    size = size_of_group()
+    if size == 1:
+        yield Group()
+        return
+    patience = timedelta(seconds=timeout)
+    store, rank, size = next(rendezvous("env://", timeout=patience))
+    words = c10d.PrefixStore(KEYS, store)
+    try:
+        yield _meet(c10d.PrefixStore("torch", store), words, rank, size, replicas, patience)
+    except (BadInput, Stopped) as error:
+        if not _first_to_speak(words):
+            raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
+        raise
+    except BaseException as error:
+        if not isinstance(error, SystemExit):
+            _first_to_speak(words)
+        raise
+    else:
+        dist.destroy_process_group()
+    finally:  # it ends by itself: a launcher that sees another one end need not hurry it
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _meet(
+    store: c10d.Store, words: c10d.Store, rank: int, size: int, replicas: int, patience: timedelta
+) -> Group:
+    local, neighbours = (int(os.environ.get(n, "1")) for n in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
+    device = _device(local)
+    # NCCL refuses two processes on one GPU; they talk through the CPU.
+    nccl = device.type == "cuda" and neighbours <= torch.cuda.device_count()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    backend = "cpu:gloo,cuda:nccl" if nccl else "gloo"
+    places = size // replicas
+
+    def meet() -> tuple[dist.ProcessGroup, list[dist.ProcessGroup | None]]:
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=patience)
+        axes = init_device_mesh(
+            "cuda" if nccl else "cpu", (replicas, places), mesh_dim_names=("data", "module")
+        )
+        pipelines = axes.mesh.tolist()
+        pairs = [pair for line in pipelines for pair in pairwise(line)]
+        made = {pair: dist.new_group(pair, timeout=patience) for pair in pairs}
+        return axes.get_group("data"), [made.get((rank - 1, rank)), made.get((rank, rank + 1))]
+
+    twins, (before, after) = survived(meet, named(other for other in range(size) if other != rank))
+    return Group(
+        rank=rank,
+        places=places,
+        replicas=replicas,
+        device=device,
+        wire=device if nccl else CPU,
+        upstream=Link(rank - 1, before) if before else None,
+        downstream=Link(rank + 1, after) if after else None,
+        twins=twins if replicas > 1 else None,
+        store=words,
+    )
+
+
+def _device(local_rank: int) -> torch.device:
+    if not torch.cuda.is_available():
+        return CPU
+    return torch.device("cuda", local_rank % torch.cuda.device_count())
+
+
+def _first_to_speak(words: c10d.Store) -> bool:
+    with suppress(RuntimeError):  # the store is gone, with the process that held it
+        first: bool = words.add("spoken", 1) == 1
+        return first
+    return True

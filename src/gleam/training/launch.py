@@ -1,0 +1,99 @@
+"""Start one process for every device of this machine, and see them to their end.
+
+They are what torchrun would start: the same command with other environment variables. This process
+holds their common store, so that word can be left in it whoever dies.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+
+from gleam.errors import Stopped
+from gleam.training.group import KEYS
+
+POLL = 0.05  # seconds
+GRACE = 10.0  # seconds for the others to end by themselves, once one has failed
+
+
+def launch(devices: int, command: Sequence[str]) -> int:
+    """Run a command in several processes; the first failure ends them all.
+
+    Args:
+        devices: how many.
+        command: arguments of this Python.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        Stopped: a process died, and none was left to say so.
+    """
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    threads = max(1, (os.cpu_count() or 1) // devices)
+    loopback = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
+    environment = {
+        "OMP_NUM_THREADS": str(threads),
+        "TORCH_CPP_LOG_LEVEL": "ERROR",  # what goes wrong is said in one line of our own
+        **loopback,
+        **os.environ,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(store.port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": "0",
+        "WORLD_SIZE": str(devices),
+        "LOCAL_WORLD_SIZE": str(devices),
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, *command],
+            env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            start_new_session=True,  # Ctrl-C comes through here, once
+        )
+        for rank in range(devices)
+    ]
+    try:
+        with _signals_passed_on(processes):
+            _wait(processes)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    codes = [process.returncode for process in processes]
+    if not any(codes):
+        return 0
+    if not PrefixStore(KEYS, store).check(["spoken"]):
+        rank, code = next((rank, code) for rank, code in enumerate(codes) if code)
+        how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        raise Stopped(f"process {rank} (counted from 0) {how}")
+    return 2 if 2 in codes else 1
+
+
+def _wait(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
+    """Until all have ended, or for a while since one has failed."""
+    deadline = float("inf")
+    while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
+        if any(process.returncode for process in processes):
+            deadline = min(deadline, time.monotonic() + GRACE)
+        time.sleep(POLL)
+
+
+@contextmanager
+def _signals_passed_on(processes: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
+    def pass_on(number: int, _: FrameType | None) -> None:
+        for process in processes:
+            process.send_signal(number)
+
+    both = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, pass_on) for number in both}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,153 @@
+"""The record of a run: what is remembered, and written down, beside the modules' own files."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from gleam.errors import Diverged
+from gleam.recipe import Recipe
+from gleam.training import checkpoint, run
+from gleam.training.checkpoint import Progress
+from gleam.training.pipeline import Note
+from gleam.training.progress import Display, shown
+from gleam.training.run import Row
+
+
+@dataclass
+class Record:
+    """Kept by one process, at the end of the pipeline, where all notes arrive.
+
+    Attributes:
+        folder: of the run.
+        recipe: of the run.
+        parameters: of the whole network.
+        frozen: weights that are not trained, by their names in the whole network.
+        display: where the user looks.
+        progress: how far it has come.
+        memory: bytes of weights, optimizer states, and the peak of a step above them.
+        times: seconds of each step.
+        rows: of metrics.csv, not written yet.
+        failure: the first number that was not finite; nothing is written from then on.
+    """
+
+    folder: Path
+    recipe: Recipe
+    parameters: int
+    frozen: Mapping[str, Tensor]
+    display: Display
+    progress: Progress
+    memory: int = 0
+    times: list[float] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    failure: Diverged | None = None
+
+    def __post_init__(self) -> None:
+        self.memory = run.read_summary(self.folder).get("peak_memory_bytes", 0)
+        self.writer = SummaryWriter(
+            str(self.folder / "tensorboard"), purge_step=self.progress.step + 1
+        )
+
+    def add(self, note: Note, seconds: float) -> bool:
+        """Note one more step, which took so long; say whether its PSNR is the best so far."""
+        done = self.progress
+        done = replace(done, step=done.step + 1, seconds=done.seconds + seconds)
+        self.progress = done
+        if note.failure and not self.failure:
+            self.failure = self._diverged(*note.failure)
+        if self.failure:
+            return False
+        self.times.append(seconds)
+        self.display.step([*note.losses.values()])
+        self._rows("loss", note.losses)
+        if note.memory:
+            self.memory = note.memory
+            self.display.memory(self.memory)
+        if not note.psnr:
+            return False
+        self._rows("psnr", note.psnr)
+        *_, final = note.psnr.values()
+        self.display.say(f"step {done.step}: validation PSNR {final:.2f} dB")
+        if not final > done.best_psnr:
+            return False
+        self.progress = replace(done, best_psnr=final, best_step=done.step)
+        return True
+
+    def keep(self) -> None:
+        """Write everything down; the checkpoint comes last, so that what it counts is there."""
+        done, checkpoints = self.progress, self.folder / "checkpoints"
+        modules = len(self.recipe.module_sizes())
+        run.append_metrics(self.folder, self.rows)
+        self.rows.clear()
+        self.writer.flush()
+        run.write_summary(self.folder, self._summary())
+        if done.best_step in (None, done.step):
+            weights = checkpoint.drafted_weights(checkpoints, done.step, modules)
+            run.save_model(self.folder, {**self.frozen, **self._of_network(weights)})
+        checkpoint.publish(checkpoints, modules, done)
+        checkpoint.forget(checkpoints, self.recipe.training.keep, done.best_step)
+
+    def _rows(self, metric: str, values: Mapping[int, float]) -> None:
+        done = self.progress
+        for index, value in values.items():
+            self.rows.append(Row(done.step, metric, index, value, round(done.seconds, 3)))
+            self.writer.add_scalar(f"{metric}/{index}", value, done.step)
+
+    def _summary(self) -> dict[str, object]:
+        done = self.progress
+        return {
+            "steps": done.step,
+            "seconds": done.seconds,
+            "seconds_per_step": median(self.times[2:] or self.times),
+            "peak_memory_bytes": self.memory,
+            "parameters": self.parameters,
+            "modules": self.recipe.module_sizes(),
+            "best_step": done.best_step,
+            "best_validation_psnr_db": None if done.best_step is None else done.best_psnr,
+        }
+
+    def _of_network(self, modules: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """The weights of modules by their names in the network."""
+        weights: dict[str, Tensor] = {}
+        first = self.recipe.training.frozen
+        for module, size in zip(modules, self.recipe.module_sizes(), strict=True):
+            for name, weight in module.items():
+                iteration, _, rest = name.partition(".")
+                weights[f"iterations.{first + int(iteration)}.{rest}"] = weight
+            first += size
+        return weights
+
+    def _diverged(self, what: str, module: int) -> Diverged:
+        kept = checkpoint.found(self.folder / "checkpoints")
+        good = f"the last good checkpoint is {kept[-1]}" if kept else "there was no checkpoint yet"
+        return Diverged(
+            f"module {module} (counted from 0) has a {what} that is not finite at step "
+            f"{self.progress.step}; {good}. Try a lower training.learning_rate or training.clip"
+        )
+
+
+@contextmanager
+def recorded(
+    folder: Path,
+    recipe: Recipe,
+    parameters: int,
+    frozen: Mapping[str, Tensor],
+    progress: Progress,
+    quiet: bool,
+) -> Iterator[Record]:
+    """Go on with the record of a run."""
+    with shown(progress.step, recipe.training.steps, quiet) as display:
+        record = Record(folder, recipe, parameters, frozen, display, progress)
+        with record.writer:
+            yield record
+
+
+def forget_after(folder: Path, step: int) -> None:
+    """Forget what was noted after a step, and what was written for checkpoints that never were."""
+    rows = [row for row in run.read_metrics(folder) if row.step <= step]
+    run.write_metrics(folder, rows)
+    checkpoint.discard(folder / "checkpoints")

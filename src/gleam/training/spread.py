@@ -1,0 +1,89 @@
+"""How a run is spread over processes: which modules each holds, and how many replicas there are."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from gleam.errors import BadInput
+from gleam.recipe import Recipe
+
+REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A wish, the same in every process.
+
+    Attributes:
+        replicas: pipelines, among which the slices of a batch are divided.
+        split: modules of each process of a pipeline; None to go by their measured cost.
+        timeout: seconds after which a process that does not answer counts as lost.
+    """
+
+    replicas: int = 1
+    split: Sequence[int] | None = None
+    timeout: float = 600.0
+
+    def check(self, recipe: Recipe, processes: int) -> None:
+        """Make sure that a recipe can be trained so.
+
+        Raises:
+            BadInput: it cannot.
+        """
+        if self.replicas < 1 or processes % self.replicas:
+            raise BadInput(f"{processes} processes cannot form {self.replicas} equal replicas")
+        if recipe.training.polish and processes > 1:
+            raise BadInput(
+                "training.polish is for one process; train without it, and then: gleam train "
+                f"--start RUN --polish {recipe.training.polish}"
+            )
+        if recipe.data.batch % self.replicas:
+            raise BadInput(
+                f"data.batch: {recipe.data.batch} slices cannot be divided among {self.replicas} "
+                "replicas"
+            )
+        places, modules = processes // self.replicas, len(recipe.module_sizes())
+        if places > modules:
+            raise BadInput(
+                f"training.modules is {modules}, too few for a pipeline of {places} processes; "
+                "take more modules, fewer processes or more replicas"
+            )
+        if places > 1 and recipe.training.overlap:
+            raise BadInput(
+                "training.overlap takes gradients from module to module, so it needs all modules "
+                "in one process; use replicas only"
+            )
+        split = self.split
+        if split and (len(split) != places or sum(split) != modules or min(split) < 1):
+            raise BadInput(
+                f"a split of {' '.join(map(str, split))} does not give {modules} modules to "
+                f"{places} processes"
+            )
+
+
+def cut(costs: Sequence[float], parts: int) -> list[int]:
+    """Lengths of consecutive parts, none empty, so that the costliest is as cheap as can be."""
+    ends = [0.0, *accumulate(costs)]
+    # For every n: the cheapest way to cut the first n into as many parts as there are so far.
+    best = {n: (ends[n], [n]) for n in range(1, len(ends))}
+    for part in range(2, parts + 1):
+        best = {
+            n: min(
+                (max(best[m][0], ends[n] - ends[m]), [*best[m][1], n - m])
+                for m in range(part - 1, n)
+            )
+            for n in range(part, len(ends))
+        }
+    return best[len(costs)][1]
+
+
+def seconds(works: Sequence[Callable[[], object]]) -> list[float]:
+    """Of each piece of work, at its best of a few, taken in turn."""
+    times = [float("inf")] * len(works)
+    for _ in range(REPEATS):
+        for number, work in enumerate(works):
+            started = time.perf_counter()
+            work()
+            times[number] = min(times[number], time.perf_counter() - started)
+    return times

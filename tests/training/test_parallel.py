@@ -1,0 +1,164 @@
+"""Runs in several processes end as runs in one do."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from parallel_work import disagree, run
+from processes import in_processes
+from safetensors.torch import load_file, save_file
+from test_trainer import assert_same_end, numbers, tensors
+from tiny import example_files, tiny_recipe
+
+from gleam.errors import BadInput, Diverged
+from gleam.recipe import Recipe
+from gleam.training import checkpoint
+from gleam.training.run import read_summary
+from gleam.training.trainer import train
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return example_files(tmp_path_factory.mktemp("data"))
+
+
+def recipe_of(examples: Path, batch: int = 1, **training: object) -> Recipe:
+    """Five iterations in four modules, clipped, on a schedule."""
+    values = tiny_recipe(examples).model_dump()
+    values["network"] |= {"iterations": 5}
+    values["network"] |= training.pop("network", {})  # type: ignore[operator]
+    values["training"] |= {"modules": 4, "clip": 0.01, "steps": 8, "warmup": 3} | training
+    values["data"] |= {"batch": batch}
+    return Recipe.model_validate(values)
+
+
+def forget_last(folder: Path) -> None:
+    """As if the run had been killed before its last checkpoint."""
+    shutil.rmtree(checkpoint.found(folder / "checkpoints")[-1])
+
+
+def test_pipeline_ends_as_one_process_wherever_it_is_resumed(
+    examples: Path, tmp_path: Path
+) -> None:
+    """Validation after steps 3, 6 and 8; checkpoints then and after 2, 4, 6 and 8."""
+    recipe = recipe_of(examples, batch=2)
+    train(recipe, tmp_path / "one")
+    folder = tmp_path / "run"
+    assert in_processes(3, run, recipe, folder) == [False, False, True]
+    assert_same_end(folder, tmp_path / "one")
+    assert not list((folder / "checkpoints").glob(".*"))
+    forget_last(folder)
+    assert in_processes(2, run, recipe, folder, True, 1, (3, 1)) == [False, True]
+    assert_same_end(folder, tmp_path / "one")
+    forget_last(folder)
+    train(recipe, folder, resume=True)
+    assert_same_end(folder, tmp_path / "one")
+
+
+def test_each_process_holds_its_modules_and_no_more_activations(
+    examples: Path, tmp_path: Path
+) -> None:
+    network = {"family": "pgd", "regulariser": {"width": 16, "blocks": 2}, "iterations": 4}
+    recipe = recipe_of(examples, network=network)
+    train(recipe, tmp_path / "one")
+    in_processes(2, run, recipe, tmp_path / "run", False, 1, (2, 2))
+    assert_same_end(tmp_path / "run", tmp_path / "one")
+    whole, part = (read_summary(tmp_path / name) for name in ("one", "run"))
+    states = 3 * 4 * whole["parameters"]  # weights and two moments of Adam
+    assert part["peak_memory_bytes"] < whole["peak_memory_bytes"] - 0.4 * states
+
+
+def test_two_replicas_of_two_learn_from_the_whole_batch(examples: Path, tmp_path: Path) -> None:
+    recipe = recipe_of(examples, batch=2, network={"family": "reversible"})
+    train(recipe, tmp_path / "one")
+    folder = tmp_path / "run"
+    assert in_processes(4, run, recipe, folder, False, 2) == [False, True, False, False]
+    assert numbers(folder) == [
+        (step, metric, index, pytest.approx(value, rel=1e-5))
+        for step, metric, index, value in numbers(tmp_path / "one")
+    ]
+    got, expected = tensors(folder), tensors(tmp_path / "one")
+    weights = [name for name in expected if "weight/" in name]
+    assert all(torch.allclose(got[name], expected[name], atol=2e-4) for name in weights)
+    forget_last(folder)
+    train(recipe, folder, resume=True)
+    assert checkpoint.step_of(checkpoint.found(folder / "checkpoints")[-1]) == 8
+
+
+@pytest.mark.slow
+def test_replicas_serve_every_scheme(examples: Path, tmp_path: Path) -> None:
+    recipe = recipe_of(examples, batch=2, overlap=3, loss_weights="last")
+    train(recipe, tmp_path / "one")
+    assert in_processes(2, run, recipe, tmp_path / "run", False, 2) == [True, False]
+    assert numbers(tmp_path / "run") == [
+        (step, metric, index, pytest.approx(value, rel=1e-5))
+        for step, metric, index, value in numbers(tmp_path / "one")
+    ]
+
+
+def test_process_that_would_do_something_else_is_refused(examples: Path, tmp_path: Path) -> None:
+    recipe = recipe_of(examples)
+    other = recipe.model_copy(update={"seed": 1})
+    one, two, three = in_processes(3, disagree, [recipe, recipe, other], tmp_path / "run")
+    (error,) = (end for end in (one, two, three) if isinstance(end, BadInput))
+    assert str(error).startswith("process 2 of 3 has another recipe than process 0")
+    assert [one, two, three].count(2) == 2  # exit codes of the others, which said nothing
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("module", [pytest.param(0, marks=pytest.mark.slow), 3])
+def test_what_is_not_finite_in_one_process_stops_all_with_the_last_good_checkpoint(
+    module: int, examples: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_of(examples, steps=40, checkpoint_every=1, validate_every=99)
+    folder = tmp_path / "run"
+    short = recipe.training.model_copy(update={"steps": 5})
+    train(recipe.model_copy(update={"training": short}), folder)
+    spoilt = checkpoint.found(folder / "checkpoints")[-1] / f"module-{module:03d}.safetensors"
+    weights = load_file(spoilt)
+    save_file({name: weight * float("nan") for name, weight in weights.items()}, spoilt)
+    before = numbers(folder)
+    *_, error = ends = in_processes(3, run, recipe, folder, True)
+    assert ends == [1, 1, error]
+    assert isinstance(error, Diverged)
+    said = (
+        rf"module {module} \(counted from 0\) has a loss that is not finite at step 6; .*-00000005"
+    )
+    assert re.match(said, str(error))
+    assert numbers(folder) == before
+    assert checkpoint.step_of(checkpoint.found(folder / "checkpoints")[-1]) == 5
+    assert not list((folder / "checkpoints").glob(".*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["pgd", "modl"])
+def test_two_hundred_steps_on_two_and_four_processes_are_those_of_one(
+    family: str, examples: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_of(
+        examples, network={"family": family}, steps=200, validate_every=50, checkpoint_every=40
+    )
+    train(recipe, tmp_path / "one")
+    for processes in (2, 4):
+        folder = tmp_path / str(processes)
+        assert in_processes(processes, run, recipe, folder)[-1] is True
+        assert_same_end(folder, tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_saved_on_four_resumed_on_two_then_on_one(examples: Path, tmp_path: Path) -> None:
+    recipe = recipe_of(examples, steps=60, validate_every=15, checkpoint_every=20, keep=9)
+    train(recipe, tmp_path / "never-stopped")
+    folder = tmp_path / "run"
+    in_processes(4, run, recipe, folder)
+    for path in checkpoint.found(folder / "checkpoints"):
+        if checkpoint.step_of(path) > 20:
+            shutil.rmtree(path)
+    in_processes(2, run, recipe, folder, True)
+    for path in checkpoint.found(folder / "checkpoints"):
+        if checkpoint.step_of(path) > 40:
+            shutil.rmtree(path)
+    train(recipe, folder, resume=True)
+    assert_same_end(folder, tmp_path / "never-stopped")
