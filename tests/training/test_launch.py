@@ -30,13 +30,24 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return example_files(tmp_path_factory.mktemp("data"))
 
 
-@pytest.fixture
-def recipe(examples: Path, tmp_path: Path) -> Recipe:
-    recipe = tiny_recipe(
+@pytest.fixture(scope="module")
+def recipe(examples: Path) -> Recipe:
+    return tiny_recipe(
         examples, modules=3, steps=80, validate_every=20, checkpoint_every=10, keep=99
     )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    train(recipe, folder)
+    return folder
+
+
+@pytest.fixture
+def recipe_file(recipe: Recipe, tmp_path: Path) -> Path:
     recipes.save(recipe, tmp_path / "recipe.yaml")
-    return recipe
+    return tmp_path / "recipe.yaml"
 
 
 @contextmanager
@@ -82,9 +93,9 @@ def said(process: Process) -> list[str]:
     return [line for line in process.stderr.read().splitlines() if "validation PSNR" not in line]
 
 
-def test_killed_process_is_named(recipe: Recipe, tmp_path: Path) -> None:
+def test_killed_process_is_named(recipe_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    with started(*DEVICES, tmp_path / "recipe.yaml", "--out", folder, "--devices", 2) as process:
+    with started(*DEVICES, recipe_file, "--out", folder, "--devices", 2) as process:
         wait_for(process, folder, 10)
         os.kill(ranks(process)[1], signal.SIGKILL)
         assert process.wait(60) == 1
@@ -96,9 +107,9 @@ def test_killed_process_is_named(recipe: Recipe, tmp_path: Path) -> None:
     assert last_step(folder) < int(got[1])
 
 
-def test_signal_stops_all_at_one_step(recipe: Recipe, tmp_path: Path) -> None:
+def test_signal_stops_all_at_one_step(recipe_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    with started(*DEVICES, tmp_path / "recipe.yaml", "--out", folder, "--devices", 2) as process:
+    with started(*DEVICES, recipe_file, "--out", folder, "--devices", 2) as process:
         wait_for(process, folder, 10)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 1
@@ -113,10 +124,15 @@ def test_signal_stops_all_at_one_step(recipe: Recipe, tmp_path: Path) -> None:
 @pytest.mark.parametrize("rank", [0, 1, 2])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
 def test_whichever_process_is_hit_nobody_hangs_and_the_checkpoint_is_whole(
-    how: signal.Signals, rank: int, recipe: Recipe, tmp_path: Path
+    how: signal.Signals,
+    rank: int,
+    recipe: Recipe,
+    recipe_file: Path,
+    undisturbed: Path,
+    tmp_path: Path,
 ) -> None:
     folder = tmp_path / "run"
-    arguments = [tmp_path / "recipe.yaml", "--out", folder, "--devices", 3, "--timeout", 5]
+    arguments = [recipe_file, "--out", folder, "--devices", 3, "--timeout", 5]
     with started(*DEVICES, *arguments) as process:
         wait_for(process, folder, 10)
         os.kill(ranks(process)[rank], how)
@@ -128,14 +144,15 @@ def test_whichever_process_is_hit_nobody_hangs_and_the_checkpoint_is_whole(
         fate = "was lost" if how == signal.SIGKILL else "did not answer in time"
         assert line.startswith(f"gleam: process {rank} (counted from 0) {fate} at step ")
     train(recipe, folder, resume=True)
-    train(recipe, tmp_path / "undisturbed")
-    assert_same_end(folder, tmp_path / "undisturbed")
+    assert_same_end(folder, undisturbed)
 
 
 @pytest.mark.slow
-def test_launcher_that_dies_takes_the_processes_with_it(recipe: Recipe, tmp_path: Path) -> None:
+def test_launcher_that_dies_takes_the_processes_with_it(
+    recipe: Recipe, recipe_file: Path, undisturbed: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
-    with started(*DEVICES, tmp_path / "recipe.yaml", "--out", folder, "--devices", 2) as process:
+    with started(*DEVICES, recipe_file, "--out", folder, "--devices", 2) as process:
         wait_for(process, folder, 10)
         process.kill()
         process.wait()
@@ -143,8 +160,7 @@ def test_launcher_that_dies_takes_the_processes_with_it(recipe: Recipe, tmp_path
         while ranks(process) and time.monotonic() < deadline:
             time.sleep(0.1)
     train(recipe, folder, resume=True)
-    train(recipe, tmp_path / "undisturbed")
-    assert_same_end(folder, tmp_path / "undisturbed")
+    assert_same_end(folder, undisturbed)
 
 
 @pytest.mark.slow

@@ -31,7 +31,6 @@ T = TypeVar("T")
 STORE = "the launcher or process 0"  # whichever holds the store
 
 CPU = torch.device("cpu")
-KEYS = "gleam"  # the prefix of what this module keeps in the processes' common store
 
 
 class Lost(Exception):
@@ -238,9 +237,9 @@ def joined(replicas: int, timeout: float) -> Iterator[Group]:
         return
     patience = timedelta(seconds=timeout)
     store, rank, size = next(rendezvous("env://", timeout=patience))
-    words = c10d.PrefixStore(KEYS, store)
+    words = common_words(store)
     try:
-        yield _meet(c10d.PrefixStore("torch", store), words, rank, size, replicas, patience)
+        yield _meet(words, rank, size, replicas, patience)
     except (BadInput, Stopped) as error:
         if not _first_to_speak(words):
             raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
@@ -255,9 +254,13 @@ def joined(replicas: int, timeout: float) -> Iterator[Group]:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _meet(
-    store: c10d.Store, words: c10d.Store, rank: int, size: int, replicas: int, patience: timedelta
-) -> Group:
+def common_words(store: c10d.Store) -> c10d.Store:
+    """The part of a common store that is of this attempt to run, should torchrun make several."""
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return c10d.PrefixStore(f"gleam/{attempt}", store)
+
+
+def _meet(words: c10d.Store, rank: int, size: int, replicas: int, patience: timedelta) -> Group:
     local, neighbours = (int(os.environ.get(n, "1")) for n in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
     device = _device(local)
     # NCCL refuses two processes on one GPU; they talk through the CPU.
@@ -268,6 +271,7 @@ def _meet(
     places = size // replicas
 
     def meet() -> tuple[dist.ProcessGroup, list[dist.ProcessGroup | None]]:
+        store = c10d.PrefixStore("torch", words)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=patience)
         axes = init_device_mesh(
             "cuda" if nccl else "cpu", (replicas, places), mesh_dim_names=("data", "module")

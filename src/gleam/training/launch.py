@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from gleam.errors import Stopped
-from gleam.training.group import KEYS
+from gleam.training.group import common_words
 
 POLL = 0.05  # seconds
 GRACE = 10.0  # seconds for the others to end by themselves, once one has failed
@@ -40,7 +40,6 @@ def launch(devices: int, command: Sequence[str]) -> int:
     loopback = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
     environment = {
         "OMP_NUM_THREADS": str(threads),
-        "TORCH_CPP_LOG_LEVEL": "ERROR",  # what goes wrong is said in one line of our own
         **loopback,
         **os.environ,
         "MASTER_ADDR": "127.0.0.1",
@@ -68,7 +67,7 @@ def launch(devices: int, command: Sequence[str]) -> int:
     codes = [process.returncode for process in processes]
     if not any(codes):
         return 0
-    if not PrefixStore(KEYS, store).check(["spoken"]):
+    if not common_words(store).check(["spoken"]):
         rank, code = next((rank, code) for rank, code in enumerate(codes) if code)
         how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         raise Stopped(f"process {rank} (counted from 0) {how}")

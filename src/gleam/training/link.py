@@ -74,8 +74,12 @@ class Outbox:
         self.link, self.tag, self.like, self.shapes = link, tag, like, shapes
         self.leaving: deque[tuple[Tensor, dist.Work]] = deque()
 
-    def put(self, tensor: Tensor) -> None:
+    def put(self, tensor: Tensor, wait: bool = False) -> None:
         """Send one; it must not change before it has left.
+
+        Args:
+            tensor: to send.
+            wait: until it has left.
 
         Raises:
             Lost: the receiver.
@@ -84,6 +88,8 @@ class Outbox:
         while len(self.leaving) >= AHEAD:
             self._wait()
         self._send(tensor)
+        while wait and self.leaving:
+            self._wait()
 
     def close(self) -> None:
         """Answer what the receiver waits for beyond the last one, and see everything off."""

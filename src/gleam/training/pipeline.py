@@ -102,11 +102,16 @@ class Pipeline:
             return first()
         return torch.view_as_complex(self.images_in.get().to(self.group.device))
 
-    def send(self, state: State) -> None:
-        """Pass on what the last module put out, before anything is updated."""
+    def send(self, state: State, wait: bool = False) -> None:
+        """Pass on what the last module put out, before anything is updated.
+
+        Args:
+            state: the output.
+            wait: until it has left.
+        """
         if self.images_out is not None:
             image = torch.view_as_real(state.detach().resolve_conj().contiguous())
-            self.images_out.put(image.to(self.group.wire))
+            self.images_out.put(image.to(self.group.wire), wait)
 
     def hear(self) -> Note | None:
         """What is known of the batch upstream; None at the pipeline's head."""

@@ -200,6 +200,7 @@ def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], bool]) -
             started = time.perf_counter()
             batch = batch.to(group.device)
             assert batch.target is not None
+            metering = step < part.progress.step + 2  # the first makes the optimizers' states
             work = partial(
                 train_step,
                 modules,
@@ -209,11 +210,13 @@ def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], bool]) -
                 part.loss,
                 step,
                 t.overlap,
-                pipeline.send,
+                # A message that the profiler sees leave, and that arrives when it is gone, would
+                # write to memory that is gone too.
+                partial(pipeline.send, wait=metering),
                 replicas,
             )
             memory = 0
-            if step < part.progress.step + 2:  # the first makes the optimizers' states
+            if metering:
                 losses, peak = metered(work, group.device)
                 held = part.network.iterations[: part.network.frozen].parameters()
                 memory = peak + state_bytes(modules) + sum(p.nbytes for p in held)
