@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 SECONDS = 60  # for one mutant; sound files take milliseconds
+START = 600  # seconds for a child to begin, which on a busy machine is most of it
 MEMORY = 2**28  # bytes for one mutant; sound files have some kilobytes
 PLACE = "/dev/shm" if os.path.isdir("/dev/shm") else None  # in memory: a disk takes half the time
 
@@ -72,9 +73,10 @@ def fuzz(kind: str, first: int, stop: int) -> Report:
 
 def _lines(child: subprocess.Popen[bytes]) -> Iterator[str]:
     """What it prints, until it ends or says nothing for too long."""
-    rest = b""
+    rest, patience = b"", START
     assert child.stdout is not None
-    while select.select([child.stdout], [], [], SECONDS)[0]:
+    while select.select([child.stdout], [], [], patience)[0]:
+        patience = SECONDS
         read = os.read(child.stdout.fileno(), 65536)
         if not read:
             return
