@@ -78,7 +78,7 @@ class Worker:
         return self._greedy(batch, self.group, mine)
 
     def _greedy(self, batch: int, group: Group, modules: list[Module]) -> Way:
-        measurement, target = problem(batch)
+        measurement, target = given(batch)
 
         def steps(count: int, meter: Meter | None) -> Iterator[None]:
             shape = tuple(target.shape)
@@ -99,7 +99,7 @@ class Worker:
 
     def data_parallel(self, batch: int) -> Way:
         """End-to-end training, a whole network in every process, gradients averaged."""
-        measurement, target = problem(batch)
+        measurement, target = given(batch)
         modules = self.modules(1)
         twins = replace(
             self.group, places=1, replicas=self.group.size, twins=dist.group.WORLD,
@@ -126,7 +126,7 @@ class Worker:
             iterations=iterations,
             optimizer=torch.optim.Adam(iterations.parameters(), lr=1e-3, fused=True),
         )
-        measurement, target = problem(batch)
+        measurement, target = given(batch)
         place, places = self.group.place, self.group.places
         image = torch.view_as_real(measurement.adjoint[:1])
         start, end = (image.clone().requires_grad_(learns) for learns in (place > 0, True))
@@ -148,6 +148,13 @@ class Worker:
                 yield
 
         return Way([module], steps)
+
+
+def given(batch: int) -> tuple[Measurement, Tensor]:
+    """A measurement, and what to reconstruct."""
+    made = problem(batch)
+    assert made.target is not None
+    return made.measurement, made.target
 
 
 class _Stage(nn.Module):
