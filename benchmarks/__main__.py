@@ -1,11 +1,11 @@
-"""Run all benchmarks; print the figures and write benchmarks/results/latest.json."""
+"""Run the benchmarks that need no data; write the figures into benchmarks/results/latest.json."""
 
 import json
 from pathlib import Path
 
 import torch
 
-from benchmarks import depth, espirit, inversion, schemes, sense
+from benchmarks import depth, espirit, inversion, parallel, schemes, sense
 from benchmarks.measure import Figures, show
 from gleam.files import replacing
 
@@ -15,7 +15,7 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 def main() -> None:
     torch.set_num_threads(1)
     results: Figures = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for benchmark in (schemes, depth, inversion, sense, espirit):
+    for benchmark in (schemes, depth, inversion, sense, espirit, parallel):
         figures = benchmark.run()
         show(figures)
         results.update(figures)

@@ -5,8 +5,9 @@ import sigpy
 import sigpy.mri.app
 import torch
 
-from benchmarks.measure import Figures, figure, interleaved, ratio, show
+from benchmarks.measure import Figures, figure, show
 from gleam.physics.espirit import espirit
+from gleam.training.timing import interleaved, ratio
 
 COILS, SIZE, BOX = 8, 96, 24
 REPEATS = 7
@@ -25,7 +26,9 @@ def run() -> Figures:
         sigpy.mri.app.EspiritCalib(kspace, calib_width=BOX, show_pbar=False).run()
 
     times = interleaved({"sigpy": theirs, "ours": ours}, REPEATS)
-    return {"time.sigpy_espirit_over_ours": figure(ratio(times, "sigpy", "ours"), "×", "espirit")}
+    return {
+        "time.sigpy_espirit_over_ours": figure(ratio(times["sigpy"], times["ours"]), "×", "espirit")
+    }
 
 
 def slice_kspace() -> np.ndarray:

@@ -14,12 +14,13 @@ from typing import Any
 
 import torch
 
-from benchmarks.measure import Figures, figure, interleaved, ratio, show
+from benchmarks.measure import Figures, figure, show
 from gleam.comparison.cost import Cost, Stepper
 from gleam.data.batch import Batch
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import NetworkRecipe, Recipe, TrainingRecipe
+from gleam.training.timing import interleaved, ratio
 
 ITERATIONS, SIZE, COILS = 8, 128, 6
 REPEATS = 11
@@ -73,7 +74,7 @@ def compare(family: str, batch: int, folder: Path) -> Figures:
             pair = f"{above}_over_{below}"
             values.append(("memory", pair, a.step / b.step, "ratio"))
             values.append(("memory", f"{pair}_with_weights", a.memory / b.memory, "ratio"))
-            values.append(("time", pair, ratio(times, above, below), "ratio"))
+            values.append(("time", pair, ratio(times[above], times[below]), "ratio"))
     prefix = prefix_of(family, batch)
     return {
         f"{kind}.{prefix}{name}": figure(value, unit, "schemes")

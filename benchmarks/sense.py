@@ -10,9 +10,10 @@ import sigpy
 import sigpy.mri.linop
 import torch
 
-from benchmarks.measure import Figures, figure, interleaved, ratio, show
+from benchmarks.measure import Figures, figure, show
 from gleam.physics.sense import Sense
 from gleam.training.meter import metered
+from gleam.training.timing import interleaved, ratio
 
 SIZE, COILS, REPEATS = 128, 6, 31
 
@@ -39,7 +40,7 @@ def run() -> Figures:
     )
     _, work = metered(lambda: sense.normal(tensor), torch.device("cpu"))
     return {
-        "time.sigpy_normal_over_ours": figure(ratio(times, "sigpy", "ours"), "×", "sense"),
+        "time.sigpy_normal_over_ours": figure(ratio(times["sigpy"], times["ours"]), "×", "sense"),
         "memory.normal_in_images": figure(work / image.nbytes, "images of 128 × 128", "sense"),
     }
 

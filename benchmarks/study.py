@@ -14,6 +14,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import torch
+
 from benchmarks.measure import Figures, hardware, show
 from gleam.comparison.plan import slug
 from gleam.evaluation.runs import validation_curve
@@ -159,6 +161,7 @@ def main() -> None:
     parser.add_argument("--modl", type=Path, required=True, help="folder of the comparison")
     parser.add_argument("--pgd", type=Path, required=True, help="folder of the comparison")
     a = parser.parse_args()
+    torch.set_num_threads(1)  # as the networks were trained
     modl, pgd = (json.loads((f / "summary.json").read_text()) for f in (a.modl, a.pgd))
     with replacing(RESULTS) as temporary:
         temporary.write_text(f"# MoDL\n\n{table(modl)}\n\n# PGD\n\n{table(pgd)}\n")

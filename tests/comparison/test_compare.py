@@ -30,7 +30,7 @@ SCHEMES = {
 @pytest.fixture(autouse=True)
 def twice_as_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rivals' steps take half the time of those of the scheme compared against."""
-    monkeypatch.setattr(measure, "time_ratio", lambda stepper, other: (2.0, 0.5))
+    monkeypatch.setattr(measure, "interleaved", lambda *_: {"own": [1.0], "against": [2.0]})
 
 
 @pytest.fixture
@@ -102,8 +102,29 @@ def test_costs_are_measured_once(
 ) -> None:
     before = compare(planned(SCHEMES), tmp_path).results
     assert set(json.loads((tmp_path / "costs.json").read_text())) == set(SCHEMES)
-    monkeypatch.setattr(measure, "time_ratio", lambda stepper, other: (9.0, 9.0))
+    monkeypatch.setattr(measure, "interleaved", lambda *_: {"own": [9.0], "against": [1.0]})
     assert compare(planned(SCHEMES), tmp_path).results == before
+
+
+def test_fields_that_recipes_got_since_do_not_change_what_was_measured(
+    planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = compare(planned(SCHEMES), tmp_path).results
+    costs = json.loads((tmp_path / "costs.json").read_text())
+    for one in costs.values():
+        for recipe in (one["asked"]["recipe"], one["asked"]["against"]):
+            del recipe["training"]["overlap"]
+            del recipe["network"]["regulariser"]["inputs"]
+    (tmp_path / "costs.json").write_text(json.dumps(costs))
+    monkeypatch.setattr(measure, "interleaved", lambda *_: {"own": [9.0], "against": [1.0]})
+    assert compare(planned(SCHEMES), tmp_path).results == before
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "7"])
+def test_broken_costs_are_refused_in_one_line(text: str, planned: Planned, tmp_path: Path) -> None:
+    (tmp_path / "costs.json").write_text(text)
+    with pytest.raises(BadInput, match=r"costs\.json: is broken; remove it to measure again"):
+        compare(planned({"greedy": {}}), tmp_path)
 
 
 def test_a_run_that_was_begun_goes_on(

@@ -24,7 +24,7 @@ SCHEMES = {
 def comparison(
     planned: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Comparison:
-    monkeypatch.setattr(measure, "time_ratio", lambda step, other: (2.0, 0.5))
+    monkeypatch.setattr(measure, "interleaved", lambda *_: {"own": [1.0], "against": [2.0]})
     monkeypatch.setattr(measure, "fitted", lambda *_: None)
     return compare(planned(SCHEMES, seeds=2), tmp_path / "comparison")
 

@@ -1,15 +1,13 @@
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import torch
 from tiny import tiny_recipe
 
-from gleam.comparison.cost import Stepper, time_ratio
+from gleam.comparison.cost import Stepper
 from gleam.data.example import find
 from gleam.data.loader import TrainingBatches
 from gleam.training import run
+from gleam.training.stages import grown
 from gleam.training.trainer import train
 
 CPU = torch.device("cpu")
@@ -24,19 +22,13 @@ def test_memory_is_that_which_training_reports(examples: Path, tmp_path: Path) -
     assert 0 < cost.step < cost.memory
 
 
-def test_time_is_a_ratio_of_steps_taken_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    now, order = 0.0, []
-    monkeypatch.setattr(time, "perf_counter", lambda: now)
-
-    def step(name: str, seconds: float) -> Callable[[], None]:
-        def work() -> None:
-            nonlocal now
-            order.append(name)
-            now += seconds * (1 + len(order) // 4)  # the machine gets slower and slower
-
-        return work
-
-    seconds, ratio = time_ratio(step("a", 3.0), step("b", 2.0), repeats=5)
-    assert order == ["a", "b"] * 6
-    assert ratio == pytest.approx(1.5, rel=0.3)
-    assert seconds > 2
+def test_a_network_that_goes_on_from_a_run_is_metered_with_what_is_new(
+    examples: Path, tmp_path: Path
+) -> None:
+    begun = tiny_recipe(examples, steps=2)
+    train(begun, tmp_path / "begun", quiet=True)
+    deeper = grown(begun, tmp_path / "begun", 2)
+    batch = TrainingBatches(find(examples, 1), begun.mask, 1, begun.seed).at(0)
+    stepper = Stepper(deeper, batch, CPU)
+    assert [len(module.iterations) for module in stepper.modules] == [2]
+    assert 0 < stepper.cost().states < Stepper(begun, batch, CPU).cost().states

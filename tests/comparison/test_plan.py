@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gleam import recipe as recipes
 from gleam.comparison.plan import Plan, make, read, save, slug
 from gleam.errors import BadInput
 
@@ -46,19 +47,47 @@ def test_the_one_compared_against_comes_first_and_always(tmp_path: Path) -> None
         plan_of(tmp_path, compare, only=("othr",))
 
 
-@pytest.mark.parametrize(("modules", "name"), [(8, "greedy"), (1, "end-to-end, as given")])
-def test_a_recipe_without_schemes_meets_its_rivals(modules: int, name: str, tmp_path: Path) -> None:
+# Whatever a recipe does that its rivals cannot.
+OF_ITS_OWN = [
+    {},
+    {"training": {"overlap": 7, "loss_weights": "last"}},
+    {"training": {"storage": "offload", "offload_to": "scratch"}},
+    {"training": {"polish": 9}},
+    {"training": {"start": "run", "frozen": 4}},
+    {"network": {"regulariser": {"inputs": ["gradient", "change"]}}},
+    {"network": {"family": "pgd", "regulariser": {"coupling": True}}},
+]
+
+
+@pytest.mark.parametrize("own", OF_ITS_OWN, ids=str)
+def test_a_greedy_recipe_without_schemes_meets_its_rivals(
+    own: dict[str, Any], tmp_path: Path
+) -> None:
     file = tmp_path / "recipe.yaml"
-    file.write_text(yaml.safe_dump({"training": {"modules": modules}}))
+    file.write_text(yaml.safe_dump(own))
     plan = make(*read(file))
-    assert plan.against == name
-    assert plan.base.training.modules == modules
-    rivals = {n: r.training.storage for n, r in plan.recipes.items() if n != name}
+    assert plan.against == "greedy"
+    assert plan.base == recipes.load(file)
+    rivals = {name: r.training.storage for name, r in plan.recipes.items() if name != "greedy"}
     assert rivals == {
         "end-to-end": "store", "checkpoint": "checkpoint", "reversible": "invert",
         "shallow": "store", "narrow": "store",
     }  # fmt: skip
-    assert all(r.training.modules == 1 for n, r in plan.recipes.items() if n != name)
+    for name in rivals:
+        assert plan.recipes[name].module_sizes() == [16]
+        assert plan.recipes[name].training.start is None
+
+
+@pytest.mark.parametrize(("iterations", "pairs"), [(16, [2] * 8), (5, [2, 2, 1]), (1, [1])])
+def test_an_end_to_end_recipe_meets_greedy_modules_of_two(
+    iterations: int, pairs: list[int], tmp_path: Path
+) -> None:
+    file = tmp_path / "recipe.yaml"
+    values = {"training": {"modules": 1}, "network": {"iterations": iterations}}
+    file.write_text(yaml.safe_dump(values))
+    plan = make(*read(file))
+    assert [*plan.recipes] == ["end-to-end", "greedy", "checkpoint", "reversible"]
+    assert plan.recipes["greedy"].module_sizes() == pairs
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,16 @@ from gleam import recipe as recipes
 from gleam.recipe import Recipe
 from gleam.training.trainer import train
 
-Process = subprocess.Popen[str]
+
+class Process(subprocess.Popen[str]):
+    """One whose children can be told by their environment.
+
+    Attributes:
+        mark: the variable that they share.
+    """
+
+    mark: str
+
 
 DEVICES = ["gleam", "train"]
 TORCHRUN = ["torch.distributed.run", "--nproc-per-node"]
@@ -57,8 +66,8 @@ def started(*arguments: object) -> Iterator[Process]:
     command = [sys.executable, "-m", *map(str, arguments)]
     mark = f"TEST_MARK={random.getrandbits(64)}"
     environ["TEST_MARK"] = mark.partition("=")[2]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ) as process:
-        process.mark = mark  # type: ignore[attr-defined]
+    with Process(command, stderr=subprocess.PIPE, text=True, env=environ) as process:
+        process.mark = mark
         try:
             yield process
         finally:
@@ -75,7 +84,7 @@ def ranks(process: Process) -> dict[int, int]:
         except (OSError, UnicodeDecodeError):
             continue
         rank = next((word for word in environ if word.startswith("RANK=")), None)
-        if rank and process.mark in environ:  # type: ignore[attr-defined]
+        if rank and process.mark in environ:
             found[int(rank.removeprefix("RANK="))] = int(folder.name)
     return found
 

@@ -16,6 +16,7 @@ from gleam.errors import BadInput, Diverged
 from gleam.recipe import Recipe
 from gleam.training import checkpoint
 from gleam.training.run import read_summary
+from gleam.training.stages import grown
 from gleam.training.trainer import train
 
 
@@ -28,7 +29,7 @@ def recipe_of(examples: Path, batch: int = 1, **training: object) -> Recipe:
     """Five iterations in four modules, clipped, on a schedule."""
     values = tiny_recipe(examples).model_dump()
     values["network"] |= {"iterations": 5}
-    values["network"] |= training.pop("network", {})  # type: ignore[operator]
+    values["network"] |= training.pop("network", {})
     values["training"] |= {"modules": 4, "clip": 0.01, "steps": 8, "warmup": 3} | training
     values["data"] |= {"batch": batch}
     return Recipe.model_validate(values)
@@ -55,6 +56,20 @@ def test_pipeline_ends_as_one_process_wherever_it_is_resumed(
     forget_last(folder)
     train(recipe, folder, resume=True)
     assert_same_end(folder, tmp_path / "one")
+
+
+def test_grown_network_that_carries_the_change_ends_as_in_one_process(
+    examples: Path, tmp_path: Path
+) -> None:
+    """Frozen iterations are the first process's; their weights and PSNR are the whole run's."""
+    begun = recipe_of(examples, network={"regulariser": {"inputs": ("change",), "width": 4}})
+    train(begun, tmp_path / "begun")
+    recipe = grown(begun, tmp_path / "begun", 4)
+    train(recipe, tmp_path / "one")
+    assert in_processes(2, run, recipe, tmp_path / "run") == [False, True]
+    assert_same_end(tmp_path / "run", tmp_path / "one")
+    names = {name.split(".")[1] for name in load_file(tmp_path / "run" / "model.safetensors")}
+    assert len(names) == 9
 
 
 def test_each_process_holds_its_modules_and_no_more_activations(

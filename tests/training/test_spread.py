@@ -42,6 +42,7 @@ def test_equal_modules_are_cut_evenly_whatever_the_noise_of_their_times() -> Non
         (Spread(2), 2, {}, r"data\.batch: 1 slices cannot be divided among 2"),
         (Spread(), 4, {"modules": 3}, r"training\.modules is 3, too few for a pipeline of 4"),
         (Spread(), 2, {"overlap": 1}, r"training\.overlap takes gradients from module to module"),
+        (Spread(), 2, {"polish": 5}, r"training\.polish is for one process; .*--polish 5"),
         (Spread(1, [1, 1, 1]), 2, {"modules": 3}, "a split of 1 1 1 does not give 3 modules to 2"),
         (Spread(1, [3, 0]), 2, {"modules": 3}, "a split of 3 0"),
         (Spread(1, [2, 2]), 2, {"modules": 3}, "a split of 2 2"),

@@ -48,17 +48,23 @@ def test_growing_trains_what_is_new_and_nothing_else(earlier: Path, tmp_path: Pa
     assert set(psnr) == set(range(6))
 
 
-def test_growing_learns_what_a_module_after_the_others_learns(
+def test_what_is_new_starts_from_what_the_earlier_run_reconstructs(
     examples: Path, tmp_path: Path
 ) -> None:
-    """The modules before it do not see a greedy module: frozen or trained at rate 0 is the same."""
-    recipe = tiny_recipe(examples, steps=2)
-    train(recipe, tmp_path / "begun", quiet=True)
-    deeper = grown(recipe, tmp_path / "begun", 2).model_copy(update={"seed": 3})
-    train(deeper, tmp_path / "deeper", quiet=True)
-    losses = [r.value for r in run.read_metrics(tmp_path / "deeper") if r.metric == "loss"]
-    assert len(losses) == 2  # one module, two steps
-    assert losses[0] > 0
+    """Its first loss is that of a last module behind the same weights, trained all at once."""
+    begun = tiny_recipe(examples, steps=2)
+    train(begun, tmp_path / "begun", quiet=True)
+    deeper = grown(begun, tmp_path / "begun", 2)
+    changes = {"frozen": 0, "modules": [*begun.module_sizes(), 2]}
+    training = deeper.training.model_copy(update=changes)
+    whole = deeper.model_copy(update={"training": training})
+    first = {}
+    for name, recipe in (("frozen", deeper), ("whole", whole)):
+        train(recipe, tmp_path / name, quiet=True)
+        rows = run.read_metrics(tmp_path / name)
+        first[name] = [r.value for r in rows if (r.step, r.metric) == (1, "loss")]
+    assert len(first["whole"]) == 3
+    assert first["frozen"] == first["whole"][-1:]
 
 
 def test_its_memory_is_that_of_the_new_module(examples: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@
 | runs/SCHEME/seed-N/ | the runs |
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,40 +89,45 @@ def compare(plan: Plan, folder: Path, workers: int = 1) -> Comparison:
     plans.save(plan, folder / "comparison.yaml")
     entries = measure(plan, folder, device)
 
+    fitting = {name: entry.recipe for name, entry in entries.items() if entry is not None}
     trials = {
-        (name, rate): Job(_trial(entry.recipe, rate), folder / "rates" / slug(name) / f"{rate:g}")
-        for name, entry in entries.items()
-        if entry is not None and len(rates[name]) > 1
-        for rate in rates[name]
+        name: {
+            rate: Job(_trial(recipe, rate), folder / "rates" / slug(name) / f"{rate:g}")
+            for rate in rates[name]
+        }
+        for name, recipe in fitting.items()
+        if len(rates[name]) > 1
     }
-    failed = train_all([*trials.values()], workers)
-    tried: dict[str, dict[float, float]] = {name: {} for name in entries}
-    for (name, rate), job in trials.items():
-        psnr = run.read_summary(job.folder).get("best_validation_psnr_db")
-        tried[name][rate] = float("-inf") if job.folder in failed or psnr is None else psnr
-
-    recipes, jobs = dict(plan.recipes), {}
-    for name, entry in entries.items():
-        if entry is None:
-            continue
-        best = max(tried[name], key=tried[name].__getitem__, default=rates[name][0])
-        recipes[name] = _with_rate(entry.recipe, best)
-        seeds = min(plan.compare.seeds, plan.compare.schemes[name].seeds or plan.compare.seeds)
-        first = plan.base.seed
-        for seed in range(first, first + seeds):
-            recipe = recipes[name].model_copy(update={"seed": seed})
-            jobs[name, seed] = Job(recipe, folder / "runs" / slug(name) / f"seed-{seed}")
-    failed |= train_all([*jobs.values()], workers)
+    failed = train_all([job for own in trials.values() for job in own.values()], workers)
+    tried = {
+        name: {rate: _psnr(job, failed) for rate, job in own.items()}
+        for name, own in trials.items()
+    }
+    recipes = {
+        name: _with_rate(recipe, max(tried[name], key=tried[name].__getitem__))
+        if name in tried
+        else _with_rate(recipe, *rates[name])
+        for name, recipe in fitting.items()
+    }
+    jobs = {
+        name: [
+            Job(
+                recipe.model_copy(update={"seed": seed}),
+                folder / "runs" / slug(name) / f"seed-{seed}",
+            )
+            for seed in plan.seeds(name)
+        ]
+        for name, recipe in recipes.items()
+    }
+    failed |= train_all([job for own in jobs.values() for job in own], workers)
     results = [
         Result(
             name=name,
-            recipe=recipes[name],
+            recipe=recipes.get(name, plan.recipes[name]),
             entry=entry,
-            runs=[j for (n, _), j in jobs.items() if n == name and j.folder not in failed],
-            failed=[
-                failed[j.folder] for (n, _), j in jobs.items() if n == name and j.folder in failed
-            ],
-            trials=tried[name],
+            runs=[job for job in jobs.get(name, []) if job.folder not in failed],
+            failed=[failed[job.folder] for job in jobs.get(name, []) if job.folder in failed],
+            trials=tried.get(name, {}),
         )
         for name, entry in entries.items()
     ]
@@ -130,6 +136,12 @@ def compare(plan: Plan, folder: Path, workers: int = 1) -> Comparison:
         name: score(examples, plan.base, runs, device, name) for name, examples in tests.items()
     }
     return Comparison(plan, results, scores)
+
+
+def _psnr(job: Job, failed: Mapping[Path, str]) -> float:
+    """The best on validation; −∞ where the run diverged."""
+    psnr = run.read_summary(job.folder).get("best_validation_psnr_db")
+    return float("-inf") if job.folder in failed or psnr is None else float(psnr)
 
 
 def _rates(plan: Plan, name: str) -> tuple[float, ...]:

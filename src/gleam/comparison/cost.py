@@ -1,7 +1,5 @@
-"""What a training step costs: memory to the byte, time as a ratio to another's."""
+"""A training step by itself, to be timed, and what memory it takes."""
 
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,14 +8,12 @@ import torch
 from torch import Tensor
 
 from gleam.data.batch import Batch
-from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.training.flow import Module, train_step
 from gleam.training.loss import LOSSES
 from gleam.training.meter import metered, state_bytes
+from gleam.training.start import initial
 from gleam.training.trainer import make_modules
-
-REPEATS = 9
 
 
 @dataclass(frozen=True)
@@ -42,14 +38,14 @@ class Stepper:
     """One training step of a recipe, again and again on the same batch.
 
     Args:
-        recipe: its network is built anew.
+        recipe: its network is made anew.
         batch: with a target; moved to the device.
         device: where to train.
     """
 
     def __init__(self, recipe: Recipe, batch: Batch, device: torch.device) -> None:
         self.device = device
-        network = build(recipe.network, recipe.seed).to(device)
+        network = initial(recipe).to(device)
         self.modules: list[Module] = make_modules(network, recipe)
         loss = LOSSES[recipe.training.loss]
         batch = batch.to(device)
@@ -76,25 +72,3 @@ class Stepper:
         self._step()
         _, peak = metered(self._step, self.device)
         return Cost(peak, state_bytes(self.modules))
-
-
-def time_ratio(
-    step: Callable[[], None], other: Callable[[], None], repeats: int = REPEATS
-) -> tuple[float, float]:
-    """Seconds of `other`, and how many times as long `step` takes.
-
-    Steps are taken in turn, so that drift of the machine's speed hits both alike: the median of
-    the seconds, and the median of the ratios turn by turn.
-    """
-    own, others = [], []
-    for turn in range(1 + repeats):  # the first turn warms up and does not count
-        seconds = []
-        for work in (step, other):
-            start = time.perf_counter()
-            work()
-            seconds.append(time.perf_counter() - start)
-        if turn:
-            own.append(seconds[0])
-            others.append(seconds[1])
-    ratio = statistics.median(a / b for a, b in zip(own, others, strict=True))
-    return statistics.median(others), ratio

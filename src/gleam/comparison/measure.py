@@ -5,13 +5,15 @@ numbers of steps.
 """
 
 import json
+import statistics
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
-from gleam.comparison.cost import Cost, Stepper, time_ratio
+from gleam.comparison.cost import Cost, Stepper
 from gleam.comparison.fit import fitted
 from gleam.comparison.plan import Plan
 from gleam.data.batch import Batch
@@ -21,6 +23,9 @@ from gleam.errors import BadInput
 from gleam.files import replacing
 from gleam.recipe import Recipe
 from gleam.terminal import followed
+from gleam.training.timing import interleaved, ratio
+
+REPEATS = 9  # of a step, to time it
 
 
 @dataclass(frozen=True)
@@ -51,15 +56,16 @@ def measure(plan: Plan, folder: Path, device: torch.device) -> dict[str, Entry |
         folder: of the comparison.
         device: where to train.
 
-    Raises:
-        BadInput: the scheme that the others are compared against does not fit.
-
     Returns:
         By name; None where a scheme does not fit in the device's memory, or, when it is to be
         made smaller, even the smallest takes more than the one compared against.
+
+    Raises:
+        BadInput: the scheme that the others are compared against does not fit; `costs.json` is
+            broken.
     """
     path = folder / "costs.json"
-    known = json.loads(path.read_text()) if path.is_file() else {}
+    known = _known(path)
     batch = _largest(plan.base)
     try:
         against = Stepper(plan.base, batch, device)
@@ -73,8 +79,8 @@ def measure(plan: Plan, folder: Path, device: torch.device) -> dict[str, Entry |
     names = list(plan.recipes)
     for name in followed(names, "measuring", len(names)):
         recipe, scheme = plan.recipes[name], plan.compare.schemes[name]
-        asked = {"recipe": _free(recipe), "against": _free(plan.base), "fit": scheme.fit}
-        if known.get(name, {}).get("asked") != asked:
+        asked = {"recipe": _priced(recipe), "against": _priced(plan.base), "fit": scheme.fit}
+        if _completed(known.get(name, {}).get("asked")) != asked:
             known[name] = {"asked": asked, "found": None}
             found: Recipe | None = recipe
             if scheme.fit is not None:
@@ -99,15 +105,15 @@ def _entry(plan: Plan, name: str, found: dict[str, Any] | None, seconds: float) 
             "regulariser": recipe.network.regulariser.model_copy(update={"width": found["width"]}),
         }
     )
-    ratio = 1.0 if name == plan.against else found["ratio"]
+    of_time = 1.0 if name == plan.against else found["ratio"]
     steps = plan.base.training.steps
     if plan.compare.schemes[name].budget == "time":
-        steps = max(1, round(steps / ratio))
+        steps = max(1, round(steps / of_time))
     return Entry(
         recipe=with_steps(recipe.model_copy(update={"network": network}), steps),
         cost=Cost(**found["cost"]),
-        seconds=seconds * ratio,
-        ratio=ratio,
+        seconds=seconds * of_time,
+        ratio=of_time,
     )
 
 
@@ -125,7 +131,7 @@ def _measured(
     try:
         stepper = Stepper(recipe, batch, device)
         cost = stepper.cost()
-        seconds, ratio = time_ratio(stepper, against)
+        times = interleaved({"own": stepper, "against": against}, REPEATS)
     except torch.OutOfMemoryError:
         return None
     network = recipe.network
@@ -133,8 +139,8 @@ def _measured(
         "iterations": network.iterations,
         "width": network.regulariser.width,
         "cost": asdict(cost),
-        "seconds": seconds,
-        "ratio": ratio,
+        "seconds": statistics.median(times["against"]),
+        "ratio": ratio(times["own"], times["against"]),
     }
 
 
@@ -152,19 +158,28 @@ def _largest(recipe: Recipe) -> Batch:
     return TrainingBatches([largest], recipe.mask, recipe.data.batch, recipe.seed).at(0)
 
 
-def _free(recipe: Recipe) -> dict[str, object]:
+def _known(path: Path) -> dict[str, Any]:
+    """What was measured before, by scheme."""
+    try:
+        return dict(json.loads(path.read_text())) if path.is_file() else {}
+    except (ValueError, TypeError, OSError) as error:
+        raise BadInput(f"{path}: is broken; remove it to measure again") from error
+
+
+def _priced(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe costs depend on: all but how long, and how fast, it learns."""
-    return recipe.model_dump(
-        mode="json",
-        exclude={
-            "seed": True,
-            "training": {
-                "steps",
-                "learning_rate",
-                "warmup",
-                "validate_every",
-                "checkpoint_every",
-                "keep",
-            },
-        },
-    )
+    learning = {
+        "steps", "learning_rate", "warmup", "validate_every", "checkpoint_every", "keep", "polish",
+    }  # fmt: skip
+    return recipe.model_dump(mode="json", exclude={"seed": True, "training": learning})
+
+
+def _completed(asked: dict[str, Any] | None) -> dict[str, Any] | None:
+    """With the fields that recipes have got since it was asked, at their defaults."""
+    if asked is None:
+        return None
+    try:
+        recipes = {key: _priced(Recipe.model_validate(asked[key])) for key in ("recipe", "against")}
+    except (ValidationError, KeyError, TypeError):
+        return None
+    return {**asked, **recipes}

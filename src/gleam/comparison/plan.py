@@ -4,6 +4,7 @@ A scheme is a recipe, trained for as many steps as the one it is compared `again
 and it may be made as deep, or as wide, as the other's memory allows.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -86,26 +87,54 @@ class Plan(_Part):
         """Its recipe."""
         return self.recipes[self.against]
 
+    def seeds(self, name: str) -> range:
+        """Of a scheme's networks."""
+        most = self.compare.seeds
+        count = min(most, self.compare.schemes[name].seeds or most)
+        return range(self.base.seed, self.base.seed + count)
 
-STANDARD: dict[str, dict[str, Any]] = {
-    "end-to-end": {"training": {"modules": 1}},
-    "checkpoint": {"training": {"modules": 1, "storage": "checkpoint"}, "budget": "time"},
-    "reversible": {
-        "network": {"family": "reversible"},
-        "training": {"modules": 1, "storage": "invert"},
-        "budget": "time",
-    },
-    "shallow": {"training": {"modules": 1}, "budget": "time", "fit": "iterations"},
-    "narrow": {"training": {"modules": 1}, "budget": "time", "fit": "width"},
+
+# Rivals are trained whole and from the beginning, whatever the recipe does.
+_WHOLE: dict[str, Any] = {
+    "modules": 1,
+    "overlap": 0,
+    "loss_weights": "flat",
+    "storage": "store",
+    "offload_to": None,
+    "start": None,
+    "frozen": 0,
+    "polish": 0,
 }
+_CHECKPOINT = {"training": _WHOLE | {"storage": "checkpoint"}, "budget": "time"}
+_REVERSIBLE = {
+    "network": {"family": "reversible", "regulariser": {"inputs": (), "coupling": False}},
+    "training": _WHOLE | {"storage": "invert"},
+    "budget": "time",
+}
+
+
+def rivals(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe is compared with if it does not say: itself first, then the others.
+
+    A greedy network meets end-to-end training at equal steps; checkpointing and the reversible
+    network for as long; shallow and narrow networks of equal memory. End-to-end training meets
+    greedy modules of two iterations, checkpointing and the reversible network.
+    """
+    rest = {"checkpoint": _CHECKPOINT, "reversible": _REVERSIBLE}
+    if recipe.training.modules == 1:
+        pairs = _WHOLE | {"modules": math.ceil(recipe.network.iterations / 2)}
+        return {"end-to-end": {}, "greedy": {"training": pairs}} | rest
+    smaller = {
+        name: {"training": _WHOLE, "budget": "time", "fit": field}
+        for name, field in (("shallow", "iterations"), ("narrow", "width"))
+    }
+    return {"greedy": {}, "end-to-end": {"training": _WHOLE}} | rest | smaller
 
 
 def read(path: Path) -> tuple[Recipe, CompareRecipe]:
     """A recipe file, and what it says is to be compared.
 
-    Without a part `compare`, the recipe as it is, "greedy" if it has several modules, meets its
-    rivals: end-to-end at equal steps, checkpointing and the reversible network for as long,
-    shallow and narrow networks of equal memory.
+    Without a part `compare`, the recipe as it is meets its rivals (see `rivals`).
 
     Raises:
         BadInput: see `gleam.recipe.load`.
@@ -114,8 +143,7 @@ def read(path: Path) -> tuple[Recipe, CompareRecipe]:
     part = values.pop("compare", None)
     base = recipes.parse(values, str(path))
     if part is None:
-        own = "end-to-end, as given" if base.training.modules == 1 else "greedy"
-        part = {"schemes": {own: {}} | STANDARD}
+        part = {"schemes": rivals(base)}
     try:
         return base, CompareRecipe.model_validate(part)
     except ValidationError as error:

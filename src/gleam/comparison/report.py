@@ -1,5 +1,6 @@
 """A comparison as one HTML file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -7,14 +8,12 @@ from typing import Any
 from gleam.comparison.compare import Comparison, Result
 from gleam.comparison.tables import costs
 from gleam.evaluation import prose
-from gleam.evaluation.page import check_libraries, pictures, quality, write_page
+from gleam.evaluation.page import check_libraries, columns, pictures, quality, write_page
 from gleam.evaluation.plots import Curve, line_plot, method_colours
 from gleam.evaluation.runs import describe, validation_curve
 from gleam.evaluation.scores import METRICS
 from gleam.evaluation.summary import Summary, summarise
 from gleam.evaluation.tables import shown
-
-COLUMNS = 6  # of pictures, at most
 
 
 def write_report(path: Path, comparison: Comparison) -> None:
@@ -38,14 +37,6 @@ def _content(comparison: Comparison) -> dict[str, Any]:
     sentences = []
     for test, summary in means.items():
         sentences += [f"On {test}:", *prose.outcome(summary)[:2]]
-    curves = [_curve(result) for result in results if result.runs]
-    curves = [curve for curve in curves if len(curve.x) > 0]
-    plot = line_plot(
-        curves,
-        [colours[curve.name] for curve in curves],
-        xlabel="seconds of training",
-        ylabel="complex PSNR on validation (dB)",
-    )
     return {
         "title": "Comparison of training schemes",
         "extent": [
@@ -56,11 +47,11 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "sentences": sentences,
         "methods": methods,
         "colours": colours,
-        "columns": min(len(methods) + 1, COLUMNS),
+        "columns": columns(methods),
         "against": plan.against,
         "rows": [_row(result, comparison, means) for result in results],
         "tests": [(test, quality(e), pictures(e)) for test, e in scores.items()],
-        "curves": {"plot": plot, "names": [c.name for c in curves]} if curves else None,
+        "curves": _curves(results, colours),
         "failed": [(result.name, reason) for result in results for reason in result.failed],
     }
 
@@ -95,10 +86,25 @@ def _row(result: Result, comparison: Comparison, means: dict[str, Summary]) -> d
     }
 
 
-def _curve(result: Result) -> Curve:
+def _curves(results: Sequence[Result], colours: dict[str, str]) -> dict[str, Any] | None:
+    """Validation PSNR over time, where there was validation."""
+    curves = [curve for curve in map(_curve, results) if curve is not None]
+    if not curves:
+        return None
+    plot = line_plot(
+        curves,
+        [colours[curve.name] for curve in curves],
+        xlabel="seconds of training",
+        ylabel="complex PSNR on validation (dB)",
+    )
+    return {"plot": plot, "names": [curve.name for curve in curves]}
+
+
+def _curve(result: Result) -> Curve | None:
     """Validation PSNR over the time that its steps take, the mean over seeds."""
     curves = [validation_curve(j.folder, result.name, result.recipe) for j in result.runs]
-    assert result.entry is not None  # it was trained
+    if result.entry is None or not curves or not curves[0].x:
+        return None
     seconds = [step * result.entry.seconds for step in curves[0].x]
     psnr = [fmean(values) for values in zip(*(curve.y for curve in curves), strict=True)]
     return Curve(result.name, seconds, psnr)

@@ -105,7 +105,8 @@ def _costs(result: Result, comparison: Comparison) -> dict[str, Any]:
             "time_per_step_ratio": entry.ratio,
             "seconds_per_step": entry.seconds,
         }
-    return finite(values)  # type: ignore[no-any-return]
+    known: dict[str, Any] = finite(values)
+    return known
 
 
 def _scores(comparison: Comparison, test: str) -> dict[str, Any]:
@@ -120,4 +121,5 @@ def _scores(comparison: Comparison, test: str) -> dict[str, Any]:
             gaps = {metric: vars(means.difference(method, against, metric)) for metric in SHOWN}
             row["minus_against"] = gaps
         rows[method] = row
-    return finite(rows)  # type: ignore[no-any-return]
+    known: dict[str, Any] = finite(rows)
+    return known

@@ -1,6 +1,7 @@
 """Pages made of templates: one HTML file that needs nothing else, no network, no script."""
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,8 @@ from gleam.evaluation.statistics import CONFIDENCE
 from gleam.evaluation.summary import Summary, summarise
 from gleam.evaluation.tables import seconds, shown
 from gleam.files import replacing
+
+COLUMNS = 6  # of pictures, at most
 
 
 def check_libraries() -> None:
@@ -73,6 +76,11 @@ def quality(evaluation: Evaluation) -> dict[str, Any]:
         "best": per_scan.best("psnr_complex"),
         "differences": _differences(per_scan),
     }
+
+
+def columns(methods: Sequence[str]) -> int:
+    """Of pictures: the target, and one for each method."""
+    return min(len(methods) + 1, COLUMNS)
 
 
 def pictures(evaluation: Evaluation) -> dict[str, Any]:

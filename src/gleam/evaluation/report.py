@@ -6,12 +6,10 @@ from typing import Any
 
 from gleam.evaluation import prose
 from gleam.evaluation.evaluate import Evaluation
-from gleam.evaluation.page import check_libraries, pictures, quality, write_page
+from gleam.evaluation.page import check_libraries, columns, pictures, quality, write_page
 from gleam.evaluation.plots import Curve, line_plot, method_colours, module_colours, thinned
 from gleam.evaluation.runs import RunSummary
 from gleam.evaluation.summary import summarise
-
-COLUMNS = 6  # of pictures, at most
 
 
 def write_report(
@@ -45,7 +43,7 @@ def _content(evaluation: Evaluation, runs: Sequence[RunSummary], title: str) -> 
         "sentences": sentences,
         "methods": methods,
         "colours": colours,
-        "columns": min(len(methods) + 1, COLUMNS),
+        "columns": columns(methods),
         "scores": quality(evaluation),
         "shown": pictures(evaluation),
         "iterations": _iterations(evaluation, colours),

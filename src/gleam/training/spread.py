@@ -1,12 +1,12 @@
 """How a run is spread over processes: which modules each holds, and how many replicas there are."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
+from gleam.training.timing import interleaved
 
 REPEATS = 3
 
@@ -80,10 +80,5 @@ def cut(costs: Sequence[float], parts: int) -> list[int]:
 
 def seconds(works: Sequence[Callable[[], object]]) -> list[float]:
     """Of each piece of work, at its best of a few, taken in turn."""
-    times = [float("inf")] * len(works)
-    for _ in range(REPEATS):
-        for number, work in enumerate(works):
-            started = time.perf_counter()
-            work()
-            times[number] = min(times[number], time.perf_counter() - started)
-    return times
+    times = interleaved(dict(enumerate(works)), REPEATS)
+    return [min(own) for own in times.values()]
