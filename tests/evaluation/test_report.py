@@ -14,7 +14,7 @@ from toy_test_set import HOSTILE, toy_batch, zero_filled
 
 from gleam.errors import BadInput
 from gleam.evaluation.evaluate import Evaluation, Method, evaluate
-from gleam.evaluation.plots import Curve, line_plot, thinned
+from gleam.evaluation.plots import Curve, line_plot, method_colours, thinned
 from gleam.evaluation.report import write_report
 from gleam.evaluation.runs import RunSummary
 
@@ -165,3 +165,9 @@ def test_a_plot_has_a_line_per_curve() -> None:
     assert "#abcdef" in plot
     assert ">step</text>" in plot
     assert plot == line_plot(curves, ["#123456", "#abcdef"], xlabel="step", ylabel="dB")
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 20])
+def test_no_two_methods_have_one_colour(count: int) -> None:
+    colours = method_colours([str(number) for number in range(count)])
+    assert len({*colours.values()}) == len(colours) == count

@@ -5,7 +5,6 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle
 
 import numpy as np
 
@@ -34,15 +33,22 @@ def thinned(curve: Curve, points: int = 200) -> Curve:
 
 def method_colours(names: Sequence[str]) -> dict[str, str]:
     """A colour for each name, the same in every plot and table of the page."""
-    return dict(zip(names, cycle(COLOURS)))
+    if len(names) <= len(COLOURS):
+        return dict(zip(names, COLOURS, strict=False))
+    return dict(zip(names, _spaced("turbo", len(names)), strict=True))
 
 
 def module_colours(count: int) -> list[str]:
     """From dark to light along the modules."""
+    return _spaced("viridis", count)
+
+
+def _spaced(name: str, count: int) -> list[str]:
+    """Colours of a map at equal distances, without its brightest end."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    return [to_hex(colormaps["viridis"](0.88 * i / max(count - 1, 1))) for i in range(count)]
+    return [to_hex(colormaps[name](0.88 * i / max(count - 1, 1))) for i in range(count)]
 
 
 def line_plot(
