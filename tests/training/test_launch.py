@@ -16,7 +16,9 @@ from test_trainer import assert_same_end, last_step
 from tiny import example_files, tiny_recipe
 
 from gleam import recipe as recipes
+from gleam.errors import Stopped
 from gleam.recipe import Recipe
+from gleam.training import launch as launching
 from gleam.training.trainer import train
 
 
@@ -114,6 +116,21 @@ def test_killed_process_is_named(recipe_file: Path, tmp_path: Path) -> None:
     assert got
     assert 10 < int(got[1]) <= 80
     assert last_step(folder) < int(got[1])
+
+
+def test_first_process_that_hangs_does_not_keep_the_launcher(tmp_path: Path) -> None:
+    """It hangs for good; the others have failed."""
+    hang = tmp_path / "hang.py"
+    hang.write_text(
+        "import os, signal, sys\n"
+        "if os.environ['RANK'] == '0':\n"
+        "    os.kill(os.getpid(), signal.SIGSTOP)\n"
+        "sys.exit(3)\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launching, "GRACE", 0.5)
+        with pytest.raises(Stopped, match=r"process 0 .* died of SIGKILL"):
+            launching.launch(3, [str(hang)])
 
 
 def test_signal_stops_all_at_one_step(recipe_file: Path, tmp_path: Path) -> None:

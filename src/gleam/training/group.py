@@ -9,7 +9,8 @@ Launchers (torchrun, `gleam train --devices`) say by environment variables who a
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -30,6 +31,7 @@ T = TypeVar("T")
 
 STORE = "the launcher or process 0"  # whichever holds the store
 
+TRACING = 1.0  # seconds for the others to say that they wait as well
 CPU = torch.device("cpu")
 
 
@@ -37,16 +39,19 @@ class Lost(Exception):
     """Another process is gone, or does not answer.
 
     Attributes:
-        who: in words, as all of these.
-        how: it was lost.
-        when: it was lost.
+        who: ranks, one of which it is; or another process, in words.
+        late: whether it may still be there, and does not answer in time.
+        when: it was lost, in words.
     """
 
-    def __init__(self, who: str, how: str) -> None:
-        self.who, self.how, self.when = who, how, "before the first step"
+    def __init__(self, who: Sequence[int] | str, late: bool = False) -> None:
+        self.who, self.late, self.when = who, late, "before the first step"
 
     def __str__(self) -> str:
-        return f"{self.who} {self.how} {self.when}"
+        who = self.who
+        if not isinstance(who, str):
+            who = f"process {' or '.join(map(str, who))} (counted from 0)"
+        return f"{who} {'did not answer in time' if self.late else 'was lost'} {self.when}"
 
 
 @dataclass(frozen=True)
@@ -181,7 +186,24 @@ class Group:
             Lost: its launcher died.
         """
         if self.store is not None and os.getppid() != self.parent:
-            raise Lost("the launcher", "was lost")
+            raise Lost("the launcher")
+
+    def traced(self, lost: Lost) -> Lost:
+        """Who hangs, where processes wait for each other and so for one that does.
+
+        Raises:
+            SystemExit: all that this process waited for wait, too; they know better.
+        """
+        store = self.store
+        if store is None or not lost.late or isinstance(lost.who, str):
+            return lost
+        with suppress(RuntimeError):  # the store is gone, with the process that held it
+            store.set(f"waits/{self.rank}", "")
+            time.sleep(TRACING)
+            lost.who = [rank for rank in lost.who if not store.check([f"waits/{rank}"])]
+            if not lost.who:
+                raise SystemExit(1)
+        return lost
 
     def meet(self) -> None:
         """Wait until all have come to this line."""
@@ -191,28 +213,22 @@ class Group:
     def among_twins(self, work: Callable[[], T]) -> T:
         """Do something with the processes of this place, which may be lost."""
         ranks = range(self.place, self.size, self.places)
-        return survived(work, named(rank for rank in ranks if rank != self.rank))
+        return survived(work, [rank for rank in ranks if rank != self.rank])
 
     def _all(self, work: Callable[[], T]) -> T:
-        return survived(work, named(rank for rank in range(self.size) if rank != self.rank))
+        return survived(work, [rank for rank in range(self.size) if rank != self.rank])
 
 
-def survived(work: Callable[[], T], who: str) -> T:
+def survived(work: Callable[[], T], who: Sequence[int] | str) -> T:
     """Do something together with other processes.
 
     Raises:
-        Lost: they (`who`, in words) are gone, or do not answer in time.
+        Lost: one of them (`who`, see `Lost`) is gone, or does not answer in time.
     """
     try:
         return work()
     except RuntimeError as error:
-        late = "imed out" in str(error)
-        raise Lost(who, "did not answer in time" if late else "was lost") from error
-
-
-def named(ranks: Iterable[int]) -> str:
-    """In words: one of these processes."""
-    return f"process {' or '.join(map(str, ranks))} (counted from 0)"
+        raise Lost(who, late="imed out" in str(error)) from error
 
 
 def size_of_group() -> int:
@@ -281,7 +297,7 @@ def _meet(words: c10d.Store, rank: int, size: int, replicas: int, patience: time
         made = {pair: dist.new_group(pair, timeout=patience) for pair in pairs}
         return axes.get_group("data"), [made.get((rank - 1, rank)), made.get((rank, rank + 1))]
 
-    twins, (before, after) = survived(meet, named(other for other in range(size) if other != rank))
+    twins, (before, after) = survived(meet, [other for other in range(size) if other != rank])
     return Group(
         rank=rank,
         places=places,

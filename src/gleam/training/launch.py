@@ -77,8 +77,9 @@ def launch(devices: int, command: Sequence[str]) -> int:
 def _wait(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
     """Until all have ended, or for a while since one has failed."""
     deadline = float("inf")
-    while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
-        if any(process.returncode for process in processes):
+    # Every one is polled every time: the first may hang while others have failed.
+    while None in (codes := [p.poll() for p in processes]) and time.monotonic() < deadline:
+        if any(codes):
             deadline = min(deadline, time.monotonic() + GRACE)
         time.sleep(POLL)
 

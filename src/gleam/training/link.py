@@ -13,7 +13,7 @@ from itertools import islice
 import torch.distributed as dist
 from torch import Tensor
 
-from gleam.training.group import Link, named, survived
+from gleam.training.group import Link, survived
 
 AHEAD = 2
 
@@ -42,20 +42,20 @@ class Inbox:
             Lost: the sender.
         """
         tensor, work = self.coming.popleft()
-        survived(work.wait, named([self.link.peer]))
+        survived(work.wait, [self.link.peer])
         self._post(1)
         return tensor
 
     def close(self) -> None:
         """Take in what is still on its way."""
         while self.coming:
-            survived(self.coming.popleft()[1].wait, named([self.link.peer]))
+            survived(self.coming.popleft()[1].wait, [self.link.peer])
 
     def _post(self, count: int) -> None:
         peer, channel = self.link.peer, self.link.channel
         for shape in islice(self.shapes, count):
             blank = self.like.new_empty(shape)
-            work = survived(partial(dist.irecv, blank, peer, channel, self.tag), named([peer]))
+            work = survived(partial(dist.irecv, blank, peer, channel, self.tag), [peer])
             assert work is not None
             self.coming.append((blank, work))
 
@@ -100,9 +100,9 @@ class Outbox:
 
     def _send(self, tensor: Tensor) -> None:
         peer, channel = self.link.peer, self.link.channel
-        work = survived(partial(dist.isend, tensor, peer, channel, self.tag), named([peer]))
+        work = survived(partial(dist.isend, tensor, peer, channel, self.tag), [peer])
         assert work is not None
         self.leaving.append((tensor, work))
 
     def _wait(self) -> None:
-        survived(self.leaving.popleft()[1].wait, named([self.link.peer]))
+        survived(self.leaving.popleft()[1].wait, [self.link.peer])

@@ -81,7 +81,7 @@ def train(
         except Lost as lost:
             begun = (folder / "recipe.yaml").exists()
             again = f"; go on with: gleam train --resume {folder}" if begun else ""
-            raise Stopped(f"{lost}{again}") from lost
+            raise Stopped(f"{group.traced(lost)}{again}") from lost
     return group.records
 
 
