@@ -195,7 +195,9 @@ COMMAND_LINES = {
     "train --network.regulariser.kernel 4": "network.regulariser.kernel: must be odd, not 4",
     "train --mask.acceleration nan": "mask.acceleration: Input should be a finite number (got nan)",
     "train --mask.kind spiral": "invalid choice 'spiral' for argument '--mask.kind'. Expected one "
-    "of ('equispaced', 'random', 'poisson').",
+    "of ('equispaced', 'random', 'poisson', 'kt-random', 'kt-golden', 'kt-vista').",
+    "train --mask.shutter True": "mask: shutter cuts the corners of two axes, but kind equispaced "
+    "undersamples one; leave it out or set kind: poisson",
     "train": "say which folder the run goes to, with --out FOLDER",
     "train --json 3": "3: is not a recipe, which is one .yaml file",
     "train --resume x --out y": "--resume goes on with the run's own recipe; give nothing else",
