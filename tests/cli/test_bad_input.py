@@ -202,7 +202,11 @@ COMMAND_LINES = {
     "train --json 3": "3: is not a recipe, which is one .yaml file",
     "train --resume x --out y": "--resume goes on with the run's own recipe; give nothing else",
     "simulate": "missing: OUT",
-    "simulate x --shape 3": "Missing value for argument '--shape'. Expected 2 values.",
+    "simulate x --shape 3": "shape (3,) has 1 axes; give y x or z y x",
+    "simulate x --shape 16 16 16 --slices 2": "2 slices of a 3D shape (16, 16, 16); use slices 1, "
+    "or a shape y x",
+    "simulate x --shape 16 16 16 --format h5": "fastMRI's layout holds static 2D scans; leave "
+    "--format h5 out",
     "reconstruct": "missing: RUN; SCAN; -o PATH, --out PATH",
     "reconstruct a b --ot c": "--ot: no such option; did you mean --out?",
     "reconstruct a b c -o d": "c: one value too many",
