@@ -195,12 +195,18 @@ COMMAND_LINES = {
     "train --network.regulariser.kernel 4": "network.regulariser.kernel: must be odd, not 4",
     "train --mask.acceleration nan": "mask.acceleration: Input should be a finite number (got nan)",
     "train --mask.kind spiral": "invalid choice 'spiral' for argument '--mask.kind'. Expected one "
-    "of ('equispaced', 'random', 'poisson').",
+    "of ('equispaced', 'random', 'poisson', 'kt-random', 'kt-golden', 'kt-vista').",
+    "train --mask.shutter True": "mask: shutter cuts the corners of two axes, but kind equispaced "
+    "undersamples one; leave it out or set kind: poisson",
     "train": "say which folder the run goes to, with --out FOLDER",
     "train --json 3": "3: is not a recipe, which is one .yaml file",
     "train --resume x --out y": "--resume goes on with the run's own recipe; give nothing else",
     "simulate": "missing: OUT",
-    "simulate x --shape 3": "Missing value for argument '--shape'. Expected 2 values.",
+    "simulate x --shape 3": "shape (3,) has 1 axes; give y x or z y x",
+    "simulate x --shape 16 16 16 --slices 2": "2 slices of a 3D shape (16, 16, 16); use slices 1, "
+    "or a shape y x",
+    "simulate x --shape 16 16 16 --format h5": "fastMRI's layout holds static 2D scans; leave "
+    "--format h5 out",
     "reconstruct": "missing: RUN; SCAN; -o PATH, --out PATH",
     "reconstruct a b --ot c": "--ot: no such option; did you mean --out?",
     "reconstruct a b c -o d": "c: one value too many",

@@ -207,6 +207,7 @@ OVERRIDES: dict[str, object] = {
     "data.batch": 2,
     "mask.kind": "poisson",
     "mask.acceleration": 6.5,
+    "mask.shutter": True,
     "network.family": "pgd",
     "network.iterations": 5,
     "network.sets": 2,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 from rich.progress import Progress
@@ -18,6 +18,7 @@ from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.files import make_folder
 from gleam.formats import dicom, image_writer, read_scan
+from gleam.physics.sampling import Kind
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.early_exit import EarlyExit
 from gleam.reconstruction.reconstruct import reconstruct
@@ -40,7 +41,7 @@ class Arguments:
     folder for a DICOM series."""
     acceleration: float | None = None
     """Undersample a fully sampled scan by this first; by default it is taken as it is."""
-    mask: Literal["equispaced", "random", "poisson"] = "equispaced"
+    mask: Kind = "equispaced"
     """How, with --acceleration."""
     calibration: int | None = None
     """Calibration lines used; by default all there are, up to 32 (8 % of a full scan)."""

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from gleam import simulation
 from gleam.cli.arguments import parse
+from gleam.errors import BadInput
+from gleam.simulation import simulate, simulate_scan
 
 
 @dataclass(frozen=True)
@@ -17,24 +19,25 @@ class Arguments:
     """Write simulated, fully sampled scans.
 
     Example: gleam simulate scans/train --scans 40 --shape 128 128 --coils 4 8
+    Volumes: gleam simulate volumes/train --scans 10 --shape 96 96 64
     """
 
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
     """Folder the scans go to."""
     scans: int = 10
     """How many."""
-    slices: int = 8
-    """Slices per scan, each of another anatomy."""
-    shape: tuple[int, int] = (128, 128)
-    """Voxels, y x; the readout is y."""
+    slices: int | None = None
+    """Slices per 2D scan, each of another anatomy; 8 by default."""
+    shape: tuple[int, ...] = (128, 128)
+    """Voxels, y x, or z y x for volumes; the readout is the first of them."""
     coils: tuple[int, int] = (4, 8)
     """Lowest and highest number of coils; drawn per scan."""
     snr: tuple[float, float] = (10.0, 200.0)
     """Lowest and highest signal-to-noise ratio; drawn per scan."""
     seed: int = 0
     """The same seed gives the same scans."""
-    format: Literal["h5", "cfl"] = "h5"
-    """h5: fastMRI's layout. cfl: BART's."""
+    format: Literal["h5", "cfl"] | None = None
+    """h5: fastMRI's layout, for static 2D scans, whose default it is. cfl: BART's, for all."""
     name: str = "scan"
     """What the files' names begin with; sets of other shapes can share a folder."""
     workers: int = 1
@@ -46,9 +49,13 @@ class Arguments:
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     a = parse(Arguments, "simulate", arguments)
-    paths = simulation.simulate(
-        a.out, a.scans, a.slices, a.shape, a.coils, a.snr, a.seed, a.format, a.workers, a.name
-    )
+    volume = len(a.shape) == 3
+    if volume and a.format == "h5":
+        raise BadInput("simulate: fastMRI's layout holds static 2D scans; leave --format h5 out")
+    slices = a.slices if a.slices is not None else 1 if volume else 8
+    draw = partial(simulate_scan, a.shape, a.coils, slices, a.snr)
+    format = a.format or ("cfl" if volume else "h5")
+    paths = simulate(a.out, a.scans, draw, a.seed, format, a.workers, a.name)
     if a.json:
         print(json.dumps([str(path) for path in paths]))
     else:
