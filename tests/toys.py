@@ -1,5 +1,6 @@
 """Small random problems: a forward model, a measurement with its target, a network."""
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -7,6 +8,14 @@ from gleam.networks import ResNet, Unrolled, build
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import NetworkRecipe, RegulariserRecipe
+
+# Arguments of `toy_sense`: every kind of data the house reconstructs.
+SHAPES: dict[str, dict[str, object]] = {
+    "2D": {},
+    "2D+t": {"frames": 3, "sets": 2},
+    "3D": {"space": (4, 6, 5), "axes": (-3, -2)},
+}
+EACH_SHAPE = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 
 
 def noise(*shape: int, seed: int = 0, dtype: torch.dtype = torch.complex64) -> Tensor:
@@ -44,12 +53,30 @@ def toy_kspace(sense: Sense, frames: int = 1, seed: int = 3) -> Tensor:
     return noise(batch, coils, frames, *space, seed=seed, dtype=sense.maps.dtype)
 
 
+def systems(like: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Numbers of the elements that AᴴA couples, (system, element): map sets, and along `axes`."""
+    numbers, coupled = torch.arange(like.numel()).reshape(like.shape), (1, *axes)
+    size = torch.Size(like.shape[a] for a in coupled).numel()
+    return numbers.movedim(coupled, tuple(range(-len(coupled), 0))).reshape(-1, size)
+
+
 def toy_measurement(sense: Sense, frames: int = 1, seed: int = 2) -> tuple[Measurement, Tensor]:
     """A measurement with some noise, another level known of each example, and its target."""
     target = toy_image(sense, frames, seed)
     kspace = sense.forward(target) + 0.1 * toy_kspace(sense, frames, seed + 1)
     levels = 0.1 * 2.0 ** torch.arange(len(target), dtype=kspace.real.dtype)
     return Measurement.of(sense, kspace, levels), target
+
+
+def cut(measurement: Measurement, axis: int, start: int, length: int) -> Measurement:
+    """Some positions along a space axis that F does not run over."""
+
+    def part(x: Tensor) -> Tensor:
+        return x if x.shape[axis] == 1 else x.narrow(axis, start, length)
+
+    old = measurement.sense
+    sense = Sense(part(old.maps), part(old.mask), old.axes, old.coils_at_once)
+    return Measurement(sense, part(measurement.adjoint), measurement.noise)
 
 
 def toy_network(

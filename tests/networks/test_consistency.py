@@ -4,16 +4,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from toys import toy_image, toy_measurement, toy_sense
+from toys import EACH_SHAPE, cut, systems, toy_image, toy_measurement, toy_sense
 
 from gleam.networks.consistency import ModelBased, ProximalGradient, gradient
 from gleam.networks.regulariser import Regulariser
 
-SHAPES = pytest.mark.parametrize(
-    "fields",
-    [{}, {"frames": 3, "sets": 2}, {"space": (4, 6, 5), "axes": (-3, -2)}],
-    ids=["2D", "cine", "3D"],
-)
 DOUBLE = torch.complex128
 
 
@@ -22,38 +17,77 @@ def doubling():
     return Regulariser(nn.Hardtanh(-100, 100), 2)
 
 
-def toy_problem(fields):
-    sense = toy_sense(**fields, dtype=DOUBLE)
-    frames = fields.get("frames", 1)
+def toy_problem(shape):
+    sense = toy_sense(**shape, dtype=DOUBLE)
+    frames = shape.get("frames", 1)
     measurement = replace(toy_measurement(sense, frames)[0], noise=None)  # so λ is as given
     return measurement, toy_image(sense, frames, seed=5)
 
 
-@SHAPES
-def test_model_based_finds_the_minimiser(fields):
+@EACH_SHAPE
+def test_model_based_finds_the_minimiser(shape):
     """At the minimum of ‖A x − y‖² + λ ‖x − z‖² the gradient is zero."""
-    measurement, image = toy_problem(fields)
+    measurement, image = toy_problem(shape)
     x = ModelBased(doubling(), weight=0.2, steps=200)(image, measurement).detach()
     gradient = measurement.sense.normal(x) - measurement.adjoint + 0.2 * (x - 2 * image)
     assert gradient.norm() < 1e-6 * image.norm()  # λ itself is kept in single precision
 
 
-@SHAPES
+@EACH_SHAPE
 @pytest.mark.parametrize("steps", [1, 4])
-def test_model_based_starts_at_the_regularised_image(fields, steps):
-    """After n steps x − z lies in the n-th Krylov space of Aᴴy − AᴴA z, and is optimal in it."""
-    measurement, image = toy_problem(fields)
+def test_model_based_starts_at_the_regularised_image(shape, steps):
+    """After n steps x − z is the best in the n-th Krylov space of Aᴴy − AᴴA z, of each system."""
+    measurement, image = toy_problem(shape)
     normal, z = measurement.sense.normal, 2 * image
     x = ModelBased(doubling(), weight=0.2, steps=steps)(image, measurement).detach()
     residual = measurement.adjoint - normal(z)
     krylov = [residual]
     for _ in range(steps - 1):
         krylov.append(normal(krylov[-1]))
-    for k in range(len(image)):
-        basis = np.stack([v[k].flatten().numpy() for v in krylov], 1)
-        images = np.stack([(normal(v) + 0.2 * v)[k].flatten().numpy() for v in krylov], 1)
-        best = np.linalg.solve(basis.conj().T @ images, basis.conj().T @ basis[:, 0])
-        assert np.abs((x - z)[k].flatten().numpy() - basis @ best).max() < 1e-5
+    images = [normal(v) + 0.2 * v for v in krylov]
+    for some in systems(image, measurement.sense.axes):
+        basis, image = (
+            np.stack([v.flatten()[some].numpy() for v in vectors], 1)
+            for vectors in (krylov, images)
+        )
+        best = np.linalg.solve(basis.conj().T @ image, basis.conj().T @ basis[:, 0])
+        assert np.abs((x - z).flatten()[some].numpy() - basis @ best).max() < 1e-5
+
+
+@pytest.mark.parametrize("tolerance", [None, 1e-5], ids=["steps", "tolerance"])
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [
+        ({"space": (32, 24)}, -2),
+        ({"space": (32, 24), "axes": (-2,), "frames": 3, "sets": 2}, -1),
+        ({"space": (12, 16, 18), "axes": (-2, -1)}, -3),
+        ({"space": (12, 16, 18), "axes": (-3, -2)}, -1),
+    ],
+    ids=["2D", "2D+t", "3D, z", "3D, x"],
+)
+def test_to_solve_a_part_of_the_readout_is_to_cut_the_solution(shape, axis, tolerance):
+    """Also its gradient, in single precision; the parts' gradients of λ add up."""
+    frames = shape.get("frames", 1)
+    measurement, image = toy_measurement(toy_sense(**shape, coils=4), frames)
+    iteration = ModelBased(nn.Identity(), weight=0.05, steps=5, tolerance=tolerance)
+    own = [iteration.log_weight, iteration.noise_power]
+
+    def result(measurement, image):
+        image = image.clone().requires_grad_()
+        x = iteration(image, measurement)
+        found, *of_own = torch.autograd.grad(x.abs().square().sum(), [image, *own])
+        return x.detach(), found, torch.stack(of_own)
+
+    *whole, of_own = result(measurement, image)
+    half = image.shape[axis] // 2
+    parts = [
+        result(cut(measurement, axis, first, half), image.narrow(axis, first, half))
+        for first in (0, half)
+    ]
+    for number, other in enumerate(whole):
+        one = torch.cat([part[number] for part in parts], axis)
+        assert (one - other).abs().max() < 1e-5 * other.abs().max()
+    assert (parts[0][2] + parts[1][2] - of_own).norm() < 1e-5 * of_own.norm()
 
 
 def test_solving_to_a_tolerance_is_solving_with_many_steps():
@@ -70,9 +104,9 @@ def test_solving_to_a_tolerance_is_solving_with_many_steps():
         assert torch.allclose(one, other, rtol=1e-6, atol=1e-9)
 
 
-@SHAPES
-def test_proximal_gradient_is_a_step_down_and_then_the_regulariser(fields):
-    measurement, image = toy_problem(fields)
+@EACH_SHAPE
+def test_proximal_gradient_is_a_step_down_and_then_the_regulariser(shape):
+    measurement, image = toy_problem(shape)
     gradient = measurement.sense.normal(image) - measurement.adjoint
     iteration = ProximalGradient(doubling(), step=0.5)
     assert torch.allclose(iteration(image, measurement), 2 * (image - 0.5 * gradient))
@@ -131,10 +165,10 @@ class Watching(nn.Module):
         return image
 
 
-@SHAPES
+@EACH_SHAPE
 @pytest.mark.parametrize("family", [ModelBased, ProximalGradient])
-def test_the_regulariser_is_shown_the_gradient_first_and_then_the_others(family, fields):
-    measurement, image = toy_problem(fields)
+def test_the_regulariser_is_shown_the_gradient_first_and_then_the_others(family, shape):
+    measurement, image = toy_problem(shape)
     settings = (0.2, 3, None) if family is ModelBased else (0.5,)
     watching = Watching()
     family(watching, *settings, show_gradient=True)(image, measurement, -image)

@@ -13,11 +13,13 @@ SMALL = RegulariserRecipe(width=3, blocks=1)
 def test_untrained_model_based_is_conjugate_gradients_alone():
     measurement, _ = toy_measurement(toy_sense(sets=2))
     network = build(NetworkRecipe(iterations=3, sets=2, cg_steps=4, weight=0.1, regulariser=SMALL))
-    normal, image = measurement.sense.normal, measurement.adjoint
+    sense, image = measurement.sense, measurement.adjoint
     weight = 0.1 * (measurement.noise / 0.05).reshape(-1, 1, 1, 1, 1)
     for _ in range(3):
-        residual = measurement.adjoint - normal(image)
-        image = image + conjugate_gradients(lambda x: normal(x) + weight * x, residual, 4)
+        residual = measurement.adjoint - sense.normal(image)
+        image = image + conjugate_gradients(
+            lambda x: sense.normal(x) + weight * x, residual, sense.axes, 4
+        )
     assert torch.allclose(network(measurement), image, atol=1e-5)
 
 

@@ -1,5 +1,5 @@
 import torch
-from toys import toy_image, toy_measurement, toy_sense
+from toys import cut, toy_image, toy_measurement, toy_sense
 
 from gleam.arrays import Image
 from gleam.physics.measurement import Measurement
@@ -29,6 +29,14 @@ def test_cg_sense_is_the_dense_solution() -> None:
         expected = solved(measurement.sense, measurement.adjoint, 0.05)
         error = cg_sense(measurement, weight=0.05, steps=100) - expected
         assert error.norm() < 1e-3 * expected.norm()
+
+
+def test_cg_sense_of_a_slab_is_cut_from_that_of_the_volume() -> None:
+    for axes, axis in (((-2, -1), -3), ((-3, -2), -1)):
+        measurement, _ = toy_measurement(toy_sense((14, 16, 18), axes, coils=4))
+        volume = cg_sense(measurement)
+        slab = cg_sense(cut(measurement, axis, 5, 4))
+        assert (volume.narrow(axis, 5, 4) - slab).abs().max() < 1e-5 * volume.abs().max()
 
 
 def test_cg_sense_unfolds_what_zero_filling_cannot() -> None:

@@ -13,7 +13,7 @@ from gleam.cli.arguments import parse
 from gleam.comparison import plan as plans
 from gleam.comparison.compare import compare
 from gleam.comparison.report import write_report
-from gleam.comparison.tables import summary, terminal_table, write_tables
+from gleam.comparison.tables import devices_table, summary, terminal_table, write_tables
 from gleam.errors import BadInput
 from gleam.evaluation.page import check_libraries
 from gleam.files import make_folder
@@ -44,6 +44,9 @@ class Arguments:
     """Folders of example files to score on, by their own names, instead of the recipe's."""
     workers: int = 1
     """Runs trained at a time, each in its own process and with one thread."""
+    devices: int = 1
+    """Also time a greedy scheme on so many devices of this machine (processes, where it has no
+    GPUs): parallel GLEAM, end-to-end in a pipeline, and data parallelism."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the result as JSON."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
@@ -56,8 +59,8 @@ def main(arguments: Sequence[str]) -> None:
     a = parse(Arguments, "compare", arguments, Arguments(recipe=base))
     if chosen is None or a.file != named:
         raise BadInput("compare: say which schemes, with a recipe, one .yaml file")
-    if a.workers < 1 or (a.seeds is not None and a.seeds < 1):
-        raise BadInput("compare: --workers and --seeds are 1 or more")
+    if min(a.workers, a.devices, a.seeds or 1) < 1 or a.seeds == 0:
+        raise BadInput("compare: --workers, --devices and --seeds are 1 or more")
     if (a.out / "recipe.yaml").exists():
         raise BadInput(f"{a.out}: is a run; give the comparison another folder with --out")
     changes: dict[str, object] = {} if a.seeds is None else {"seeds": a.seeds}
@@ -66,11 +69,13 @@ def main(arguments: Sequence[str]) -> None:
     check_libraries()
     plan = plans.make(a.recipe, chosen.model_copy(update=changes), a.schemes)
     make_folder(a.out)
-    comparison = compare(plan, a.out, a.workers)
+    comparison = compare(plan, a.out, a.workers, a.devices)
     write_tables(comparison, a.out)
     write_report(a.out / "report.html", comparison)
     if a.json:
         print(json.dumps(summary(comparison)))
     else:
         Console().print(terminal_table(comparison))
+        if comparison.devices is not None:
+            Console().print(devices_table(comparison.devices))
         print(f"report: {a.out / 'report.html'}")

@@ -4,6 +4,7 @@
 | --- | --- |
 | comparison.yaml | the schemes, every field said |
 | costs.json | memory and time of a step, measured once |
+| devices.json | the same on several devices, where that was asked for |
 | rates/SCHEME/RATE/ | short runs that chose the learning rate |
 | runs/SCHEME/seed-N/ | the runs |
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 import torch
 
 from gleam.comparison import plan as plans
+from gleam.comparison.devices import Devices, measure_devices
 from gleam.comparison.measure import Entry, measure, with_steps
 from gleam.comparison.plan import Plan, slug
 from gleam.comparison.score import Scores, score
@@ -57,20 +59,23 @@ class Comparison:
         plan: what was compared.
         results: a scheme each, the one compared against first.
         scores: by test set.
+        devices: what several devices make of it, where that was asked for.
     """
 
     plan: Plan
     results: list[Result]
     scores: dict[str, Scores]
+    devices: Devices | None = None
 
 
-def compare(plan: Plan, folder: Path, workers: int = 1) -> Comparison:
+def compare(plan: Plan, folder: Path, workers: int = 1, devices: int = 1) -> Comparison:
     """Train and score every scheme, as far as that was not done yet.
 
     Args:
         plan: the schemes.
         folder: of everything; made when missing.
         workers: see `train_all`.
+        devices: if more than one, time the ways to train on so many, too.
 
     Raises:
         BadInput: the data do not fit the recipe; the folder holds other runs.
@@ -88,6 +93,7 @@ def compare(plan: Plan, folder: Path, workers: int = 1) -> Comparison:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     plans.save(plan, folder / "comparison.yaml")
     entries = measure(plan, folder, device)
+    together = measure_devices(plan, devices, folder) if devices > 1 else None
 
     fitting = {name: entry.recipe for name, entry in entries.items() if entry is not None}
     trials = {
@@ -135,7 +141,7 @@ def compare(plan: Plan, folder: Path, workers: int = 1) -> Comparison:
     scores = {
         name: score(examples, plan.base, runs, device, name) for name, examples in tests.items()
     }
-    return Comparison(plan, results, scores)
+    return Comparison(plan, results, scores, together)
 
 
 def _psnr(job: Job, failed: Mapping[Path, str]) -> float:

@@ -65,8 +65,8 @@ def measure(plan: Plan, folder: Path, device: torch.device) -> dict[str, Entry |
             broken.
     """
     path = folder / "costs.json"
-    known = _known(path)
-    batch = _largest(plan.base)
+    known = known_costs(path)
+    batch = largest(plan.base, plan.base.data.batch)
     try:
         against = Stepper(plan.base, batch, device)
         limit = against.cost().memory
@@ -79,7 +79,7 @@ def measure(plan: Plan, folder: Path, device: torch.device) -> dict[str, Entry |
     names = list(plan.recipes)
     for name in followed(names, "measuring", len(names)):
         recipe, scheme = plan.recipes[name], plan.compare.schemes[name]
-        asked = {"recipe": _priced(recipe), "against": _priced(plan.base), "fit": scheme.fit}
+        asked = {"recipe": priced(recipe), "against": priced(plan.base), "fit": scheme.fit}
         if _completed(known.get(name, {}).get("asked")) != asked:
             known[name] = {"asked": asked, "found": None}
             found: Recipe | None = recipe
@@ -151,14 +151,14 @@ def _memory(recipe: Recipe, batch: Batch, device: torch.device) -> float:
         return float("inf")
 
 
-def _largest(recipe: Recipe) -> Batch:
-    """A training batch of the example with the most numbers in a slice."""
+def largest(recipe: Recipe, slices: int) -> Batch:
+    """A training batch of so many slices, of the example with the most numbers in one."""
     examples = find(recipe.data.train, recipe.network.sets)
-    largest = max(examples, key=lambda example: torch.Size(example.shape[1:]).numel())
-    return TrainingBatches([largest], recipe.mask, recipe.data.batch, recipe.seed).at(0)
+    example = max(examples, key=lambda example: torch.Size(example.shape[1:]).numel())
+    return TrainingBatches([example], recipe.mask, slices, recipe.seed).at(0)
 
 
-def _known(path: Path) -> dict[str, Any]:
+def known_costs(path: Path) -> dict[str, Any]:
     """What was measured before, by scheme."""
     try:
         return dict(json.loads(path.read_text())) if path.is_file() else {}
@@ -166,7 +166,7 @@ def _known(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path}: is broken; remove it to measure again") from error
 
 
-def _priced(recipe: Recipe) -> dict[str, Any]:
+def priced(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe costs depend on: all but how long, and how fast, it learns."""
     learning = {
         "steps", "learning_rate", "warmup", "validate_every", "checkpoint_every", "keep", "polish",
@@ -179,7 +179,7 @@ def _completed(asked: dict[str, Any] | None) -> dict[str, Any] | None:
     if asked is None:
         return None
     try:
-        recipes = {key: _priced(Recipe.model_validate(asked[key])) for key in ("recipe", "against")}
+        recipes = {key: priced(Recipe.model_validate(asked[key])) for key in ("recipe", "against")}
     except (ValidationError, KeyError, TypeError):
         return None
     return {**asked, **recipes}

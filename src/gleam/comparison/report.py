@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from gleam.comparison.compare import Comparison, Result
-from gleam.comparison.tables import costs
+from gleam.comparison.tables import costs, shares
 from gleam.evaluation import prose
 from gleam.evaluation.page import check_libraries, columns, pictures, quality, write_page
 from gleam.evaluation.plots import Curve, line_plot, method_colours
@@ -52,6 +52,10 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "rows": [_row(result, comparison, means) for result in results],
         "tests": [(test, quality(e), pictures(e)) for test, e in scores.items()],
         "curves": _curves(results, colours),
+        "devices": comparison.devices,
+        "ways": [(row.name, *shares(row)) for row in comparison.devices.rows]
+        if comparison.devices
+        else [],
         "failed": [(result.name, reason) for result in results for reason in result.failed],
     }
 

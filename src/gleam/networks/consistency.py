@@ -54,12 +54,12 @@ class ModelBased(nn.Module):
 
     def consistent(self, prior: Image, measurement: Measurement) -> Image:
         """argmin ‖A x − y‖² + λ ‖x − prior‖²."""
-        normal = measurement.sense.normal
+        normal, axes = measurement.sense.normal, measurement.sense.axes
         residual = measurement.adjoint - normal(prior)
         weight = self.weight(measurement)
         if self.tolerance is None:
-            return prior + solve_steps(normal, weight, residual, self.steps)
-        return prior + solve_to(normal, weight, residual, self.tolerance)
+            return prior + solve_steps(normal, weight, residual, axes, self.steps)
+        return prior + solve_to(normal, weight, residual, axes, self.tolerance)
 
     def weight(self, measurement: Measurement) -> Tensor:
         """λ of each example."""

@@ -107,6 +107,7 @@ class InvertibleProximalGradient(ProximalGradient):
             lambda x: -length * normal(x),
             torch.ones_like(length),
             after - length * measurement.adjoint,
+            measurement.sense.axes,
             self._tolerance(output),
         )
         _, gradient, first = pull(

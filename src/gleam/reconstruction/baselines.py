@@ -21,6 +21,7 @@ def cg_sense(measurement: Measurement, weight: float = 0.04, steps: int = 20) ->
         return conjugate_gradients(
             lambda x: measurement.sense.normal(x) + weight * x,
             measurement.adjoint,
+            measurement.sense.axes,
             steps,
             tolerance=1e-4,
         )

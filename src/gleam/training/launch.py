@@ -35,27 +35,14 @@ def launch(devices: int, command: Sequence[str]) -> int:
     Raises:
         Stopped: a process died, and none was left to say so.
     """
-    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    threads = max(1, (os.cpu_count() or 1) // devices)
-    loopback = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
-    environment = {
-        "OMP_NUM_THREADS": str(threads),
-        **loopback,
-        **os.environ,
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(store.port),
-        "TORCHELASTIC_USE_AGENT_STORE": "True",
-        "TORCHELASTIC_RESTART_COUNT": "0",
-        "WORLD_SIZE": str(devices),
-        "LOCAL_WORLD_SIZE": str(devices),
-    }
+    store = common_store()
     processes = [
         subprocess.Popen(
             [sys.executable, *command],
-            env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            env=environment,
             start_new_session=True,  # Ctrl-C comes through here, once
         )
-        for rank in range(devices)
+        for environment in environments(store, devices)
     ]
     try:
         with _signals_passed_on(processes):
@@ -72,6 +59,34 @@ def launch(devices: int, command: Sequence[str]) -> int:
         how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         raise Stopped(f"process {rank} (counted from 0) {how}")
     return 2 if 2 in codes else 1
+
+
+def common_store() -> TCPStore:
+    """Where processes on this machine meet; goes with the process that holds it."""
+    return TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+
+
+def environments(store: TCPStore, devices: int) -> list[dict[str, str]]:
+    """The environment variables of each process, as torchrun would set them.
+
+    Args:
+        store: where they meet.
+        devices: how many there are; they share the machine's cores, unless the user says otherwise.
+    """
+    threads = max(1, (os.cpu_count() or 1) // devices)
+    loopback = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
+    common = {
+        "OMP_NUM_THREADS": str(threads),
+        **loopback,
+        **os.environ,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(store.port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": "0",
+        "WORLD_SIZE": str(devices),
+        "LOCAL_WORLD_SIZE": str(devices),
+    }
+    return [common | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(devices)]
 
 
 def _wait(processes: Sequence["subprocess.Popen[bytes]"]) -> None:

@@ -1,0 +1,80 @@
+"""One of the processes of `gleam.comparison.devices`: it trains a few steps in the way it is told.
+
+Orders come on stdin, answers go to stdout, one line of JSON each.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gleam import recipe as recipes
+from gleam.comparison.devices import Answer, Order
+from gleam.comparison.measure import largest
+from gleam.comparison.ways import WAYS, Way
+from gleam.training.group import Group, joined
+from gleam.training.meter import metered, state_bytes
+
+FULL, STEPS = 3, 9  # steps until a pipeline is full; steps timed
+PATIENCE = 600.0  # seconds for a process that does not answer
+
+
+def work(file: Path) -> None:
+    """Be one of the processes that train a recipe."""
+    recipe = recipes.load(file)
+    with joined(1, PATIENCE) as group:
+        made: dict[tuple[str, int], tuple[Way, int, int]] = {}
+        for line in sys.stdin:
+            order, answer = Order(**json.loads(line)), None
+            if not (order.alone and group.rank):
+                key = order.way, order.batch
+                if key not in made:
+                    batch = largest(recipe, order.batch).to(group.device)
+                    way = WAYS[order.way](recipe, batch, group)
+                    made[key] = way, *memory(way, group)
+                way, activations, states = made[key]
+                answer = Answer(*timed(way, group), activations=activations, states=states)
+            group.meet()
+            print(json.dumps(answer and asdict(answer)), flush=True)
+
+
+def memory(way: Way, group: Group) -> tuple[int, int]:
+    """Bytes that a step allocates at most, and of weights and optimizer states."""
+    peaks = []
+
+    def meter(work: Callable[[], Any]) -> Any:
+        result, peak = metered(work, group.device)
+        peaks.append(peak)
+        return result
+
+    for _ in way.steps(2, meter):  # the first makes the optimizer states
+        pass
+    return peaks[1], state_bytes(way.modules)
+
+
+def timed(way: Way, group: Group) -> tuple[float, float]:
+    """Seconds per step, once all work, and bytes sent per step."""
+    before, times = sent(), []
+    for _ in way.steps(FULL + STEPS, None):
+        if group.device.type == "cuda":
+            torch.cuda.synchronize(group.device)
+        times.append(time.perf_counter())
+    return (times[-1] - times[FULL - 1]) / STEPS, (sent() - before) / (FULL + STEPS)
+
+
+def sent() -> int:
+    """Bytes that have left through the network interface that processes use, whoever sent them."""
+    counters, interface = Path("/proc/net/dev"), os.environ.get("GLOO_SOCKET_IFNAME")
+    lines = counters.read_text().splitlines()[2:] if counters.exists() else []
+    rows = (line.split(":") for line in lines)
+    return sum(int(count.split()[8]) for name, count in rows if name.strip() == interface)
+
+
+if __name__ == "__main__":
+    work(Path(sys.argv[1]))
