@@ -23,6 +23,16 @@ def crop(array: Tensor, sizes: Sequence[int]) -> Tensor:
     return array
 
 
+def cut(array: Tensor, axis: int, positions: range) -> Tensor:
+    """Some positions along an axis."""
+    return array.narrow(axis, positions.start, len(positions))
+
+
+def slabs(length: int, size: int) -> list[range]:
+    """An axis cut into parts of one size, but for the last."""
+    return [range(first, min(first + size, length)) for first in range(0, length, size)]
+
+
 def centre(array: Tensor, axis: int, size: int) -> Tensor:
     """The central part of one axis: n of N positions from ⌊N/2⌋ − ⌊n/2⌋ on."""
     return array.narrow(axis, array.shape[axis] // 2 - size // 2, size)

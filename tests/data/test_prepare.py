@@ -1,14 +1,17 @@
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from tiny import coil_images, every_second_line, largest_error, prepared, tiny_scan, undersampled
 
+from gleam.arrays import cut, slabs
 from gleam.data.batch import Item, collate
-from gleam.data.example import Slice
+from gleam.data.example import ExampleFile, Slice, write
 from gleam.data.loader import check, every_slice
 from gleam.data.prepare import Prepared
 from gleam.errors import BadInput
@@ -230,3 +233,72 @@ def test_noise_level_is_that_of_the_scaled_data(snr: float) -> None:
     batch = collate([Item(example, 1, 0)], MaskRecipe(acceleration=2))
     assert batch.measurement.noise is not None
     assert batch.measurement.noise.tolist() == pytest.approx([example.header.noise])
+
+
+def turned(scan: Scan, readout: int) -> Scan:
+    """The same volume with its readout along another axis."""
+    order = [*range(3)]
+    order.insert(readout, order.pop(0))
+    kspace = np.transpose(scan.kspace, (0, 1, 2, *(3 + axis for axis in order)))
+    matrix = tuple(scan.matrix[axis] for axis in order)
+    space = kspace.shape[3:]
+    return replace(
+        scan,
+        kspace=np.ascontiguousarray(kspace),
+        readout=readout,
+        matrix=matrix,
+        calibration=tuple((0, n) for n in space),
+    )
+
+
+@pytest.mark.parametrize("readout", range(3))
+def test_volume_is_the_same_slab_by_slab_and_in_its_file(readout: int, tmp_path: Path) -> None:
+    scan = turned(tiny_scan((16, 18, 17), 1, coils=4), readout)
+    example = prepared(scan, coils=3, sets=2)
+    axis = readout - 3
+    assert example.header.slab_axis == axis
+    whole = example[0]
+    write(example, tmp_path / "scan.h5")
+    read = ExampleFile(tmp_path / "scan.h5")
+    for name, array in vars(whole).items():
+        assert torch.equal(vars(read[0])[name], array)
+    for positions in slabs(16, 5):
+        for slab in (example.slab(positions), read.slab(positions)):
+            for name, array in vars(slab).items():
+                expected = cut(vars(whole)[name], axis, positions)
+                assert array.shape == expected.shape
+                assert largest_error(array.numpy(), expected.numpy()) < 1e-5
+        assert torch.equal(read.maps(positions), cut(read[0].maps, axis, positions))
+    with h5py.File(tmp_path / "scan.h5") as file:
+        for name in ("kspace", "maps", "target"):
+            assert file[name].chunks[axis] == 1
+            assert file[name].chunks[3:axis] == file[name].shape[3:axis]
+
+
+def test_volume_is_read_a_coil_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cfl.write_kspace(tiny_scan((16, 18, 17), 1, oversampling=1), tmp_path / "scan.cfl")
+    load, coils = cfl._load, []
+
+    def counted(path: Path, index: int, some: slice, **layout: object) -> np.ndarray:
+        coils.append(some)
+        return load(path, index, some, **layout)
+
+    monkeypatch.setattr(cfl, "_load", counted)
+    write(prepared(cfl.read(tmp_path / "scan.cfl")), tmp_path / "scan.h5")
+    assert coils == 3 * [slice(0, 1), slice(1, 2), slice(2, 3)]  # zeros, calibration, decoding
+
+
+def test_volume_with_an_asymmetric_echo_is_whole() -> None:
+    echo = (np.arange(16) >= 4)[None, :, None, None]
+    example = prepared(undersampled(tiny_scan((16, 18, 17), 1, oversampling=1), echo))
+    assert example.header.axes == (-3, -2, -1)
+    assert example.header.slab_axis is None
+    assert example[0].maps.shape == (1, 3, 1, 16, 18, 17)
+
+
+def test_temporary_folder_without_room_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.TemporaryFile", partial(open, "/dev/full", "wb"))
+    with pytest.raises(BadInput, match=r"^tiny: no room for temporary files in .*TMPDIR$"):
+        prepared(tiny_scan((16, 18, 17), 1))[0]

@@ -7,9 +7,11 @@ import pytest
 import torch
 from scipy.io import loadmat
 
+from gleam.arrays import cut, slabs
 from gleam.errors import BadInput
 from gleam.physics import espirit as module
-from gleam.physics.espirit import espirit
+from gleam.physics.espirit import Sensitivities, espirit
+from gleam.simulation import simulate_scan
 
 needs_bart = pytest.mark.skipif(shutil.which("bart") is None, reason="bart is not installed")
 
@@ -74,15 +76,16 @@ def wrapped(shared_data):
 
 
 def bart_maps(kspace, box, folder):
-    """Maps (set, coil, y, x) of `bart ecalib -m 1` on k-space (coil, y, x)."""
-    shape = (1, *kspace.shape[1:], kspace.shape[0])
+    """Maps (set, coil, *space) of `bart ecalib -m 1` on k-space (coil, *space)."""
+    coils, *space = kspace.shape
+    shape = (*[1] * (3 - len(space)), *space, coils)
     (folder / "kspace.hdr").write_text("# Dimensions\n" + " ".join(map(str, shape)) + "\n")
-    kspace.permute(1, 2, 0).numpy().ravel("F").tofile(folder / "kspace.cfl")
-    region = f"1:{box[0]}:{box[1]}"
+    kspace.movedim(0, -1).numpy().ravel("F").tofile(folder / "kspace.cfl")
+    region = ":".join(map(str, (*[1] * (3 - len(space)), *box)))
     command = ["bart", "ecalib", "-m", "1", "-r", region, "kspace", "maps"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    maps = np.fromfile(folder / "maps.cfl", "<c8").reshape(shape, order="F")[0]
-    return torch.from_numpy(maps.transpose(2, 0, 1).copy())[None]
+    maps = np.fromfile(folder / "maps.cfl", "<c8").reshape(shape, order="F")
+    return torch.from_numpy(maps.reshape(*space, coils).copy()).movedim(-1, 0)[None]
 
 
 @needs_bart
@@ -224,3 +227,53 @@ def test_misfits_are_refused():
     for sets in (0, 3):
         with pytest.raises(BadInput, match="ask for 1 to 2"):
             espirit(box, (16, 16), sets)
+
+
+@pytest.mark.parametrize("axis", [-3, -2, -1])
+def test_maps_of_a_slab_are_those_of_the_volume(axis):
+    space = (28, 24, 21)
+    maps = Sensitivities(centre(simulated(space, 5)[2], (12, 13, 12))[0], space, 2)
+    whole = maps.maps()
+    for positions in slabs(space[axis], 5):
+        slab, expected = maps.maps(positions, axis), cut(whole, axis, positions)
+        same = (slab - expected).abs().flatten(0, 2).amax(0) < 1e-4
+        assert same.float().mean() > 0.999  # an eigenvalue may lie on the edge
+
+
+def head_of(kspace):
+    strength = transform(torch.fft.ifftn, kspace).norm(dim=0)
+    return strength > 0.1 * strength.max()
+
+
+def volume_kspace(seed, shape=(40, 36, 32)):
+    return torch.from_numpy(simulate_scan(shape, 6, 1, 40.0, seed, 1).kspace[0][:, 0])
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_phase_of_a_volume_is_as_smooth_along_the_readout_as_in_plane(seed):
+    """Although every readout position is estimated for itself."""
+    kspace = volume_kspace(seed)
+    space = tuple(kspace.shape[1:])
+    maps = Sensitivities(centre(kspace, (24, 10, 10))[0], space)
+    slices = torch.cat([maps.maps(part, -3) for part in slabs(space[0], 1)], -3)[0, :, 0]
+    head = head_of(kspace)
+    steps = []
+    for axis in (-3, -2, -1):
+        step = (slices.conj() * slices.roll(1, axis)).sum(0)[head & head.roll(1, axis)]
+        steps.append(step[step != 0].angle().abs())
+    along, *in_plane = (step.mean() for step in steps)
+    assert along < 1.5 * max(in_plane)
+    assert steps[0].max() < 1
+
+
+@needs_bart
+def test_maps_of_a_volume_are_those_of_bart(tmp_path):
+    kspace = volume_kspace(0)
+    space = tuple(kspace.shape[1:])
+    box = (24, 12, 12)
+    theirs = bart_maps(kspace, box, tmp_path)[0]
+    ours = espirit(centre(kspace, box), space)[0, 0, :, 0]
+    head = head_of(kspace) & (theirs.norm(dim=0) > 0)
+    agreement = (theirs.conj() * ours).sum(0).abs()[head]
+    assert agreement.mean() > 0.999
+    assert head.sum() > 0.95 * head_of(kspace).sum()

@@ -22,6 +22,7 @@ from gleam.data.grid import Grid
 from gleam.data.reference import matched
 from gleam.errors import BadInput
 from gleam.formats.scan import Scan, calibration_box
+from gleam.formats.stored import each_coil
 
 _READOUT = 24  # samples of the readout that go with the calibration lines
 
@@ -162,13 +163,16 @@ def _read(scan: Scan, grid: Grid, box: Box) -> Calibration:
     counts = _counts(scan, grid, box).clamp(min=1)
     slices = []
     for index in range(scan.kspace.shape[0]):
-        kspace = torch.from_numpy(scan.kspace[index])
-        if not torch.isfinite(torch.view_as_real(kspace)).all():
-            raise BadInput(f"{scan.name}: slice {index} of its k-space has NaN or Inf")
-        for axis in grid.axes:
-            kspace = centre(kspace, axis, box[axis])
-        kspace = crop(grid.encode(grid.decode(kspace)), box)
-        slices.append(kspace.sum(1) / counts)
+        coils = []
+        for coil in each_coil(scan.kspace, index):
+            kspace = torch.from_numpy(coil)
+            if not torch.isfinite(torch.view_as_real(kspace)).all():
+                raise BadInput(f"{scan.name}: slice {index} of its k-space has NaN or Inf")
+            for axis in grid.axes:
+                kspace = centre(kspace, axis, box[axis])
+            kspace = crop(grid.encode(grid.decode(kspace)), box)
+            coils.append(kspace.sum(0) / counts)
+        slices.append(torch.stack(coils))
     return Calibration(torch.stack(slices), averages=1 / float((1 / counts).mean()))
 
 

@@ -1,4 +1,4 @@
-"""Example files: what `gleam prepare` makes of a scan, one HDF5 file each, read slice by slice.
+"""Example files: what `gleam prepare` makes of a scan, one HDF5 file each, read piece by piece.
 
 | dataset | shape | content |
 | --- | --- | --- |
@@ -8,16 +8,17 @@
 | sampled | (frame, *space) bool, axes of length 1 broadcast | shift-free along `axes` |
 
 K-space and target are divided by the scan's one intensity scale. The attribute `header` holds the
-rest as JSON. "Shift-free" is defined in `gleam.physics.fourier`.
+rest as JSON. "Shift-free" is defined in `gleam.physics.fourier`. A chunk is a slice, or of a volume
+whose readout is not in k-space, one position along it: what is read by itself.
 """
 
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import h5py
 import numpy as np
@@ -27,10 +28,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
+from gleam.arrays import slabs
 from gleam.errors import BadInput
 from gleam.files import replacing
 from gleam.formats import hdf5_attribute
 from gleam.formats.hdf5 import dataset, holds, opened
+
+_AT_ONCE = 2**22  # numbers of k-space in a slab that is prepared, 32 MB
+_Place = tuple[Any, ...]  # an index into HDF5
 
 CONVENTION = "y' = exp(-2 pi i k floor(N/2)/N) ifftshift(y) along `axes` (x = -1, y = -2, z = -3)"
 
@@ -68,6 +73,15 @@ class Header(BaseModel):
     fingerprint: str = ""
     sha256: str = ""
 
+    @property
+    def slab_axis(self) -> int | None:
+        """The axis along which a volume falls apart, its readout; None where it is in k-space.
+
+        2D slices are not taken apart, so they have none.
+        """
+        left = {-3, -2, -1} - {*self.axes}
+        return left.pop() if len(self.matrix) == 3 and left else None
+
     def fits(self, space: Sequence[int]) -> bool:
         """Whether it can belong to arrays of this size; files are not trusted."""
         all_axes = range(-len(space), 0)
@@ -95,7 +109,7 @@ def _within(sizes: Sequence[int], space: Sequence[int]) -> bool:
 
 @dataclass(frozen=True)
 class Slice:
-    """One slice (or one 3D volume) of an example; see the module's table."""
+    """One slice, one volume or a slab of one, of an example; see the module's table."""
 
     kspace: Complex[Tensor, "coil frame *space"]
     maps: Complex[Tensor, "set coil 1 *space"]
@@ -128,6 +142,12 @@ class Example(Protocol):
 
     def __getitem__(self, index: int, /) -> Slice:
         """One slice."""
+
+    def slab(self, positions: range, /) -> Slice:
+        """Some positions along a volume's `slab_axis`; nothing else is read."""
+
+    def maps(self, positions: range, /) -> Complex[Tensor, "set coil 1 *space"]:
+        """The maps of a slab."""
 
 
 class ExampleFile:
@@ -169,9 +189,21 @@ class ExampleFile:
 
     def __getitem__(self, index: int) -> Slice:
         """One slice."""
+        return self._read((index,))
+
+    def slab(self, positions: range) -> Slice:
+        """Some positions along a volume's `slab_axis`; nothing else is read."""
+        return self._read(_place(self, positions))
+
+    def maps(self, positions: range) -> Complex[Tensor, "set coil 1 *space"]:
+        """The maps of a slab."""
         with opened(self.path) as file:
-            target = _read(file, "target", index) if self.complete else None
-            return Slice(_read(file, "kspace", index), _read(file, "maps", index), target)
+            return _read(file, "maps", _place(self, positions))
+
+    def _read(self, place: _Place) -> Slice:
+        with opened(self.path) as file:
+            target = _read(file, "target", place) if self.complete else None
+            return Slice(_read(file, "kspace", place), _read(file, "maps", place), target)
 
 
 def _broadcasts(shape: Sequence[int], full: Sequence[int]) -> bool:
@@ -181,7 +213,7 @@ def _broadcasts(shape: Sequence[int], full: Sequence[int]) -> bool:
 
 
 def write(example: Example, path: Path) -> None:
-    """Write an example slice by slice, chunked the same way.
+    """Write an example slice by slice, a volume slab by slab.
 
     Raises:
         BadInput: the folder cannot be written to, or the scan turns out to be broken.
@@ -190,16 +222,37 @@ def write(example: Example, path: Path) -> None:
         file.attrs["convention"] = CONVENTION
         file.attrs["header"] = example.header.model_dump_json()
         file["sampled"] = example.sampled.numpy()
-        for index in range(example.shape[0]):
-            one = example[index]
+        axis = example.header.slab_axis
+        for place, one in _pieces(example):
             for name, array in vars(one).items():
                 if array is None:
                     continue
-                if index == 0:
-                    shape = tuple(array.shape)
-                    full = (example.shape[0], *shape)
-                    file.create_dataset(name, full, np.complex64, chunks=(1, *shape))
-                file[name][index] = array.numpy()
+                if name not in file:
+                    shape, chunk = list(array.shape), list(array.shape)
+                    if axis is not None:
+                        shape[axis], chunk[axis] = example.shape[axis], 1
+                    full, chunks = (example.shape[0], *shape), (1, *chunk)
+                    file.create_dataset(name, full, np.complex64, chunks=chunks)
+                file[name][place] = array.numpy()
+
+
+def _pieces(example: Example) -> Iterator[tuple[_Place, Slice]]:
+    """What an example is made of, and where it belongs."""
+    axis = example.header.slab_axis
+    if axis is None:
+        for index in range(example.shape[0]):
+            yield (index,), example[index]
+        return
+    size = max(1, _AT_ONCE * example.shape[axis] // math.prod(example.shape))
+    for positions in slabs(example.shape[axis], size):
+        yield _place(example, positions), example.slab(positions)
+
+
+def _place(example: Example, positions: range) -> _Place:
+    """Of a slab in its array."""
+    axis = example.header.slab_axis
+    assert axis is not None
+    return (0, ..., slice(positions.start, positions.stop), *[slice(None)] * (-1 - axis))
 
 
 def find(path: Path, sets: int) -> list[ExampleFile]:
@@ -245,6 +298,6 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("*.h5") if not file.name.startswith("."))
 
 
-def _read(file: h5py.File, name: str, index: int) -> Tensor:
-    array: NDArray[np.complex64] = dataset(file, name)[index]
+def _read(file: h5py.File, name: str, place: _Place) -> Tensor:
+    array: NDArray[np.complex64] = dataset(file, name)[place]
     return torch.from_numpy(array)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.data.example import Example
-from gleam.formats.scan import Scan, centred_affine
+from gleam.formats.scan import Scan, bounding_box, centred_affine
 
 Facts = dict[str, Any]
 
@@ -70,7 +70,7 @@ def acceleration(sampled: NDArray[np.bool_]) -> float:
     Args:
         sampled: as in `Scan`.
     """
-    return sampled[:, *_box(sampled)].size / int(sampled.sum())
+    return sampled[:, *bounding_box(sampled)].size / int(sampled.sum())
 
 
 def _box_of(scan: Scan) -> list[list[int]] | None:
@@ -82,14 +82,9 @@ def _acquired(scan: Scan) -> list[list[int]]:
     return [
         [0, n] if whole == 1 else [part.start, part.stop]
         for n, whole, part in zip(
-            scan.space, scan.sampled.shape[1:], _box(scan.sampled), strict=True
+            scan.space, scan.sampled.shape[1:], bounding_box(scan.sampled), strict=True
         )
     ]
-
-
-def _box(sampled: NDArray[np.bool_]) -> tuple[slice, ...]:
-    positions = np.nonzero(sampled.any(axis=0))
-    return tuple(slice(int(p.min()), int(p.max()) + 1) for p in positions)
 
 
 def _orientation(scan: Scan) -> Facts | None:

@@ -5,10 +5,13 @@ is transformed and its oversampling cropped; the other axes are brought to shift
 Sensitivity maps come from the calibration region alone (`gleam.data.calibration`). The target is
 the coil images of the fully sampled scan, combined with those maps. One scale per scan, from its
 calibration image, brings intensities to about one.
+
+A volume whose readout is transformed is prepared slab by slab along it; it need not fit in memory.
 """
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from jaxtyping import Complex
 from torch import Tensor
 
 from gleam.data.calibration import calibrate
+from gleam.data.decoded import Decoded
 from gleam.data.example import Header, Slice
 from gleam.data.grid import Grid
 from gleam.errors import BadInput
@@ -24,7 +28,7 @@ from gleam.formats import read_scan
 from gleam.formats.layout import Layout
 from gleam.formats.scan import LARGEST, Scan
 from gleam.physics.coils import compression_matrix, mix, whitening_matrix
-from gleam.physics.espirit import espirit
+from gleam.physics.espirit import Sensitivities
 from gleam.physics.fourier import ifft, shift_free
 from gleam.physics.noise import noise_level
 
@@ -51,7 +55,7 @@ class Settings:
 
 
 class Prepared:
-    """A scan as an example, computed slice by slice as it is asked for.
+    """A scan as an example, computed slice by slice, or slab by slab, as it is asked for.
 
     Args:
         scan: from any format.
@@ -105,15 +109,40 @@ class Prepared:
 
     def __getitem__(self, index: int) -> Slice:
         """Read and prepare one slice."""
-        axes, space = self.header.axes, self.shape[3:]
+        if self.header.slab_axis is not None:
+            return self.slab(range(self.shape[self.header.slab_axis]))
         kspace = self._grid.decode(torch.from_numpy(self.scan.kspace[index]))
+        return self._slice(kspace, self._sensitivities(index).maps())
+
+    def slab(self, positions: range) -> Slice:
+        """Prepare some positions along a volume's readout."""
+        return self._slice(self._decoded[positions], self.maps(positions))
+
+    def maps(self, positions: range) -> Complex[Tensor, "set coil 1 *space"]:
+        """The maps of a slab."""
+        axis = self.header.slab_axis
+        assert axis is not None
+        return self._of_volume.maps(positions, axis)
+
+    def _slice(self, kspace: Tensor, maps: Tensor) -> Slice:
+        axes = self.header.axes
         kspace = shift_free(self._mixed(kspace[None])[0], axes) / self.header.scale
-        maps = espirit(self._calibration[index : index + 1], space, self.sets)[0]
         target = None
         if self.complete:
             coil_images = ifft(kspace, axes)
             target = torch.einsum("sc...,c...->s...", maps.conj(), coil_images)
         return Slice(kspace, maps, target)
+
+    @cached_property
+    def _decoded(self) -> Decoded:
+        return Decoded(self.scan, self._grid)
+
+    @cached_property
+    def _of_volume(self) -> Sensitivities:
+        return self._sensitivities(0)
+
+    def _sensitivities(self, index: int) -> Sensitivities:
+        return Sensitivities(self._calibration[index], self.shape[3:], self.sets)
 
     def _whitening(self) -> Complex[Tensor, "coil coil"] | None:
         if self.scan.noise is None:

@@ -154,5 +154,6 @@ def _barts(data: Path, sizes: tuple[int, ...]) -> Arrangement:
     )
 
 
-def _load(data: Path, index: int, arrangement: Arrangement) -> NDArray[np.complex64]:
-    return arrangement.pick(np.memmap(data, "<c8", "r", shape=_dimensions(data), order="F"), index)
+def _load(data: Path, index: int, coils: slice, arrangement: Arrangement) -> NDArray[np.complex64]:
+    mapped = np.memmap(data, "<c8", "r", shape=_dimensions(data), order="F")
+    return arrangement.pick(mapped, index, coils)

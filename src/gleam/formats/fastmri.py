@@ -57,7 +57,7 @@ def read(path: Path) -> Scan:
             f"{header.encoded[0]}; the file contradicts itself"
         )
     sampled = sampled & _acquired(path, header, columns)
-    middle = _load(path, slices // 2, sampled)
+    middle = _load(path, slices // 2, slice(None), sampled)
     sampled = sampled & non_zero(path, middle[None]).any(axis=(0, 1))
 
     matrix = (min(rows, header.recon[0]), min(columns, header.recon[1]))
@@ -125,9 +125,11 @@ def write(scan: Scan, path: Path) -> None:
             file.attrs["norm"] = float(np.linalg.norm([np.linalg.norm(image) for image in rss]))
 
 
-def _load(path: Path, index: int, sampled: NDArray[np.bool_]) -> NDArray[np.complexfloating]:
+def _load(
+    path: Path, index: int, coils: slice, sampled: NDArray[np.bool_]
+) -> NDArray[np.complexfloating]:
     with hdf5.opened(path) as file:
-        data: NDArray[np.complexfloating] = hdf5.dataset(file, "kspace")[index]
+        data: NDArray[np.complexfloating] = hdf5.dataset(file, "kspace")[index, coils]
     data[..., ~sampled] = 0
     return data[:, None]
 

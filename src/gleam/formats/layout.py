@@ -129,14 +129,13 @@ class Arrangement:
         """Of the same array with its axes in the opposite order."""
         return Arrangement(self.words[::-1], self.sizes[::-1], self.marked)
 
-    def pick(self, stored: Any, index: int) -> NDArray[Any]:
+    def pick(self, stored: Any, index: int, coils: slice = slice(None)) -> NDArray[Any]:
         """One slice (coil, frame, *space) of an array, or of an HDF5 dataset, of these sizes."""
-        picked = stored[
-            tuple(index if w == "slice" else slice(None) if w else 0 for w in self.words)
-        ]
+        chosen = {"slice": index, "coil": coils, None: 0}
+        picked = stored[tuple(chosen.get(word, slice(None)) for word in self.words)]
         left = [word for word in self.words if word not in (None, "slice")]
         order = [left.index(word) for word in self._order if word in left]
-        arranged: NDArray[Any] = np.transpose(picked, order).reshape(self.shape[1:])
+        arranged: NDArray[Any] = np.transpose(picked, order).reshape(-1, *self.shape[2:])
         return arranged
 
 

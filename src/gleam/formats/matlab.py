@@ -93,10 +93,10 @@ def _complex(dtype: np.dtype[Any]) -> bool:
 
 
 def _load(
-    path: Path, index: int, name: str, arrangement: Arrangement
+    path: Path, index: int, coils: slice, name: str, arrangement: Arrangement
 ) -> NDArray[np.complexfloating]:
     with hdf5.opened(path) as file:
-        pairs = arrangement.pick(hdf5.dataset(file, name), index)
+        pairs = arrangement.pick(hdf5.dataset(file, name), index, coils)
     data = np.empty(pairs.shape, np.complex64)
     with np.errstate(over="ignore", invalid="ignore"):  # `Stored` refuses what comes of it
         data.real, data.imag = pairs["real"], pairs["imag"]
@@ -104,6 +104,6 @@ def _load(
 
 
 def _pick(
-    path: Path, index: int, array: NDArray[np.complex64], arrangement: Arrangement
+    path: Path, index: int, coils: slice, array: NDArray[np.complex64], arrangement: Arrangement
 ) -> NDArray[np.complex64]:
-    return arrangement.pick(array, index)
+    return arrangement.pick(array, index, coils)

@@ -80,5 +80,7 @@ def _mapped(path: Path) -> NDArray[np.complexfloating]:
     return mapped
 
 
-def _load(path: Path, index: int, arrangement: Arrangement) -> NDArray[np.complexfloating]:
-    return arrangement.pick(_mapped(path), index)
+def _load(
+    path: Path, index: int, coils: slice, arrangement: Arrangement
+) -> NDArray[np.complexfloating]:
+    return arrangement.pick(_mapped(path), index, coils)

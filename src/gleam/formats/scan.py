@@ -104,9 +104,21 @@ class Scan:
         Only then does a fully sampled target exist. Edges that were never acquired (vendor zero
         padding, partial Fourier) are allowed.
         """
-        some = self.sampled.any(axis=0)
-        box = tuple(slice(p.min(), p.max() + 1) for p in np.nonzero(some))
-        return bool(self.sampled[:, *box].all())
+        return bool(self.sampled[:, *bounding_box(self.sampled)].all())
+
+
+def bounding_box(sampled: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """Along each space axis, from the first to the last position that any frame sampled.
+
+    Args:
+        sampled: (frame, *space) bool, not empty.
+    """
+    edges = []
+    for axis in range(1, sampled.ndim):
+        others = tuple(other for other in range(sampled.ndim) if other != axis)
+        (positions,) = np.nonzero(sampled.any(axis=others))
+        edges.append(slice(int(positions[0]), int(positions[-1]) + 1))
+    return tuple(edges)
 
 
 def usable(values: Array) -> bool:

@@ -1,6 +1,9 @@
-"""K-space that stays in its file: read, brought to complex64 and checked one slice at a time."""
+"""K-space that stays in its file: read, brought to complex64 and checked a slice at a time.
 
-from collections.abc import Callable
+Or a coil of a slice, so that a volume larger than the memory can be gone through.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,8 @@ from gleam.formats.scan import (
     usable,
 )
 
+Load = Callable[[Path, int, slice], NDArray[np.complexfloating]]
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -26,13 +31,13 @@ class Stored:
     Attributes:
         path: the file.
         shape: (slice, coil, frame, *space).
-        load: (path, slice index) → (coil, frame, *space) complex; a module-level function, or a
-            `partial` of one.
+        load: (path, slice index, which coils) → (coil, frame, *space) complex; a module-level
+            function, or a `partial` of one.
     """
 
     path: Path
     shape: tuple[int, ...]
-    load: Callable[[Path, int], NDArray[np.complexfloating]]
+    load: Load
 
     def __getitem__(self, index: int, /) -> Array:
         """(coil, frame, *space) complex64 of one slice, an array of the caller's own.
@@ -40,10 +45,18 @@ class Stored:
         Raises:
             BadInput: the file cannot be read, or holds values that are not finite or too large.
         """
+        return self._read(index, slice(None))
+
+    def coil(self, index: int, coil: int) -> Array:
+        """(frame, *space) complex64 of one coil of a slice; see `__getitem__`."""
+        one: Array = self._read(index, slice(coil, coil + 1))[0]
+        return one
+
+    def _read(self, index: int, coils: slice) -> Array:
         if not 0 <= index < self.shape[0]:
             raise IndexError(f"slice {index} of {self.shape[0]}")
         with np.errstate(over="ignore", invalid="ignore"):  # complex128 may overflow: seen below
-            data = np.array(self.load(self.path, index), np.complex64, order="C")
+            data = np.array(self.load(self.path, index, coils), np.complex64, order="C")
         if not usable(data):
             raise BadInput(
                 f"{self.path}: slice {index} holds k-space values that are not finite numbers, or "
@@ -52,10 +65,19 @@ class Stored:
         return data
 
 
+def each_coil(kspace: Slices, index: int) -> Iterator[Array]:
+    """(frame, *space) of every coil of a slice; of a volume one at a time, if its file allows."""
+    if isinstance(kspace, Stored) and len(kspace.shape) == 6:
+        for coil in range(kspace.shape[1]):
+            yield kspace.coil(index, coil)
+    else:
+        yield from kspace[index]
+
+
 def bare_scan(
     path: Path,
     shape: tuple[int, ...],
-    load: Callable[[Path, int], NDArray[np.complexfloating]],
+    load: Load,
     readout: int | None,
     format: str,
 ) -> Scan:
@@ -96,18 +118,17 @@ def non_zero(path: Path, kspace: Slices) -> NDArray[np.bool_]:
 
     Args:
         path: of the file, for messages.
-        kspace: (slice, coil, frame, *space) complex; one slice is in memory at a time.
+        kspace: (slice, coil, frame, *space) complex; see `each_coil` for what is in memory.
 
     Raises:
         BadInput: the slices differ.
     """
     patterns = []
     for index in range(kspace.shape[0]):
-        data = kspace[index]  # before memory is taken for the size that the file claims
-        pattern = np.zeros(data.shape[1:], np.bool_)
+        pattern = np.zeros((), np.bool_)  # its size comes from data, not from what a file claims
         with np.errstate(invalid="ignore"):  # some NaNs complain when they are compared
-            for coil in data:
-                pattern |= coil != 0
+            for coil in each_coil(kspace, index):
+                pattern = pattern | (coil != 0)
         if pattern.any():  # a slice without any data says nothing
             patterns.append(pattern)
     if any((pattern != patterns[0]).any() for pattern in patterns):

@@ -50,28 +50,73 @@ def espirit(
     Raises:
         BadInput: `space` does not fit the calibration region, or `sets` does not fit the coils.
     """
-    coils, box = calibration.shape[1], calibration.shape[2:]
-    if len(box) != len(space):
-        raise BadInput(
-            f"ESPIRiT: an image of size {space} has other axes than its calibration region of "
-            f"size {tuple(box)}; give both the same"
-        )
-    if not 1 <= sets <= coils:
-        raise BadInput(f"ESPIRiT: {coils} coils cannot give {sets} map sets; ask for 1 to {coils}")
-    widths = [max(1, min(kernel, 2 * samples // 5)) for samples in box]
-    chunk = max(1, CHUNK // (coils**2 * math.prod(space[1:])))
-    slices = []
-    for centre in calibration.to(torch.complex64):
-        operator = _operator(centre, widths, threshold)
-        pixels = []
-        for rows in torch.split(torch.arange(space[0]), chunk):
-            # Exact; iterating for the leading vectors alone was at best twice as fast.
-            values, vectors = torch.linalg.eigh(_evaluate(operator, space, rows))
-            maps = vectors * (values > crop)[:, None]
-            pixels.append(maps[..., -sets:].flip(2))  # eigenvalues ascend
-        maps = _smooth_phase(torch.cat(pixels), centre)
-        slices.append(maps.permute(2, 1, 0).reshape(sets, coils, 1, *space))
-    return torch.stack(slices)
+    return torch.stack(
+        [
+            Sensitivities(centre, space, sets, kernel, threshold, crop).maps()
+            for centre in calibration
+        ]
+    )
+
+
+class Sensitivities:
+    """The maps of one slice or volume, where they are asked for.
+
+    G is evaluated at any pixel by itself, so a volume's maps need never be in memory together, and
+    slices of it agree with each other: they have one phase reference and one calibration matrix.
+
+    Args:
+        calibration, space, sets, kernel, threshold, crop: see `espirit`.
+    """
+
+    def __init__(
+        self,
+        calibration: Complex[Tensor, "coil *calibration"],
+        space: tuple[int, ...],
+        sets: int = 1,
+        kernel: int = 6,
+        threshold: float = 0.02,
+        crop: float = 0.8,
+    ) -> None:
+        coils, *box = calibration.shape
+        if len(box) != len(space):
+            raise BadInput(
+                f"ESPIRiT: an image of size {space} has other axes than its calibration region of "
+                f"size {tuple(box)}; give both the same"
+            )
+        if not 1 <= sets <= coils:
+            raise BadInput(
+                f"ESPIRiT: {coils} coils cannot give {sets} map sets; ask for 1 to {coils}"
+            )
+        self.space, self.sets, self.crop = space, sets, crop
+        centre = calibration.to(torch.complex64)
+        widths = [max(1, min(kernel, 2 * samples // 5)) for samples in box]
+        self._operator = _operator(centre, widths, threshold)
+        self._reference = _strongest(centre)
+
+    def maps(
+        self, positions: range | None = None, axis: int = 0
+    ) -> Complex[Tensor, "set coil 1 *space"]:
+        """The maps, or those at some positions along an axis (0, or negative as elsewhere)."""
+        at = [torch.arange(size) for size in self.space]
+        if positions is not None:
+            at[axis] = torch.arange(positions.start, positions.stop)
+        shape, coils = [len(along) for along in at], len(self._reference)
+        maps = self._reference.new_empty(self.sets, coils, 1, *shape)
+        steps = [max(1, CHUNK // (coils**2 * math.prod(shape[axis + 1 :]))) for axis in (0, 1)]
+        for y in range(0, shape[0], steps[0]):
+            for x in range(0, shape[1], steps[1]):
+                block = slice(y, y + steps[0]), slice(x, x + steps[1])
+                part = maps[:, :, :, block[0], block[1]]
+                pixels = self._pixels([at[0][block[0]], at[1][block[1]], *at[2:]])
+                part.copy_(pixels.permute(2, 1, 0).reshape(part.shape))
+        return maps
+
+    def _pixels(self, at: Sequence[Tensor]) -> Tensor:
+        """Maps (pixel, coil, set) at some indices along each axis."""
+        # Exact; iterating for the leading vectors alone was at best twice as fast.
+        values, vectors = torch.linalg.eigh(_evaluate(self._operator, self.space, at))
+        maps = vectors * (values > self.crop)[:, None]
+        return _turned(maps[..., -self.sets :].flip(2), self._reference)  # eigenvalues ascend
 
 
 def _operator(centre: Tensor, widths: Sequence[int], threshold: float) -> Tensor:
@@ -100,27 +145,34 @@ def _operator(centre: Tensor, widths: Sequence[int], threshold: float) -> Tensor
     return correlation / math.prod(widths)
 
 
-def _evaluate(operator: Tensor, space: Sequence[int], rows: Tensor) -> Tensor:
-    """G (pixel, coil, coil) on some rows (indices along the first space axis) of the image."""
+def _evaluate(operator: Tensor, space: Sequence[int], at: Sequence[Tensor]) -> Tensor:
+    """G (pixel, coil, coil) at some indices along each space axis of the image."""
     *degrees, coils, _ = operator.shape
     pixels = 1
-    for axis, (size, degree) in enumerate(zip(space, degrees, strict=True)):
-        position = (rows if axis == 0 else torch.arange(size)) - size // 2
+    for size, degree, indices in zip(space, degrees, at, strict=True):
         displacement = torch.fft.fftfreq(degree, 1 / degree)
-        angle = 2 * math.pi / size * torch.outer(position, displacement)
+        angle = 2 * math.pi / size * torch.outer(indices - size // 2, displacement)
         waves = torch.polar(torch.ones_like(angle), angle).to(operator.device)
         operator = waves @ operator.reshape(pixels, degree, -1)
-        pixels *= len(position)
+        pixels *= len(indices)
     return operator.reshape(pixels, coils, coils)
 
 
-def _smooth_phase(maps: Tensor, centre: Tensor) -> Tensor:
-    """Turn every map (pixel, coil, set), whose phase is free, so that the image's phase is smooth.
+def _strongest(centre: Tensor) -> Tensor:
+    """The virtual coil (coil,) that receives most energy, to which phases are referred.
 
-    The virtual coil that receives most energy gets a real positive sensitivity. One of the scan's
-    own coils, the first say, may see nothing in places, and its phase there would be noise.
+    One of the scan's own coils, the first say, may see nothing in places, and its phase there
+    would be noise.
     """
     signals = centre.flatten(1)
-    reference = torch.linalg.eigh(signals @ signals.mH).eigenvectors[:, -1]
+    strongest: Tensor = torch.linalg.eigh(signals @ signals.mH).eigenvectors[:, -1]
+    return strongest
+
+
+def _turned(maps: Tensor, reference: Tensor) -> Tensor:
+    """Turn every map (pixel, coil, set), whose phase is free, so that the image's phase is smooth.
+
+    The reference coil gets a real positive sensitivity.
+    """
     phase = torch.einsum("c,pcs->ps", reference.conj(), maps).angle()
     return maps * torch.polar(torch.ones_like(phase), -phase)[:, None]
