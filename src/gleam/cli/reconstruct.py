@@ -33,7 +33,7 @@ class Arguments:
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
-    """Run folder; or zero-filled, or cg-sense."""
+    """Run folder; or zero-filled, cg-sense, or sliding-window (of a series)."""
     scan: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCAN")]
     """Scan file: ISMRMRD or fastMRI .h5, Siemens .dat, BART .cfl, .mat, .npy."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
@@ -44,7 +44,8 @@ class Arguments:
     mask: Kind = "equispaced"
     """How, with --acceleration."""
     calibration: int | None = None
-    """Calibration lines used; by default all there are, up to 32 (8 % of a full scan)."""
+    """Calibration lines used; by default all there are, up to 32 (8 % of a full scan). 0 takes the
+    average over time instead."""
     coils: int | None = None
     """Compress to so many virtual coils first."""
     reference: Path | None = None

@@ -50,7 +50,7 @@ def score(
     """
     untrained = build(recipe.network, recipe.seed).requires_grad_(False)
     classical = [
-        *baselines(device),
+        *baselines(device, examples),
         trained(f"untrained, {recipe.network.iterations} iterations", untrained, device),
     ]
     members = {scheme: [str(folder) for folder in own] for scheme, own in runs.items()}
