@@ -58,6 +58,7 @@ def sliding_window(measurement: Measurement, weight: float = 0.02, steps: int = 
         return conjugate_gradients(
             lambda x: sense.normal(x) + weight * x,
             summed(measurement.adjoint),
+            sense.axes,
             steps,
             tolerance=1e-4,
         )
