@@ -1,9 +1,6 @@
 """Networks trained on simulated data alone, on real brains they never saw.
 
-Rivals are zero filling, CG-SENSE and BART's wavelet compressed sensing (`bart pics -l1`), all from
-the same k-space and maps. What a rival leaves free is chosen on simulated validation scans, as the
-networks' weights were; the brains choose nothing. One row is an upper bound instead: "wavelet,
-oracle" takes the weight that is best for each brain.
+Rivals: see `benchmarks.real_study`; compressed sensing is BART's with wavelets (`bart pics -l1`).
 
     python -m benchmarks.real_brains --equispaced RUN --poisson RUN --data FOLDER \\
         --validation FOLDER --out FOLDER
@@ -14,27 +11,14 @@ results.json, and for each mask report.html, tables, and a picture per brain wit
 
 import argparse
 import json
-from collections.abc import Sequence
-from itertools import product
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import scipy.optimize
-from matplotlib.figure import Figure
-
-from benchmarks.bart import Case, check_conventions, in_turn, mean_psnr, undersample, wavelet
+from benchmarks.bart import wavelet
 from benchmarks.brains import brains
+from benchmarks.real_study import Rival, study, table
 from gleam.cli import main as gleam
-from gleam.data.example import Example, find
-from gleam.evaluation import examples as pictures
-from gleam.evaluation.evaluate import Method, evaluate
-from gleam.evaluation.pictures import window
-from gleam.evaluation.report import write_report
-from gleam.evaluation.runs import summary_of
-from gleam.evaluation.tables import write_tables
-from gleam.reconstruction.baselines import cg_sense, zero_filled
-from gleam.training.run import load_run, read_summary
+from gleam.data.example import find
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -47,7 +31,7 @@ def main() -> None:
 
     real, simulated = brains(a.data), find(a.validation, 1)
     results = {
-        name: study(folder, real, simulated, a.out / name)
+        name: study(folder, real, simulated, Rival("wavelet", wavelet), "Real brains", a.out / name)
         for name, folder in {"equispaced": a.equispaced, "poisson": a.poisson}.items()
     }
     (a.out / "results.json").write_text(json.dumps(results, indent=2))

@@ -26,7 +26,7 @@ from gleam.evaluation.pictures import window
 from gleam.evaluation.report import write_report
 from gleam.evaluation.runs import summary_of
 from gleam.evaluation.tables import write_tables
-from gleam.reconstruction.baselines import cg_sense, zero_filled
+from gleam.reconstruction.baselines import cg_sense, sliding_window, zero_filled
 from gleam.training.run import load_run, read_summary
 
 CG_WEIGHTS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)
@@ -35,18 +35,47 @@ WEIGHTS = np.geomspace(3e-4, 0.1, 9).round(5).tolist()
 ERROR_GAIN = 5
 
 
-def oracle(case: Case) -> float:
-    """The wavelet weight that is best for this very case, to 7 %."""
+@dataclass(frozen=True)
+class Rival:
+    """Compressed sensing.
+
+    Attributes:
+        name: of its penalty.
+        image: of a case, at a weight.
+    """
+
+    name: str
+    image: Callable[[Case, float], Image]
+
+
+def oracle(rival: Rival, case: Case) -> float:
+    """The weight that is best for this very case, to 7 %."""
     found = scipy.optimize.minimize_scalar(
-        lambda exponent: -case.psnr(wavelet(case, 10**exponent)),
+        lambda exponent: -case.psnr(rival.image(case, 10**exponent)),
         bounds=np.log10([WEIGHTS[0], WEIGHTS[-1]]),
         options={"xatol": 0.03},
     )
     return float(10**found.x)
 
 
-def study(folder: Path, real: Sequence[Example], simulated: Sequence[Example], out: Path) -> Any:
-    """One mask: choose, reconstruct, write; returns every figure."""
+def study(
+    folder: Path,
+    real: Sequence[Example],
+    simulated: Sequence[Example],
+    rival: Rival,
+    title: str,
+    out: Path,
+) -> Any:
+    """Choose, reconstruct, write report.html, tables, and a picture per scan; returns every figure.
+
+    Args:
+        folder: of the network's run; its mask is the one that is tested.
+        real: to test on.
+        simulated: to choose weights on.
+        rival: whose weight is chosen.
+        title: of the pictures; the mask is added.
+        out: folder of the results.
+    """
     recipe, network = load_run(folder)
     validation = undersample(simulated, recipe.mask)
     cases = undersample(real, recipe.mask)
@@ -55,22 +84,24 @@ def study(folder: Path, real: Sequence[Example], simulated: Sequence[Example], o
         setting: mean_psnr((cg_sense(c.measurement, *setting) for c in validation), validation)
         for setting in product(CG_WEIGHTS, CG_STEPS)
     }
-    wavelets = {
-        weight: mean_psnr((wavelet(c, weight) for c in validation), validation)
+    weights = {
+        weight: mean_psnr((rival.image(c, weight) for c in validation), validation)
         for weight in WEIGHTS
     }
-    best_cg, best_weight = max(cg, key=cg.__getitem__), max(wavelets, key=wavelets.__getitem__)
-    oracles = [oracle(case) for case in cases]
+    best_cg, best_weight = max(cg, key=cg.__getitem__), max(weights, key=weights.__getitem__)
+    oracles = [oracle(rival, case) for case in cases]
 
     methods = [
         Method("zero-filled", lambda m: iter([zero_filled(m)])),
         Method("CG-SENSE", lambda m: iter([cg_sense(m, *best_cg)])),
-        Method("wavelet", in_turn(wavelet(case, best_weight) for case in cases)),
-        Method("wavelet, oracle", in_turn(map(wavelet, cases, oracles))),
+        Method(rival.name, in_turn(rival.image(case, best_weight) for case in cases)),
+        Method(f"{rival.name}, oracle", in_turn(map(rival.image, cases, oracles))),
         Method("network", network.iterates),
     ]
+    if any(example.shape[2] > 1 for example in real):
+        methods.insert(2, Method("sliding window", lambda m: iter([sliding_window(m)])))
     evaluation = evaluate(methods, [case.batch for case in cases], examples=len(cases))
-    title = f"Real brains, {recipe.mask.kind} {recipe.mask.acceleration:g}×"
+    title = f"{title}, {recipe.mask.kind} {recipe.mask.acceleration:g}×"
     write_tables(evaluation, out)
     write_report(out / "report.html", evaluation, [summary_of(folder, "network", recipe)], title)
     for example in evaluation.examples:
@@ -80,10 +111,10 @@ def study(folder: Path, real: Sequence[Example], simulated: Sequence[Example], o
         "bart_sense_differs_by": max(distances),
         "validation": {
             "cg_sense": [[*setting, value] for setting, value in cg.items()],
-            "wavelet": list(wavelets.items()),
+            rival.name: list(weights.items()),
             "network": mean_psnr((network(c.measurement) for c in validation), validation),
         },
-        "chosen": {"cg_sense": best_cg, "wavelet": best_weight},
+        "chosen": {"cg_sense": best_cg, rival.name: best_weight},
         "oracle": {c.batch.scans[0]: weight for c, weight in zip(cases, oracles, strict=True)},
         "network_after_iteration": [
             list(map(c.psnr, network.iterates(c.measurement))) for c in cases
@@ -114,7 +145,7 @@ def panel(example: pictures.Example, title: str, path: Path) -> None:
 
 
 def table(results: dict[str, Any]) -> str:
-    """Markdown: a row per mask and method, a column per brain, complex PSNR in dB and SSIM."""
+    """Markdown: a row per mask and method, a column per scan, complex PSNR in dB and SSIM."""
     scores = [score for result in results.values() for score in result["scores"]]
     scans = list(dict.fromkeys(score["scan"] for score in scores))
     lines = ["| mask | method | " + " | ".join(scans) + " |", "| --- " * (2 + len(scans)) + "|"]
@@ -124,5 +155,3 @@ def table(results: dict[str, Any]) -> str:
             cells = [f"{own[n]['psnr_complex']:.2f} / {own[n]['ssim']:.3f}" for n in scans]
             lines.append(f"| {mask} | {method} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
-
-
