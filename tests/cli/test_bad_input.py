@@ -207,6 +207,10 @@ COMMAND_LINES = {
     "or a shape y x",
     "simulate x --shape 16 16 16 --format h5": "fastMRI's layout holds static 2D scans; leave "
     "--format h5 out",
+    "simulate x --shape 16 16 --frames 2": "2 frames of shape (16, 16); use 1, or 4 or more of a "
+    "shape y x",
+    "simulate x --shape 16 16 --frames 8 --format h5": "fastMRI's layout holds static 2D scans; "
+    "leave --format h5 out",
     "reconstruct": "missing: RUN; SCAN; -o PATH, --out PATH",
     "reconstruct a b --ot c": "--ot: no such option; did you mean --out?",
     "reconstruct a b c -o d": "c: one value too many",

@@ -20,6 +20,7 @@ class Arguments:
 
     Example: gleam simulate scans/train --scans 40 --shape 128 128 --coils 4 8
     Volumes: gleam simulate volumes/train --scans 10 --shape 96 96 64
+    Beating hearts: gleam simulate hearts/train --scans 20 --shape 96 96 --frames 16
     """
 
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
@@ -27,7 +28,9 @@ class Arguments:
     scans: int = 10
     """How many."""
     slices: int | None = None
-    """Slices per 2D scan, each of another anatomy; 8 by default."""
+    """Slices per 2D scan, each of another anatomy; by default 8, or 1 of a series."""
+    frames: int = 1
+    """Of a 2D series, 4 or more: one beat of a heart."""
     shape: tuple[int, ...] = (128, 128)
     """Voxels, y x, or z y x for volumes; the readout is the first of them."""
     coils: tuple[int, int] = (4, 8)
@@ -49,12 +52,12 @@ class Arguments:
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     a = parse(Arguments, "simulate", arguments)
-    volume = len(a.shape) == 3
-    if volume and a.format == "h5":
+    static_2d = len(a.shape) == 2 and a.frames == 1
+    if not static_2d and a.format == "h5":
         raise BadInput("simulate: fastMRI's layout holds static 2D scans; leave --format h5 out")
-    slices = a.slices if a.slices is not None else 1 if volume else 8
-    draw = partial(simulate_scan, a.shape, a.coils, slices, a.snr)
-    format = a.format or ("cfl" if volume else "h5")
+    slices = a.slices if a.slices is not None else 8 if static_2d else 1
+    draw = partial(simulate_scan, a.shape, a.coils, slices, a.snr, frames=a.frames)
+    format = a.format or ("h5" if static_2d else "cfl")
     paths = simulate(a.out, a.scans, draw, a.seed, format, a.workers, a.name)
     if a.json:
         print(json.dumps([str(path) for path in paths]))
