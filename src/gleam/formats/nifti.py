@@ -39,11 +39,13 @@ def read_image(path: Path) -> Volume:
         file = nibabel.Nifti1Image.from_filename(path, mmap=False)
         shape, dtype = file.shape, file.get_data_dtype()
         most = path.stat().st_size * (_BEST_COMPRESSION if path.suffix == ".gz" else 1)
-        if dtype.kind not in "iufc" or 0 in shape or math.prod(shape) * dtype.itemsize > most:
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.kind not in "iufc" or min(shape, default=0) < 1 or size > most:
             raise ValueError
-        with np.errstate(all="ignore"):  # what complex64 cannot hold is seen below
+        with np.errstate(all="ignore"):  # what comes of it is seen below
             data = np.asarray(file.dataobj).astype(np.complex64)
-        affine, zooms = file.affine, file.header.get_zooms()
+            affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ file.affine
+        zooms = file.header.get_zooms()
     except Exception as error:  # nibabel trusts files: many kinds may come
         raise BadInput(
             f"{path}: not a NIfTI image of plain numbers (cut off, damaged or another format); "
@@ -61,7 +63,6 @@ def read_image(path: Path) -> Volume:
     # (x, y, slice, frame) → (slice, frame, y, x), or (x, y, z) → (1, 1, z, y, x)
     image = data.transpose(2, 3, 1, 0) if data.ndim == 4 else data.T[None, None]
     x, y, z = (float(size) for size in (*zooms, 1.0, 1.0)[:3])
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
     if not (np.isfinite(affine).all() and np.isfinite([x, y, z]).all() and min(x, y, z) > 0):
         raise BadInput(f"{path}: its voxel sizes or its affine are not numbers; export it again")
     voxel = (y, x, z) if data.ndim == 4 else (z, y, x)
