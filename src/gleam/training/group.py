@@ -281,7 +281,7 @@ def common_words(store: c10d.Store) -> c10d.Store:
 def _found(patience: timedelta) -> tuple[c10d.Store, int, int]:
     """The common store, the number of this process, and how many there are."""
     try:
-        return next(rendezvous("env://", timeout=patience))
+        found: tuple[c10d.Store, int, int] = next(rendezvous("env://", timeout=patience))
     except ValueError as error:
         raise BadInput(
             f"WORLD_SIZE says that there are {size_of_group()} processes, and other variables are "
@@ -289,6 +289,7 @@ def _found(patience: timedelta) -> tuple[c10d.Store, int, int]:
         ) from error
     except RuntimeError as error:
         raise Stopped(f"{STORE} did not answer at {os.environ['MASTER_ADDR']}") from error
+    return found
 
 
 def _meet(words: c10d.Store, rank: int, size: int, replicas: int, patience: timedelta) -> Group:
