@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from parallel_work import disagree, never_come, run
+from parallel_work import disagree, never_come, run, see_other_folders
 from processes import in_processes
 from safetensors.torch import load_file, save_file
 from test_trainer import assert_same_end, numbers, tensors
@@ -122,6 +122,13 @@ def test_process_that_would_do_something_else_is_refused(examples: Path, tmp_pat
     assert str(error).startswith("process 2 of 3 has another recipe than process 0")
     assert [one, two, three].count(2) == 2  # exit codes of the others, which said nothing
     assert not (tmp_path / "run").exists()
+
+
+def test_folder_that_is_not_shared_is_refused(examples: Path, tmp_path: Path) -> None:
+    error, code = in_processes(2, see_other_folders, recipe_of(examples), tmp_path)
+    assert isinstance(error, BadInput)
+    assert str(error).startswith(f"{tmp_path / '0'}: is not the same folder for all processes")
+    assert code == 1
 
 
 def test_process_that_never_comes_is_said_in_one_line(examples: Path, tmp_path: Path) -> None:
