@@ -381,6 +381,14 @@ def test_folder_that_holds_a_run(made: Path, refuse: Refuse) -> None:
     assert message.startswith(f"{made / 'run'}: holds a run already")
 
 
+def test_restarts_of_torchrun_do_not_go_on_with_another_run(
+    made: Path, refuse: Refuse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    message = refuse("train", made / "recipe.yaml", "--out", made / "run", "--seed", 7)
+    assert message.startswith(f"{made / 'run'}: holds a run already")
+
+
 def test_diverging_run_ends_in_one_line_and_exit_code_1(
     made: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

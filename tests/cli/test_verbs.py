@@ -365,3 +365,13 @@ def test_every_field_of_the_recipe_is_explained_or_says_it_by_name() -> None:
         assert part.__doc__
         for name, field in part.model_fields.items():
             assert field.description or name in bare, f"{part.__name__}.{name}"
+
+
+def test_restart_of_torchrun_goes_on_with_its_own_run(
+    made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    checkpoints = sorted((made / "run" / "checkpoints").iterdir())
+    found = said(capsys, "train", made / "recipe.yaml", "--out", made / "run")
+    assert found["steps"] == 2
+    assert sorted((made / "run" / "checkpoints").iterdir()) == checkpoints
