@@ -98,25 +98,26 @@ def bart(case: Case, penalty: str) -> Image:
     The image is zero where the maps are, as the target is: there A says nothing of it, and
     wavelets would spill over.
     """
-    maps = case.measurement.sense.maps[0, 0, :, 0].numpy()
+    maps = case.measurement.sense.maps[0, :, :, 0].numpy()
     with tempfile.TemporaryDirectory() as folder:
         write_cfl(Path(folder) / "kspace", case.kspace)
         write_cfl(Path(folder) / "maps", maps)
         command = f"bart pics {penalty} -i 100 -e -w 1 kspace maps image".split()
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
         image = np.fromfile(Path(folder) / "image.cfl", "<c8")
-    _, height, width = maps.shape
-    image = image.reshape(width, height).T * maps.any(axis=0)
+    sets, _, height, width = maps.shape
+    image = image.reshape(sets, width, height).swapaxes(1, 2) * maps.any(axis=1)
     # Along an axis of 2 (mod 4) positions, pics has the opposite sign of BART's own `fft -u`.
     sign = (-1) ** sum(size % 4 == 2 for size in (height, width))
-    return torch.from_numpy(sign * image)[None, None, None]
+    return torch.from_numpy(sign * image)[None, :, None]
 
 
 def write_cfl(path: Path, coils: Array) -> None:
-    """(coil, y, x) as BART's dimensions 1 × y × x × coil."""
-    count, height, width = coils.shape
-    path.with_suffix(".hdr").write_text(f"# Dimensions\n1 {height} {width} {count}\n")
-    coils.transpose(0, 2, 1).astype("<c8").tofile(path.with_suffix(".cfl"))
+    """(coil, y, x), or with sets before it, as BART's dimensions 1 × y × x × coil × set."""
+    *counts, height, width = coils.shape
+    sizes = " ".join(map(str, (1, height, width, *reversed(counts))))
+    path.with_suffix(".hdr").write_text(f"# Dimensions\n{sizes}\n")
+    coils.swapaxes(-1, -2).astype("<c8").tofile(path.with_suffix(".cfl"))
 
 
 def wavelet(case: Case, weight: float) -> Image:

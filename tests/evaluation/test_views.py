@@ -38,14 +38,6 @@ def test_a_series_moves_and_has_a_profile_through_what_moves() -> None:
     torch.testing.assert_close(rows, line.repeat_interleave(len(rows) // FRAMES, 0))
 
 
-def test_noise_at_the_edge_is_not_what_moves() -> None:
-    target = toy_series().target[:1].clone()
-    target[..., 0, ::5] += 0.9 * noise(FRAMES, 4)
-    assert target[0, 0].abs().var(0).amax(1).argmax() == 0
-    *_, profile = views(target, {})
-    assert profile.name.endswith("y = 11")
-
-
 def test_a_moving_volume_has_planes_that_move_and_one_profile() -> None:
     series = toy_series().target[:1, :, :, None].expand(-1, -1, -1, 4, -1, -1)
     found = views(series, {})
