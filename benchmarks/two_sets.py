@@ -2,8 +2,9 @@
 
     python -m benchmarks.two_sets --data FOLDER --out FOLDER
 
-prints a table, 4× equispaced, and writes two_sets.png into the folder `--out`. It shows the head,
-whose data are for research: look at it, and leave it out of what is published.
+prints a table, 4× equispaced (benchmarks/results/two_sets.md), and writes two_sets.png into the
+folder `--out`. It shows the head, whose data are for research: look at it, and leave it out of
+what is published.
 
 Images with one set and with two are not the same thing, so they are compared by what both say of
 the scan: coil images Σ S_s x_s, against those of the fully sampled scan. PSNR of the coil images is
@@ -105,7 +106,7 @@ def methods(sets: int) -> dict[str, Callable[[Case], Image]]:
     weight = chosen_weight(sets)
     network = build(NetworkRecipe(sets=sets), 0).requires_grad_(False)
     return {
-        "fully sampled": lambda case: _target(case),
+        "fully sampled": _target,
         "zero-filled": lambda case: zero_filled(case.measurement),
         "CG-SENSE": lambda case: cg_sense(case.measurement),
         "untrained network": lambda case: network(case.measurement),
