@@ -22,8 +22,8 @@ from gleam.training.stages import train_in_stages
 
 Kind = Literal["2D slices", "2D series", "volumes"]
 
-_CALIBRATION = 6  # lines along each axis that all masks keep
-_SAMPLED = 8  # lines along each axis that a mask takes, those included
+_CALIBRATION = 4  # lines along each axis that all masks keep, but those of a series
+_SAMPLED = 2  # lines along each axis that a mask takes beside those
 _SHORT = 16  # voxels along an axis that no mask needs longer
 _FRAMES = 4
 
@@ -66,8 +66,7 @@ def rehearse(recipe: Recipe) -> Rehearsal:
     missing = _missing(recipe)
     with TemporaryDirectory(prefix="gleam-dry-run-") as place:
         example = Path(place) / "example.h5"
-        calibration = 0 if recipe.mask.kind.startswith("kt-") else _CALIBRATION
-        settings = Settings(calibration=calibration, sets=recipe.network.sets)
+        settings = Settings(calibration=_calibration(recipe), sets=recipe.network.sets)
         write(Prepared(_scan(recipe), settings), example)
         short = _shortened(recipe, example, "training.start" in missing)
         last = train_in_stages(short, Path(place) / "run", quiet=True)
@@ -100,13 +99,18 @@ def not_there(missing: Mapping[str, str]) -> str:
     return f"not there yet: {paths}"
 
 
+def _calibration(recipe: Recipe) -> int:
+    return 0 if recipe.mask.kind.startswith("kt-") else _CALIBRATION
+
+
 def _scan(recipe: Recipe) -> Scan:
     """As small as leaves the mask more than its calibration region."""
     kind = kind_of_data(recipe)
     dimensions = 3 if kind == "volumes" else 2
     # A mask over both axes of a slice takes points of its readout, all of which calibrates.
     axes = min(DIMENSIONS[recipe.mask.kind], dimensions - 1)
-    lines = max(_SHORT, math.ceil(_SAMPLED * recipe.mask.acceleration ** (1 / axes)))
+    sampled = _calibration(recipe) + _SAMPLED
+    lines = max(_SHORT, math.ceil(sampled * recipe.mask.acceleration ** (1 / axes)))
     space = (max(_SHORT, lines // 2),) * (dimensions - axes) + (lines,) * axes
     scan = simulate_scan(space, 3, 1, 50.0, recipe.seed, name="dry run")
     if kind != "2D series":
