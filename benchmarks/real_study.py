@@ -6,7 +6,6 @@ scans, as the networks' weights were; the real data choose nothing. One row is a
 instead: "…, oracle" takes the weight that is best for each scan.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product

@@ -72,6 +72,44 @@ def test_python_m_gleam_is_gleam() -> None:
         assert done.stderr.startswith("gleam: no-verb: no such verb") == (code == 2)
 
 
+@pytest.mark.parametrize(
+    ("size", "shape", "mask"),
+    [
+        (
+            ["--shape", "16", "20", "18"],
+            (1, 3, 1, 16, 20, 18),
+            ["poisson", "--mask.shutter"],
+        ),
+        (["--shape", "20", "18", "--frames", "6"], (1, 3, 6, 20, 18), ["kt-vista"]),
+        (["--from", "volume.npy", "--axes", "z y x"], (1, 3, 1, 16, 20, 18), ["poisson"]),
+        (["--from", "volume.npy", "--axes", "frame y x"], (1, 3, 16, 20, 18), ["kt-random"]),
+        (["--from", "volume.npy", "--axes", "slice y x"], (16, 3, 1, 40, 18), ["random"]),
+    ],
+    ids=["volume", "series", "of a volume", "of a series", "of slices"],
+)
+def test_volumes_and_series_go_all_the_way(
+    size: list[str],
+    shape: tuple[int, ...],
+    mask: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    y, x = np.ogrid[:20, :18]
+    disc = np.hypot(y - 9, x - 8) < 7
+    np.save("volume.npy", np.stack([disc * (1 + x % (3 + i)) for i in range(16)]))
+    files = said(capsys, "simulate", "scans", "--scans", 1, "--coils", 3, 3, *size)
+    assert read_scan(Path(files[0])).kspace.shape == shape
+    prepared = said(capsys, "prepare", "scans", "examples", "--calibration", 4)
+    assert [outcome["status"] for outcome in prepared] == ["prepared"]
+    recipes.save(tiny_recipe(tmp_path / "examples", steps=1), tmp_path / "recipe.yaml")
+    options = ["--mask.acceleration", 2, "--mask.kind", *mask]
+    said(capsys, "train", "recipe.yaml", "--out", "run", *options)
+    found = said(capsys, "evaluate", "run", "--data", "examples", "--out", "report")
+    assert found
+
+
 def test_simulate_says_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     size = ["--scans", 2, "--slices", 1, "--shape", 16, 16, "--coils", 2, 2]
     files = said(capsys, "simulate", tmp_path, *size, "--format", "cfl")
@@ -341,3 +379,13 @@ def test_every_field_of_the_recipe_is_explained_or_says_it_by_name() -> None:
         assert part.__doc__
         for name, field in part.model_fields.items():
             assert field.description or name in bare, f"{part.__name__}.{name}"
+
+
+def test_restart_of_torchrun_goes_on_with_its_own_run(
+    made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    checkpoints = sorted((made / "run" / "checkpoints").iterdir())
+    found = said(capsys, "train", made / "recipe.yaml", "--out", made / "run")
+    assert found["steps"] == 2
+    assert sorted((made / "run" / "checkpoints").iterdir()) == checkpoints

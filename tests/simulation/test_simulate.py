@@ -29,12 +29,16 @@ def test_scans_are_written_and_read_back(tmp_path):
         np.testing.assert_allclose(found.voxel, expected.voxel, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("shape", "slices"), [((20, 24), 2), ((16, 20, 18), 1)])
-def test_cfl_files_hold_2d_and_3d(tmp_path, shape, slices):
-    draw = partial(simulate_scan, shape, 2, slices, 20.0)
+@pytest.mark.parametrize(
+    ("shape", "slices", "frames"),
+    [((20, 24), 2, 1), ((16, 20, 18), 1, 1), ((20, 24), 1, 5), ((20, 24), 2, 4)],
+)
+def test_cfl_files_hold_2d_3d_and_series(tmp_path, shape, slices, frames):
+    draw = partial(simulate_scan, shape, 2, slices, 20.0, frames=frames)
     (path,) = simulate(tmp_path, 1, draw, seed=1, format="cfl")
     assert path.name == "scan-0000.cfl"
-    found, expected = read_scan(path), simulate_scan(shape, 2, slices, 20.0, (1, 0), 1)
+    found, expected = read_scan(path), draw(seed=(1, 0), oversampling=1)
+    assert found.kspace.shape == expected.kspace.shape == (slices, 2, frames, *shape)
     assert found.matrix == expected.matrix == shape
     for s in range(slices):
         np.testing.assert_allclose(found.kspace[s], expected.kspace[s], rtol=1e-6)

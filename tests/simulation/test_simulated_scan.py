@@ -155,6 +155,9 @@ def test_scan_shows_the_anatomy_it_drew(monkeypatch):
         ({"snr": 0.0}, "SNR"),
         ({"snr": (5.0, float("nan"))}, "SNR"),
         ({"oversampling": 0}, "oversampling is 0"),
+        ({"frames": 3}, r"3 frames of shape \(32, 32\); use 1, or 4"),
+        ({"frames": 0}, "0 frames"),
+        ({"frames": 8, "shape": (16, 16, 16)}, "8 frames of shape"),
     ],
 )
 def test_bad_sizes_are_refused(change, message):
@@ -192,3 +195,28 @@ def test_anatomy_of_a_volume_varies_along_every_axis():
         likeness = np.corrcoef(planes.reshape(len(planes), -1))
         assert likeness[0, -1] < 0.9  # far planes differ
         assert np.median(np.diag(likeness, 1)) > 0.7  # near ones hardly
+
+
+def test_series_shows_one_beat_through_the_same_coils():
+    scan = simulate_scan((32, 28), 3, 2, NOISELESS, 4, 1, frames=6)
+    assert scan.kspace.shape == (2, 3, 6, 32, 28)
+    assert 600 <= float(scan.contrast["frame_time"]) * 6 <= 1200
+    assert scan.sampled.shape == (1, 1, 1)
+    assert scan.complete
+    images = to_image(np.asarray(scan.kspace))
+    energy = np.sum(abs(images) ** 2, axis=1, keepdims=True)
+    shares = abs(images) ** 2 / energy
+    bright = (energy > 0.1 * energy.max()).all(axis=2)[0, 0]
+    assert np.ptp(shares[0], axis=1)[:, bright].mean() < 0.02  # coils stand still
+    assert np.ptp(np.sqrt(energy[0, 0]), axis=0).max() > 0.2 * np.sqrt(energy).max()
+
+
+def test_noise_is_drawn_for_every_frame():
+    noisy, clean = (
+        np.asarray(simulate_scan((24, 24), 2, 1, snr, 3, 1, frames=5).kspace)
+        for snr in (20.0, NOISELESS)
+    )
+    noise = (noisy - clean).swapaxes(1, 2)[0].reshape(5, -1)
+    likeness = np.corrcoef(noise)
+    assert abs(likeness[~np.eye(5, dtype=bool)]).max() < 0.15
+    np.testing.assert_allclose(np.std(noise, axis=1), np.std(noise), rtol=0.1)

@@ -99,12 +99,19 @@ def main(arguments: Sequence[str]) -> None:
         if code:
             sys.exit(code)
         return
-    # torchrun started it again because a process died: it goes on from the last checkpoint.
-    again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-    resume = a.resume is not None or (again and (folder / "recipe.yaml").exists())
+    resume = a.resume is not None or _again(recipe, folder)
     last = train_in_stages(recipe, folder, resume, spread=spread)
     if last is not None:
         _print(last, a.json)
+
+
+def _again(recipe: Recipe, folder: Path) -> bool:
+    """Whether torchrun starts a run again, because a process died: it goes on where it was.
+
+    Another run that is in the folder is none of it: it was refused the first time, and is again.
+    """
+    again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    return again and (folder / "recipe.yaml").exists() and run.load_recipe(folder) == recipe
 
 
 def _print(folder: Path, as_json: bool) -> None:

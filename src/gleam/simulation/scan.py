@@ -6,13 +6,15 @@ import numpy as np
 
 from gleam.errors import BadInput
 from gleam.formats.scan import Scan, centred_affine
-from gleam.simulation.acquire import acquire
+from gleam.simulation.acquire import acquire, draw_receiver
 from gleam.simulation.anatomy import draw_anatomy
 from gleam.simulation.coils import Coils
+from gleam.simulation.heart import draw_beating_heart
 
 _FINER = 2  # grid points of the anatomy per voxel, along every axis
 _MOST = 2**25  # grid points: beyond, a few copies of them take gigabytes
 _SMALLEST = 16  # voxels along an axis
+_FEWEST_FRAMES = 4
 
 
 def simulate_scan(
@@ -23,8 +25,11 @@ def simulate_scan(
     seed: int | tuple[int, ...],
     oversampling: int = 2,
     name: str = "simulated",
+    frames: int = 1,
 ) -> Scan:
     """A fully sampled scan of procedural anatomy; every slice shows another one.
+
+    With several frames it is a beating heart, over one cycle.
 
     The anatomy lives on a grid twice as fine as the voxels, and k-space is the central part of its
     spectrum, so the image has partial volume and Gibbs ringing as real ones have. Of volumes so
@@ -42,25 +47,29 @@ def simulate_scan(
         seed: the same seed gives the same scan.
         oversampling: field of view along the readout over that of `shape`.
         name: name of the scan.
+        frames: 1, or 4 or more of a 2D series.
 
     Raises:
         BadInput: a size or ratio that cannot be simulated.
     """
-    fewest, most = coils if isinstance(coils, tuple) else (coils, coils)
-    worst, best = snr if isinstance(snr, tuple) else (snr, snr)
-    _check(shape, (fewest, most), slices, (worst, best), oversampling)
+    _check(shape, slices, oversampling, frames)
     rng = np.random.default_rng(seed)
-    count = int(rng.integers(fewest, most, endpoint=True))
-    ratio = worst * (best / worst) ** rng.random()
+    count, ratio = draw_receiver(coils, snr, rng)
     field_of_view, thickness = rng.uniform(180, 260), rng.uniform(2, 5)
 
     finer = max(1, min(_FINER, (_MOST / math.prod(shape)) ** (1 / len(shape))))
     fine = tuple(round(n * finer) for n in shape)
     maps = Coils(fine, count, rng)
-    anatomies = [draw_anatomy(fine, rng)[None] for _ in range(slices)]
+    if frames == 1:
+        anatomies = [draw_anatomy(fine, rng)[None] for _ in range(slices)]
+    else:
+        anatomies = [draw_beating_heart(fine, frames, rng) for _ in range(slices)]
     space, wide = ((n[0] * oversampling, *n[1:]) for n in (shape, fine))
     kspace = acquire(anatomies, maps, count, space, wide, ratio, rng)
 
+    contrast: dict[str, str | float] = {"acquisition": "simulated", "SNR": ratio}
+    if frames > 1:
+        contrast["frame_time"] = rng.uniform(600, 1200) / frames  # 50 to 100 beats a minute
     voxel = (field_of_view / max(shape),) * len(shape)
     if len(shape) == 2:
         voxel = (*voxel, thickness)
@@ -73,28 +82,24 @@ def simulate_scan(
         voxel=voxel,
         affine=centred_affine(shape, voxel, slices),
         calibration=tuple((0, n) for n in space),
-        contrast={"acquisition": "simulated", "SNR": float(ratio)},
+        contrast=contrast,
     )
 
 
-def _check(
-    shape: tuple[int, ...],
-    coils: tuple[int, int],
-    slices: int,
-    snr: tuple[float, float],
-    oversampling: int,
-) -> None:
+def _check(shape: tuple[int, ...], slices: int, oversampling: int, frames: int) -> None:
     def demand(holds: bool, what: str) -> None:
         if not holds:
             raise BadInput(f"simulate: {what}")
 
     demand(len(shape) in (2, 3), f"shape {shape} has {len(shape)} axes; give y x or z y x")
     demand(min(shape) >= _SMALLEST, f"shape {shape} is too small; use {_SMALLEST} or more")
-    demand(1 <= coils[0] <= coils[1], f"coils {coils} are no range; give lowest then highest, ≥ 1")
     demand(slices >= 1, f"slices is {slices}; use 1 or more")
     demand(
         slices == 1 or len(shape) == 2,
         f"{slices} slices of a 3D shape {shape}; use slices 1, or a shape y x",
     )
-    demand(0 < snr[0] <= snr[1] < math.inf, f"SNR {snr} is no range; give lowest then highest, > 0")
+    demand(
+        frames == 1 or (frames >= _FEWEST_FRAMES and len(shape) == 2),
+        f"{frames} frames of shape {shape}; use 1, or {_FEWEST_FRAMES} or more of a shape y x",
+    )
     demand(oversampling >= 1, f"oversampling is {oversampling}; use 1 or more")
