@@ -272,6 +272,12 @@ def test_missing_files(made: Path, refuse: Refuse) -> None:
     assert refuse("prepare", no, made / "out").startswith(f"{no}: does not exist")
     assert "is not a run" in refuse("reconstruct", no, no, "-o", out)
     assert "is not a run" in refuse("train", "--resume", no)
+    assert "give nothing else" in refuse("train", "--resume", made / "run", "--dry-run")
+    dry = ("train", made / "recipe.yaml", "--dry-run")
+    assert "too few for a pipeline of 3" in refuse(*dry, "--devices", 3)
+    assert "in the shutter" in refuse(
+        *dry, "--mask.kind", "poisson", "--mask.shutter", "--mask.acceleration", 1
+    )
     assert "is not a run" in refuse("evaluate", no, "--data", made / "examples")
     assert "cannot be read as a recipe" in refuse("train", made / "no.yaml", "--out", out)
     for verb in (["train", "--out", out, "--data.train"], ["evaluate", made / "run", "--data"]):

@@ -130,6 +130,20 @@ def test_prepare_says_what_became_of_each_scan(
     assert capsys.readouterr().out == f"0 prepared, 2 kept, 0 skipped in {tmp_path / 'out'}\n"
 
 
+def test_a_dry_run_says_what_the_recipe_is_and_what_is_not_there(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", made / "recipe.yaml", "--data.validation", "no/examples", "--dry-run"]
+    assert main([*map(str, command)]) == 0
+    fits, missing = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"fits, tried on tiny 2D slices: modl, 3 iterations in modules of 2, 1, \d+ parameters",
+        fits,
+    )
+    assert missing == "not there yet: data.validation (no/examples)"
+    assert said(capsys, *command)["missing"] == {"data.validation": "no/examples"}
+
+
 def test_train_says_its_summary_and_resumes(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +18,7 @@ from gleam.recipe import Recipe
 from gleam.training import run
 from gleam.training.group import size_of_group
 from gleam.training.launch import launch
+from gleam.training.rehearsal import not_there, rehearse
 from gleam.training.spread import Spread
 from gleam.training.stages import grown, polished, train_in_stages
 
@@ -33,6 +34,8 @@ class Arguments:
     A trained run can be made deeper, in the memory of one module, or polished end-to-end:
     gleam train --start runs/greedy --grow 8 --out runs/deeper
     gleam train --start runs/greedy --polish 500 --out runs/polished
+
+    Whether a recipe can be trained is known without its data: gleam train RECIPE --dry-run
     """
 
     file: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RECIPE")] = None
@@ -48,8 +51,10 @@ class Arguments:
     nothing else."""
     resume: Path | None = None
     """Go on with this run, from its last checkpoint (instead of a recipe and --out)."""
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Only try the recipe out, on a tiny simulated scan: no data are needed, nothing is written."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print the run's summary as JSON."""
+    """Print the run's summary, or what the dry run found, as JSON."""
     devices: int | None = None
     """Train in so many processes on this machine, each on a GPU of its own if there are any; or
     let torchrun start the processes, here or on several machines."""
@@ -72,12 +77,20 @@ def main(arguments: Sequence[str]) -> None:
         raise BadInput(f"train: {a.file}: is not a recipe, which is one .yaml file")
     if a.resume is not None:
         said = (a.out, named, a.start, a.grow, a.polish)
-        if any(one is not None for one in said) or a.recipe != Recipe():
+        if any(one is not None for one in said) or a.dry_run or a.recipe != Recipe():
             raise BadInput("train: --resume goes on with the run's own recipe; give nothing else")
-        recipe, folder = run.load_recipe(a.resume), a.resume
+        recipe = run.load_recipe(a.resume)
     else:
-        recipe, folder = _chosen(a), _out(a)
+        recipe = _chosen(a)
     started, spread = size_of_group(), Spread(a.replicas, a.split, a.timeout)
+    if a.dry_run:
+        spread.check(recipe, a.devices or started)
+        found = rehearse(recipe)
+        print(json.dumps(asdict(found)) if a.json else f"{found}\n{not_there(found.missing)}")
+        return
+    folder = a.resume or a.out
+    if folder is None:
+        raise BadInput("train: say which folder the run goes to, with --out FOLDER")
     if a.devices not in (None, started):
         if a.devices < 1 or started > 1:
             raise BadInput(f"train: --devices {a.devices} cannot be: {started} processes started")
@@ -151,9 +164,3 @@ def _chosen(a: Arguments) -> Recipe:
         training = a.recipe.training.model_copy(update={"polish": a.polish})
         return a.recipe.model_copy(update={"training": training})
     return a.recipe
-
-
-def _out(a: Arguments) -> Path:
-    if a.out is None:
-        raise BadInput("train: say which folder the run goes to, with --out FOLDER")
-    return a.out
