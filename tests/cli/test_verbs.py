@@ -2,6 +2,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,33 @@ def test_baselines_need_no_run(
         out = tmp_path / f"{method}.png"
         said(capsys, "reconstruct", method, made / "scans" / "scan-0000.h5", "--out", out)
         assert out.is_file()
+
+
+def test_series_from_scan_to_report(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still = read_scan(made / "scans" / "scan-0000.h5")
+    beat = (1 + 0.5 * np.sin(np.arange(6)))[:, None, None]
+    kspace = np.stack([still.kspace[i] for i in range(2)]) * beat
+    series = replace(still, kspace=kspace.astype(np.complex64), matrix=still.space)
+    cfl.write_kspace(series, tmp_path / "beating.cfl")
+    examples, out = tmp_path / "examples", tmp_path / "evaluation"
+    done = said(capsys, "prepare", tmp_path / "beating.cfl", examples, "--calibration", 0)
+    assert [outcome["shape"] for outcome in done] == [[2, 3, 6, 48, 20]]
+    mask = ["--mask.kind", "equispaced", "--mask.acceleration", 10]
+    summary = said(capsys, "evaluate", made / "run", "--data", examples, "--out", out, *mask)
+    methods = ["zero-filled", "CG-SENSE", "sliding window", "run"]
+    assert list(summary["per_scan"]["means"]) == methods
+    rows = (out / "frames.csv").read_text().splitlines()
+    assert len(rows) == 1 + len(methods) * 2 * 6
+    assert "Frame by frame" in (out / "report.html").read_text()
+
+    for name in ("beating.nii.gz", "beating.webp"):
+        what = ["sliding-window", tmp_path / "beating.cfl", "-o", tmp_path / name]
+        assert said(capsys, "reconstruct", *what)["shape"] == [2, 6, 48, 20]
+    assert nibabel.load(tmp_path / "beating.nii.gz").shape == (20, 48, 2, 6)
+    with Image.open(tmp_path / "beating.webp") as movie:
+        assert movie.n_frames == 6
 
 
 OVERRIDES: dict[str, object] = {

@@ -83,7 +83,7 @@ def _inspect(read: Scan) -> None:
         made = Prepared(read, Settings())
         json.dumps(example_facts(made), allow_nan=False)
     picture = of_scan(read, made)
-    assert np.isfinite(picture.image).all()
+    assert all(np.isfinite(image).all() for image in picture.images.values())
     assert np.isfinite(picture.sampling).all()
 
 

@@ -14,6 +14,7 @@ from rich.progress import Progress
 
 from gleam.cli.arguments import LayoutArguments, parse
 from gleam.cli.run import reconstructor
+from gleam.data.facts import axis_names
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.files import make_folder
@@ -108,7 +109,8 @@ def main(arguments: Sequence[str]) -> None:
         facts = {"out": str(a.out), "shape": shape, "voxel_mm": voxel}
         print(json.dumps(facts | ({"iterations": used} if used else {})))
         return
-    print(f"{a.out}: {' × '.join(map(str, volume.image.shape))} (slice, frame, y, x)")
+    axes = ", ".join(("slice", "frame", *axis_names(volume.image.ndim - 2)))
+    print(f"{a.out}: {' × '.join(map(str, volume.image.shape))} ({axes})")
     if used:
         print(words)
 
