@@ -7,7 +7,7 @@ import torch
 from gleam.arrays import Image
 from gleam.evaluation.evaluate import Method
 from gleam.networks import Unrolled
-from gleam.physics.measurement import Measurement
+from gleam.physics.slabs import Measured
 from gleam.reconstruction.baselines import cg_sense, zero_filled
 
 
@@ -15,8 +15,8 @@ def baselines(device: torch.device | str) -> list[Method]:
     """Zero filling and CG-SENSE."""
 
     def single(
-        method: Callable[[Measurement], Image],
-    ) -> Callable[[Measurement], Iterator[Image]]:
+        method: Callable[[Measured], Image],
+    ) -> Callable[[Measured], Iterator[Image]]:
         return lambda measurement: iter([method(measurement.to(device))])
 
     return [Method("zero-filled", single(zero_filled)), Method("CG-SENSE", single(cg_sense))]

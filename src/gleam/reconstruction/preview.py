@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gleam.arrays import crop
-from gleam.data.batch import Item, collate
+from gleam.data.batch import Item, collate, collate_volume
 from gleam.data.example import Example
+from gleam.data.loader import SLAB
 from gleam.formats.scan import Scan
+from gleam.formats.stored import each_coil
 from gleam.physics.fourier import ifft, shift_free
 from gleam.reconstruction.baselines import cg_sense, zero_filled
 
@@ -51,11 +53,14 @@ def of_scan(scan: Scan, example: Example | None) -> Preview:
         sampling = sampling.mean(axis=scan.readout or 0)
     elif example is not None:
         return Preview(_middle(example), sampling, "CG-SENSE")
-    kspace = scan.kspace[scan.kspace.shape[0] // 2]
-    average = kspace.mean(axis=1) / np.where(share > 0, share, 1)
-    if average.ndim == 4:  # at the origin of z, its Fourier transform is a sum
-        average = average.sum(axis=1) / math.sqrt(scan.space[0])
-    image = _root_sum_of_squares(torch.from_numpy(average), scan.matrix[-2:])
+    weight = 1 / np.where(share > 0, share, 1)
+    coils = []
+    for kspace in each_coil(scan.kspace, scan.kspace.shape[0] // 2):
+        average = kspace.mean(axis=0) * weight
+        if average.ndim == 3:  # at the origin of z, its Fourier transform is a sum
+            average = average.sum(axis=0) / math.sqrt(scan.space[0])
+        coils.append(average)
+    image = _root_sum_of_squares(torch.from_numpy(np.stack(coils)), scan.matrix[-2:])
     return Preview(image, sampling, "zero-filled")
 
 
@@ -76,7 +81,9 @@ def of_example(example: Example) -> Preview:
 
 @torch.no_grad()
 def _middle(example: Example) -> NDArray[np.float32]:
-    batch = collate([Item(example, example.shape[0] // 2, seed=0)], mask=None)
+    item = Item(example, example.shape[0] // 2, seed=0)
+    volume = example.header.slab_axis is not None
+    batch = collate_volume(item, None, SLAB) if volume else collate([item], None)
     method = cg_sense if len(example.shape) == 5 else zero_filled
     image = method(batch.measurement)[0]  # (set, frame, *space)
     magnitude = crop(image.abs().square().sum(0).sqrt().mean(0), example.header.matrix)
