@@ -86,6 +86,7 @@ def test_wrong_type_in_any_field_is_named_with_its_value(path: tuple[str, ...]) 
         ({"mask": {"acceleration": float("nan")}}, "mask.acceleration: .*finite.*\\(got nan\\)"),
         ({"mask": {"acceleration": 0.5}}, "mask.acceleration: .* equal to 1 \\(got 0.5\\)"),
         ({"mask": {"kind": "spiral"}}, "mask.kind: .*'equispaced'.* \\(got 'spiral'\\)"),
+        ({"mask": {"shutter": True}}, "mask: shutter .* two axes, .*kind equispaced .* poisson"),
         ({"training": {"modules": 0}}, "training.modules: .* equal to 1 \\(got 0\\)"),
         ({"training": {"modules": "x"}}, "training.modules: .*integer.* \\(got 'x'\\)"),
         ({"training": {"modules": [8, 0, 8]}}, "training.modules: .* equal to 1 \\(got 0\\)"),

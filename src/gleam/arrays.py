@@ -6,14 +6,14 @@ Tests check these annotations at run time; elsewhere they cost nothing.
 
 from collections.abc import Sequence
 
-from jaxtyping import Bool, Complex
+from jaxtyping import Bool, Complex, Float
 from torch import Tensor
 
 Image = Complex[Tensor, "batch set frame *space"]
 State = Complex[Tensor, "batch stream_set frame *space"]  # one image, or two: see networks
 KSpace = Complex[Tensor, "batch coil frame *space"]
 Maps = Complex[Tensor, "batch set coil 1 *space"]
-Mask = Bool[Tensor, "#batch 1 #frame *#space"]
+Mask = Bool[Tensor, "#batch 1 #frame *#space"] | Float[Tensor, "#batch 1 #frame *#space"]
 
 
 def crop(array: Tensor, sizes: Sequence[int]) -> Tensor:

@@ -38,10 +38,25 @@ _Place = tuple[type[_Part], tuple[str, ...]]
 class MaskRecipe(_Part):
     """Retrospective undersampling; the calibration region of the example is always kept."""
 
-    kind: Literal["equispaced", "random", "poisson"] = "equispaced"
-    """equispaced and random take lines along one axis, poisson takes points of two."""
+    kind: Literal["equispaced", "random", "poisson", "kt-random", "kt-golden", "kt-vista"] = (
+        "equispaced"
+    )
+    """equispaced and random take lines along one axis, poisson takes points of two. kt-… takes
+    other lines in every frame of a series, more in the centre: at random, advancing by the golden
+    section, or interleaved as VISTA has them."""
     acceleration: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 4
-    """All positions over sampled positions, calibration included."""
+    """All positions over sampled positions, calibration included; of every frame."""
+    shutter: bool = False
+    """poisson: leave the corners out, beyond an ellipse; the acceleration counts them still."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "MaskRecipe":
+        if self.shutter and self.kind != "poisson":
+            raise ValueError(
+                f"shutter cuts the corners of two axes, but kind {self.kind} undersamples one; "
+                "leave it out or set kind: poisson"
+            )
+        return self
 
 
 class DataRecipe(_Part):

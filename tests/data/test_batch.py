@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -160,3 +161,46 @@ def test_acceleration_counts_what_was_acquired() -> None:
         sampled = collate([Item(example, 0, seed)], mask).measurement.sense.mask
         assert sampled.sum() == round(30 / 2.5)
         assert not np.fft.fftshift(sampled.numpy()[0, 0], axes=-1)[~lines].any()
+
+
+def series(frames: int, calibration: int = 4) -> Prepared:
+    scan = tiny_scan((16, 24), slices=1)
+    return prepared(
+        replace(scan, kspace=np.repeat(np.array(scan.kspace), frames, axis=2)),
+        calibration=calibration,
+    )
+
+
+@pytest.mark.parametrize("kind", ["kt-random", "kt-golden", "kt-vista"])
+def test_series_are_undersampled_frame_by_frame(
+    kind: Literal["kt-random", "kt-golden", "kt-vista"],
+) -> None:
+    example, mask = series(6), MaskRecipe(kind=kind, acceleration=3)
+    batch = collate([Item(example, 0, 2)], mask)
+    sampled = batch.measurement.sense.mask
+    assert sampled.shape == (1, 1, 6, 1, 24)
+    assert (sampled.sum(-1) == 8).all()
+    pattern = draw(kind, (24,), 3.0, (4,), 2, None, 6)
+    assert not (pattern == pattern[:1]).all()
+    expected = zero_filled(example, 0, pattern[:, None])
+    assert largest_error(batch.measurement.adjoint[0].numpy(), expected) < 1e-5
+
+
+def test_static_mask_is_one_for_all_frames() -> None:
+    sampled = collate([Item(series(5), 0, 2)], LINES).measurement.sense.mask
+    assert sampled.expand(1, 1, 5, 1, 24).sum() == 5 * round(24 / LINES.acceleration)
+    assert (sampled == sampled[:, :, :1]).all()
+
+
+def test_mask_over_time_needs_frames() -> None:
+    example = prepared(tiny_scan(), calibration=4)
+    with pytest.raises(BadInput, match="tiny: has one frame, but a kt-vista mask differs from"):
+        collate([Item(example, 0, 0)], MaskRecipe(kind="kt-vista"))
+
+
+def test_shutter_reaches_the_mask() -> None:
+    example = prepared(tiny_scan((24, 20)), calibration=4)
+    mask = MaskRecipe(kind="poisson", acceleration=2, shutter=True)
+    sampled = torch.fft.fftshift(collate([Item(example, 0, 1)], mask).measurement.sense.mask)
+    assert sampled.sum() == 240
+    assert not sampled[..., :2, :3].any()

@@ -10,10 +10,14 @@ import torch
 from tiny import cropped, every_second_line, prepared, undersampled
 
 from gleam.data import prepare
+from gleam.data.batch import Item, collate
+from gleam.data.example import ExampleFile, write
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.formats import Scan, read_scan, write_scan
 from gleam.formats.scan import calibration_box, centred_affine
+from gleam.physics.fourier import ifft
+from gleam.recipe import MaskRecipe
 from gleam.reconstruction.baselines import cg_sense, zero_filled
 from gleam.reconstruction.reconstruct import Method, reconstruct
 from gleam.simulation import simulate_scan
@@ -119,6 +123,72 @@ def test_noise_is_that_of_one_sample_whatever_the_average(full: Scan, pattern: n
     still = noisy(replace(full, kspace=np.repeat(whole(full), 8, axis=2)), level)
     example = prepared(undersampled(still, pattern), calibration=24)
     assert 0.9 * level < example.header.noise * example.header.scale < 1.6 * level
+
+
+@pytest.mark.parametrize("sets", [1, 2])
+def test_series_whose_masks_keep_no_lines_has_the_maps_of_an_interleaved_scan(
+    full: Scan, sets: int
+) -> None:
+    """All frames together would be a better average than accelerated data can give."""
+    scan = noisy(cine(full, 20, 0.3), 5e-4 * np.abs(whole(full)).max())
+    example = prepared(scan, calibration=0, sets=sets)
+    assert example.header.calibration == (24, 0)
+    scanned = prepared(undersampled(scan, interleaved(20, 8)), sets=sets)
+    assert not scanned.complete
+    for index in range(2):
+        assert torch.equal(example[index].maps, scanned[index].maps)
+    assert (example.header.scale, example.header.noise) == pytest.approx(
+        (scanned.header.scale, scanned.header.noise)
+    )
+    everything = prepared(scan, calibration=32, sets=sets)
+    assert not torch.allclose(example[0].maps, everything[0].maps, atol=1e-3)
+    target = example[0].target
+    assert target is not None
+    assert target.shape == (sets, 20, *SHAPE)
+
+    batch = collate([Item(example, 0, 0)], MaskRecipe(acceleration=18))
+    assert batch.measurement.sense.mask.sum() == 2
+    with pytest.raises(BadInput, match="fewer than the centre of 32"):
+        collate([Item(everything, 0, 0)], MaskRecipe(acceleration=18))
+
+
+def test_short_series_is_interleaved_as_often_as_it_has_frames(full: Scan) -> None:
+    scan = cine(full, 3, 0.3)
+    example = prepared(scan, calibration=0)
+    scanned = prepared(undersampled(scan, interleaved(3, 3)))
+    assert torch.equal(example[1].maps, scanned[1].maps)
+
+
+def test_without_frames_or_reference_masks_must_keep_lines(
+    full: Scan, calibrated: Calibrated, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=r"^full: has one frame.*--reference"):
+        prepared(full, calibration=0)
+    example = calibrated(full, low_resolution(full), 0)
+    assert example.header.calibration == (24, 0)
+    assert agreement(example, prepared(full, calibration=20)) > 30
+    write(example, tmp_path / "example.h5")
+    assert ExampleFile(tmp_path / "example.h5").header.calibration == (24, 0)
+
+
+def test_second_map_set_explains_a_series_that_wraps_around(full: Scan) -> None:
+    """Every second line is half the field of view: edges fall upon each other."""
+    pattern, lines = interleaved(16, 4), LINES // 2
+    wrapped = replace(
+        cine(full, 16, 0.2),
+        kspace=whole(cine(full, 16, 0.2))[..., ::2],
+        matrix=(40, lines),
+        calibration=((0, 80), (0, lines)),
+        affine=centred_affine((40, lines), full.voxel, 2),
+    )
+    sparse = undersampled(wrapped, pattern[..., :lines])
+    left = []
+    for sets in (1, 2):
+        maps = prepared(sparse, sets=sets)[0].maps
+        coils = ifft(prepared(wrapped)[0].kspace, (-1,))
+        image = (maps.conj() * coils).sum(1, keepdim=True)
+        left.append(float((coils - (maps * image).sum(0)).norm() / coils.norm()))
+    assert left[1] < 0.5 * left[0]
 
 
 def test_average_that_leaves_gaps_is_refused_like_any_other(full: Scan) -> None:

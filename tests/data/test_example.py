@@ -99,7 +99,7 @@ def test_broken_header_is_refused(header: str, path: Path) -> None:
         ("axes", [-4]),
         ("readout", 0),
         ("matrix", [24, 21]),
-        ("calibration", [0, 10]),
+        ("calibration", [-1, 10]),
         ("voxel", [1.0, 1.0]),
         ("voxel", [1.0, 0.0, 1.0]),
         ("affine", [[1.0, 0.0], [0.0, 1.0]]),

@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
 
-from gleam.metrics import magnitude, psnr_complex, psnr_magnitude
+from gleam.metrics import magnitude, psnr_complex, psnr_magnitude, psnr_per_frame
 
 
 def images(*shape: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -65,3 +65,19 @@ def test_magnitude_joins_the_map_sets_and_differentiates_at_zero() -> None:
     torch.testing.assert_close(
         image.grad[0, :, 0, 0], torch.tensor([[0.6j, 0], [0.8, 0]]).to(image)
     )
+
+
+def test_psnr_of_frames_has_the_range_of_the_series() -> None:
+    image, reference = images(2, 2, 3, 8, 9)
+    found = psnr_per_frame(image, reference)
+    assert found.shape == (2, 3)
+    for one in range(2):
+        peak = reference[one].abs().max()
+        for frame in range(3):
+            error = (image - reference)[one, :, frame].abs().square().mean().sqrt()
+            assert found[one, frame] == pytest.approx(20 * math.log10(peak / error), abs=1e-4)
+    assert torch.allclose(
+        psnr_per_frame(image[:, :, :1], reference[:, :, :1])[:, 0],
+        psnr_complex(image[:, :, :1], reference[:, :, :1]),
+    )
+    assert psnr_per_frame(image, 0 * reference).isnan().all()

@@ -3,12 +3,15 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from gleam.errors import BadInput
 from gleam.physics.sampling import centre_box, draw
 
 LINES = ("equispaced", "random")
+OVER_TIME = ("kt-random", "kt-golden", "kt-vista")
 
 
 @pytest.mark.parametrize("kind", LINES)
@@ -158,3 +161,119 @@ def test_points_are_drawn_from_what_was_acquired():
     assert mask.sum() == round(40 * 50 / 5)
     assert not mask[:, :10].any()
     assert mask[16:24, 26:34].all()
+
+
+def test_shutter_leaves_out_the_corners_and_counts_them():
+    for shape, acceleration in [((64, 48), 4.0), ((33, 45), 6.3), ((40, 40), 1.3)]:
+        mask = draw("poisson", shape, acceleration, (6, 6), 0, None, 1, True)
+        assert np.count_nonzero(mask) == round(shape[0] * shape[1] / acceleration)
+        y, x = ((np.arange(n) + 0.5) * 2 / n - 1 for n in shape)
+        assert not mask[y[:, None] ** 2 + x**2 > 1].any()
+        assert mask[centre_box(shape, (6, 6))].all()
+        edge = mask[:, :4].any() and mask[:, -4:].any() and mask[:4].any() and mask[-4:].any()
+        assert edge  # all the rest of the ellipse is used
+
+
+def test_shutter_counts_as_sigpy_does():
+    """The acceleration that sigpy aims at is of the rectangle, corners cropped or not."""
+    mri = pytest.importorskip("sigpy.mri")
+    theirs = mri.poisson((64, 64), 6, crop_corner=True, seed=0).astype(bool)
+    assert not theirs[0, 0]
+    assert theirs.size / theirs.sum() == pytest.approx(6, abs=0.11)
+    ours = draw("poisson", (64, 64), 6.0, (0, 0), 0, None, 1, True)
+    assert ours.size / ours.sum() == pytest.approx(6, abs=0.01)
+
+
+def test_shutter_lies_in_what_was_acquired():
+    mask = draw("poisson", (40, 60), 2.0, (0, 0), 3, ((0, 40), (10, 60)), 1, True)
+    assert mask.sum() == round(40 * 50 / 2)
+    assert not mask[:, :10].any()
+    assert not mask[:4, 10:16].any()
+    assert not mask[:4, -6:].any()
+    with pytest.raises(
+        BadInput, match=r"leaves 4096 of 4096 samples, more than the 32\d\d in the.*"
+    ):
+        draw("poisson", (64, 64), 1.0, (0, 0), 0, None, 1, True)
+
+
+@given(
+    kind=st.sampled_from(OVER_TIME),
+    positions=st.integers(8, 80),
+    frames=st.integers(2, 20),
+    acceleration=st.floats(1, 8),
+    centre=st.integers(0, 4),
+    edges=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    seed=st.integers(0, 2**20),
+)
+@settings(max_examples=200, deadline=None)
+def test_every_frame_has_exactly_the_lines_asked_for(
+    kind, positions, frames, acceleration, centre, edges, seed
+):
+    acquired = ((edges[0], positions - edges[1]),)
+    lines = round((positions - sum(edges)) / acceleration)
+    assume(lines >= max(centre, 1))
+    mask = draw(kind, (positions,), acceleration, (centre,), seed, acquired, frames)
+    assert mask.shape == (frames, positions)
+    assert (np.count_nonzero(mask, axis=1) == lines).all()
+    assert mask[:, centre_box((positions,), (centre,))[0]].all()
+    assert not mask[:, : edges[0]].any()
+    assert not mask[:, positions - edges[1] :].any()
+
+
+@pytest.mark.parametrize("kind", OVER_TIME)
+def test_average_over_time_covers_the_centre(kind):
+    """Eightfold, 16 frames, no calibration lines: maps still find their region, always."""
+    for seed in range(100):
+        mask = draw(kind, (96,), 8.0, (0,), seed, None, 16)
+        whole = mask.any(axis=0)
+        assert whole[centre_box((96,), (48,))[0]].all()
+        assert whole.mean() > 0.9
+        assert kind == "kt-golden" or whole.all()
+
+
+@pytest.mark.parametrize("kind", OVER_TIME)
+def test_lines_over_time_are_denser_in_the_centre(kind):
+    rate = np.mean([draw(kind, (96,), 6.0, (0,), seed, None, 16) for seed in range(50)], (0, 1))
+    rings = [rate[a:b].mean() for a, b in [(0, 16), (16, 32), (32, 48)]]
+    assert rings[0] == pytest.approx(1 / 6 * 0.57, rel=0.1)
+    assert rings[2] > 2.5 * rings[0]
+    assert rings[0] < rings[1] < rings[2]
+    np.testing.assert_allclose(rate[1:48], rate[:48:-1], atol=0.06)
+
+
+def _neighbours(kind):
+    """Pairs of neighbours in k, and in t, per mask."""
+    masks = [draw(kind, (96,), 8.0, (0,), seed, None, 16) for seed in range(100)]
+    in_k = np.mean([np.sum(m[:, 1:] & m[:, :-1]) for m in masks])
+    in_time = np.mean([np.sum(m[1:] & m[:-1]) for m in masks])
+    return in_k, in_time
+
+
+def test_lines_of_neighbouring_frames_interleave():
+    """Drawn at random they meet by chance; the other kinds keep apart in k and in time."""
+    in_k, in_time = _neighbours("kt-random")
+    assert in_time > 15
+    for kind in ("kt-golden", "kt-vista"):
+        assert _neighbours(kind)[0] < 0.7 * in_k
+        assert _neighbours(kind)[1] < 0.1 * in_time
+
+
+def test_golden_steps_move_all_lines_on_by_the_golden_section():
+    """In units of the lines' own spacing, which is one over the density."""
+    mask = draw("kt-golden", (400,), 10.0, (0,), 0, None, 8)
+    density = 1 / (1 + 3.5 * abs(np.arange(400) - 200) / 200)
+    place = np.cumsum(density) * (40 / density.sum())
+    phases = [np.angle(np.mean(np.exp(2j * np.pi * place[lines]))) for lines in mask]
+    steps = np.diff(phases) / (2 * np.pi) % 1
+    np.testing.assert_allclose(steps, (5**0.5 - 1) / 2, atol=0.03)
+    spaces = np.diff([place[lines] for lines in mask], axis=1)
+    np.testing.assert_allclose(spaces, 1, atol=0.3)
+
+
+@pytest.mark.parametrize("kind", OVER_TIME)
+def test_masks_over_time_repeat_with_the_seed_and_differ_without(kind):
+    first = draw(kind, (64,), 4.0, (4,), 1, None, 12)
+    draw.cache_clear()
+    np.testing.assert_array_equal(draw(kind, (64,), 4.0, (4,), 1, None, 12), first)
+    assert not np.array_equal(first, draw(kind, (64,), 4.0, (4,), 2, None, 12))
+    assert len(np.unique(first, axis=0)) > 8

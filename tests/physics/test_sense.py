@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -84,6 +85,16 @@ def test_eigenvalues_of_normal_are_in_0_1(sets, axes):
     assert values.min() > -1e-12
     assert values.max() < 1 + 1e-12
     assert values.max() > 0.5  # it is not the zero operator
+
+
+def test_counts_in_place_of_a_mask_sum_over_frames_of_one_image():
+    sense = toy_sense((7, 6), (-2, -1), frames=4, sets=2)
+    counted = replace(sense, mask=sense.mask.sum(2, keepdim=True).float())
+    image, kspace = toy_image(sense), toy_kspace(sense)
+    expected = sense.normal(image.expand(-1, -1, 4, -1, -1)).sum(2, keepdim=True)
+    assert (counted.normal(image) - expected).norm() <= 1e-5 * expected.norm()
+    assert (counted.adjoint(counted.forward(image)) - expected).norm() <= 1e-5 * expected.norm()
+    assert_adjoint(counted.forward, counted.adjoint, image, kspace)
 
 
 def test_sampled_in_full_it_loses_nothing():

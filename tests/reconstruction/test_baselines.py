@@ -1,10 +1,14 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
 import torch
 from toys import cut, toy_image, toy_measurement, toy_sense
 
 from gleam.arrays import Image
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
-from gleam.reconstruction.baselines import cg_sense, zero_filled
+from gleam.reconstruction.baselines import cg_sense, sliding_window, zero_filled
 
 
 def solved(sense: Sense, adjoint: Image, weight: float) -> Image:
@@ -49,3 +53,60 @@ def test_cg_sense_unfolds_what_zero_filling_cannot() -> None:
 def test_zero_filling_is_the_adjoint() -> None:
     measurement, _ = toy_measurement(toy_sense())
     assert zero_filled(measurement) is measurement.adjoint
+
+
+def interleaved(frames: int, every: int, one_mask: bool = False) -> Sense:
+    """Frame f has the lines f, f + every, …; with `one_mask`, all frames have those of frame 0."""
+    sense = toy_sense((12, 12), coils=6)
+    frame = torch.zeros(frames, 1).long() if one_mask else torch.arange(frames)[:, None]
+    lines = (torch.arange(12) - frame) % every == 0
+    return replace(sense, mask=lines[None, None, :, None])
+
+
+@pytest.mark.parametrize("sets", [1, 2])
+def test_sliding_window_is_the_dense_solution_of_every_window(sets: int) -> None:
+    frames, every = 5, 3
+    sense = replace(toy_sense((4, 6), sets=sets), mask=interleaved(frames, every).mask[..., :6])
+    measurement, _ = toy_measurement(sense, frames)
+    found = sliding_window(measurement, weight=0.05, steps=100)
+    for frame, window in enumerate([(0, 3), (0, 3), (1, 4), (2, 5), (2, 5)]):
+        within = range(*window)
+        stacked = [replace(sense, mask=sense.mask[:, :, t : t + 1]) for t in within]
+        adjoint = measurement.adjoint[:, :, slice(*window)].sum(2, keepdim=True)
+        basis = torch.eye(adjoint[0].numel(), dtype=torch.complex64)
+        for one in range(2):
+            columns = basis.reshape(-1, 1, *adjoint.shape[1:]).expand(-1, 2, *adjoint.shape[1:])
+            normal = torch.stack(
+                [sum(s.normal(column)[one].flatten() for s in stacked) for column in columns], 1
+            )
+            expected = torch.linalg.solve(normal + 0.05 * basis, adjoint[one].flatten())
+            error = found[one, :, frame].flatten() - expected
+            assert error.norm() < 1e-3 * expected.norm()
+
+
+def test_sliding_window_needs_frames_that_see_different_things() -> None:
+    def error(sense: Sense, method: Callable[[Measurement], Image]) -> float:
+        still = toy_image(sense).expand(-1, -1, 8, -1, -1)
+        found = method(Measurement.of(sense, sense.forward(still)))
+        return float((found - still).norm() / still.norm())
+
+    found = error(interleaved(8, 4), sliding_window)
+    assert found < 0.5 * error(interleaved(8, 4, one_mask=True), sliding_window)
+    assert found < 0.2 * error(interleaved(8, 4), cg_sense)
+
+
+def test_window_follows_what_moves() -> None:
+    sense = interleaved(24, 2)
+    moving = toy_image(sense, 24).cumsum(2)
+    measurement = Measurement.of(sense, sense.forward(moving))
+
+    def error(image: Image) -> float:
+        return float((image - moving).norm())
+
+    average = sliding_window(measurement).mean(2, keepdim=True).expand_as(moving)
+    assert error(sliding_window(measurement)) < 0.5 * error(average)
+
+
+def test_window_over_one_frame_is_cg_sense() -> None:
+    measurement, _ = toy_measurement(toy_sense((10, 9)))
+    assert torch.allclose(sliding_window(measurement), cg_sense(measurement), atol=1e-6)

@@ -4,7 +4,7 @@ import pytest
 from gleam.errors import BadInput
 from gleam.simulation import scan as module
 from gleam.simulation import simulate_scan
-from gleam.simulation.scan import encode
+from gleam.simulation.acquire import encode
 
 NOISELESS = 1e9
 
@@ -106,7 +106,8 @@ def test_encoding_crops_back_to_the_image_voxel_by_voxel(shape, oversampling):
     place = (3, -4, 2)[: len(shape)]
     fine = _blob(shape, place)
     space = (shape[0] * oversampling, *shape[1:])
-    image = crop(to_image(encode(fine, space), len(shape)), shape)
+    wide = tuple(2 * n for n in space)
+    image = crop(to_image(encode(fine, space, wide), len(shape)), shape)
     start = tuple(slice(n - 2 * (n // 2), None, 2) for n in shape)
     np.testing.assert_allclose(image, fine[start], atol=2e-4)
     peak = np.unravel_index(abs(image).argmax(), shape)
@@ -116,7 +117,7 @@ def test_encoding_crops_back_to_the_image_voxel_by_voxel(shape, oversampling):
 def test_kspace_of_a_point_in_the_middle_is_flat():
     fine = np.zeros((40, 40), np.complex64)
     fine[20, 20] = 1
-    kspace = encode(fine, (40, 20))
+    kspace = encode(fine, (40, 20), (80, 40))
     np.testing.assert_allclose(kspace, kspace[0, 0], rtol=1e-4)
 
 
@@ -124,7 +125,7 @@ def test_edges_ring_as_the_grid_is_finer_than_the_voxels():
     """No inverse crime: a step on the fine grid is not the same step in voxels."""
     fine = np.zeros((64, 64), np.complex64)
     fine[17:47, 17:47] = 1
-    image = abs(to_image(encode(fine, (32, 32))))
+    image = abs(to_image(encode(fine, (32, 32), (64, 64))))
     assert image.max() > 1.05
     assert image[16, 2:6].max() > 0.005
 
@@ -137,9 +138,7 @@ def test_scan_shows_the_anatomy_it_drew(monkeypatch):
         "draw_anatomy",
         lambda s, _: anatomies.append(_blob((32, 32), (5, -3))) or anatomies[-1],
     )
-    monkeypatch.setattr(
-        module, "draw_coils", lambda s, c, _: np.ones((c, *s), np.complex64) / c**0.5
-    )
+    monkeypatch.setattr(module, "Coils", lambda s, c, _: np.ones((c, *s), np.complex64) / c**0.5)
     scan = simulate_scan((32, 32), 4, 1, NOISELESS, 0)
     np.testing.assert_allclose(combined(scan)[0], abs(anatomies[0][::2, ::2]), atol=2e-4)
 
@@ -156,9 +155,68 @@ def test_scan_shows_the_anatomy_it_drew(monkeypatch):
         ({"snr": 0.0}, "SNR"),
         ({"snr": (5.0, float("nan"))}, "SNR"),
         ({"oversampling": 0}, "oversampling is 0"),
+        ({"frames": 3}, r"3 frames of shape \(32, 32\); use 1, or 4"),
+        ({"frames": 0}, "0 frames"),
+        ({"frames": 8, "shape": (16, 16, 16)}, "8 frames of shape"),
     ],
 )
 def test_bad_sizes_are_refused(change, message):
     arguments = {"shape": (32, 32), "coils": 2, "slices": 1, "snr": 20.0, "seed": 0} | change
     with pytest.raises(BadInput, match=message):
         simulate_scan(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("most", "grid"), [(2**25, (48, 40, 32)), (24000, (35, 29, 23)), (1, (24, 20, 16))]
+)
+def test_large_volumes_are_drawn_on_a_grid_that_fits(monkeypatch, most, grid):
+    """And are as bright, and where they were."""
+    grids = []
+
+    def block(shape, _):
+        grids.append(shape)
+        mesh = np.ix_(*((np.arange(n) - n // 2) / n for n in shape))
+        return np.exp(-sum(x**2 for x in mesh) * 40).astype(np.complex64)
+
+    monkeypatch.setattr(module, "_MOST", most)
+    monkeypatch.setattr(module, "draw_anatomy", block)
+    monkeypatch.setattr(module, "Coils", lambda s, c, _: np.ones((c, *s), np.complex64) / c**0.5)
+    image = combined(simulate_scan((24, 20, 16), 4, 1, NOISELESS, 2, oversampling=1))[0]
+    assert grids == [grid]
+    np.testing.assert_allclose(image, block((24, 20, 16), None).real, atol=2e-3)
+
+
+def test_anatomy_of_a_volume_varies_along_every_axis():
+    volume = combined(simulate_scan((32, 36, 28), 4, 1, NOISELESS, 5))[0]
+    body = volume > 0.1 * volume.max()
+    for axis in range(3):
+        inner = body.any(axis=tuple({0, 1, 2} - {axis}))
+        planes = np.moveaxis(volume, axis, 0)[inner]
+        likeness = np.corrcoef(planes.reshape(len(planes), -1))
+        assert likeness[0, -1] < 0.9  # far planes differ
+        assert np.median(np.diag(likeness, 1)) > 0.7  # near ones hardly
+
+
+def test_series_shows_one_beat_through_the_same_coils():
+    scan = simulate_scan((32, 28), 3, 2, NOISELESS, 4, 1, frames=6)
+    assert scan.kspace.shape == (2, 3, 6, 32, 28)
+    assert 600 <= float(scan.contrast["frame_time"]) * 6 <= 1200
+    assert scan.sampled.shape == (1, 1, 1)
+    assert scan.complete
+    images = to_image(np.asarray(scan.kspace))
+    energy = np.sum(abs(images) ** 2, axis=1, keepdims=True)
+    shares = abs(images) ** 2 / energy
+    bright = (energy > 0.1 * energy.max()).all(axis=2)[0, 0]
+    assert np.ptp(shares[0], axis=1)[:, bright].mean() < 0.02  # coils stand still
+    assert np.ptp(np.sqrt(energy[0, 0]), axis=0).max() > 0.2 * np.sqrt(energy).max()
+
+
+def test_noise_is_drawn_for_every_frame():
+    noisy, clean = (
+        np.asarray(simulate_scan((24, 24), 2, 1, snr, 3, 1, frames=5).kspace)
+        for snr in (20.0, NOISELESS)
+    )
+    noise = (noisy - clean).swapaxes(1, 2)[0].reshape(5, -1)
+    likeness = np.corrcoef(noise)
+    assert abs(likeness[~np.eye(5, dtype=bool)]).max() < 0.15
+    np.testing.assert_allclose(np.std(noise, axis=1), np.std(noise), rtol=0.1)

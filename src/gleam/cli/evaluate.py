@@ -31,7 +31,8 @@ from gleam.training import run
 class Arguments:
     """Score trained runs beside zero filling and CG-SENSE, with one fixed mask per scan.
 
-    Writes report.html, metrics.csv (a row per slice), scans.csv and summary.json.
+    Series are also compared with a sliding window. Writes report.html, metrics.csv (a row per
+    slice), scans.csv, frames.csv (of series) and summary.json.
 
     Example: gleam evaluate runs/greedy runs/end-to-end --data prepared/test --out evaluation
     """
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str]) -> None:
     names = _names(folders)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     methods = [
-        *baselines(device),
+        *baselines(device, examples),
         *(method(names[folder], network, device) for folder, (_, network) in trained.items()),
     ]
     slices = sum(example.shape[0] for example in examples)

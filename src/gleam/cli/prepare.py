@@ -34,7 +34,8 @@ class Arguments:
     """Scan files (.h5, .mrd, .dat, .cfl, .mat, .npy) or folders of them; then, last, the folder the
     examples go to."""
     calibration: int | None = None
-    """Lines kept along each phase-encoding axis; by default 8 %, at least 10."""
+    """Lines kept along each phase-encoding axis; by default 8 %, at least 10. 0 for a series whose
+    masks are to keep none: its maps come from the average over time."""
     sets: int = 1
     """Sensitivity map sets; 2 where the object is larger than the field of view."""
     coils: int | None = None

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 from rich.progress import Progress
 
 from gleam.cli.arguments import LayoutArguments, parse
 from gleam.cli.run import reconstructor
+from gleam.data.facts import axis_names
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.files import make_folder
 from gleam.formats import dicom, image_writer, read_scan
+from gleam.physics.sampling import Kind
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.early_exit import EarlyExit
 from gleam.reconstruction.reconstruct import reconstruct
@@ -32,7 +34,7 @@ class Arguments:
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
-    """Run folder; or zero-filled, or cg-sense."""
+    """Run folder; or zero-filled, cg-sense, or sliding-window (of a series)."""
     scan: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCAN")]
     """Scan file: ISMRMRD or fastMRI .h5, Siemens .dat, BART .cfl, .mat, .npy."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
@@ -40,10 +42,11 @@ class Arguments:
     folder for a DICOM series."""
     acceleration: float | None = None
     """Undersample a fully sampled scan by this first; by default it is taken as it is."""
-    mask: Literal["equispaced", "random", "poisson"] = "equispaced"
+    mask: Kind = "equispaced"
     """How, with --acceleration."""
     calibration: int | None = None
-    """Calibration lines used; by default all there are, up to 32 (8 % of a full scan)."""
+    """Calibration lines used; by default all there are, up to 32 (8 % of a full scan). 0 takes the
+    average over time instead."""
     coils: int | None = None
     """Compress to so many virtual coils first."""
     reference: Path | None = None
@@ -106,7 +109,8 @@ def main(arguments: Sequence[str]) -> None:
         facts = {"out": str(a.out), "shape": shape, "voxel_mm": voxel}
         print(json.dumps(facts | ({"iterations": used} if used else {})))
         return
-    print(f"{a.out}: {' × '.join(map(str, volume.image.shape))} (slice, frame, y, x)")
+    axes = ", ".join(("slice", "frame", *axis_names(volume.image.ndim - 2)))
+    print(f"{a.out}: {' × '.join(map(str, volume.image.shape))} ({axes})")
     if used:
         print(words)
 

@@ -76,7 +76,10 @@ def pipeline(recipe: Recipe, batch: Batch, group: Group) -> Way:
 
 
 def data_parallel(recipe: Recipe, batch: Batch, group: Group) -> Way:
-    """End-to-end training, a whole network in every process, gradients averaged."""
+    """End-to-end training, a whole network in every process; each has its own batch.
+
+    Gradients are averaged once all are there, as the network is one module.
+    """
     recipe = end_to_end(recipe)
     network, start, loss, target = _problem(recipe, batch)
     modules, (measurement, _) = make_modules(network, recipe), for_training(batch)
@@ -96,11 +99,15 @@ def data_parallel(recipe: Recipe, batch: Batch, group: Group) -> Way:
 
 
 def one_f_one_b(recipe: Recipe, batch: Batch, group: Group) -> Way:
-    """End-to-end training in a pipeline of equal parts; a batch's slices are its microbatches."""
+    """End-to-end training in a pipeline of equal parts; a batch's slices are its microbatches.
+
+    Gradients are not clipped: their norm is of the whole network, and each process knows its part.
+    """
     network, start, loss, target = _problem(recipe, batch)
     mine = _share([*network.iterations[network.frozen :]], group)
     alone = end_to_end(recipe, len(mine))
     (module,) = make_modules(Unrolled(mine, network.carried), alone)
+    module = replace(module, clip=None)
     place, places, slices = group.place, group.places, len(start)
     image = torch.view_as_real(start[:1])
     first, last = (image.clone().requires_grad_(learns) for learns in (place > 0, True))

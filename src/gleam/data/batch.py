@@ -164,25 +164,40 @@ def sampling(item: Item, mask: MaskRecipe | None) -> Tensor:
     A mask takes its share of what was acquired: lines a vendor filled with zeros do not count.
 
     Raises:
-        BadInput: the calibration region alone exceeds that share.
+        BadInput: the calibration region alone exceeds that share, or it is more than the shutter
+            holds; or there are no frames for a mask over k and t.
     """
     sampled = item.example.sampled
     if mask is None:
         return sampled
-    header, space = item.example.header, item.example.shape[3:]
+    header, (_, _, frames, *space) = item.example.header, item.example.shape
+    if mask.kind.startswith("kt-") and frames == 1:
+        raise BadInput(
+            f"{header.name}: has one frame, but a {mask.kind} mask differs from frame to frame; "
+            "choose another mask.kind"
+        )
     axes = mask_axes(header.readout, len(space), DIMENSIONS[mask.kind])
     shape = tuple(space[a] for a in axes)
     centre = tuple(header.calibration[a] for a in axes)
     acquired = tuple(_extent(sampled, a, space[a]) for a in axes)
     try:
-        drawn = draw(mask.kind, shape, mask.acceleration, centre, item.seed, acquired)
+        drawn = draw(
+            mask.kind,
+            shape,
+            mask.acceleration,
+            centre,
+            item.seed,
+            acquired,
+            frames,
+            mask.shutter,
+        )
     except BadInput as error:
         raise BadInput(
             f"{header.name}: {error}; `gleam prepare --calibration` sets its size"
         ) from error
-    pattern = torch.from_numpy(np.fft.ifftshift(drawn))
+    pattern = torch.from_numpy(np.fft.ifftshift(drawn, tuple(range(-len(axes), 0))))
     whole = [space[a] if a in axes else 1 for a in _axes(sampled)]
-    return sampled & pattern.reshape(1, *whole)
+    return sampled & pattern.reshape(-1, *whole)  # one for all frames, or one for each
 
 
 def _extent(sampled: Tensor, axis: int, size: int) -> tuple[int, int]:

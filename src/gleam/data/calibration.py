@@ -4,17 +4,20 @@ It is one of three:
 
 - the scan's own fully sampled centre, averaged over frames;
 - where frames were sampled at different positions, the average over time: each position is the
-  mean of the frames that have it, and is sampled if any frame has it (Kellman et al., MRM 2001);
+  mean of the frames that have it, and is sampled if any frame has it (Kellman et al., MRM 2001).
+  So it is for a fully sampled series, too, when its masks are to keep no calibration lines. Then
+  only those frames of a position count that an interleaved scan, 8 times accelerated, would have
+  had: all frames together would be a better average than accelerated data can give;
 - the centre of a reference scan of the same coils and field of view: one that the user names, or
   else, where the scan has no centre of its own, the one that came with it.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Complex
+from jaxtyping import Bool, Complex
 from torch import Tensor
 
 from gleam.arrays import centre, crop
@@ -25,6 +28,7 @@ from gleam.formats.scan import Scan, calibration_box
 from gleam.formats.stored import each_coil
 
 _READOUT = 24  # samples of the readout that go with the calibration lines
+_INTERLEAVES = 8  # frames until an interleaved scan is back at the same line
 
 Box = tuple[int, ...]
 
@@ -36,17 +40,14 @@ class Calibration:
     Attributes:
         kspace: centred along every axis; coils and intensities as they were scanned.
         averages: how many samples of a scan make one of these; the noise is less by the root.
+        kept: size along each space axis of what masks keep of it.
         gain: what brings these intensities to those of the scan to be calibrated.
     """
 
     kspace: Complex[Tensor, "slice coil *box"]
     averages: float
+    kept: Box
     gain: float = 1.0
-
-    @property
-    def box(self) -> Box:
-        """Size along each space axis."""
-        return tuple(self.kspace.shape[2:])
 
 
 def calibrate(
@@ -58,7 +59,8 @@ def calibrate(
         scan: the scan.
         grid: what it is prepared on.
         lines: along each axis in k-space; None takes 8 % of them, at least 10, and up to 32 of an
-            undersampled scan's own.
+            undersampled scan's own. 0 for masks that keep none; up to 32 are then used, of the
+            reference or of the average over time.
         reference: one to use in any case.
 
     Raises:
@@ -72,24 +74,34 @@ def calibrate(
 
 
 def from_itself(scan: Scan, grid: Grid, lines: int | None) -> Calibration:
-    """The centre of the scan's own k-space.
+    """The centre of the scan's own k-space, averaged over frames.
 
     Args:
         scan: the scan.
         grid: what it is prepared on.
-        lines: along each axis in k-space; None takes 8 % of them, at least 10, and up to 32 of an
-            undersampled scan's own.
+        lines: as for `calibrate`.
 
     Raises:
-        BadInput: there is no fully sampled centre, or it is smaller than asked for.
+        BadInput: there is no fully sampled centre, or it is smaller than asked for; or masks are
+            to keep none of it, and there is one frame only.
     """
+    pattern = grid.pattern(scan)
+    if lines == 0:
+        if scan.kspace.shape[2] == 1:
+            raise BadInput(
+                f"{scan.name}: has one frame, so there is no average over time to calibrate coils "
+                "from; keep 1 calibration line or more, or give a --reference of the same coils"
+            )
+        if scan.complete:
+            pattern = pattern & _interleaved(scan, grid)
     available = _available(scan, grid)
     if available is None:
         raise BadInput(
             f"{scan.name}: has no fully sampled centre of k-space to calibrate coils from; scan "
             "with calibration lines, or give prepare or reconstruct a --reference of the same coils"
         )
-    return _read(scan, grid, _box(scan, grid, available, lines))
+    box = _box(scan, grid, available, lines)
+    return _read(scan, grid, pattern, box, _kept(grid, box, lines))
 
 
 def from_reference(scan: Scan, grid: Grid, reference: Scan, lines: int | None) -> Calibration:
@@ -102,7 +114,7 @@ def from_reference(scan: Scan, grid: Grid, reference: Scan, lines: int | None) -
         scan: the scan to be calibrated.
         grid: what it is prepared on.
         reference: the other; its resolution may be lower, its contrast another.
-        lines: as for `from_itself`.
+        lines: as for `calibrate`.
 
     Raises:
         BadInput: the reference is of other coils or another place, or has no fully sampled centre
@@ -115,14 +127,16 @@ def from_reference(scan: Scan, grid: Grid, reference: Scan, lines: int | None) -
             f"{reference.name}: has no fully sampled centre of k-space; give a reference that has"
         )
     box = _box(scan, grid, available, lines)
-    calibration, scanned = _read(reference, there, box), _read(scan, grid, box)
-    both = _counts(scan, grid, box) > 0
+    kept, pattern = _kept(grid, box, lines), grid.pattern(scan)
+    calibration = _read(reference, there, there.pattern(reference), box, kept)
+    scanned = _read(scan, grid, pattern, box, kept)
+    both = _cut(scan, grid, pattern, box).any(0)
     energy, its = (float((c.kspace * both).abs().square().sum()) for c in (scanned, calibration))
     if its == 0 or energy == 0:
         raise BadInput(
             f"{scan.name}: holds no signal where its reference {reference.name} is sampled"
         )
-    return Calibration(calibration.kspace, calibration.averages, math.sqrt(energy / its))
+    return replace(calibration, gain=math.sqrt(energy / its))
 
 
 def _available(scan: Scan, grid: Grid) -> Box | None:
@@ -147,8 +161,8 @@ def _box(scan: Scan, grid: Grid, available: Box, lines: int | None) -> Box:
         if axis == grid.decoded:
             box.append(min(_READOUT, most))
             continue
-        usual = max(10, round(0.08 * size)) if scan.complete else 32
-        wanted = min(usual, most) if lines is None else lines
+        usual = max(10, round(0.08 * size)) if scan.complete and lines is None else 32
+        wanted = lines or min(usual, most)
         if not 1 <= wanted <= most:
             raise BadInput(
                 f"{scan.name}: {wanted} calibration lines asked for, but {most} of {size} are "
@@ -158,9 +172,29 @@ def _box(scan: Scan, grid: Grid, available: Box, lines: int | None) -> Box:
     return tuple(box)
 
 
-def _read(scan: Scan, grid: Grid, box: Box) -> Calibration:
-    """Each position's mean over the frames that sampled it; zero where none did."""
-    counts = _counts(scan, grid, box).clamp(min=1)
+def _kept(grid: Grid, box: Box, lines: int | None) -> Box:
+    """What masks keep of the box: all of it, or nothing along the axes in k-space."""
+    axes = range(-len(box), 0)
+    return tuple(0 if lines == 0 and a in grid.axes else n for a, n in zip(axes, box, strict=True))
+
+
+def _interleaved(scan: Scan, grid: Grid) -> Bool[Tensor, "frame *space"]:
+    """Where an interleaved scan samples: every so many lines, one further with each frame."""
+    frames = scan.kspace.shape[2]
+    every = min(_INTERLEAVES, frames)  # or else there would be lines that no frame has
+    readout = None if scan.readout is None else scan.readout - len(scan.space)
+    position = -torch.arange(frames).reshape(-1, *[1] * len(scan.space))
+    for axis in grid.axes:
+        if axis != readout:
+            along = torch.arange(grid.space[axis])
+            position = position + along.reshape(-1, *[1] * (-1 - axis))
+    return position % every == 0
+
+
+def _read(scan: Scan, grid: Grid, pattern: Tensor, box: Box, kept: Box) -> Calibration:
+    """Each position's mean over the frames that `pattern` says; zero where there are none."""
+    pattern = _cut(scan, grid, pattern, box)
+    counts = pattern.sum(0).clamp(min=1)
     slices = []
     for index in range(scan.kspace.shape[0]):
         coils = []
@@ -171,15 +205,14 @@ def _read(scan: Scan, grid: Grid, box: Box) -> Calibration:
             for axis in grid.axes:
                 kspace = centre(kspace, axis, box[axis])
             kspace = crop(grid.encode(grid.decode(kspace)), box)
-            coils.append(kspace.sum(0) / counts)
+            coils.append((kspace * pattern).sum(0) / counts)
         slices.append(torch.stack(coils))
-    return Calibration(torch.stack(slices), averages=1 / float((1 / counts).mean()))
+    return Calibration(torch.stack(slices), averages=1 / float((1 / counts).mean()), kept=kept)
 
 
-def _counts(scan: Scan, grid: Grid, box: Box) -> Tensor:
-    """How many frames sampled each position of the box; of length 1 along axes that do not vary."""
-    pattern = grid.pattern(scan)
+def _cut(scan: Scan, grid: Grid, pattern: Tensor, box: Box) -> Bool[Tensor, "frame *box"]:
+    """The part of a pattern that lies in the box; of length 1 along axes that do not vary."""
     for axis in grid.axes:
         if pattern.shape[axis] > 1:
             pattern = centre(pattern, axis, box[axis])
-    return pattern.expand(scan.kspace.shape[2], *pattern.shape[1:]).sum(0).float()
+    return pattern.expand(scan.kspace.shape[2], *pattern.shape[1:])

@@ -47,7 +47,8 @@ class Header(BaseModel):
         name: the scan's.
         axes: space axes still in k-space (x = −1, y = −2, z = −3).
         readout: the frequency-encoding axis, if known.
-        calibration: size of the fully sampled centre along each space axis; masks keep it.
+        calibration: size of the fully sampled centre along each space axis; masks keep it. 0 along
+            axes of which they keep nothing.
         scale: what the scan's intensities were divided by.
         noise: standard deviation of the complex noise in a k-space sample, after that division.
         matrix: size along each space axis that outputs are cropped to.
@@ -91,7 +92,7 @@ class Header(BaseModel):
             len(space) in (2, 3)
             and list(self.axes) == [axis for axis in all_axes if axis in self.axes]
             and self.readout in (None, *all_axes)
-            and _within(self.calibration, space)
+            and _within(self.calibration, space, least=0)
             and _within(self.matrix, space)
             and len(self.voxel) == 3
             and [len(row) for row in self.affine] == [4] * 4
@@ -101,9 +102,9 @@ class Header(BaseModel):
         )
 
 
-def _within(sizes: Sequence[int], space: Sequence[int]) -> bool:
+def _within(sizes: Sequence[int], space: Sequence[int], least: int = 1) -> bool:
     return len(sizes) == len(space) and all(
-        1 <= n <= most for n, most in zip(sizes, space, strict=True)
+        least <= n <= most for n, most in zip(sizes, space, strict=True)
     )
 
 

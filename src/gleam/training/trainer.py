@@ -154,7 +154,7 @@ def _prepare(recipe: Recipe, folder: Path, resume: bool, spread: Spread, group: 
     kept = checkpoint.found(folder / "checkpoints") if resume else []
     last = kept[-1] if kept else None
     facts = {"recipe": recipe, "data set": data, "code": run.code(), "checkpoint": last}
-    group.agree(facts | {"command line": spread})
+    group.agree(facts | {"command line": spread, "kind of device": group.wire.type})
     if group.records and resume:
         run.check_data(folder, data)
         forget_after(folder, checkpoint.step_of(last) if last else 0)
@@ -177,6 +177,8 @@ def _prepare(recipe: Recipe, folder: Path, resume: bool, spread: Spread, group: 
         before += network.frozen
     progress = checkpoint.load(last, mine, len(modules)) if last else Progress()
     group.meet()  # nobody writes before the folder is made
+    if not (folder / "recipe.yaml").exists():
+        raise BadInput(f"{folder}: is not the same folder for all processes; give one that all see")
     return _Part(
         group=group,
         recipe=recipe,
