@@ -67,7 +67,19 @@ class DataRecipe(_Part):
     validation: Path | None = None
     """Examples to choose the best checkpoint on; one fixed mask per scan."""
     batch: Count = 1
-    """Slices per step."""
+    """Slices per step, or slabs of volumes."""
+    slab: Count | None = None
+    """Learn from slabs of so many positions along the readout of volumes, drawn afresh in every
+    step; null takes volumes whole. Volumes are reconstructed in slabs of this size, too."""
+    margin: Annotated[int, Field(ge=0)] | None = None
+    """Positions on either side that a slab is longer by, where the loss does not look; null: as
+    far as one iteration looks."""
+
+    @model_validator(mode="after")
+    def _margin_of_slab(self) -> "DataRecipe":
+        if self.margin is not None and self.slab is None:
+            raise ValueError("margin: is that of slabs; set data.slab too")
+        return self
 
 
 class RegulariserRecipe(_Part):

@@ -19,7 +19,7 @@ from gleam.errors import BadInput
 from gleam.evaluation.examples import Example, example
 from gleam.evaluation.scores import FrameScore, Score, or_worst, score, score_frames
 from gleam.metrics import magnitude, psnr_complex
-from gleam.physics.measurement import Measurement
+from gleam.physics.slabs import Measured
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Method:
     """
 
     name: str
-    iterates: Callable[[Measurement], Iterator[Image]]
+    iterates: Callable[[Measured], Iterator[Image]]
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _scans(
         if batch.target is None:
             raise BadInput(f"test set: scan {batch.scans[0]!r} has no target to measure against")
         target = crop(batch.target, batch.matrix).cpu()
-        mask = batch.measurement.sense.mask.cpu()
+        mask = batch.measurement.mask.cpu()
         mask = mask.expand(len(target), *mask.shape[1:])
         images, progress = {}, {}
         for method in methods:

@@ -9,6 +9,7 @@ from torch import nn
 from gleam.arrays import Image, State
 from gleam.networks.regulariser import Convolved
 from gleam.physics.measurement import Measurement
+from gleam.physics.slabs import Measured, Slabbed
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,38 @@ class Unrolled(nn.Module):
         self.carried = carried
         self.frozen = frozen
 
-    def forward(self, measurement: Measurement) -> Image:
+    def forward(self, measurement: Measured) -> Image:
         """The reconstruction, (batch, set, frame, *space)."""
         *_, image = self.iterates(measurement)
         return image
 
-    def iterates(self, measurement: Measurement) -> Iterator[Image]:
+    def iterates(self, measurement: Measured) -> Iterator[Image]:
         """The image after each iteration."""
         state = self.carried.start(measurement.adjoint)
         for iteration in self.iterations:
-            state = iteration(state, measurement)
+            state = self.advance(iteration, state, measurement)
             yield self.image(state)
+
+    def advance(self, iteration: nn.Module, state: State, measurement: Measured) -> State:
+        """One of the iterations; all slabs of a volume go through it before the next one's turn."""
+        if isinstance(measurement, Slabbed):
+            axis = measurement.axis
+            return measurement.advanced(iteration, state, self.reach(axis), self.alignment(axis))
+        after: State = iteration(state, measurement)
+        return after
+
+    def reach(self, axis: int) -> int:
+        """How many positions along an axis, on either side, one iteration looks at."""
+        kind = nn.Conv3d if axis == -3 else (nn.Conv2d, nn.Conv3d)
+        return sum(
+            int(m.kernel_size[axis]) // 2
+            for m in self.iterations[0].modules()
+            if isinstance(m, kind)
+        )
+
+    def alignment(self, axis: int) -> int:
+        """What slabs have to start at multiples of."""
+        return 1
 
     @torch.no_grad()
     def start(self, measurement: Measurement) -> State:

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gleam.arrays import crop
-from gleam.data.batch import Item, collate
+from gleam.data.batch import Item, collate, collate_volume
 from gleam.data.example import Example
+from gleam.data.loader import SLAB
 from gleam.formats.scan import Array, Scan
+from gleam.formats.stored import each_coil
 from gleam.physics.fourier import ifft, shift_free
 from gleam.reconstruction.baselines import cg_sense, zero_filled
 from gleam.reconstruction.cuts import cuts
@@ -53,18 +55,28 @@ def of_scan(scan: Scan, example: Example | None) -> Preview:
         sampling = sampling.mean(axis=scan.readout or 0)
     elif example is not None:
         return Preview(_seen(example), sampling, "CG-SENSE")
-    kspace = scan.kspace[scan.kspace.shape[0] // 2]
-    average = kspace.mean(axis=1) / np.where(share > 0, share, 1)
+    coils = [
+        _planes(kspace.mean(axis=0) / np.where(share > 0, share, 1))
+        for kspace in each_coil(scan.kspace, scan.kspace.shape[0] // 2)
+    ]
     images = {}
-    if average.ndim == 3:
-        images[_SLICE] = _root_sum_of_squares(average, scan.matrix)
-    else:
-        for axis, (name, size) in enumerate(zip("zyx", scan.space, strict=True)):
-            # At the origin of an axis, its Fourier transform is a sum.
-            plane = average.sum(axis=1 + axis) / math.sqrt(size)
-            matrix = scan.matrix[:axis] + scan.matrix[axis + 1 :]
-            images[f"{name} = {scan.matrix[axis] // 2}"] = _root_sum_of_squares(plane, matrix)
+    for axis, plane in enumerate(map(np.stack, zip(*coils, strict=True))):
+        name, matrix = _SLICE, scan.matrix
+        if len(matrix) == 3:
+            name, matrix = (
+                f"{'zyx'[axis]} = {matrix[axis] // 2}",
+                matrix[:axis] + matrix[axis + 1 :],
+            )
+        images[name] = _root_sum_of_squares(plane, matrix)
     return Preview(images, sampling, "zero-filled")
+
+
+def _planes(kspace: Array) -> list[Array]:
+    """K-space of a coil's slice, or of the middle planes of its volume, across z, y and x."""
+    if kspace.ndim == 2:
+        return [kspace]
+    # At the origin of an axis, its Fourier transform is a sum.
+    return [kspace.sum(axis=axis) / math.sqrt(size) for axis, size in enumerate(kspace.shape)]
 
 
 def of_example(example: Example) -> Preview:
@@ -85,7 +97,9 @@ def of_example(example: Example) -> Preview:
 @torch.no_grad()
 def _seen(example: Example) -> dict[str, NDArray[np.float32]]:
     """The middle slice, cut; what moves is averaged over time."""
-    batch = collate([Item(example, example.shape[0] // 2, seed=0)], mask=None)
+    item = Item(example, example.shape[0] // 2, seed=0)
+    volume = example.header.slab_axis is not None
+    batch = collate_volume(item, None, SLAB) if volume else collate([item], None)
     method = cg_sense if len(example.shape) == 5 else zero_filled
     image = method(batch.measurement)[0]  # (set, frame, *space)
     magnitude = crop(image.abs().square().sum(0).sqrt(), example.header.matrix)

@@ -19,11 +19,19 @@ from torch import Tensor
 
 from gleam.arrays import Image, State, crop
 from gleam.data.batch import Batch
-from gleam.data.example import ExampleFile, find, fingerprint
-from gleam.data.loader import TrainingBatches, check, every_slice, image_shape, slices_in_turn
+from gleam.data.example import Example, ExampleFile, find, fingerprint
+from gleam.data.loader import (
+    Slabs,
+    TrainingBatches,
+    check,
+    every_slice,
+    image_shape,
+    slices_in_turn,
+)
 from gleam.errors import BadInput, Stopped
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
+from gleam.physics.measurement import Measurement
 from gleam.recipe import Recipe
 from gleam.training import checkpoint, run
 from gleam.training.checkpoint import Progress
@@ -115,10 +123,6 @@ class _Part:
     frozen: dict[str, Tensor]
     progress: Progress
 
-    def loss(self, state: State, target: Image) -> Tensor:
-        """Of a module's output."""
-        return LOSSES[self.recipe.training.loss](self.network.image(state), target)
-
     def validates(self, step: int) -> bool:
         """Whether validation follows after so many updates."""
         t = self.recipe.training
@@ -143,8 +147,8 @@ def _prepare(recipe: Recipe, folder: Path, resume: bool, spread: Spread, group: 
     if t.offload_to is not None and not t.offload_to.is_dir():
         raise BadInput(f"training.offload_to: {t.offload_to}: is not a folder; make it first")
     check([*examples, *validation], recipe.mask)  # before a folder is made, or time is spent
-    batches = TrainingBatches(examples, recipe.mask, recipe.data.batch, recipe.seed, group.share)
     network = initial(recipe)
+    batches = training_batches(examples, recipe, network, group.share)
     modules = make_modules(network, recipe)
     data = fingerprint([*examples, *validation]) + fingerprint_of_start(recipe)
     kept = checkpoint.found(folder / "checkpoints") if resume else []
@@ -201,15 +205,15 @@ def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], bool]) -
         for batch in part.batches.between(step, t.steps):
             started = time.perf_counter()
             batch = batch.to(group.device)
-            assert batch.target is not None
+            measurement, target = for_training(batch)
             metering = step < part.progress.step + 2  # the first makes the optimizers' states
             work = partial(
                 train_step,
                 modules,
-                pipeline.receive(partial(part.network.start, batch.measurement)),
-                batch.measurement,
-                batch.target,
-                part.loss,
+                pipeline.receive(partial(part.network.start, measurement)),
+                measurement,
+                target,
+                partial(loss_of, part.recipe, part.network, batch),
                 step,
                 t.overlap,
                 # A message that the profiler sees leave, and that arrives when it is gone, would
@@ -279,6 +283,34 @@ def _keep(
         checkpoint.discard(checkpoints, step)
 
 
+def training_batches(
+    examples: Sequence[Example], recipe: Recipe, network: Unrolled, share: tuple[int, int] = (0, 1)
+) -> TrainingBatches:
+    """The batches of a recipe; slabs are longer by as much as one iteration of the network looks.
+
+    Raises:
+        BadInput: see `TrainingBatches`.
+    """
+    data, slabs = recipe.data, None
+    if data.slab is not None:
+        margin = data.margin
+        slabs = Slabs(data.slab, network.reach if margin is None else lambda axis: margin)
+    return TrainingBatches(examples, recipe.mask, data.batch, recipe.seed, share, slabs)
+
+
+def for_training(batch: Batch) -> tuple[Measurement, Image]:
+    """What a batch of `training_batches` consists of."""
+    assert isinstance(batch.measurement, Measurement)
+    assert batch.target is not None
+    return batch.measurement, batch.target
+
+
+def loss_of(recipe: Recipe, network: Unrolled, batch: Batch, state: State, target: Image) -> Tensor:
+    """Of a module's output; where slabs have a margin, of their cores."""
+    image = network.image(state)
+    return LOSSES[recipe.training.loss](batch.core(image), batch.core(target))
+
+
 def make_modules(network: Unrolled, recipe: Recipe) -> list[Module]:
     """What is to be trained, cut into modules, each with storage, optimizer (Adam) and schedule."""
     t = recipe.training
@@ -310,14 +342,16 @@ def validate(part: _Part, pipeline: Pipeline) -> list[float]:
     """Mean complex PSNR in dB over all slices but empty ones, after each iteration of a process."""
     network, recipe, group = part.network, part.recipe, part.group
     totals = torch.zeros(2, len(network.iterations), dtype=torch.float64, device=group.device)
-    for batch in every_slice(part.validation, recipe.mask, recipe.data.batch, group.share):
+    for batch in every_slice(
+        part.validation, recipe.mask, recipe.data.batch, group.share, recipe.data.slab
+    ):
         batch = batch.to(group.device)
         assert batch.target is not None
         target = crop(batch.target, batch.matrix)
         first = partial(network.carried.start, batch.measurement.adjoint)  # what is frozen too
         state = pipeline.receive(first)
         for k, iteration in enumerate(network.iterations):
-            state = iteration(state, batch.measurement)
+            state = network.advance(iteration, state, batch.measurement)
             psnr = psnr_complex(crop(network.image(state), batch.matrix), target).double()
             totals[:, k] += torch.stack([psnr.nansum(), (~psnr.isnan()).sum()])
         pipeline.send(state)
@@ -336,12 +370,12 @@ def _costs(
     """Seconds that each module takes to learn from a batch."""
     network.to(device)
     batch = batch.to(device)
-    state = network.start(batch.measurement)
+    measurement, target = for_training(batch)
+    state = network.start(measurement)
 
     def learn(module: Module) -> None:
-        output = module.storage(list(module.iterations), state, batch.measurement)
-        assert batch.target is not None
-        error = LOSSES[recipe.training.loss](network.image(output), batch.target)
+        output = module.storage(list(module.iterations), state, measurement)
+        error = loss_of(recipe, network, batch, output, target)
         torch.autograd.backward(error)
         module.optimizer.zero_grad(set_to_none=True)
         if device.type == "cuda":
