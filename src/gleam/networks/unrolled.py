@@ -67,19 +67,6 @@ class Unrolled(nn.Module):
         after: State = iteration(state, measurement)
         return after
 
-    def reach(self, axis: int) -> int:
-        """How many positions along an axis, on either side, one iteration looks at."""
-        kind = nn.Conv3d if axis == -3 else (nn.Conv2d, nn.Conv3d)
-        return sum(
-            int(m.kernel_size[axis]) // 2
-            for m in self.iterations[0].modules()
-            if isinstance(m, kind)
-        )
-
-    def alignment(self, axis: int) -> int:
-        """What slabs have to start at multiples of."""
-        return 1
-
     @torch.no_grad()
     def start(self, measurement: Measurement) -> State:
         """Where training begins: the state before the first iteration that is not frozen.
