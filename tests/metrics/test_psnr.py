@@ -16,8 +16,14 @@ def images(*shape: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     ), reference
 
 
-def test_magnitude_psnr_is_that_of_scikit_image() -> None:
-    image, reference = (magnitude(x) for x in images(3, 2, 1, 20, 24))
+EACH_SHAPE = pytest.mark.parametrize(
+    "shape", [(2, 1, 20, 24), (2, 5, 10, 12), (1, 1, 6, 10, 12)], ids=["2D", "2D+t", "3D"]
+)
+
+
+@EACH_SHAPE
+def test_magnitude_psnr_is_that_of_scikit_image(shape: tuple[int, ...]) -> None:
+    image, reference = (magnitude(x) for x in images(3, *shape))
     maximum = torch.tensor([1.0, 2.0, 7.0])
     expected = [
         peak_signal_noise_ratio(r.numpy(), x.numpy(), data_range=m.item())
@@ -41,9 +47,11 @@ def test_a_wrong_phase_costs_only_the_complex_psnr() -> None:
     assert (psnr_magnitude(magnitude(turned), magnitude(reference), maximum) > 100).all()
 
 
-def test_each_example_is_scored_alone() -> None:
-    image, reference = images(3, 1, 2, 8, 8)
-    reference = reference * torch.tensor([1.0, 10.0, 100.0]).view(-1, 1, 1, 1, 1)
+@EACH_SHAPE
+def test_each_example_is_scored_alone(shape: tuple[int, ...]) -> None:
+    image, reference = images(3, *shape)
+    scale = torch.tensor([1.0, 10.0, 100.0])
+    reference = reference * scale.view(-1, *[1] * len(shape))
     together = psnr_complex(image, reference)
     alone = torch.cat([psnr_complex(image[i : i + 1], reference[i : i + 1]) for i in range(3)])
     torch.testing.assert_close(together, alone)
