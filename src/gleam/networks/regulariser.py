@@ -1,13 +1,11 @@
 """What every regulariser shares: a complex image in, a complex image out, real channels inside."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from gleam.arrays import Image
-
-Dimensions = Literal[2, 3]
+from gleam.errors import BadInput
+from gleam.networks.convolution import Dimensions
 
 
 class Convolved(nn.Module):
@@ -17,9 +15,12 @@ class Convolved(nn.Module):
         cnn: maps (images, channel, *grid) to as many images.
         dimensions: 2 or 3, the length of `grid`.
         bf16: run `cnn` in bfloat16.
+        circular: `cnn` takes the first axis of three for periodic.
     """
 
-    def __init__(self, cnn: nn.Module, dimensions: Dimensions, bf16: bool = False) -> None:
+    def __init__(
+        self, cnn: nn.Module, dimensions: Dimensions, bf16: bool = False, circular: bool = False
+    ) -> None:
         super().__init__()
         # Real and imaginary parts lie side by side in memory: channels last, so nothing is copied
         # to make channels of them, and oneDNN and cuDNN convolve without reordering.
@@ -27,6 +28,7 @@ class Convolved(nn.Module):
         self.cnn = cnn.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.dimensions = dimensions
         self.bf16 = bf16
+        self.circular = circular
 
     def forward(self, channels: Tensor) -> Tensor:
         """(images, channel, *grid) → as many images, in the same precision."""
@@ -34,6 +36,16 @@ class Convolved(nn.Module):
         with torch.autocast(channels.device.type, torch.bfloat16, enabled=self.bf16):
             change: Tensor = self.cnn(channels)
         return change.to(channels.dtype)
+
+    def reach(self, axis: int) -> int:
+        """How many positions to each side along an axis (x = −1, y = −2, z = −3) `cnn` looks."""
+        reach: int = self.cnn.reach(axis)
+        return reach
+
+    def alignment(self, axis: int) -> int:
+        """Cut out of a volume from a multiple of this on, a part is treated as in the whole."""
+        alignment: int = self.cnn.alignment(axis)
+        return alignment
 
 
 class Regulariser(Convolved):
@@ -46,12 +58,22 @@ class Regulariser(Convolved):
 
     def forward(self, image: Image, *others: Image) -> Image:
         """(batch, set, frame, *space) → the same shape."""
-        channels = to_channels(torch.cat([image, *others], 1), self.dimensions)
+        images = torch.cat([image, *others], 1)
+        channels = to_channels(images, self.dimensions, self.circular)
         return image + from_channels(super().forward(channels), image)
 
 
-def to_channels(image: Image, dimensions: Dimensions) -> Tensor:
-    """(batch, set, frame, *space) complex → (images, 2 · set, *grid) real."""
+def to_channels(image: Image, dimensions: Dimensions, circular: bool = False) -> Tensor:
+    """(batch, set, frame, *space) complex → (images, 2 · set, *grid) real.
+
+    Raises:
+        BadInput: `circular`, periodic frames, where the grid is z y x.
+    """
+    if circular and image.ndim > 5:
+        raise BadInput(
+            "network.regulariser.circular is for a grid of frame y x, but these are volumes "
+            "(z y x); set it to false"
+        )
     parts = torch.view_as_real(image.resolve_conj())
     parts = parts.movedim(-1, 2).flatten(1, 2)  # (batch, 2 · set, frame, *space)
     space = image.ndim - 3

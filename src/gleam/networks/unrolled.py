@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from gleam.arrays import Image, State
+from gleam.networks.regulariser import Convolved
 from gleam.physics.measurement import Measurement
 from gleam.physics.slabs import Measured, Slabbed
 
@@ -66,19 +67,6 @@ class Unrolled(nn.Module):
         after: State = iteration(state, measurement)
         return after
 
-    def reach(self, axis: int) -> int:
-        """How many positions along an axis, on either side, one iteration looks at."""
-        kind = nn.Conv3d if axis == -3 else (nn.Conv2d, nn.Conv3d)
-        return sum(
-            int(m.kernel_size[axis]) // 2
-            for m in self.iterations[0].modules()
-            if isinstance(m, kind)
-        )
-
-    def alignment(self, axis: int) -> int:
-        """What slabs have to start at multiples of."""
-        return 1
-
     @torch.no_grad()
     def start(self, measurement: Measurement) -> State:
         """Where training begins: the state before the first iteration that is not frozen.
@@ -95,6 +83,30 @@ class Unrolled(nn.Module):
         """Of the states on the way to an image of shape (batch, set, frame, *space)."""
         batch, sets, *rest = image
         return (batch, self.carried.images * sets, *rest)
+
+    def reach(self, axis: int) -> int:
+        """How far one iteration looks along a space axis that F leaves out (x = −1, y, z = −3).
+
+        An output of any iteration depends on no input that is more positions away, to either side:
+        the sum over the regularisers of the iteration, for data consistency does not look aside.
+        """
+        return max(sum(r.reach(axis) for r in regularisers) for regularisers in self._regularisers)
+
+    def alignment(self, axis: int) -> int:
+        """What the first position of a slab must be a multiple of, counted in the whole volume.
+
+        Then, but for `reach` positions at its borders, an iteration does the same to the slab as to
+        the volume.
+        """
+        return max(r.alignment(axis) for regularisers in self._regularisers for r in regularisers)
+
+    @property
+    def _regularisers(self) -> list[list[Convolved]]:
+        """Of each iteration."""
+        return [
+            [m for m in iteration.modules() if isinstance(m, Convolved)]
+            for iteration in self.iterations
+        ]
 
     def image(self, state: State) -> Image:
         """The image of a state."""
