@@ -4,7 +4,9 @@ from torch import nn
 from toys import noise, toy_network
 
 from gleam.errors import BadInput
-from gleam.networks.regulariser import Regulariser, from_channels, to_channels
+from gleam.networks.convolution import convolution
+from gleam.networks.regulariser import Convolved, Regulariser, from_channels, to_channels
+from gleam.training.meter import metered
 
 # (dimensions, set, frame, *space) and the channels that the network sees of a batch of 2
 LAYOUTS = [
@@ -121,3 +123,12 @@ def test_other_images_are_further_channels(dimensions, shape, _):
             return channels.chunk(2, 1)[1]
 
     assert torch.allclose(Regulariser(Second(), dimensions)(image, other), image + other)
+
+
+def test_few_frames_are_convolved_without_copies_of_neighbourhoods():
+    """Torch's way for small 3D images copies the 27 neighbours of each position."""
+    cnn = Convolved(convolution(32, 32, 3, 3), 3)
+    x = noise(1, 32, 12, 32, 32, dtype=torch.float32)
+    cnn(x)
+    peak = metered(lambda: cnn(x), x.device)[1]
+    assert peak < 8 * x.nbytes

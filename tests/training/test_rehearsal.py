@@ -47,6 +47,16 @@ def test_a_recipe_is_tried_on_the_kind_of_data_that_it_is_for(
     assert (len(space) == 3, frames > 1) == (kind == "volumes", kind == "2D series")
 
 
+def test_slabs_are_of_volumes_even_if_slices_are_convolved() -> None:
+    """As in the paper, where a slice is one position along the readout of a volume."""
+    values = recipe({"kind": "poisson", "acceleration": 4}).model_dump(mode="json")
+    values["data"] |= {"slab": 1, "margin": 0, "batch": 4}
+    assert rehearse(Recipe.model_validate(values)).kind == "volumes"
+    values["mask"] = {"kind": "kt-golden", "acceleration": 4}
+    with pytest.raises(BadInput, match=r"data\.slab is for 3D scans"):
+        rehearse(Recipe.model_validate(values))
+
+
 def test_its_parameters_are_those_of_the_run_and_all_is_tried_in_it(tmp_path: Path) -> None:
     examples = example_files(tmp_path, scans=1)
     full = tiny_recipe(examples, polish=3, storage="offload", offload_to=str(tmp_path))

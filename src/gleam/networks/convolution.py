@@ -26,7 +26,7 @@ def convolution(
         inputs, outputs: channels.
         kernel: odd size along every axis.
         dimensions: 2 or 3, the length of `grid`.
-        circular: the first axis of three is periodic.
+        circular: the last axis of three is periodic.
         stride: of the outputs; with 2, ⌈n / 2⌉ of n positions are left, from the first one on.
     """
     kind: type[nn.Module] = nn.Conv2d if dimensions == 2 else nn.Conv3d
@@ -37,7 +37,7 @@ def convolution(
 
 
 class PeriodicConv3d(nn.Conv3d):
-    """A convolution over (frame, y, x) whose frames are periodic, also if they are few.
+    """A convolution over (y, x, frame) whose frames are periodic, also if they are few.
 
     It keeps the frames that went in, not their padded copy: that is made again on the way back.
     """
@@ -57,10 +57,10 @@ class _Periodic(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: tuple[int, ...]
     ) -> Tensor:
         ctx.save_for_backward(x, weight)
-        frames, *space = padding
-        ctx.settings = stride, (0, *space), frames
+        *space, frames = padding
+        ctx.settings = stride, (*space, 0), frames
         padded = _padded(x, frames)
-        return torch.conv3d(padded, weight, stride=stride, padding=(0, *space))
+        return torch.conv3d(padded, weight, stride=stride, padding=(*space, 0))
 
     @staticmethod
     @once_differentiable
@@ -82,17 +82,18 @@ class _Periodic(torch.autograd.Function):
         )
         if of_padded is None:
             return None, of_weight, None, None
-        of_x: Tensor = of_padded.narrow(2, frames, x.shape[2])
-        for t in _others(x.shape[2], frames):
-            of_x[:, :, t % x.shape[2]] += of_padded[:, :, t + frames]
+        count = x.shape[-1]
+        of_x: Tensor = of_padded.narrow(-1, frames, count)
+        for t in _others(count, frames):
+            of_x[..., t % count] += of_padded[..., t + frames]
         return of_x, of_weight, None, None
 
 
 def _padded(x: Tensor, frames: int) -> Tensor:
     """So many more frames before and after, as if x went on periodically."""
-    count = x.shape[2]
-    copies = [x.narrow(2, t % count, 1) for t in _others(count, frames)]
-    return torch.cat([*copies[:frames], x, *copies[frames:]], 2)
+    count = x.shape[-1]
+    copies = [x.narrow(-1, t % count, 1) for t in _others(count, frames)]
+    return torch.cat([*copies[:frames], x, *copies[frames:]], -1)
 
 
 def _others(count: int, frames: int) -> list[int]:

@@ -69,7 +69,7 @@ class ResNet(nn.Module):
         kernel: odd size of every convolution along every axis; padded with zeros.
         dimensions: 2 or 3.
         inputs: channels that go in; as many as come out, if not said.
-        circular: the first axis of three is periodic, and so is its padding.
+        circular: the last axis of three is periodic, and so is its padding.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ class UNet(nn.Module):
         kernel: odd size of the convolutions along every axis.
         dimensions: 2 or 3.
         inputs: channels that go in; as many as come out, if not said.
-        circular: the first axis of three is periodic.
+        circular: the last axis of three is periodic.
         levels: how often the grid is halved.
     """
 
@@ -89,7 +89,7 @@ class _Level(nn.Module):
         self.after = nn.ModuleList(residual_block(*of_blocks) for _ in range(blocks - before))
         self.coarser: _Level | None = None
         if coarser:
-            stride = (1, 2, 2) if circular else (2,) * dimensions
+            stride = (2, 2, 1) if circular else (2,) * dimensions
             down = convolution(width, 2 * width, kernel, dimensions, circular, stride)
             up = convolution(2 * width, width, kernel, dimensions, circular)
             self.down = nn.Sequential(Act(), down)

@@ -83,9 +83,11 @@ def rehearse(recipe: Recipe) -> Rehearsal:
 
 
 def kind_of_data(recipe: Recipe) -> Kind:
-    """2D slices, 2D series or volumes: what the mask, or else the regulariser, is made for."""
+    """2D slices, 2D series or volumes: what mask, slabs and regulariser are made for."""
     if recipe.mask.kind.startswith("kt-"):
         return "2D series"
+    if recipe.data.slab is not None:
+        return "volumes"
     if recipe.network.regulariser.dimensions == 2:
         return "2D slices"
     return "volumes" if recipe.mask.kind == "poisson" else "2D series"
