@@ -89,8 +89,7 @@ class RegulariserRecipe(_Part):
     """resnet: residual blocks at full resolution. unet: on coarser grids too."""
     width: Annotated[int, Field(ge=1, le=4096)] = 32
     """Features of its convolutions (a U-Net: at full resolution, twice as many at each coarser
-    level). In 3D take more than 8: fewer are convolved by way of a copy of each neighbourhood on
-    a CPU, which takes the memory of 27 feature maps."""
+    level). In 3D, a CPU is slow with fewer than 20480 / (y · x)."""
     blocks: Annotated[int, Field(ge=1, le=100)] = 2
     """Residual blocks, two convolutions each (the paper: 2). A U-Net: of each level, half of them
     before the coarser levels and half after."""

@@ -10,9 +10,12 @@ from parallel_work import disagree, never_come, run, see_other_folders
 from processes import in_processes
 from safetensors.torch import load_file, save_file
 from test_trainer import assert_same_end, numbers, tensors
-from tiny import example_files, tiny_recipe
+from tiny import example_files, tiny_recipe, tiny_scan
 
+from gleam.data.jobs import find_scans, prepare_one
+from gleam.data.prepare import Settings
 from gleam.errors import BadInput, Diverged, Stopped
+from gleam.formats import write_scan
 from gleam.recipe import Recipe
 from gleam.training import checkpoint
 from gleam.training.run import read_summary
@@ -23,7 +26,13 @@ from gleam.training.trainer import train
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return example_files(tmp_path_factory.mktemp("data"))
+    """Of two shapes, one with an odd number of slices."""
+    folder = tmp_path_factory.mktemp("data")
+    write_scan(tiny_scan((26, 16), slices=3, name="other"), folder / "other.h5")
+    (source,) = find_scans([folder / "other.h5"])
+    examples = example_files(folder)
+    assert prepare_one(source, examples, Settings()).status == "prepared"
+    return examples
 
 
 def recipe_of(examples: Path, batch: int = 1, **training: object) -> Recipe:

@@ -6,6 +6,7 @@ process there is nobody to pass anything on to.
 """
 
 import math
+import shlex
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -88,9 +89,13 @@ def train(
                 _learn(part, kept, stop_asked)
         except Lost as lost:
             begun = (folder / "recipe.yaml").exists()
-            again = f"; go on with: gleam train --resume {folder}" if begun else ""
+            again = f"; {_go_on(folder)}" if begun else ""
             raise Stopped(f"{group.traced(lost)}{again}") from lost
     return group.records
+
+
+def _go_on(folder: Path) -> str:
+    return f"go on with: gleam train --resume {shlex.quote(str(folder))}"
 
 
 @dataclass(frozen=True)
@@ -252,7 +257,7 @@ def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], bool]) -
         if record.failure:
             raise record.failure
         if step < t.steps:
-            raise Stopped(f"stopped at step {step}; go on with: gleam train --resume {part.folder}")
+            raise Stopped(f"stopped at step {step}; {_go_on(part.folder)}")
         group.meet()
     except Lost as lost:
         lost.when = f"at step {step + 1}"
