@@ -45,6 +45,7 @@ NETWORKS = {
     "modl, gradient and change shown": {"family": "modl", "inputs": ("gradient", "change")},
     "modl to a tolerance": {"family": "modl", "cg_tolerance": 1e-5},
     "coupled": {"family": "pgd", "coupling": True},
+    "unet": {"family": "pgd", "kind": "unet", "levels": 2},
 }
 
 
