@@ -70,7 +70,7 @@ class DataRecipe(_Part):
     """Slices per step, or slabs of volumes."""
     slab: Count | None = None
     """Learn from slabs of so many positions along the readout of volumes, drawn afresh in every
-    step; null takes volumes whole. Volumes are reconstructed in slabs of this size, too."""
+    step; null takes volumes whole. Validation takes slabs of this size, or larger ones."""
     margin: Annotated[int, Field(ge=0)] | None = None
     """Positions on either side that a slab is longer by, where the loss does not look; null: as
     far as one iteration looks."""

@@ -160,7 +160,7 @@ def every_slice(
         mask: retrospective undersampling; None takes scans as they were acquired.
         batch: slices per batch, all of one scan.
         share: (i, n) takes every n-th batch, from the i-th on.
-        slab: positions of volumes that are reconstructed together.
+        slab: positions of volumes that are reconstructed together, at least `SLAB`.
     """
     if mask is not None:
         for example in examples:
@@ -168,7 +168,7 @@ def every_slice(
     for example, indices in slices_in_turn(examples, batch, share):
         seed = mask_seed(example.header.name)
         if example.header.slab_axis is not None:
-            yield collate_volume(Item(example, 0, seed), mask, slab or SLAB)
+            yield collate_volume(Item(example, 0, seed), mask, max(slab or 0, SLAB))
         else:
             yield collate([Item(example, index, seed) for index in indices], mask)
 
