@@ -219,7 +219,8 @@ COMMAND_LINES = {
     "reconstruct a b c -o d": "c: one value too many",
     "reconstruct a b -o d --acceleration 0.5": "--acceleration is 1 or more, not 0.5",
     "reconstruct a b -o d --acceleration nan": "--acceleration is 1 or more, not nan",
-    "reconstruct a b -o d --acceleration 4 --shutter": "cuts corners of a poisson mask, not of equispaced",
+    "reconstruct a b -o d --acceleration 4 --shutter": "--shutter cuts corners of a poisson "
+    "mask, not of equispaced",
     "prepare": "give scans (or a folder of them), then the folder to write to",
     "prepare a b --workers 0": "--workers and --coils are 1 or more, --sets is 1 or 2",
     "prepare a b --memory 4": "--memory is 512MiB or more, as 4GiB; not '4'",

@@ -177,8 +177,11 @@ def test_slabs_of_slices_are_refused(examples: list[Example]) -> None:
         TrainingBatches(examples, MASK, 1, 0, slabs=Slabs(4, lambda axis: 0))
 
 
-def test_volumes_to_measure_against_come_in_slabs(volumes: list[ExampleFile]) -> None:
-    for batch, example in zip(every_slice(volumes, MASK, slab=6), volumes, strict=True):
+@pytest.mark.parametrize(("asked", "taken"), [(None, 16), (6, 16), (18, 18)])
+def test_volumes_to_measure_against_come_in_slabs(
+    volumes: list[ExampleFile], asked: int | None, taken: int
+) -> None:
+    for batch, example in zip(every_slice(volumes, MASK, slab=asked), volumes, strict=True):
         assert isinstance(batch.measurement, Slabbed)
-        assert batch.measurement.size == 6
+        assert batch.measurement.size == taken
         assert batch.scans == [example.header.name]
