@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import depth, espirit, inversion, parallel, schemes, sense
+from benchmarks import depth, espirit, inversion, parallel, schemes, sense, volumes
 from benchmarks.measure import Figures, show
 from gleam.files import replacing
 
@@ -15,7 +15,7 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 def main() -> None:
     torch.set_num_threads(1)
     results: Figures = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for benchmark in (schemes, depth, inversion, sense, espirit, parallel):
+    for benchmark in (schemes, depth, inversion, sense, espirit, parallel, volumes):
         figures = benchmark.run()
         show(figures)
         results.update(figures)

@@ -1,6 +1,6 @@
 """BART's `pics` on our own examples, from the same k-space and maps, in 2D, 3D and 2D+t.
 
-BART has space in dimensions 0 to 2, coils in 3, time in 10, and centres everything.
+BART has space in dimensions 0 to 2, coils in 3, map sets in 4, time in 10, and centres everything.
 """
 
 import subprocess
@@ -26,7 +26,7 @@ from gleam.reconstruction.baselines import cg_sense
 
 Array = NDArray[np.complex64]
 
-RANK, COIL, TIME = 16, 3, 10
+RANK, COIL, SET, TIME = 16, 3, 4, 10
 
 
 @dataclass(frozen=True)
@@ -73,34 +73,34 @@ def pics(case: Case, penalty: str, iterations: int = 100) -> Image:
     penalties would spill over.
 
     Args:
-        case: with one map set.
+        case: a slice, a volume or a series.
         penalty: options, as "-l1 -r 0.01".
         iterations: at most.
     """
-    maps = case.measurement.sense.maps[0, 0].numpy()  # (coil, 1, *space)
+    maps = case.measurement.sense.maps[0].numpy()  # (set, coil, 1, *space)
     with tempfile.TemporaryDirectory() as folder:
-        write_cfl(Path(folder) / "kspace", case.kspace)
+        write_cfl(Path(folder) / "kspace", case.kspace[None])
         write_cfl(Path(folder) / "maps", maps)
         command = f"bart pics {penalty} -i {iterations} -e -w 1 kspace maps image".split()
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
         image = np.fromfile(Path(folder) / "image.cfl", "<c8")
     _, frames, *space = case.kspace.shape
     # The first dimension is the fastest; those not named have length 1.
-    image = image.reshape(frames, *space[::-1]).transpose(0, *range(len(space), 0, -1))
-    image = image * maps.any(axis=0)
+    image = image.reshape(frames, len(maps), *space[::-1])
+    image = image.transpose(1, 0, *range(image.ndim - 1, 1, -1)) * maps.any(axis=1)
     # Along an axis of 2 (mod 4) positions, pics has the opposite sign of BART's own `fft -u`.
     sign = (-1) ** sum(size % 4 == 2 for size in space)
-    return torch.from_numpy(np.ascontiguousarray(sign * image))[None, None]
+    return torch.from_numpy(np.ascontiguousarray(sign * image))[None]
 
 
 def write_cfl(path: Path, coils: Array) -> None:
-    """(coil, frame, *space); a plane lies in dimensions 1 and 2."""
-    count, frames, *space = coils.shape
+    """(set, coil, frame, *space); a plane lies in dimensions 1 and 2."""
+    sets, count, frames, *space = coils.shape
     sizes = [1] * (3 - len(space)) + list(space) + [1] * (RANK - 3)
-    sizes[COIL], sizes[TIME] = count, frames
+    sizes[COIL], sizes[SET], sizes[TIME] = count, sets, frames
     path.with_suffix(".hdr").write_text(f"# Dimensions\n{' '.join(map(str, sizes))}\n")
-    # Slowest first: time, coil, then space backwards.
-    order = (1, 0, *range(coils.ndim - 1, 1, -1))
+    # Slowest first: time, set, coil, then space backwards.
+    order = (2, 0, 1, *range(coils.ndim - 1, 2, -1))
     coils.transpose(order).astype("<c8").tofile(path.with_suffix(".cfl"))
 
 

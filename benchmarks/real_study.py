@@ -124,21 +124,21 @@ def study(
 
 def panel(example: pictures.Example, title: str, path: Path) -> None:
     """Target and images in one window, error maps below, `ERROR_GAIN` times as bright."""
-    white = window(example)
-    height, width = example.target.shape
-    columns = 1 + len(example.images)
+    white, view = window(example), example.views[0]
+    height, width = view.target.shape[1:]
+    columns = 1 + len(view.images)
     figure = Figure(figsize=(2.2 * columns, 2.2 * 2 * height / width + 0.6), layout="constrained")
     axes = figure.subplots(2, columns)
     for one in axes.flat:
         one.set_axis_off()
-    axes[0, 0].imshow(example.target, cmap="gray", vmin=0, vmax=white)
+    axes[0, 0].imshow(view.target[0], cmap="gray", vmin=0, vmax=white)
     axes[0, 0].set_title("target", fontsize=9)
     axes[1, 0].imshow(example.sampling, cmap="gray", aspect="auto")
     axes[1, 0].set_title(f"sampling; errors × {ERROR_GAIN}", fontsize=9)
-    for (upper, lower), method in zip(axes.T[1:], example.images, strict=True):
-        upper.imshow(example.images[method], cmap="gray", vmin=0, vmax=white)
+    for (upper, lower), method in zip(axes.T[1:], view.images, strict=True):
+        upper.imshow(view.images[method][0], cmap="gray", vmin=0, vmax=white)
         upper.set_title(f"{method}\n{example.scores[method].psnr_complex:.2f} dB", fontsize=9)
-        lower.imshow(example.errors[method], cmap="inferno", vmin=0, vmax=white / ERROR_GAIN)
+        lower.imshow(view.errors[method][0], cmap="inferno", vmin=0, vmax=white / ERROR_GAIN)
     figure.suptitle(f"{title}: {example.scan}", fontsize=10)
     figure.savefig(path, dpi=110)
 

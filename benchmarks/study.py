@@ -38,7 +38,8 @@ Summary = dict[str, Any]
 def table(summary: Summary) -> str:
     """In Markdown: a row per scheme, with what it costs, and PSNR (difference) by test set."""
     head = ["scheme", "memory", "time per step", "steps", "rate", "seeds"]
-    head += [f"{test}: PSNR, SSIM, difference" for test in SETS]
+    scores = summary["scores"]
+    head += [f"{test}: PSNR, SSIM, difference" for test in scores]
     lines = [head, ["---"] * len(head)]
     for name, one in summary["schemes"].items():
         cells = [
@@ -47,11 +48,12 @@ def table(summary: Summary) -> str:
             f"{one['time_per_step_ratio']:.2f}",
         ]
         cells += [str(one["steps"]), f"{one['learning_rate']:g}", str(one["seeds"])]
-        cells += [_score(summary["scores"][test].get(name)) for test in SETS]
+        cells += [_score(own.get(name)) for own in scores.values()]
         lines.append(cells)
-    others = [name for name in summary["scores"][SETS[0]] if name not in summary["schemes"]]
+    first = next(iter(scores.values()))
+    others = [name for name in first if name not in summary["schemes"]]
     for name in others:
-        cells = [name, *["–"] * 5, *(_score(summary["scores"][test][name]) for test in SETS)]
+        cells = [name, *["–"] * 5, *(_score(own[name]) for own in scores.values())]
         lines.append(cells)
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -28,6 +28,7 @@ def in_processes(count: int, function: Callable[..., Any], *arguments: object) -
         "TORCHELASTIC_RESTART_COUNT": "0",
         "GLOO_SOCKET_IFNAME": "lo",
         "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
     }
     started = []
     for rank in range(count):

@@ -105,6 +105,14 @@ def test_wrong_type_in_any_field_is_named_with_its_value(path: tuple[str, ...]) 
             ".*only solves to a tolerance; set network.cg_tolerance.*",
         ),
         (
+            {"network": {"regulariser": {"levels": 2}}},
+            "network.regulariser: levels: a resnet has none; leave it out, or set kind: unet",
+        ),
+        (
+            {"network": {"regulariser": {"circular": True}}},
+            "network.regulariser: circular: .*dimensions: 3",
+        ),
+        (
             {"network": {"family": "reversible", "regulariser": {"coupling": True}}},
             "network.regulariser.coupling: .*invertible without it",
         ),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gleam.networks import ResNet, Unrolled, build
+from gleam.networks import ResNet, UNet, Unrolled, build
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import NetworkRecipe, RegulariserRecipe
@@ -14,6 +14,11 @@ SHAPES: dict[str, dict[str, object]] = {
     "2D": {},
     "2D+t": {"frames": 3, "sets": 2},
     "3D": {"space": (4, 6, 5), "axes": (-3, -2)},
+}
+OF_NETWORK: dict[str, dict[str, object]] = {
+    "2D": {},
+    "2D+t": {"dimensions": 3, "sets": 2},
+    "3D": {"dimensions": 3},
 }
 EACH_SHAPE = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 
@@ -79,31 +84,21 @@ def cut(measurement: Measurement, axis: int, start: int, length: int) -> Measure
     return Measurement(sense, part(measurement.adjoint), measurement.noise)
 
 
-def toy_network(
-    family: str = "modl",
-    iterations: int = 2,
-    dimensions: int = 2,
-    sets: int = 1,
-    kernel: int = 3,
-    coupling: bool = False,
-    inputs: tuple[str, ...] = (),
-    **fields: object,
-) -> Unrolled:
-    """As if trained: no weight is zero, and no two iterations are alike."""
-    regulariser = RegulariserRecipe(
-        width=8,
-        blocks=1,
-        kernel=kernel,
-        dimensions=dimensions,
-        coupling=coupling,
-        inputs=inputs,
-    )
-    recipe = NetworkRecipe(
-        family=family, iterations=iterations, sets=sets, regulariser=regulariser, **fields
-    )
+OF_REGULARISER = set(RegulariserRecipe.model_fields)
+
+
+def toy_network(family: str = "modl", iterations: int = 2, **fields: object) -> Unrolled:
+    """As if trained: no weight is zero, and no two iterations are alike.
+
+    The fields are those of the network or its regulariser.
+    """
+    of_regulariser = {"width": 8, "blocks": 1}
+    of_regulariser |= {name: fields.pop(name) for name in OF_REGULARISER & set(fields)}
+    regulariser = RegulariserRecipe(**of_regulariser)
+    recipe = NetworkRecipe(family=family, iterations=iterations, regulariser=regulariser, **fields)
     network = build(recipe)
     for k, iteration in enumerate(network.iterations):
-        for n, cnn in enumerate(m for m in iteration.modules() if isinstance(m, ResNet)):
+        for n, cnn in enumerate(m for m in iteration.modules() if isinstance(m, ResNet | UNet)):
             last = cnn.last.weight
             size = 0.1 * min(1, 8 / iterations)  # the deeper, the less each iteration changes
             last.data.copy_(size * noise(*last.shape, seed=k + 100 * n, dtype=last.dtype))

@@ -67,20 +67,40 @@ class DataRecipe(_Part):
     validation: Path | None = None
     """Examples to choose the best checkpoint on; one fixed mask per scan."""
     batch: Count = 1
-    """Slices per step."""
+    """Slices per step, or slabs of volumes."""
+    slab: Count | None = None
+    """Learn from slabs of so many positions along the readout of volumes, drawn afresh in every
+    step; null takes volumes whole. Validation takes slabs of this size, or larger ones."""
+    margin: Annotated[int, Field(ge=0)] | None = None
+    """Positions on either side that a slab is longer by, where the loss does not look; null: as
+    far as one iteration looks."""
+
+    @model_validator(mode="after")
+    def _margin_of_slab(self) -> "DataRecipe":
+        if self.margin is not None and self.slab is None:
+            raise ValueError("margin: is that of slabs; set data.slab too")
+        return self
 
 
 class RegulariserRecipe(_Part):
-    """The residual CNN in each iteration."""
+    """The CNN in each iteration."""
 
+    kind: Literal["resnet", "unet"] = "resnet"
+    """resnet: residual blocks at full resolution. unet: on coarser grids too."""
     width: Annotated[int, Field(ge=1, le=4096)] = 32
-    """Features of its convolutions."""
+    """Features of its convolutions (a U-Net: at full resolution, twice as many at each coarser
+    level). In 3D, a CPU is slow with fewer than 20480 / (y · x)."""
     blocks: Annotated[int, Field(ge=1, le=100)] = 2
-    """Residual blocks, two convolutions each (the paper: 2)."""
+    """Residual blocks, two convolutions each (the paper: 2). A U-Net: of each level, half of them
+    before the coarser levels and half after."""
+    levels: Annotated[int, Field(ge=1, le=8)] | None = None
+    """A U-Net: how often its grid is halved; 2 if not said."""
     kernel: Annotated[int, Field(ge=1, le=31)] = 3
     """Size of its convolutions, odd."""
     dimensions: Literal[2, 3] = 2
     """2: slice by slice, frame by frame. 3: over z y x, or over frame y x."""
+    circular: bool = False
+    """Frames are periodic (gated cine): the last comes before the first. Only over frame y x."""
     bf16: bool = False
     """Compute the regulariser (only) in bfloat16."""
     inputs: tuple[Literal["gradient", "change"], ...] = ()
@@ -102,6 +122,14 @@ class RegulariserRecipe(_Part):
         if kernel % 2 == 0:
             raise ValueError(f"must be odd, not {kernel}")
         return kernel
+
+    @model_validator(mode="after")
+    def _fits(self) -> "RegulariserRecipe":
+        if self.levels is not None and self.kind != "unet":
+            raise ValueError(f"levels: a {self.kind} has none; leave it out, or set kind: unet")
+        if self.circular and self.dimensions != 3:
+            raise ValueError("circular: convolutions over frame y x have dimensions: 3")
+        return self
 
 
 class NetworkRecipe(_Part):

@@ -196,7 +196,7 @@ COMMAND_LINES = {
     "train --mask.acceleration nan": "mask.acceleration: Input should be a finite number (got nan)",
     "train --mask.kind spiral": "invalid choice 'spiral' for argument '--mask.kind'. Expected one "
     "of ('equispaced', 'random', 'poisson', 'kt-random', 'kt-golden', 'kt-vista').",
-    "train --mask.shutter True": "mask: shutter cuts the corners of two axes, but kind equispaced "
+    "train --mask.shutter": "mask: shutter cuts the corners of two axes, but kind equispaced "
     "undersamples one; leave it out or set kind: poisson",
     "train": "say which folder the run goes to, with --out FOLDER",
     "train --json 3": "3: is not a recipe, which is one .yaml file",
@@ -211,11 +211,16 @@ COMMAND_LINES = {
     "shape y x",
     "simulate x --shape 16 16 --frames 8 --format h5": "fastMRI's layout holds static 2D scans; "
     "leave --format h5 out",
+    "simulate x --variable v": "--axes and --variable say what an image holds; name it by --from",
+    "simulate x --from y.nii --frames 8": "the image says itself what --slices and --frames are; "
+    "leave them out",
     "reconstruct": "missing: RUN; SCAN; -o PATH, --out PATH",
     "reconstruct a b --ot c": "--ot: no such option; did you mean --out?",
     "reconstruct a b c -o d": "c: one value too many",
     "reconstruct a b -o d --acceleration 0.5": "--acceleration is 1 or more, not 0.5",
     "reconstruct a b -o d --acceleration nan": "--acceleration is 1 or more, not nan",
+    "reconstruct a b -o d --acceleration 4 --shutter": "--shutter cuts corners of a poisson "
+    "mask, not of equispaced",
     "prepare": "give scans (or a folder of them), then the folder to write to",
     "prepare a b --workers 0": "--workers and --coils are 1 or more, --sets is 1 or 2",
     "prepare a b --memory 4": "--memory is 512MiB or more, as 4GiB; not '4'",
@@ -269,10 +274,33 @@ def test_missing_files(made: Path, refuse: Refuse) -> None:
     assert refuse("prepare", no, made / "out").startswith(f"{no}: does not exist")
     assert "is not a run" in refuse("reconstruct", no, no, "-o", out)
     assert "is not a run" in refuse("train", "--resume", no)
+    assert "give nothing else" in refuse("train", "--resume", made / "run", "--dry-run")
+    dry = ("train", made / "recipe.yaml", "--dry-run")
+    assert "too few for a pipeline of 3" in refuse(*dry, "--devices", 3)
+    assert "in the shutter" in refuse(
+        *dry, "--mask.kind", "poisson", "--mask.shutter", "--mask.acceleration", 1
+    )
     assert "is not a run" in refuse("evaluate", no, "--data", made / "examples")
     assert "cannot be read as a recipe" in refuse("train", made / "no.yaml", "--out", out)
     for verb in (["train", "--out", out, "--data.train"], ["evaluate", made / "run", "--data"]):
         assert refuse(*verb, no).startswith(f"{no}: holds no example files")
+
+
+def test_images_that_cannot_be_simulated(tmp_path: Path, refuse: Refuse) -> None:
+    image, out = tmp_path / "image.npy", tmp_path / "out"
+    what = ["simulate", out, "--from"]
+    assert refuse(*what, image) == f"{image}: no such file"
+    assert "unknown suffix; known here are .nii, .nii.gz, .npy, .mat" in refuse(*what, "x.png")
+    np.save(image, np.ones((16, 18, 20)))
+    assert "does not say what the axes of its 16 × 18 × 20 numbers mean" in refuse(*what, image)
+    named = [*what, image, "--axes", "z y x"]
+    assert "whose size is (16, 18, 20)" in refuse(*named, "--shape", "16", "19", "20")
+    assert "fastMRI's layout holds static 2D" in refuse(*named, "--format", "h5")
+    spoilt = tmp_path / "image.nii"
+    spoilt.write_bytes(b"no image")
+    assert "not a NIfTI image" in refuse(*what, spoilt)
+    assert "says itself what it holds" in refuse(*what, spoilt, "--axes", "y x")
+    assert not out.exists()
 
 
 def test_unknown_suffixes(made: Path, refuse: Refuse) -> None:
@@ -358,6 +386,14 @@ def test_scans_in_place_of_examples(made: Path, refuse: Refuse) -> None:
 
 def test_folder_that_holds_a_run(made: Path, refuse: Refuse) -> None:
     message = refuse("train", made / "recipe.yaml", "--out", made / "run")
+    assert message.startswith(f"{made / 'run'}: holds a run already")
+
+
+def test_restarts_of_torchrun_do_not_go_on_with_another_run(
+    made: Path, refuse: Refuse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    message = refuse("train", made / "recipe.yaml", "--out", made / "run", "--seed", 7)
     assert message.startswith(f"{made / 'run'}: holds a run already")
 
 

@@ -66,3 +66,26 @@ def test_what_cannot_be_compared_is_refused_in_one_line(
     assert said in line
     assert line.count("\n") == 1
     assert not (tmp_path / "out" / "runs").exists()
+
+
+def test_a_dry_run_needs_no_data_and_names_the_scheme_that_does_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = tiny_recipe(Path("no/examples")).model_dump(mode="json")
+    values["compare"] = {"schemes": {"whole": {"training": {"modules": 1}}, "greedy": {}}}
+    Path("recipe.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    assert main(["compare", "recipe.yaml", "--dry-run"]) == 0
+    *schemes, missing = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in schemes] == ["whole", "greedy"]
+    assert "2D slices" in schemes[1]
+    assert "modules of 2, 1" in schemes[1]
+    assert missing == ("not there yet: data.train (no/examples), data.validation (no/examples)")
+    values["mask"] = {"kind": "poisson", "acceleration": 1, "shutter": True}
+    Path("recipe.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    assert main(["compare", "recipe.yaml", "--dry-run"]) == 2
+    line = capsys.readouterr().err
+    assert "compare.schemes.whole" in line
+    assert "in the shutter" in line
+    assert line.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]

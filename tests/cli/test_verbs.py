@@ -2,6 +2,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,44 @@ def test_python_m_gleam_is_gleam() -> None:
         assert done.stderr.startswith("gleam: no-verb: no such verb") == (code == 2)
 
 
+@pytest.mark.parametrize(
+    ("size", "shape", "mask"),
+    [
+        (
+            ["--shape", "16", "20", "18"],
+            (1, 3, 1, 16, 20, 18),
+            ["poisson", "--mask.shutter"],
+        ),
+        (["--shape", "20", "18", "--frames", "6"], (1, 3, 6, 20, 18), ["kt-vista"]),
+        (["--from", "volume.npy", "--axes", "z y x"], (1, 3, 1, 16, 20, 18), ["poisson"]),
+        (["--from", "volume.npy", "--axes", "frame y x"], (1, 3, 16, 20, 18), ["kt-random"]),
+        (["--from", "volume.npy", "--axes", "slice y x"], (16, 3, 1, 40, 18), ["random"]),
+    ],
+    ids=["volume", "series", "of a volume", "of a series", "of slices"],
+)
+def test_volumes_and_series_go_all_the_way(
+    size: list[str],
+    shape: tuple[int, ...],
+    mask: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    y, x = np.ogrid[:20, :18]
+    disc = np.hypot(y - 9, x - 8) < 7
+    np.save("volume.npy", np.stack([disc * (1 + x % (3 + i)) for i in range(16)]))
+    files = said(capsys, "simulate", "scans", "--scans", 1, "--coils", 3, 3, *size)
+    assert read_scan(Path(files[0])).kspace.shape == shape
+    prepared = said(capsys, "prepare", "scans", "examples", "--calibration", 4)
+    assert [outcome["status"] for outcome in prepared] == ["prepared"]
+    recipes.save(tiny_recipe(tmp_path / "examples", steps=1), tmp_path / "recipe.yaml")
+    options = ["--mask.acceleration", 2, "--mask.kind", *mask]
+    said(capsys, "train", "recipe.yaml", "--out", "run", *options)
+    found = said(capsys, "evaluate", "run", "--data", "examples", "--out", "report")
+    assert found
+
+
 def test_simulate_says_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     size = ["--scans", 2, "--slices", 1, "--shape", 16, 16, "--coils", 2, 2]
     files = said(capsys, "simulate", tmp_path, *size, "--format", "cfl")
@@ -89,6 +128,20 @@ def test_prepare_says_what_became_of_each_scan(
     assert outcomes[2]["reason"].startswith("not readable as HDF5")
     assert main(["prepare", str(made / "scans"), str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out == f"0 prepared, 2 kept, 0 skipped in {tmp_path / 'out'}\n"
+
+
+def test_a_dry_run_says_what_the_recipe_is_and_what_is_not_there(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", made / "recipe.yaml", "--data.validation", "no/examples", "--dry-run"]
+    assert main([*map(str, command)]) == 0
+    fits, missing = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"fits, tried on tiny 2D slices: modl, 3 iterations in modules of 2, 1, \d+ parameters",
+        fits,
+    )
+    assert missing == "not there yet: data.validation (no/examples)"
+    assert said(capsys, *command)["missing"] == {"data.validation": "no/examples"}
 
 
 def test_train_says_its_summary_and_resumes(
@@ -200,11 +253,80 @@ def test_baselines_need_no_run(
         assert out.is_file()
 
 
+def test_series_from_scan_to_report(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still = read_scan(made / "scans" / "scan-0000.h5")
+    beat = (1 + 0.5 * np.sin(np.arange(6)))[:, None, None]
+    kspace = np.stack([still.kspace[i] for i in range(2)]) * beat
+    series = replace(still, kspace=kspace.astype(np.complex64), matrix=still.space)
+    cfl.write_kspace(series, tmp_path / "beating.cfl")
+    examples, out = tmp_path / "examples", tmp_path / "evaluation"
+    done = said(capsys, "prepare", tmp_path / "beating.cfl", examples, "--calibration", 0)
+    assert [outcome["shape"] for outcome in done] == [[2, 3, 6, 48, 20]]
+    mask = ["--mask.kind", "equispaced", "--mask.acceleration", 10]
+    summary = said(capsys, "evaluate", made / "run", "--data", examples, "--out", out, *mask)
+    methods = ["zero-filled", "CG-SENSE", "sliding window", "run"]
+    assert list(summary["per_scan"]["means"]) == methods
+    rows = (out / "frames.csv").read_text().splitlines()
+    assert len(rows) == 1 + len(methods) * 2 * 6
+    assert "Frame by frame" in (out / "report.html").read_text()
+
+    for name in ("beating.nii.gz", "beating.webp"):
+        what = ["sliding-window", tmp_path / "beating.cfl", "-o", tmp_path / name]
+        assert said(capsys, "reconstruct", *what)["shape"] == [2, 6, 48, 20]
+    assert nibabel.load(tmp_path / "beating.nii.gz").shape == (20, 48, 2, 6)
+    with Image.open(tmp_path / "beating.webp") as movie:
+        assert movie.n_frames == 6
+
+
+def test_volume_from_scan_to_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Trained on slabs, reconstructed slab by slab, and in its place in every format."""
+    scans, examples, run = (tmp_path / name for name in ("scans", "examples", "run"))
+    size = ["--scans", 1, "--coils", 4, 4, "--shape", 26, 20, 18]
+    (source,) = said(capsys, "simulate", scans, *size)
+    (outcome,) = said(capsys, "prepare", scans, examples, "--calibration", 6)
+    assert outcome["shape"] == [1, 4, 1, 26, 20, 18]
+    facts = said(capsys, "inspect", source)
+    assert facts["example"]["fourier_axes"] == ["y", "x"]
+    recipes.save(tiny_recipe(examples, steps=2), tmp_path / "recipe.yaml")
+    options = ["--mask.kind", "poisson", "--network.regulariser.dimensions", 3]
+    said(capsys, "train", tmp_path / "recipe.yaml", "--out", run, "--data.slab", 8, *options)
+    summary = said(capsys, "evaluate", run, "--data", examples, "--out", tmp_path / "report")
+    assert list(summary["per_scan"]["means"]) == ["zero-filled", "CG-SENSE", "run"]
+
+    scan = read_scan(Path(source))
+    images = {}
+    for name in ("image.nii.gz", "image.cfl", "image.npy", "series"):
+        what = said(capsys, "reconstruct", run, source, "-o", tmp_path / name)
+        assert what["shape"] == [1, 1, 26, 20, 18]
+        assert what["voxel_mm"] == list(scan.voxel)
+    images["npy"] = np.load(tmp_path / "image.npy")[0, 0]
+    images["cfl"] = cfl.read(tmp_path / "image.cfl").kspace[0][0, 0]
+    nifti = nibabel.load(tmp_path / "image.nii.gz")
+    assert nifti.affine == pytest.approx(np.diag([-1, -1, 1, 1]) @ scan.affine, abs=1e-3)
+    assert nifti.header.get_zooms() == pytest.approx(scan.voxel[::-1])
+    images["nifti"] = nifti.get_fdata().T
+    planes = [pydicom.dcmread(path) for path in sorted((tmp_path / "series").iterdir())]
+    assert len(planes) == 26
+    for z, plane in enumerate(planes):
+        place = scan.affine[:3, 3] + z * scan.affine[:3, 2]
+        assert plane.ImagePositionPatient == pytest.approx(place, abs=1e-3)
+        assert plane.PixelSpacing == pytest.approx(scan.voxel[1:])
+    images["dicom"] = np.stack([plane.pixel_array for plane in planes]).astype(float)
+    images["dicom"] *= np.abs(images["npy"]).max() / images["dicom"].max()
+    expected = np.abs(prepared(scan)[0].target.numpy())[0, 0] * prepared(scan).header.scale
+    for image in images.values():
+        assert largest_error(np.abs(image), expected) < 0.05
+
+
 OVERRIDES: dict[str, object] = {
     "seed": 3,
     "data.train": "a",
     "data.validation": "b",
     "data.batch": 2,
+    "data.slab": 8,
+    "data.margin": 3,
     "mask.kind": "poisson",
     "mask.acceleration": 6.5,
     "mask.shutter": True,
@@ -215,10 +337,13 @@ OVERRIDES: dict[str, object] = {
     "network.cg_steps": 7,
     "network.cg_tolerance": 1e-3,
     "network.step": 0.5,
-    "network.regulariser.width": 8,
     "network.regulariser.blocks": 1,
     "network.regulariser.kernel": 5,
+    "network.regulariser.width": 8,
+    "network.regulariser.kind": "unet",
+    "network.regulariser.levels": 2,
     "network.regulariser.dimensions": 3,
+    "network.regulariser.circular": True,
     "network.regulariser.bf16": True,
     "network.regulariser.coupling": True,
     "training.start": "begun",
@@ -327,3 +452,13 @@ def test_every_field_of_the_recipe_is_explained_or_says_it_by_name() -> None:
         assert part.__doc__
         for name, field in part.model_fields.items():
             assert field.description or name in bare, f"{part.__name__}.{name}"
+
+
+def test_restart_of_torchrun_goes_on_with_its_own_run(
+    made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    checkpoints = sorted((made / "run" / "checkpoints").iterdir())
+    found = said(capsys, "train", made / "recipe.yaml", "--out", made / "run")
+    assert found["steps"] == 2
+    assert sorted((made / "run" / "checkpoints").iterdir()) == checkpoints

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from gleam.comparison import cost, measure, training
+from gleam.comparison import cost, measure, score, training
 from gleam.comparison.compare import Comparison, compare
 from gleam.comparison.plan import Plan
 from gleam.errors import BadInput, Diverged, Stopped
-from gleam.evaluation.scores import Score
+from gleam.evaluation.evaluate import Evaluation
+from gleam.evaluation.scores import FrameScore, Score
 from gleam.recipe import Recipe
 from gleam.training import run
 
@@ -244,3 +245,12 @@ def test_rates_need_validation(planned: Planned, tmp_path: Path) -> None:
     recipes = {"greedy": plan.base.model_copy(update={"data": data})}
     with pytest.raises(BadInput, match=r"set data\.validation"):
         compare(plan.model_copy(update={"recipes": recipes}), tmp_path)
+
+
+def test_frames_of_a_series_are_averaged_over_seeds_too() -> None:
+    frames = [FrameScore("a", "beating", 0, 3, 10.0), FrameScore("b", "beating", 0, 3, 20.0)]
+    whole = Evaluation(
+        ["a", "b"], [], [], frames, {"a": [1.0], "b": [3.0]}, {"a": 1.0, "b": 2.0}, []
+    )
+    averaged = score._averaged(whole, {"both": ["a", "b"]})
+    assert averaged.frames == [FrameScore("both", "beating", 0, 3, 15.0)]

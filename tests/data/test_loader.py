@@ -1,12 +1,16 @@
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
 from tiny import prepared, tiny_scan
 
-from gleam.data.batch import Batch
-from gleam.data.example import Example
-from gleam.data.loader import TrainingBatches, every_slice
+from gleam.arrays import cut
+from gleam.data.batch import Batch, collate
+from gleam.data.example import Example, ExampleFile, find, write
+from gleam.data.loader import Slabs, TrainingBatches, every_slice
+from gleam.errors import BadInput
+from gleam.physics.slabs import Slabbed
 from gleam.recipe import MaskRecipe
 
 MASK = MaskRecipe(acceleration=1.6)
@@ -88,3 +92,96 @@ def test_every_slice_goes_through_in_order_with_one_mask_per_scan(examples: list
     assert len(set.union(*masks.values())) > 2
     again = list(every_slice(examples, MASK, 2))
     assert all(same(a, b) for a, b in zip(batches, again, strict=True))
+
+
+@pytest.fixture(scope="module")
+def volumes(tmp_path_factory: pytest.TempPathFactory) -> list[ExampleFile]:
+    folder = tmp_path_factory.mktemp("volumes")
+    for seed in range(2):
+        scan = tiny_scan((20, 24, 18), 1, seed=seed, name=f"volume-{seed}")
+        write(prepared(scan, calibration=6), folder / f"{seed}.h5")
+    return find(folder, 1)
+
+
+def in_slabs(volumes: list[ExampleFile], size: int, margin: int, **kind: object) -> TrainingBatches:
+    slabs = Slabs(size, lambda axis: margin)
+    return TrainingBatches(volumes, MASK, batch=2, seed=1, slabs=slabs, **kind)  # type: ignore[arg-type]
+
+
+def test_slabs_lie_anywhere_and_have_their_surroundings(volumes: list[ExampleFile]) -> None:
+    batches = in_slabs(volumes, size=4, margin=3)
+    assert batches.steps_per_epoch == 2 * 5 / 2
+    starts = set()
+    for step in range(20):
+        batch = batches.at(step)
+        assert batch.measurement.adjoint.shape == batches.shape(step) == (2, 1, 1, 10, 24, 18)
+        assert batch.target is not None
+        assert batch.core(batch.target).shape == (2, 1, 1, 4, 24, 18)
+        for slab in batch.cores or []:
+            starts.add(slab.core.start)
+            assert 0 <= slab.wide.start <= slab.core.start < slab.core.stop <= slab.wide.stop <= 20
+            assert slab.wide.start in (slab.core.start - 3, 0, 10)
+    assert {0, 16} & starts
+    assert len(starts) > 10
+
+
+def test_slab_is_that_of_the_volume_with_its_mask(volumes: list[ExampleFile]) -> None:
+    batch = in_slabs(volumes, size=4, margin=3).at(7)
+    items = in_slabs(volumes, 4, 3)._items(7)
+    for i, (item, slab) in enumerate(zip(items, batch.cores or [], strict=True)):
+        whole = collate([replace(item, slab=None)], MASK)
+        part = cut(whole.measurement.adjoint[0], -3, slab.wide)
+        assert torch.allclose(batch.measurement.adjoint[i], part, atol=1e-6)
+        assert torch.equal(batch.measurement.mask[i], whole.measurement.mask[0])
+        assert batch.target is not None
+        assert whole.target is not None
+        assert torch.equal(batch.core(batch.target)[i], cut(whole.target[0], -3, slab.core))
+
+
+def test_slabs_are_a_function_of_seed_and_step_and_are_shared_out(
+    volumes: list[ExampleFile],
+) -> None:
+    batches, again = in_slabs(volumes, 4, 1), in_slabs(volumes, 4, 1)
+    assert all(same(batches.at(step), again.at(step)) for step in (3, 0, 5))
+    parts = [in_slabs(volumes, 4, 1, share=(part, 2)).at(5) for part in range(2)]
+    adjoint = torch.cat([part.measurement.adjoint for part in parts])
+    assert torch.equal(adjoint, batches.at(5).measurement.adjoint)
+
+
+def test_nothing_but_the_slab_is_read(
+    volumes: list[ExampleFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[range] = []
+    slab = ExampleFile.slab
+
+    def counted(example: ExampleFile, positions: range) -> object:
+        read.append(positions)
+        return slab(example, positions)
+
+    monkeypatch.setattr(ExampleFile, "slab", counted)
+    monkeypatch.setattr(ExampleFile, "__getitem__", lambda *_: pytest.fail("read whole"))
+    batch = in_slabs(volumes, 4, 3).at(0)
+    assert read == [slab.wide for slab in batch.cores or []]
+
+
+def test_slab_as_long_as_the_volume_is_the_volume(volumes: list[ExampleFile]) -> None:
+    batches = in_slabs(volumes, size=64, margin=3)
+    assert batches.steps_per_epoch == 1
+    batch = batches.at(0)
+    assert batch.target is not None
+    assert batch.target.shape == batch.measurement.adjoint.shape == (2, 1, 1, 20, 24, 18)
+
+
+def test_slabs_of_slices_are_refused(examples: list[Example]) -> None:
+    with pytest.raises(BadInput, match=r"^small-0: data\.slab is for 3D scans .* leave it out$"):
+        TrainingBatches(examples, MASK, 1, 0, slabs=Slabs(4, lambda axis: 0))
+
+
+@pytest.mark.parametrize(("asked", "taken"), [(None, 16), (6, 16), (18, 18)])
+def test_volumes_to_measure_against_come_in_slabs(
+    volumes: list[ExampleFile], asked: int | None, taken: int
+) -> None:
+    for batch, example in zip(every_slice(volumes, MASK, slab=asked), volumes, strict=True):
+        assert isinstance(batch.measurement, Slabbed)
+        assert batch.measurement.size == taken
+        assert batch.scans == [example.header.name]

@@ -3,12 +3,20 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from toy_test_set import HOSTILE, halfway, toy_batch, toy_batches, zero_filled
+from toy_test_set import (
+    FRAMES,
+    HOSTILE,
+    halfway,
+    toy_batch,
+    toy_batches,
+    toy_series,
+    zero_filled,
+)
 
 from gleam.data.batch import Batch
 from gleam.errors import BadInput
 from gleam.evaluation.evaluate import Evaluation, Method, evaluate
-from gleam.metrics import magnitude, nmse, psnr_complex, psnr_magnitude, ssim
+from gleam.metrics import magnitude, nmse, psnr_complex, psnr_magnitude, psnr_per_frame, ssim
 from gleam.physics.measurement import Measurement
 
 ZERO = Method("zero-filled", zero_filled)
@@ -81,9 +89,10 @@ def test_keeps_the_middle_slice_with_its_scores(evaluation: Evaluation) -> None:
     assert [(e.scan, e.slice) for e in evaluation.examples] == [("a", 1), ("b", 0), (HOSTILE, 0)]
     kept = evaluation.examples[0]
     target = toy_batches()[0].target[1, 0, 0]
-    torch.testing.assert_close(kept.target, target.abs())
+    (view,) = kept.views
+    torch.testing.assert_close(view.target, target.abs()[None])
     image = toy_batches()[0].measurement.adjoint[1, 0, 0]
-    torch.testing.assert_close(kept.errors["zero-filled"], (image - target).abs())
+    torch.testing.assert_close(view.errors["zero-filled"], (image - target).abs()[None])
     assert kept.scores["zero-filled"].psnr_complex == evaluation.slices[1].psnr_complex
 
 
@@ -121,9 +130,40 @@ def test_a_3d_scan_of_two_map_sets_is_one_example() -> None:
     found = evaluate([ZERO], [batch])
     assert len(found.slices) == 1
     assert found.slices[0].ssim == found.scans[0].ssim
-    assert found.examples[0].target.shape == (8, 9)
+    planes = [view.target.shape for view in found.examples[0].views]
+    assert planes == [(1, 8, 9), (1, 5, 9), (1, 5, 8)]
     expected = torch.fft.fftshift(mask[0, 0, 0, :, :, 0])
     assert found.examples[0].sampling.equal(expected)
+
+
+def test_frames_of_a_series_have_a_psnr_each() -> None:
+    batch = toy_series()
+    found = evaluate([ZERO, Method("halfway", halfway)], [batch])
+    image, target = batch.measurement.adjoint, batch.target
+    rows = [s for s in found.frames if s.method == "zero-filled"]
+    assert [(s.scan, s.slice, s.frame) for s in rows] == [
+        ("beating", number, frame) for number in (0, 1) for frame in range(FRAMES)
+    ]
+    expected = psnr_per_frame(image, target).flatten().tolist()
+    assert [s.psnr for s in rows] == pytest.approx(expected)
+    whole = [s.psnr_complex for s in found.slices if s.method == "zero-filled"]
+    for number, psnr in enumerate(whole):  # the series' mean square error is the frames' mean
+        own = [10 ** (-s.psnr / 10) for s in rows if s.slice == number]
+        assert psnr == pytest.approx(-10 * math.log10(sum(own) / FRAMES), abs=1e-4)
+
+
+def test_static_scans_have_no_frames(evaluation: Evaluation) -> None:
+    assert evaluation.frames == []
+
+
+def test_a_frame_that_is_not_finite_is_infinitely_bad() -> None:
+    def failing(measurement: Measurement) -> Iterator[torch.Tensor]:
+        image = measurement.adjoint.clone()
+        image[:, :, 2, 0, 0] = math.nan
+        yield image
+
+    frames = evaluate([Method("failing", failing)], [toy_series()]).frames
+    assert [s.frame for s in frames if s.psnr == -math.inf] == [2, 2]
 
 
 def test_mistakes_are_refused_in_one_line() -> None:

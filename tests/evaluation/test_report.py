@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import io
 import math
 import re
@@ -9,14 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
-from toy_test_set import HOSTILE, toy_batch, zero_filled
+from tiny import prepared
+from toy_test_set import FRAMES, HOSTILE, toy_batch, toy_series, zero_filled
 
+from gleam.data.loader import every_slice
 from gleam.errors import BadInput
+from gleam.evaluation import pictures
 from gleam.evaluation.evaluate import Evaluation, Method, evaluate
 from gleam.evaluation.plots import Curve, line_plot, method_colours, thinned
 from gleam.evaluation.report import write_report
 from gleam.evaluation.runs import RunSummary
+from gleam.recipe import MaskRecipe
+from gleam.simulation import simulate_scan
 
 RUNS = [
     RunSummary(
@@ -171,3 +178,72 @@ def test_a_plot_has_a_line_per_curve() -> None:
 def test_no_two_methods_have_one_colour(count: int) -> None:
     colours = method_colours([str(number) for number in range(count)])
     assert len({*colours.values()}) == len(colours) == count
+
+
+@pytest.fixture(scope="module")
+def series_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("series") / "report.html"
+    write_report(path, series_evaluation())
+    return path
+
+
+def series_evaluation() -> Evaluation:
+    return evaluate([Method("zero-filled", zero_filled)], [toy_series()])
+
+
+def test_movies_hold_every_frame(series_report: Path) -> None:
+    page, reader = read(series_report)
+    assert reader.tags.count("button") == 1
+    slider = re.search(r'<input type="range" min="0" max="(\d+)"', page)
+    assert slider
+    assert int(slider[1]) == FRAMES - 1
+    movies = re.findall(
+        r'<div class="movie" data-across="(\d)" data-down="(\d)" style="aspect-ratio:16/16">'
+        r'<img src="data:image/webp;base64,([^"]+)" alt="([^"]+), movie" style="width:300%">',
+        page,
+    )
+    assert [alt.split(",")[0] for *_, alt in movies] == ["Target", "zero-filled", "zero-filled"]
+    across, down, target, _ = movies[0]
+    assert (across, down) == ("3", "2")
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(target))).convert("L"), float)
+    assert sheet.shape == (2 * 16, 3 * 16)
+    tiles = sheet.reshape(2, 16, 3, 16).swapaxes(1, 2).reshape(6, 16, 16)
+    expected = toy_series().target[1, 0].abs().numpy()
+    expected = (expected / pictures.window(series_evaluation().examples[0])).clip(0, 1) * 255
+    assert np.abs(tiles - expected).mean() < 4  # WebP may lose a little
+    assert tiles[:, 11, 9].std() == pytest.approx(expected[:, 11, 9].std(), rel=0.3)
+    assert "x over time (down), y = 11" in reader.text
+
+
+def test_the_player_is_the_only_script_the_page_allows(series_report: Path, report: Path) -> None:
+    page, reader = read(series_report)
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    allowed = re.search(r"script-src 'sha256-([^']+)'\">", page)
+    assert allowed
+    assert base64.b64decode(allowed[1]) == hashlib.sha256(script.encode()).digest()
+    assert "prefers-reduced-motion" in script
+    assert reader.tags.count("script") == 1
+    assert not re.search(r"https?:|@import|fetch\(", page)
+    assert "script-src" not in report.read_text()
+
+
+def test_psnr_is_drawn_over_frames(series_report: Path, report: Path) -> None:
+    _, reader = read(series_report)
+    assert "Frame by frame" in reader.text
+    assert "complex PSNR per frame (dB)" in reader.text
+    assert "Frame by frame" not in read(report)[1].text
+
+
+def test_large_movies_lose_resolution_not_frames() -> None:
+    shot = pictures._drawn(torch.rand(5, 600, 700))
+    assert (shot.frames, shot.height, shot.width) == (5, 300, 350)
+
+
+def test_a_volume_is_shown_in_three_planes(tmp_path: Path) -> None:
+    scan = simulate_scan((16, 24, 20), 3, 1, 40.0, 0, 1, "volume")
+    batches = every_slice([prepared(scan)], MaskRecipe(kind="poisson", acceleration=3))
+    write_report(tmp_path / "r.html", evaluate([Method("zero-filled", zero_filled)], batches))
+    page, reader = read(tmp_path / "r.html")
+    assert len(re.findall(r'<p class="view">([xyz]) = \d+</p>', page)) == 3
+    assert reader.tags.count("img") == 3 * 3 + 1 + 1
+    assert not {"script", "button"} & set(reader.tags)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from toy_test_set import FRAMES, toy_series, zero_filled
 
 from gleam.errors import BadInput
-from gleam.evaluation.evaluate import Evaluation
+from gleam.evaluation.evaluate import Evaluation, Method, evaluate
 from gleam.evaluation.scores import METRICS
 from gleam.evaluation.statistics import Estimate
 from gleam.evaluation.summary import summarise
@@ -32,6 +33,16 @@ def test_csv_has_every_score(evaluation: Evaluation, tmp_path: Path) -> None:
     assert [float(row["psnr_complex"]) for row in rows] == [
         score.psnr_complex for score in evaluation.scans
     ]
+
+
+def test_series_have_a_row_per_frame(tmp_path: Path) -> None:
+    found = evaluate([Method("zero-filled", zero_filled)], [toy_series()])
+    write_tables(found, tmp_path)
+    with (tmp_path / "frames.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["method", "scan", "slice", "frame", "psnr"]
+    assert len(rows) == 2 * FRAMES
+    assert [float(row["psnr"]) for row in rows] == [score.psnr for score in found.frames]
 
 
 def test_json_has_means_intervals_and_differences(evaluation: Evaluation, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""A toy test set: three scans of a smooth object behind a real operator, and methods for it."""
+"""A toy test set: three scans of a smooth object behind a real operator, a series,
+and methods for them."""
 
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ from gleam.data.batch import Batch
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 
+FRAMES = 6
 HOSTILE = "<script>alert('scan')</script>"
 
 
@@ -30,6 +32,21 @@ def toy_batches() -> list[Batch]:
         toy_batch(["a", "b"], [2, 0], seed=1),
         toy_batch([HOSTILE], [0], seed=2),
     ]
+
+
+def toy_series() -> Batch:
+    """Two slices of a series in which one blob beats, at y = 11; lines interleaved over frames."""
+    size, batch = 16, 2
+    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    beat = 1.5 + torch.sin(2 * torch.pi * torch.arange(FRAMES) / FRAMES)
+    blob = torch.exp(-((y - 11) ** 2 + (x - 6) ** 2) / (2 * beat**2)[:, None, None])
+    still = 0.5 * ((y - 8).abs() < 7)
+    target = (still + blob).to(torch.complex64).expand(batch, 1, FRAMES, size, size)
+    lines = (torch.arange(size) - torch.arange(FRAMES)[:, None]) % 4 == 0
+    maps = torch.ones(batch, 1, 1, 1, size, size, dtype=torch.complex64)
+    sense = Sense(maps, lines[None, None, :, None], (-1,))
+    scans = ["beating"] * batch
+    return Batch(Measurement(sense, sense.normal(target)), target, scans, [0, 1], (size, size))
 
 
 def zero_filled(measurement: Measurement) -> Iterator[torch.Tensor]:

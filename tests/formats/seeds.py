@@ -17,7 +17,7 @@ from hdf5_mutations import spoil_hdf5, spoil_lines
 from mutations import Rng, spoil_bytes, spoil_text
 
 from gleam.errors import BadInput
-from gleam.formats import Layout, Scan, read_scan, write_scan
+from gleam.formats import Layout, Scan, read_image, read_scan, write_scan
 from gleam.formats.ismrmrd_header import parse
 from gleam.formats.scan import calibration_box, centred_affine
 
@@ -83,7 +83,7 @@ def _inspect(read: Scan) -> None:
         made = Prepared(read, Settings())
         json.dumps(example_facts(made), allow_nan=False)
     picture = of_scan(read, made)
-    assert np.isfinite(picture.image).all()
+    assert all(np.isfinite(image).all() for image in picture.images.values())
     assert np.isfinite(picture.sampling).all()
 
 
@@ -178,6 +178,15 @@ def _written(folder: Path, suffix: str) -> list[Path]:
     return paths
 
 
+def image(path: Path) -> None:
+    """Read an image; what was read must make sense."""
+    read = read_image(path)
+    assert read.image.dtype == np.complex64
+    assert np.isfinite(read.image).all()
+    assert all(0 < size < np.inf for size in read.voxel)
+    assert np.isfinite(read.affine).all()
+
+
 def _examples(folder: Path) -> list[Path]:
     from gleam.data.example import write
     from gleam.data.prepare import Prepared, Settings
@@ -249,6 +258,16 @@ def _mat(version: str, name: str) -> Callable[[Path], list[Path]]:
     return make
 
 
+def _nifti(folder: Path) -> list[Path]:
+    import nibabel
+
+    rng = np.random.default_rng(0)
+    for name, shape in [("0.nii", (6, 5, 4)), ("1.nii.gz", (6, 5, 1, 3))]:
+        data = rng.integers(0, 99, shape).astype(np.int16)
+        nibabel.save(nibabel.Nifti1Image(data, np.diag([2.0, 3.0, 4.0, 1.0])), folder / name)
+    return sorted(folder.glob("*.nii*"))
+
+
 def _twix(folder: Path) -> list[Path]:
     import twixtools
     from test_twix import header, line, vb
@@ -275,6 +294,7 @@ def _xml(folder: Path) -> list[Path]:
 KINDS = {
     "cfl": Kind(lambda folder: _written(folder, ".cfl"), _pair, scan),
     "npy": Kind(_arrays, _text, scan),
+    "nifti": Kind(_nifti, _text, image),
     "fastmri": Kind(lambda folder: _written(folder, ".h5"), _hdf5, scan),
     "ismrmrd": Kind(_ismrmrd, _acquisitions, scan),
     "ismrmrd-header": Kind(_xml, _text, lambda path: parse(path.read_bytes())),

@@ -268,3 +268,12 @@ def test_real_volume_over_time(shared_data):
     expected = scipy.io.loadmat(path)["kspace_pf"].T.astype(np.complex64)
     assert scan.kspace.shape == (1, 1, 8, 12, 40, 80)
     np.testing.assert_array_equal(scan.kspace[0][0], expected)
+
+
+def test_real_series_of_images(shared_data):
+    path = shared_data / "dce_abdomen_complex_images.mat"
+    found = matlab.read_image(path, Layout.parse("y x frame"))
+    assert found.image.shape == (1, 20, 154, 112)
+    assert found.image.imag.any()
+    with pytest.raises(BadInput, match="does not say what the axes of its 154 × 112 × 20"):
+        matlab.read_image(path)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from gleam.errors import BadInput
 from gleam.formats import npy
 from gleam.formats.layout import Layout
 from gleam.formats.volume import Volume
@@ -104,3 +105,43 @@ def test_an_array_has_no_name(tmp_path, refused):
     np.save(tmp_path / "scan.npy", np.ones((3, 4, 4), np.complex64))
     layout = Layout.parse("coil y x", "kspace")
     assert "--variable" in refused(lambda path: npy.read(path, layout), tmp_path / "scan.npy")
+
+
+@pytest.mark.parametrize("dtype", ["c8", "c16", "f4", "f8", "i2", "u1", "?"])
+def test_images_are_read_with_their_axes_named(tmp_path, dtype):
+    array = (np.arange(6 * 5 * 7) % 50).reshape(6, 5, 7).astype(dtype)
+    np.save(tmp_path / "image.npy", array)
+    found = npy.read_image(tmp_path / "image.npy", Layout.parse("x frame y"))
+    assert found.image.dtype == np.complex64
+    np.testing.assert_array_equal(found.image, array.transpose(1, 2, 0)[None])
+    assert found.voxel == (1, 1, 1)
+    found = npy.read_image(tmp_path / "image.npy", Layout.parse("z y x"))
+    np.testing.assert_array_equal(found.image, array[None, None])
+
+
+@pytest.mark.parametrize(
+    ("axes", "variable", "said"),
+    [
+        (None, None, "does not say what the axes of its 6 × 5 × 7 numbers mean"),
+        ("coil y x", None, "neither coils nor a readout"),
+        ("frame y x:readout", None, "neither coils nor a readout"),
+        ("y x", None, "has 2 words"),
+        ("frame y x", "image", "leave --variable out"),
+    ],
+)
+def test_images_of_other_axes_are_refused(tmp_path, axes, variable, said):
+    np.save(tmp_path / "image.npy", np.ones((6, 5, 7)))
+    layout = Layout.parse(axes, variable) if axes else None
+    with pytest.raises(BadInput, match=said):
+        npy.read_image(tmp_path / "image.npy", layout)
+
+
+def test_images_that_are_no_numbers_are_refused(tmp_path):
+    path = tmp_path / "image.npy"
+    for array in (np.array([["a", "b"]]), np.array([[Bomb()] * 2]), np.ones((0, 3))):
+        np.save(path, array, allow_pickle=True)
+        with pytest.raises(BadInput, match=r"image\.npy: "):
+            npy.read_image(path, Layout.parse("y x"))
+    np.save(path, np.full((4, 5), np.nan))
+    with pytest.raises(BadInput, match="finite numbers"):
+        npy.read_image(path, Layout.parse("y x"))

@@ -15,17 +15,18 @@ def pair(*shape: int) -> tuple[torch.Tensor, torch.Tensor]:
     return reference + 20 * torch.randn(reference.shape, generator=random), reference
 
 
-def test_is_that_of_scikit_image() -> None:
-    image, reference = pair(2, 3)
-    maximum = reference.amax(dim=(1, 2, 3))
+@pytest.mark.parametrize("planes", [(1,), (3,), (2, 3)], ids=["2D", "2D+t", "3D"])
+def test_is_that_of_scikit_image(planes: tuple[int, ...]) -> None:
+    image, reference = pair(2, *planes)
+    maximum = reference.flatten(1).amax(1)
     expected = [
         np.mean(
             [
                 structural_similarity(r.numpy(), x.numpy(), win_size=7, data_range=m.item())
-                for x, r in zip(planes, references, strict=True)
+                for x, r in zip(some.flatten(0, -3), references.flatten(0, -3), strict=True)
             ]
         )
-        for planes, references, m in zip(image, reference, maximum, strict=True)
+        for some, references, m in zip(image, reference, maximum, strict=True)
     ]
     assert 0.1 < min(expected) < max(expected) < 0.95
     np.testing.assert_allclose(ssim(image, reference, maximum), expected, atol=1e-4)

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from toys import noise, toy_measurement, toy_network, toy_sense
+from toys import OF_NETWORK, SHAPES, noise, toy_measurement, toy_network, toy_sense
 
 from gleam.networks import InvertibleModelBased, InvertibleProximalGradient
 from gleam.networks.coupling import Invertible
@@ -16,23 +16,18 @@ KINDS = pytest.mark.parametrize(
 )
 
 
-def toy_iteration(family, sense, dimensions=2, **fields):
-    fields = {"coupling": True, **fields}
-    network = toy_network(
-        family, 1, dimensions=dimensions, sets=sense.maps.shape[1], **fields
-    ).double()
+def toy_iteration(family, **fields):
+    network = toy_network(family, 1, **{"coupling": True, **fields}).double()
     return network, network.iterations[0]
 
 
 @KINDS
-@pytest.mark.parametrize(
-    ("shape", "dimensions"),
-    [({}, 2), ({"frames": 3, "sets": 2}, 3), ({"space": (4, 6, 5), "axes": (-3, -2)}, 3)],
-)
-def test_back_finds_the_input_and_the_gradients(family, fields, shape, dimensions):
-    sense = toy_sense(**shape, dtype=DOUBLE)
-    measurement, _ = toy_measurement(sense, shape.get("frames", 1))
-    network, iteration = toy_iteration(family, sense, dimensions, **fields)
+@pytest.mark.parametrize("kind", ["resnet", "unet"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_back_finds_the_input_and_the_gradients(family, fields, shape, kind):
+    sense = toy_sense(**SHAPES[shape], dtype=DOUBLE)
+    measurement, _ = toy_measurement(sense, SHAPES[shape].get("frames", 1))
+    network, iteration = toy_iteration(family, **OF_NETWORK[shape], kind=kind, **fields)
     assert isinstance(iteration, Invertible)
     start = network.start(measurement)
     before = noise(*start.shape, seed=7, dtype=DOUBLE).requires_grad_()
@@ -54,7 +49,7 @@ def test_undoing_the_model_based_step_amplifies_as_said(weight):
     sense.mask.fill_(True)
     measurement, _ = toy_measurement(sense)
     fields = {"cg_tolerance": 1e-12, "weight": weight}
-    _, iteration = toy_iteration("modl", sense, **fields)
+    _, iteration = toy_iteration("modl", **fields)
     assert isinstance(iteration, InvertibleModelBased)
     error = _error_of_undoing(iteration, measurement)
     learnt = iteration.weight(measurement)
@@ -69,7 +64,7 @@ def test_undoing_the_gradient_step_amplifies_as_said(step):
     sense = toy_sense(dtype=DOUBLE)
     sense.mask.fill_(True)
     measurement, _ = toy_measurement(sense)
-    _, iteration = toy_iteration("pgd", sense, step=step)
+    _, iteration = toy_iteration("pgd", step=step)
     assert isinstance(iteration, InvertibleProximalGradient)
     error = _error_of_undoing(iteration, measurement)
     assert error == pytest.approx(1 / (1 - step), rel=0.05)
@@ -91,7 +86,7 @@ def _error_of_undoing(iteration, measurement):
 
 @pytest.mark.parametrize("step", [0.3, 0.89, 1.0, 5.0])
 def test_the_step_starts_as_the_recipe_says_and_stays_below_its_bound(step):
-    _, iteration = toy_iteration("pgd", toy_sense(), step=step)
+    _, iteration = toy_iteration("pgd", step=step)
     assert iteration.length().item() == pytest.approx(min(step, 0.81), rel=1e-5)
     iteration.step.data += 100
     assert iteration.length().item() <= 0.9

@@ -3,7 +3,10 @@ import torch
 from torch import nn
 from toys import noise, toy_network
 
-from gleam.networks.regulariser import Regulariser, from_channels, to_channels
+from gleam.errors import BadInput
+from gleam.networks.convolution import convolution
+from gleam.networks.regulariser import Convolved, Regulariser, from_channels, to_channels
+from gleam.training.meter import metered
 
 # (dimensions, set, frame, *space) and the channels that the network sees of a batch of 2
 LAYOUTS = [
@@ -65,12 +68,43 @@ def test_three_dimensions_join_the_frames_of_a_cine_but_not_of_a_volume():
         assert same != joined
 
 
+def toy_periodic(**fields):
+    return toy_network(dimensions=3, circular=True, **fields).iterations[0].regulariser
+
+
+@pytest.mark.parametrize("fields", [{}, {"kind": "unet"}, {"coupling": True}], ids=str)
+@pytest.mark.parametrize("frames", [1, 2, 5])
 @torch.no_grad()
-def test_bf16_stays_inside():
-    image = noise(1, 1, 1, 12, 12)
-    precise = toy_regulariser(2)
+def test_periodic_frames_begin_anywhere(fields, frames):
+    image, regulariser = noise(2, 1, frames, 8, 9), toy_periodic(**fields)
+    turned = regulariser(image.roll(1, 2)).roll(-1, 2)
+    assert torch.allclose(turned, regulariser(image), atol=1e-6)
+
+
+@pytest.mark.parametrize("fields", [{}, {"kind": "unet"}, {"coupling": True}], ids=str)
+def test_a_volume_has_no_periodic_frames(fields):
+    with pytest.raises(
+        BadInput, match=r"^network\.regulariser\.circular is for .* set it to false$"
+    ):
+        toy_periodic(**fields)(noise(1, 1, 2, 4, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("shape", "fields"),
+    [
+        ((1, 12, 12), {"dimensions": 2}),
+        ((1, 12, 12), {"dimensions": 2, "kind": "unet"}),
+        ((4, 12, 12), {"dimensions": 3, "circular": True}),
+        ((1, 4, 12, 12), {"dimensions": 3, "kind": "unet"}),
+    ],
+    ids=str,
+)
+@torch.no_grad()
+def test_bf16_stays_inside(shape, fields):
+    image = noise(1, 1, *shape)
+    precise = toy_network(**fields).iterations[0].regulariser
     seen = []
-    coarse = Regulariser(precise.cnn, 2, bf16=True)
+    coarse = Regulariser(precise.cnn, fields["dimensions"], bf16=True)
     coarse.cnn.last.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
     result = coarse(image)
     assert seen == [torch.bfloat16]
@@ -89,3 +123,12 @@ def test_other_images_are_further_channels(dimensions, shape, _):
             return channels.chunk(2, 1)[1]
 
     assert torch.allclose(Regulariser(Second(), dimensions)(image, other), image + other)
+
+
+def test_few_frames_are_convolved_without_copies_of_neighbourhoods():
+    """Torch's way for small 3D images copies the 27 neighbours of each position."""
+    cnn = Convolved(convolution(32, 32, 3, 3), 3)
+    x = noise(1, 32, 12, 32, 32, dtype=torch.float32)
+    cnn(x)
+    peak = metered(lambda: cnn(x), x.device)[1]
+    assert peak < 8 * x.nbytes

@@ -1,11 +1,12 @@
 import pytest
 import torch
-from toys import toy_measurement, toy_network, toy_sense
+from toys import OF_NETWORK, SHAPES, toy_measurement, toy_network, toy_sense
 
 from gleam.networks import build
 from gleam.physics.solve import conjugate_gradients
 from gleam.recipe import NetworkRecipe, RegulariserRecipe
 
+EACH_SHAPE = pytest.mark.parametrize("shape", SHAPES)
 SMALL = RegulariserRecipe(width=3, blocks=1)
 
 
@@ -23,10 +24,16 @@ def test_untrained_model_based_is_conjugate_gradients_alone():
     assert torch.allclose(network(measurement), image, atol=1e-5)
 
 
+def toy_data(shape):
+    return toy_measurement(toy_sense(**SHAPES[shape]), SHAPES[shape].get("frames", 1))[0]
+
+
+@EACH_SHAPE
 @torch.no_grad()
-def test_untrained_proximal_gradient_is_gradient_descent_alone():
-    measurement, _ = toy_measurement(toy_sense())
-    network = build(NetworkRecipe(family="pgd", iterations=3, step=0.8, regulariser=SMALL))
+def test_untrained_proximal_gradient_is_gradient_descent_alone(shape):
+    measurement, sets = toy_data(shape), OF_NETWORK[shape].get("sets", 1)
+    recipe = NetworkRecipe(family="pgd", iterations=3, step=0.8, sets=sets, regulariser=SMALL)
+    network = build(recipe)
     image = measurement.adjoint
     for _ in range(3):
         image = image - 0.8 * (measurement.sense.normal(image) - measurement.adjoint)
@@ -34,11 +41,12 @@ def test_untrained_proximal_gradient_is_gradient_descent_alone():
 
 
 @pytest.mark.parametrize("family", ["modl", "pgd"])
+@EACH_SHAPE
 @torch.no_grad()
-def test_untrained_iterations_approach_the_data(family):
-    sense = toy_sense()
-    measurement, _ = toy_measurement(sense)
-    network = build(NetworkRecipe(family=family, iterations=4, regulariser=SMALL))
+def test_untrained_iterations_approach_the_data(family, shape):
+    measurement, sets = toy_data(shape), OF_NETWORK[shape].get("sets", 1)
+    sense = measurement.sense
+    network = build(NetworkRecipe(family=family, iterations=4, sets=sets, regulariser=SMALL))
     misfits = [
         (sense.normal(x) - measurement.adjoint).norm() for x in network.iterates(measurement)
     ]
@@ -46,10 +54,11 @@ def test_untrained_iterations_approach_the_data(family):
 
 
 @pytest.mark.parametrize("family", ["modl", "pgd"])
+@EACH_SHAPE
 @torch.no_grad()
-def test_iterates_end_with_the_reconstruction(family):
-    measurement, _ = toy_measurement(toy_sense())
-    network = toy_network(family, iterations=3)
+def test_iterates_end_with_the_reconstruction(family, shape):
+    measurement = toy_data(shape)
+    network = toy_network(family, iterations=3, **OF_NETWORK[shape])
     iterates = list(network.iterates(measurement))
     assert len(iterates) == 3
     assert torch.equal(iterates[-1], network(measurement))

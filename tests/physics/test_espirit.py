@@ -245,8 +245,8 @@ def head_of(kspace):
     return strength > 0.1 * strength.max()
 
 
-def volume_kspace(seed, shape=(40, 36, 32)):
-    return torch.from_numpy(simulate_scan(shape, 6, 1, 40.0, seed, 1).kspace[0][:, 0])
+def volume_kspace(seed, snr=40.0):
+    return torch.from_numpy(simulate_scan((40, 36, 32), 6, 1, snr, seed, 1).kspace[0][:, 0])
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -277,3 +277,24 @@ def test_maps_of_a_volume_are_those_of_bart(tmp_path):
     agreement = (theirs.conj() * ours).sum(0).abs()[head]
     assert agreement.mean() > 0.999
     assert head.sum() > 0.95 * head_of(kspace).sum()
+
+
+@pytest.mark.parametrize("lines", [10, 16])
+def test_a_volume_leaves_less_than_a_2d_estimate_of_each_position(lines):
+    kspace = volume_kspace(1)
+    space = tuple(kspace.shape[1:])
+    (box,) = centre(kspace, (24, lines, lines))
+    # The calibration region at each position along the readout, at the readout's full length.
+    before = space[0] // 2 - 12
+    longer = torch.nn.functional.pad(box, (0, 0, 0, 0, before, space[0] - 24 - before))
+    positions = torch.fft.fftshift(torch.fft.ifft(torch.fft.ifftshift(longer, dim=1), dim=1), dim=1)
+    apart = espirit(positions.movedim(1, 0), space[1:])[:, 0, :, 0].movedim(0, 1)
+    together = espirit(box[None], space)[0, 0, :, 0]
+    images = transform(torch.fft.ifftn, volume_kspace(1, snr=1e6))[:, head_of(kspace)]
+    left = []
+    for maps in (together, apart):
+        inside = maps[:, head_of(kspace)]
+        left.append((images - inside * (inside.conj() * images).sum(0)).norm() / images.norm())
+    assert left[0] < left[1]
+    agreement = (together.conj() * apart).sum(0).abs()[head_of(kspace)]
+    assert agreement.mean() > 0.999

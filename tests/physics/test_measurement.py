@@ -1,16 +1,20 @@
 import torch
-from toys import toy_kspace, toy_sense
+from toys import EACH_SHAPE, toy_kspace, toy_sense
 
 from gleam.physics.measurement import Measurement
 
 
-def test_it_holds_the_zero_filled_image():
-    sense, kspace = toy_sense(), toy_kspace(toy_sense())
+@EACH_SHAPE
+def test_it_holds_the_zero_filled_image(shape):
+    sense = toy_sense(**shape)
+    kspace = toy_kspace(sense, shape.get("frames", 1))
     assert torch.equal(Measurement.of(sense, kspace).adjoint, sense.adjoint(kspace))
 
 
-def test_what_was_not_sampled_is_ignored():
-    sense, kspace = toy_sense(), toy_kspace(toy_sense())
+@EACH_SHAPE
+def test_what_was_not_sampled_is_ignored(shape):
+    sense = toy_sense(**shape)
+    kspace = toy_kspace(sense, shape.get("frames", 1))
     assert not sense.mask.all()
     adjoint = Measurement.of(sense, kspace).adjoint
     assert torch.equal(Measurement.of(sense, kspace * sense.mask).adjoint, adjoint)

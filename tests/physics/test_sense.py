@@ -6,7 +6,7 @@ import torch
 from adjointness import assert_adjoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import toy_image, toy_kspace, toy_sense
+from toys import EACH_SHAPE, toy_image, toy_kspace, toy_sense
 
 from gleam.physics.sense import Sense
 from gleam.training.meter import metered
@@ -97,10 +97,11 @@ def test_counts_in_place_of_a_mask_sum_over_frames_of_one_image():
     assert_adjoint(counted.forward, counted.adjoint, image, kspace)
 
 
-def test_sampled_in_full_it_loses_nothing():
-    sense = toy_sense((7, 8), sets=2)
+@EACH_SHAPE
+def test_sampled_in_full_it_loses_nothing(shape):
+    sense = toy_sense(**shape)
     everything = Sense(sense.maps, torch.ones_like(sense.mask), sense.axes)
-    image = toy_image(sense)
+    image = toy_image(sense, shape.get("frames", 1))
     assert torch.allclose(everything.normal(image), image, atol=1e-5)
 
 
@@ -114,10 +115,11 @@ def test_gradients(name, space):
     assert torch.autograd.gradgradcheck(apply, x, fast_mode=True)
 
 
+@EACH_SHAPE
 @pytest.mark.parametrize("name", APPLICATIONS)
-def test_autograd_keeps_nothing(name):
-    sense = toy_sense()
-    x = toy_kspace(sense) if name == "adjoint" else toy_image(sense)
+def test_autograd_keeps_nothing(name, shape):
+    sense, frames = toy_sense(**shape), shape.get("frames", 1)
+    x = toy_kspace(sense, frames) if name == "adjoint" else toy_image(sense, frames)
     saved = []
     with torch.autograd.graph.saved_tensors_hooks(saved.append, lambda x: x):
         result = getattr(sense, name)(x.requires_grad_())

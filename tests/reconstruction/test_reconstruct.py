@@ -2,6 +2,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -19,7 +20,7 @@ from tiny import (
 
 from gleam.data.prepare import Prepared
 from gleam.errors import BadInput
-from gleam.formats import Scan
+from gleam.formats import Scan, nifti
 from gleam.metrics import magnitude
 from gleam.networks import build
 from gleam.recipe import MaskRecipe
@@ -123,3 +124,16 @@ def test_volume_and_progress() -> None:
     assert volume.image.shape == (1, 1, 16, 18, 17)
     assert done == [1]
     assert torch.is_grad_enabled()
+
+
+def test_series_keeps_the_time_between_its_frames(tmp_path: Path) -> None:
+    scan = tiny_scan(slices=1)
+    kspace = np.repeat(np.array(scan.kspace), 4, axis=2)
+    volume = reconstruct(
+        zero_filled, prepared(replace(scan, kspace=kspace, contrast={"frame_time": 42.0}))
+    )
+    nifti.write_image(volume, tmp_path / "series.nii.gz")
+    written = nibabel.load(tmp_path / "series.nii.gz")
+    assert written.shape == (20, 24, 1, 4)
+    assert written.header.get_zooms()[3] == pytest.approx(0.042)
+    assert written.header.get_xyzt_units() == ("mm", "sec")

@@ -42,6 +42,18 @@ def disagree(recipes: Sequence[Recipe], folder: Path) -> bool:
     return run(recipes[int(os.environ["RANK"])], folder)
 
 
+def see_other_folders(recipe: Recipe, folder: Path) -> bool:
+    """Every process with a disk of its own."""
+    return run(recipe, folder / os.environ["RANK"])
+
+
+def never_come(recipe: Recipe, folder: Path, timeout: float) -> bool | None:
+    """The last process does not, the others wait for so many seconds."""
+    if int(os.environ["RANK"]) == size_of_group() - 1:
+        return None
+    return train(recipe, folder, spread=Spread(timeout=timeout))
+
+
 class Counting(Inbox):
     """Says when a tensor is taken out."""
 

@@ -39,6 +39,14 @@ PROBLEMS = {
         {"family": "pgd", "dimensions": 3, "sets": 2, "inputs": ("gradient", "change")},
         {"frames": 3, "sets": 2},
     ),
+    "modl, U-Net, periodic cine": (
+        {"family": "modl", "dimensions": 3, "kind": "unet", "circular": True},
+        {"frames": 3},
+    ),
+    "pgd, U-Net, 3D": (
+        {"family": "pgd", "dimensions": 3, "kind": "unet"},
+        {"space": (5, 6, 7), "axes": (-3, -2)},
+    ),
     "reversible, two sets": ({"family": "reversible", "sets": 2}, {"sets": 2}),
     "modl, coupled": ({"family": "modl", "coupling": True, "cg_tolerance": 1e-3}, {}),
     "pgd, coupled, cine": (
@@ -389,7 +397,7 @@ FAMILIES = {"modl": {"family": "modl"}, "pgd": {"family": "pgd"}, **INVERTIBLE}
 
 @st.composite
 def points(draw):
-    """Any scheme: a network, its modules, overlap, loss weights and storage."""
+    """Any scheme: a network for any data, its modules, overlap, loss weights and storage."""
     name = draw(st.sampled_from(sorted(FAMILIES)))
     sizes = draw(st.lists(st.integers(1, 3), min_size=1, max_size=4))
     overlap = draw(st.integers(0, len(sizes) - 1))
@@ -401,8 +409,13 @@ def points(draw):
     storages = ["store", "checkpoint", "offload"] + ["invert"] * (name in INVERTIBLE)
     storage = draw(st.sampled_from(storages))
     shape = {key: draw(st.integers(1, 2)) for key in ("batch", "sets", "frames")}
+    shape["space"] = draw(st.sampled_from([(8, 9), (4, 6, 5)]))
+    fields = {
+        "dimensions": draw(st.sampled_from([2, 3])),
+        "kind": draw(st.sampled_from(["resnet", "unet"])),
+    }
     shape["coils"] = draw(st.integers(shape["sets"], 3))
-    return FAMILIES[name], sizes, overlap, weights, storage, shape
+    return FAMILIES[name] | fields, sizes, overlap, weights, storage, shape
 
 
 @given(points())

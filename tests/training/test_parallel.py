@@ -6,23 +6,33 @@ from pathlib import Path
 
 import pytest
 import torch
-from parallel_work import disagree, run
+from parallel_work import disagree, never_come, run, see_other_folders
 from processes import in_processes
 from safetensors.torch import load_file, save_file
 from test_trainer import assert_same_end, numbers, tensors
-from tiny import example_files, tiny_recipe
+from tiny import example_files, tiny_recipe, tiny_scan
 
-from gleam.errors import BadInput, Diverged
+from gleam.data.jobs import find_scans, prepare_one
+from gleam.data.prepare import Settings
+from gleam.errors import BadInput, Diverged, Stopped
+from gleam.formats import write_scan
 from gleam.recipe import Recipe
 from gleam.training import checkpoint
 from gleam.training.run import read_summary
+from gleam.training.spread import Spread
 from gleam.training.stages import grown
 from gleam.training.trainer import train
 
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return example_files(tmp_path_factory.mktemp("data"))
+    """Of two shapes, one with an odd number of slices."""
+    folder = tmp_path_factory.mktemp("data")
+    write_scan(tiny_scan((26, 16), slices=3, name="other"), folder / "other.h5")
+    (source,) = find_scans([folder / "other.h5"])
+    examples = example_files(folder)
+    assert prepare_one(source, examples, Settings()).status == "prepared"
+    return examples
 
 
 def recipe_of(examples: Path, batch: int = 1, **training: object) -> Recipe:
@@ -121,6 +131,33 @@ def test_process_that_would_do_something_else_is_refused(examples: Path, tmp_pat
     assert str(error).startswith("process 2 of 3 has another recipe than process 0")
     assert [one, two, three].count(2) == 2  # exit codes of the others, which said nothing
     assert not (tmp_path / "run").exists()
+
+
+def test_folder_that_is_not_shared_is_refused(examples: Path, tmp_path: Path) -> None:
+    error, code = in_processes(2, see_other_folders, recipe_of(examples), tmp_path)
+    assert isinstance(error, BadInput)
+    assert str(error).startswith(f"{tmp_path / '0'}: is not the same folder for all processes")
+    assert code == 1
+
+
+def test_process_that_never_comes_is_said_in_one_line(examples: Path, tmp_path: Path) -> None:
+    *ends, _ = in_processes(3, never_come, recipe_of(examples), tmp_path / "run", 2.0)
+    (error,) = (end for end in ends if isinstance(end, Stopped))
+    assert re.match(r"process \d or 2 .* did not answer in time before the first step", str(error))
+    assert ends.count(1) == 1  # the exit code of the other one, which said nothing
+
+
+def test_others_that_cannot_be_found_are_said_in_one_line(
+    examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with pytest.raises(BadInput, match="WORLD_SIZE says that there are 2 processes, and"):
+        train(recipe_of(examples), tmp_path / "run")
+    for name, value in {"RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Stopped, match="process 0 did not answer at 127"):
+        train(recipe_of(examples), tmp_path / "run", spread=Spread(timeout=1.0))
 
 
 @pytest.mark.parametrize("module", [pytest.param(0, marks=pytest.mark.slow), 3])

@@ -2,7 +2,7 @@ from functools import partial
 
 import pytest
 import torch
-from toys import toy_measurement, toy_network, toy_sense
+from toys import OF_NETWORK, SHAPES, toy_measurement, toy_network, toy_sense
 
 from gleam.training.loss import l1
 from gleam.training.meter import metered
@@ -26,6 +26,17 @@ CASES = [
     ("invert", "reversible", {}),
     ("invert", "modl", {"coupling": True, **EXACT}),
     ("invert", "pgd", {"coupling": True, "step": 0.5}),
+    ("checkpoint", "modl", {"kind": "unet"}),
+    ("offload", "pgd", {"kind": "unet", "circular": True}),
+    ("invert", "reversible", {"circular": True}),
+    ("invert", "pgd", {"coupling": True, "step": 0.5, "kind": "unet"}),
+]
+# Frames are periodic; a slice has none, and those of a volume are apart.
+FITTING = [
+    (shape, *case)
+    for case in CASES
+    for shape in SHAPES
+    if shape == "2D+t" or "circular" not in case[2]
 ]
 
 
@@ -34,10 +45,12 @@ def chosen(storage, folder):
     return partial(offload, folder=folder) if storage == "offload" else STORAGES[storage]
 
 
-def toy_problem(family, iterations, dtype=torch.complex64, frames=2, **fields):
+def toy_problem(family, iterations, dtype=torch.complex64, shape="2D", **fields):
     """(network, measurement, target)."""
-    measurement, target = toy_measurement(toy_sense(frames=frames, dtype=dtype), frames)
-    network = toy_network(family, iterations, **fields)
+    of_sense = SHAPES[shape]
+    sense = toy_sense(**of_sense, dtype=dtype)
+    measurement, target = toy_measurement(sense, of_sense.get("frames", 1))
+    network = toy_network(family, iterations, **OF_NETWORK[shape], **fields)
     return network.double() if dtype == torch.complex128 else network, measurement, target
 
 
@@ -53,16 +66,16 @@ def test_every_storage_has_its_case():
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(torch.complex64, 1e-6), (torch.complex128, 1e-12)]
 )
-@pytest.mark.parametrize(("storage", "family", "fields"), CASES, ids=str)
+@pytest.mark.parametrize(("shape", "storage", "family", "fields"), FITTING, ids=str)
 @pytest.mark.parametrize("iterations", [1, 4])
 def test_every_storage_has_the_value_and_gradient_of_store(
-    storage, family, fields, iterations, dtype, tolerance, tmp_path
+    shape, storage, family, fields, iterations, dtype, tolerance, tmp_path
 ):
     if storage == "invert":
         tolerance *= 1000 if family == "reversible" else 10_000
         if dtype == torch.complex64 and "cg_tolerance" in fields:
             fields = fields | {"cg_tolerance": 1e-6}
-    problem = toy_problem(family, iterations, dtype, dimensions=3, **fields)
+    problem = toy_problem(family, iterations, dtype, shape, **fields)
     expected = value_and_gradients(store, *problem)
     assert all(gradient.any() for gradient in expected)
     assert worst(value_and_gradients(chosen(storage, tmp_path), *problem), expected) <= tolerance
@@ -111,6 +124,6 @@ def test_checkpoint_keeps_one_image_per_iteration(family):
     ("dtype", "tolerance"), [(torch.complex64, 1e-4), (torch.complex128, 1e-9)]
 )
 def test_reversible_iterations_are_inverted_exactly_at_any_depth(iterations, dtype, tolerance):
-    problem = toy_problem("reversible", iterations, dtype, frames=1)
+    problem = toy_problem("reversible", iterations, dtype)
     expected = value_and_gradients(store, *problem)
     assert worst(value_and_gradients(invert, *problem), expected) <= tolerance

@@ -19,9 +19,11 @@ from safetensors.torch import load_file
 from tiny import every_second_line, example_files, prepared, tiny_recipe, tiny_scan, undersampled
 
 from gleam import recipe as recipes
+from gleam.data.batch import Item, collate, mask_seed
 from gleam.data.example import find, write
 from gleam.data.loader import TrainingBatches
 from gleam.errors import BadInput, Stopped
+from gleam.metrics import psnr_complex
 from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.training import checkpoint, run
@@ -365,3 +367,32 @@ def test_run_does_not_go_on_with_other_examples(examples: Path, tmp_path: Path) 
     sorted(own.glob("*.h5"))[0].unlink()
     with pytest.raises(BadInput, match="began with other examples"):
         train(recipe, tmp_path / "run", resume=True)
+
+
+def test_training_on_slabs_takes_their_memory_and_validates_on_the_volume(
+    tmp_path: Path,
+) -> None:
+    scan = tiny_scan((40, 16, 16), 1, name="volume")
+    write(prepared(scan, calibration=6), tmp_path / "data" / "volume.h5")
+    whole = tiny_recipe(tmp_path / "data", steps=4, validate_every=2)
+    regulariser = whole.network.regulariser.model_copy(update={"dimensions": 3})
+    network = whole.network.model_copy(update={"regulariser": regulariser})
+    whole = whole.model_copy(update={"network": network})
+    slabs = whole.model_copy(update={"data": whole.data.model_copy(update={"slab": 4})})
+    for name, recipe in {"whole": whole, "slabs": slabs}.items():
+        train(recipe, tmp_path / name)
+    peak = {n: run.read_summary(tmp_path / n)["peak_memory_bytes"] for n in ("whole", "slabs")}
+    reach = build(network).reach(-3)
+    assert peak["slabs"] < 1.2 * (4 + 2 * reach) / 40 * peak["whole"]
+    shutil.copytree(tmp_path / "slabs", tmp_path / "cut")
+    shutil.rmtree(checkpoint.found(tmp_path / "cut/checkpoints")[-1])
+    train(slabs, tmp_path / "cut", resume=True)
+    assert_same_end(tmp_path / "cut", tmp_path / "slabs")
+
+    _, trained = run.load_run(tmp_path / "slabs")
+    item = Item(find(tmp_path / "data", 1)[0], 0, mask_seed("volume"))
+    batch = collate([item], slabs.mask)  # all of it at once
+    assert batch.target is not None
+    expected = psnr_complex(trained(batch.measurement), batch.target).item()
+    best = run.read_summary(tmp_path / "slabs")["best_validation_psnr_db"]
+    assert best == pytest.approx(expected, abs=1e-4)

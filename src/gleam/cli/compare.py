@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +12,14 @@ from rich.console import Console
 from gleam.cli.arguments import parse
 from gleam.comparison import plan as plans
 from gleam.comparison.compare import compare
+from gleam.comparison.plan import Plan
 from gleam.comparison.report import write_report
 from gleam.comparison.tables import devices_table, summary, terminal_table, write_tables
 from gleam.errors import BadInput
 from gleam.evaluation.page import check_libraries
 from gleam.files import make_folder
 from gleam.recipe import Recipe
+from gleam.training.rehearsal import Rehearsal, not_there, rehearse
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class Arguments:
     devices: int = 1
     """Also time a greedy scheme on so many devices of this machine (processes, where it has no
     GPUs): parallel GLEAM, end-to-end in a pipeline, and data parallelism."""
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Only try every scheme out, on a tiny simulated scan: no data are needed, nothing is
+    written."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the result as JSON."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
@@ -66,8 +71,11 @@ def main(arguments: Sequence[str]) -> None:
     changes: dict[str, object] = {} if a.seeds is None else {"seeds": a.seeds}
     if a.test:
         changes["test"] = {path.name: path for path in a.test}
-    check_libraries()
     plan = plans.make(a.recipe, chosen.model_copy(update=changes), a.schemes)
+    if a.dry_run:
+        _dry_run(plan, a.json)
+        return
+    check_libraries()
     make_folder(a.out)
     comparison = compare(plan, a.out, a.workers, a.devices)
     write_tables(comparison, a.out)
@@ -79,3 +87,24 @@ def main(arguments: Sequence[str]) -> None:
         if comparison.devices is not None:
             Console().print(devices_table(comparison.devices))
         print(f"report: {a.out / 'report.html'}")
+
+
+def _dry_run(plan: Plan, as_json: bool) -> None:
+    tests = {f"compare.test.{name}": path for name, path in plan.compare.test.items()}
+    missing = {field: str(path) for field, path in tests.items() if not path.exists()}
+    found: dict[str, Rehearsal] = {}
+    tried: dict[str, Rehearsal] = {}  # schemes that differ in their budgets only are tried once
+    for name, recipe in plan.recipes.items():
+        said = recipe.model_dump_json()
+        try:
+            found[name] = tried[said] = tried.get(said) or rehearse(recipe)
+        except BadInput as error:
+            raise BadInput(f"compare.schemes.{name}: {error}") from error
+        missing = found[name].missing | missing
+    if as_json:
+        schemes = {name: asdict(one) for name, one in found.items()}
+        print(json.dumps({"schemes": schemes, "missing": missing}))
+        return
+    for name, one in found.items():
+        print(f"{name}: {one}")
+    print(not_there(missing))

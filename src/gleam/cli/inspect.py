@@ -25,7 +25,8 @@ from gleam.reconstruction.preview import of_example, of_scan
 class Arguments:
     """Say what a scan holds and what prepare would make of it, or what is in an example file.
 
-    The whole file is read. A terminal also shows the middle slice and where k-space was sampled.
+    The whole file is read. A terminal also shows the middle slice, of a series
+    also a line over time, of a volume three planes; and where k-space was sampled.
 
     Example: gleam inspect scan.h5 -o scan.png
     """
@@ -33,7 +34,7 @@ class Arguments:
     file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
     """A scan, or an example of `gleam prepare`."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Draw the slice, and the sampling beside it, into this .png file."""
+    """Draw them, and the sampling beside them, into this .png file."""
     reference: Path | None = None
     """Scan file to calibrate coils from, as prepare takes it."""
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
@@ -68,25 +69,26 @@ def main(arguments: Sequence[str]) -> None:
     if example is not None:
         facts["example"] = example_facts(example)
     facts["picture"] = preview.method
-    drawn = [grey(preview.image), (255 * preview.sampling).astype(np.uint8)]
+    shown = ", ".join(preview.images)
+    drawn = [*map(grey, preview.images.values()), (255 * preview.sampling).astype(np.uint8)]
     if a.out is not None:
         pictures.save(drawn, a.out)
     if a.json:
         print(json.dumps(facts))
         return
-    _print(facts)
+    _print(facts, shown)
     console = Console()
     if console.is_terminal:
         pictures.show(drawn, console)
 
 
-def _print(facts: Facts) -> None:
+def _print(facts: Facts, shown: str) -> None:
     print(facts["file"])
     if facts["scan"] is not None:
         _print_rows(_scan_rows(facts["scan"]))
         print("would be prepared to" if facts["example"] else "cannot be prepared")
     _print_rows(_example_rows(facts["example"]) if facts["example"] else {"why": facts["refused"]})
-    print(f"middle slice, {facts['picture']}, and sampling of k-space")
+    print(f"{shown}, {facts['picture']}, and sampling of k-space")
 
 
 def _print_rows(rows: dict[str, str]) -> None:

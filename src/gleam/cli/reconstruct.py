@@ -14,6 +14,7 @@ from rich.progress import Progress
 
 from gleam.cli.arguments import LayoutArguments, parse
 from gleam.cli.run import reconstructor
+from gleam.data.facts import axis_names
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.files import make_folder
@@ -43,6 +44,8 @@ class Arguments:
     """Undersample a fully sampled scan by this first; by default it is taken as it is."""
     mask: Kind = "equispaced"
     """How, with --acceleration."""
+    shutter: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Leave the corners of a poisson mask out."""
     calibration: int | None = None
     """Calibration lines used; by default all there are, up to 32 (8 % of a full scan). 0 takes the
     average over time instead."""
@@ -73,7 +76,11 @@ def main(arguments: Sequence[str]) -> None:
     if a.acceleration is not None:
         if not a.acceleration >= 1:
             raise BadInput(f"reconstruct: --acceleration is 1 or more, not {a.acceleration}")
-        mask = MaskRecipe(kind=a.mask, acceleration=a.acceleration)
+        if a.shutter and a.mask != "poisson":
+            raise BadInput(
+                f"reconstruct: --shutter cuts corners of a poisson mask, not of {a.mask}"
+            )
+        mask = MaskRecipe(kind=a.mask, acceleration=a.acceleration, shutter=a.shutter)
     if a.out.exists() and a.out.resolve().with_suffix("") == a.scan.resolve().with_suffix(""):
         raise BadInput(f"{a.out}: is the scan itself; give the image another name")
     write = image_writer(a.out)
@@ -108,7 +115,8 @@ def main(arguments: Sequence[str]) -> None:
         facts = {"out": str(a.out), "shape": shape, "voxel_mm": voxel}
         print(json.dumps(facts | ({"iterations": used} if used else {})))
         return
-    print(f"{a.out}: {' × '.join(map(str, volume.image.shape))} (slice, frame, y, x)")
+    axes = ", ".join(("slice", "frame", *axis_names(volume.image.ndim - 2)))
+    print(f"{a.out}: {' × '.join(map(str, volume.image.shape))} ({axes})")
     if used:
         print(words)
 

@@ -1,38 +1,47 @@
-"""gleam simulate: scan files of procedural anatomy."""
+"""gleam simulate: scan files of procedural anatomy, or of an image."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from gleam.cli.arguments import parse
+from gleam.cli.arguments import LayoutArguments, parse
 from gleam.errors import BadInput
-from gleam.simulation import simulate, simulate_scan
+from gleam.formats import Scan, read_image
+from gleam.simulation import simulate, simulate_from_image, simulate_scan
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """Write simulated, fully sampled scans.
+    """Write simulated, fully sampled scans, of procedural anatomy or of an image.
 
     Example: gleam simulate scans/train --scans 40 --shape 128 128 --coils 4 8
     Volumes: gleam simulate volumes/train --scans 10 --shape 96 96 64
     Beating hearts: gleam simulate hearts/train --scans 20 --shape 96 96 --frames 16
+    An image of your own: gleam simulate scans --from brain.nii.gz --shape 96 112 96
     """
 
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
     """Folder the scans go to."""
-    scans: int = 10
-    """How many."""
+    image: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Image to scan instead of procedural anatomy: .nii, .nii.gz, .npy or .mat. What is real gets a
+    random phase."""
+    array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
+        default_factory=LayoutArguments
+    )
+    scans: int | None = None
+    """How many; 10 by default, or 1 of an image: each has other coils, another phase and noise."""
     slices: int | None = None
     """Slices per 2D scan, each of another anatomy; by default 8, or 1 of a series."""
-    frames: int = 1
+    frames: int | None = None
     """Of a 2D series, 4 or more: one beat of a heart."""
-    shape: tuple[int, ...] = (128, 128)
-    """Voxels, y x, or z y x for volumes; the readout is the first of them."""
+    shape: tuple[int, ...] | None = None
+    """Voxels, y x, or z y x for volumes; the readout is the first of them. By default 128 128, or
+    the image's; of an image no more than it has, and its k-space is cropped."""
     coils: tuple[int, int] = (4, 8)
     """Lowest and highest number of coils; drawn per scan."""
     snr: tuple[float, float] = (10.0, 200.0)
@@ -52,14 +61,33 @@ class Arguments:
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     a = parse(Arguments, "simulate", arguments)
-    static_2d = len(a.shape) == 2 and a.frames == 1
+    draw, static_2d = _procedural(a) if a.image is None else _from_image(a, a.image)
     if not static_2d and a.format == "h5":
         raise BadInput("simulate: fastMRI's layout holds static 2D scans; leave --format h5 out")
-    slices = a.slices if a.slices is not None else 8 if static_2d else 1
-    draw = partial(simulate_scan, a.shape, a.coils, slices, a.snr, frames=a.frames)
+    scans = a.scans if a.scans is not None else 10 if a.image is None else 1
     format = a.format or ("h5" if static_2d else "cfl")
-    paths = simulate(a.out, a.scans, draw, a.seed, format, a.workers, a.name)
+    paths = simulate(a.out, scans, draw, a.seed, format, a.workers, a.name)
     if a.json:
         print(json.dumps([str(path) for path in paths]))
     else:
         print(f"{len(paths)} scans in {a.out}; next: gleam prepare {a.out} OUT")
+
+
+def _procedural(a: Arguments) -> tuple[Callable[..., Scan], bool]:
+    """What draws the scans, and whether they are static and 2D."""
+    if a.array.layout is not None:
+        raise BadInput("simulate: --axes and --variable say what an image holds; name it by --from")
+    shape, frames = a.shape or (128, 128), 1 if a.frames is None else a.frames
+    static_2d = len(shape) == 2 and frames == 1
+    slices = a.slices if a.slices is not None else 8 if static_2d else 1
+    return partial(simulate_scan, shape, a.coils, slices, a.snr, frames=frames), static_2d
+
+
+def _from_image(a: Arguments, path: Path) -> tuple[Callable[..., Scan], bool]:
+    if a.slices is not None or a.frames is not None:
+        raise BadInput(
+            "simulate: the image says itself what --slices and --frames are; leave them out"
+        )
+    image = read_image(path, a.array.layout)
+    static_2d = image.image.ndim == 4 and image.image.shape[1] == 1
+    return partial(simulate_from_image, image, a.shape, a.coils, a.snr), static_2d

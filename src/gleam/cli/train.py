@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +18,7 @@ from gleam.recipe import Recipe
 from gleam.training import run
 from gleam.training.group import size_of_group
 from gleam.training.launch import launch
+from gleam.training.rehearsal import not_there, rehearse
 from gleam.training.spread import Spread
 from gleam.training.stages import grown, polished, train_in_stages
 
@@ -33,6 +34,8 @@ class Arguments:
     A trained run can be made deeper, in the memory of one module, or polished end-to-end:
     gleam train --start runs/greedy --grow 8 --out runs/deeper
     gleam train --start runs/greedy --polish 500 --out runs/polished
+
+    Whether a recipe can be trained is known without its data: gleam train RECIPE --dry-run
     """
 
     file: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RECIPE")] = None
@@ -48,8 +51,10 @@ class Arguments:
     nothing else."""
     resume: Path | None = None
     """Go on with this run, from its last checkpoint (instead of a recipe and --out)."""
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Only try the recipe out, on a tiny simulated scan: no data are needed, nothing is written."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print the run's summary as JSON."""
+    """Print the run's summary, or what the dry run found, as JSON."""
     devices: int | None = None
     """Train in so many processes on this machine, each on a GPU of its own if there are any; or
     let torchrun start the processes, here or on several machines."""
@@ -72,12 +77,20 @@ def main(arguments: Sequence[str]) -> None:
         raise BadInput(f"train: {a.file}: is not a recipe, which is one .yaml file")
     if a.resume is not None:
         said = (a.out, named, a.start, a.grow, a.polish)
-        if any(one is not None for one in said) or a.recipe != Recipe():
+        if any(one is not None for one in said) or a.dry_run or a.recipe != Recipe():
             raise BadInput("train: --resume goes on with the run's own recipe; give nothing else")
-        recipe, folder = run.load_recipe(a.resume), a.resume
+        recipe = run.load_recipe(a.resume)
     else:
-        recipe, folder = _chosen(a), _out(a)
+        recipe = _chosen(a)
     started, spread = size_of_group(), Spread(a.replicas, a.split, a.timeout)
+    if a.dry_run:
+        spread.check(recipe, a.devices or started)
+        found = rehearse(recipe)
+        print(json.dumps(asdict(found)) if a.json else f"{found}\n{not_there(found.missing)}")
+        return
+    folder = a.resume or a.out
+    if folder is None:
+        raise BadInput("train: say which folder the run goes to, with --out FOLDER")
     if a.devices not in (None, started):
         if a.devices < 1 or started > 1:
             raise BadInput(f"train: --devices {a.devices} cannot be: {started} processes started")
@@ -86,12 +99,19 @@ def main(arguments: Sequence[str]) -> None:
         if code:
             sys.exit(code)
         return
-    # torchrun started it again because a process died: it goes on from the last checkpoint.
-    again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-    resume = a.resume is not None or (again and (folder / "recipe.yaml").exists())
+    resume = a.resume is not None or _again(recipe, folder)
     last = train_in_stages(recipe, folder, resume, spread=spread)
     if last is not None:
         _print(last, a.json)
+
+
+def _again(recipe: Recipe, folder: Path) -> bool:
+    """Whether torchrun starts a run again, because a process died: it goes on where it was.
+
+    Another run that is in the folder is none of it: it was refused the first time, and is again.
+    """
+    again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    return again and (folder / "recipe.yaml").exists() and run.load_recipe(folder) == recipe
 
 
 def _print(folder: Path, as_json: bool) -> None:
@@ -144,9 +164,3 @@ def _chosen(a: Arguments) -> Recipe:
         training = a.recipe.training.model_copy(update={"polish": a.polish})
         return a.recipe.model_copy(update={"training": training})
     return a.recipe
-
-
-def _out(a: Arguments) -> Path:
-    if a.out is None:
-        raise BadInput("train: say which folder the run goes to, with --out FOLDER")
-    return a.out

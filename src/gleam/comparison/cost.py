@@ -10,10 +10,9 @@ from torch import Tensor
 from gleam.data.batch import Batch
 from gleam.recipe import Recipe
 from gleam.training.flow import Module, train_step
-from gleam.training.loss import LOSSES
 from gleam.training.meter import metered, state_bytes
 from gleam.training.start import initial
-from gleam.training.trainer import make_modules
+from gleam.training.trainer import for_training, loss_of, make_modules
 
 
 @dataclass(frozen=True)
@@ -47,16 +46,15 @@ class Stepper:
         self.device = device
         network = initial(recipe).to(device)
         self.modules: list[Module] = make_modules(network, recipe)
-        loss = LOSSES[recipe.training.loss]
         batch = batch.to(device)
-        assert batch.target is not None
+        measurement, target = for_training(batch)
         self._step: Callable[[], dict[int, Tensor]] = partial(
             train_step,
             self.modules,
-            network.start(batch.measurement),
-            batch.measurement,
-            batch.target,
-            lambda state, target: loss(network.image(state), target),
+            network.start(measurement),
+            measurement,
+            target,
+            partial(loss_of, recipe, network, batch),
             0,
             recipe.training.overlap,
         )

@@ -7,6 +7,7 @@ numbers of steps.
 import json
 import statistics
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from gleam.comparison.cost import Cost, Stepper
 from gleam.comparison.fit import fitted
 from gleam.comparison.plan import Plan
 from gleam.data.batch import Batch
-from gleam.data.example import find
-from gleam.data.loader import TrainingBatches
+from gleam.data.example import ExampleFile, find
 from gleam.errors import BadInput
 from gleam.files import replacing
+from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.terminal import followed
 from gleam.training.timing import interleaved, ratio
+from gleam.training.trainer import training_batches
 
 REPEATS = 9  # of a step, to time it
 
@@ -66,9 +68,8 @@ def measure(plan: Plan, folder: Path, device: torch.device) -> dict[str, Entry |
     """
     path = folder / "costs.json"
     known = known_costs(path)
-    batch = largest(plan.base, plan.base.data.batch)
     try:
-        against = Stepper(plan.base, batch, device)
+        against = Stepper(plan.base, largest(plan.base, plan.base.data.batch), device)
         limit = against.cost().memory
     except torch.OutOfMemoryError as error:
         raise BadInput(
@@ -83,8 +84,10 @@ def measure(plan: Plan, folder: Path, device: torch.device) -> dict[str, Entry |
         if _completed(known.get(name, {}).get("asked")) != asked:
             known[name] = {"asked": asked, "found": None}
             found: Recipe | None = recipe
+            batch = largest(recipe, recipe.data.batch)
             if scheme.fit is not None:
-                found = fitted(recipe, scheme.fit, lambda r: _memory(r, batch, device) <= limit)
+                fits = partial(_fits, batch=batch, device=device, limit=limit)
+                found = fitted(recipe, scheme.fit, fits)
             if found is not None:
                 known[name]["found"] = _measured(found, batch, device, against)
             with replacing(path) as temporary:
@@ -144,18 +147,25 @@ def _measured(
     }
 
 
-def _memory(recipe: Recipe, batch: Batch, device: torch.device) -> float:
+def _fits(recipe: Recipe, batch: Batch, device: torch.device, limit: int) -> bool:
     try:
-        return float(Stepper(recipe, batch, device).cost().memory)
+        return Stepper(recipe, batch, device).cost().memory <= limit
     except torch.OutOfMemoryError:
-        return float("inf")
+        return False
 
 
 def largest(recipe: Recipe, slices: int) -> Batch:
-    """A training batch of so many slices, of the example with the most numbers in one."""
-    examples = find(recipe.data.train, recipe.network.sets)
-    example = max(examples, key=lambda example: torch.Size(example.shape[1:]).numel())
-    return TrainingBatches([example], recipe.mask, slices, recipe.seed).at(0)
+    """A training batch of so many slices, or slabs, of the example with the most numbers in one."""
+    data = recipe.data.model_copy(update={"batch": slices})
+    recipe = recipe.model_copy(update={"data": data})
+    network = build(recipe.network)
+
+    def size(example: ExampleFile) -> int:
+        coils = example.shape[1]
+        return coils * torch.Size(training_batches([example], recipe, network).shape(0)).numel()
+
+    example = max(find(recipe.data.train, recipe.network.sets), key=size)
+    return training_batches([example], recipe, network).at(0)
 
 
 def known_costs(path: Path) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
     sentences = []
     for test, summary in means.items():
         sentences += [f"On {test}:", *prose.outcome(summary)[:2]]
+    tests = [(test, quality(e), pictures(e)) for test, e in scores.items()]
     return {
         "title": "Comparison of training schemes",
         "extent": [
@@ -50,7 +51,8 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "columns": columns(methods),
         "against": plan.against,
         "rows": [_row(result, comparison, means) for result in results],
-        "tests": [(test, quality(e), pictures(e)) for test, e in scores.items()],
+        "tests": tests,
+        "movies": any(shown["movies"] for _, _, shown in tests),
         "curves": _curves(results, colours),
         "devices": comparison.devices,
         "ways": [(row.name, *shares(row)) for row in comparison.devices.rows]

@@ -1,9 +1,11 @@
 """The last part of a comparison: scores on a test set, averaged over a scheme's seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
+from typing import TypeVar
 
 import torch
 
@@ -11,11 +13,13 @@ from gleam.data.example import ExampleFile
 from gleam.data.loader import every_slice
 from gleam.evaluation.evaluate import Evaluation, evaluate
 from gleam.evaluation.methods import baselines, trained
-from gleam.evaluation.scores import METRICS, Score
+from gleam.evaluation.scores import METRICS, FrameScore, Score
 from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.terminal import followed
 from gleam.training import run
+
+_Score = TypeVar("_Score", Score, FrameScore)
 
 
 @dataclass(frozen=True)
@@ -72,21 +76,12 @@ def score(
 
 def _averaged(whole: Evaluation, groups: Mapping[str, Sequence[str]]) -> Evaluation:
     """One method for each group of methods."""
-    examples = [
-        replace(
-            one,
-            images={group: one.images[own[0]] for group, own in groups.items()},
-            errors={group: one.errors[own[0]] for group, own in groups.items()},
-            scores={
-                group: replace(one.scores[own[0]], method=group) for group, own in groups.items()
-            },
-        )
-        for one in whole.examples
-    ]
+    firsts = {group: own[0] for group, own in groups.items()}
     return Evaluation(
         methods=[*groups],
-        slices=_mean(whole.slices, groups),
-        scans=_mean(whole.scans, groups),
+        slices=_mean(whole.slices, groups, METRICS),
+        scans=_mean(whole.scans, groups, METRICS),
+        frames=_mean(whole.frames, groups, ["psnr"]),
         iterations={
             group: [
                 fmean(values) for values in zip(*(whole.iterations[m] for m in own), strict=True)
@@ -94,20 +89,22 @@ def _averaged(whole: Evaluation, groups: Mapping[str, Sequence[str]]) -> Evaluat
             for group, own in groups.items()
         },
         seconds={group: fmean(whole.seconds[m] for m in own) for group, own in groups.items()},
-        examples=examples,
+        examples=[one.of(firsts) for one in whole.examples],
     )
 
 
-def _mean(scores: Sequence[Score], groups: Mapping[str, Sequence[str]]) -> list[Score]:
-    """The mean score of each group on every slice, or scan, in the order of the scores."""
-    own: dict[str, list[Score]] = {}
+def _mean(
+    scores: Sequence[_Score], groups: Mapping[str, Sequence[str]], metrics: Iterable[str]
+) -> list[_Score]:
+    """The mean score of each group on every slice, scan or frame, in the order of the scores."""
+    own: dict[str, list[_Score]] = defaultdict(list)
     for one in scores:
-        own.setdefault(one.method, []).append(one)
+        own[one.method].append(one)
     return [
         replace(
             together[0],
             method=group,
-            **{metric: fmean(one[metric] for one in together) for metric in METRICS},
+            **{metric: fmean(getattr(one, metric) for one in together) for metric in metrics},
         )
         for group, members in groups.items()
         for together in zip(*(own[member] for member in members), strict=True)

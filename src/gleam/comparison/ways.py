@@ -24,12 +24,12 @@ from gleam.physics.sense import Sense
 from gleam.recipe import Recipe
 from gleam.training.flow import Module, train_step
 from gleam.training.group import Group
-from gleam.training.loss import LOSSES, Loss
+from gleam.training.loss import Loss
 from gleam.training.pipeline import Note, Pipeline
 from gleam.training.replicas import Replicas
 from gleam.training.spread import cut
 from gleam.training.start import initial
-from gleam.training.trainer import make_modules
+from gleam.training.trainer import for_training, loss_of, make_modules
 
 Meter = Callable[[Callable[[], Any]], Any]
 
@@ -55,7 +55,7 @@ def sequential(recipe: Recipe, batch: Batch, _: Group) -> Way:
 def pipeline(recipe: Recipe, batch: Batch, group: Group) -> Way:
     """Parallel GLEAM: every process holds as many modules."""
     network, start, loss, target = _problem(recipe, batch)
-    mine = _share(make_modules(network, recipe), group)
+    mine, (measurement, _) = _share(make_modules(network, recipe), group), for_training(batch)
     shape, numbers = tuple(start.shape), 2 * recipe.network.iterations
 
     def steps(count: int, meter: Meter | None) -> Iterator[None]:
@@ -63,7 +63,7 @@ def pipeline(recipe: Recipe, batch: Batch, group: Group) -> Way:
         for step in range(count):
             state = line.receive(lambda: start)
             send = partial(line.send, wait=meter is not None)
-            work = partial(train_step, mine, state, batch.measurement, target, loss, step, 0, send)
+            work = partial(train_step, mine, state, measurement, target, loss, step, 0, send)
             losses = work() if meter is None else meter(work)
             values = torch.stack([*losses.values()]).tolist()
             note = line.hear() or Note()
@@ -76,10 +76,13 @@ def pipeline(recipe: Recipe, batch: Batch, group: Group) -> Way:
 
 
 def data_parallel(recipe: Recipe, batch: Batch, group: Group) -> Way:
-    """End-to-end training, a whole network in every process, gradients averaged."""
+    """End-to-end training, a whole network in every process; each has its own batch.
+
+    Gradients are averaged once all are there, as the network is one module.
+    """
     recipe = end_to_end(recipe)
     network, start, loss, target = _problem(recipe, batch)
-    modules = make_modules(network, recipe)
+    modules, (measurement, _) = make_modules(network, recipe), for_training(batch)
     twins = replace(
         group, places=1, replicas=group.size, twins=dist.group.WORLD, upstream=None, downstream=None
     )
@@ -87,7 +90,7 @@ def data_parallel(recipe: Recipe, batch: Batch, group: Group) -> Way:
     def steps(count: int, meter: Meter | None) -> Iterator[None]:
         replicas = Replicas(twins)
         for step in range(count):
-            inputs = modules, start, batch.measurement, target, loss, step
+            inputs = modules, start, measurement, target, loss, step
             work = partial(train_step, *inputs, replicas=replicas)
             work() if meter is None else meter(work)
             yield
@@ -96,21 +99,24 @@ def data_parallel(recipe: Recipe, batch: Batch, group: Group) -> Way:
 
 
 def one_f_one_b(recipe: Recipe, batch: Batch, group: Group) -> Way:
-    """End-to-end training in a pipeline of equal parts; a batch's slices are its microbatches."""
+    """End-to-end training in a pipeline of equal parts; a batch's slices are its microbatches.
+
+    Gradients are not clipped: their norm is of the whole network, and each process knows its part.
+    """
     network, start, loss, target = _problem(recipe, batch)
     mine = _share([*network.iterations[network.frozen :]], group)
     alone = end_to_end(recipe, len(mine))
     (module,) = make_modules(Unrolled(mine, network.carried), alone)
+    module = replace(module, clip=None)
     place, places, slices = group.place, group.places, len(start)
     image = torch.view_as_real(start[:1])
     first, last = (image.clone().requires_grad_(learns) for learns in (place > 0, True))
-    axes = batch.measurement.sense.axes
-    stage = PipelineStage(_Stage(mine, axes), place, places, group.device, first, last)
+    known, _ = for_training(batch)
+    stage = PipelineStage(_Stage(mine, known.axes), place, places, group.device, first, last)
     # With fewer microbatches than stages both are the same, forward through all stages and back,
     # and Schedule1F1B refuses.
     kind = Schedule1F1B if slices >= places else ScheduleGPipe
     schedule = kind(stage, slices, lambda out, goal: loss(torch.view_as_complex(out), goal))
-    known = batch.measurement
     told: dict[str, Any] = {"maps": known.sense.maps, "mask": known.sense.mask}
     told |= {"adjoint": known.adjoint, "noise": known.noise}
     if place == places - 1:
@@ -149,10 +155,8 @@ def end_to_end(recipe: Recipe, iterations: int | None = None) -> Recipe:
 def _problem(recipe: Recipe, batch: Batch) -> tuple[Unrolled, Tensor, Loss, Tensor]:
     """The network, where its training starts from, the loss of a state, and the target."""
     network = initial(recipe).to(batch.measurement.adjoint.device)
-    of_image, target = LOSSES[recipe.training.loss], batch.target
-    assert target is not None
-    start = network.start(batch.measurement)
-    return network, start, lambda state, goal: of_image(network.image(state), goal), target
+    measurement, target = for_training(batch)
+    return network, network.start(measurement), partial(loss_of, recipe, network, batch), target
 
 
 def _share(parts: list[Any], group: Group) -> list[Any]:

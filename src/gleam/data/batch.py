@@ -1,4 +1,8 @@
-"""Batches: slices of examples, undersampled and collated into a measurement."""
+"""Batches: slices of examples, or slabs of volumes, undersampled and collated into a measurement.
+
+A volume to reconstruct comes as a `Slabbed` measurement: its Aᴴy and target are made slab by slab,
+and its k-space is never in memory as a whole.
+"""
 
 import zlib
 from collections.abc import Sequence
@@ -6,15 +10,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Complex
 from torch import Tensor
 
-from gleam.arrays import Image
-from gleam.data.example import Example
+from gleam.arrays import Image, Maps, cut, slabs
+from gleam.data.example import Example, Slice
 from gleam.errors import BadInput
 from gleam.physics.fourier import Axes, fft, ifft
 from gleam.physics.measurement import Measurement
 from gleam.physics.sampling import DIMENSIONS, draw
 from gleam.physics.sense import Sense
+from gleam.physics.slabs import Measured, Slabbed
 from gleam.recipe import MaskRecipe
 
 
@@ -28,13 +34,22 @@ class Batch:
         scans: the scan's name of each.
         slices: the slice's number in it.
         matrix: the size that results are cropped to before they are judged or written.
+        cores: of slabs with margins, each one's: where results count.
     """
 
-    measurement: Measurement
+    measurement: Measured
     target: Image | None
     scans: list[str]
     slices: list[int]
     matrix: tuple[int, ...]
+    cores: list["Slab"] | None = None
+
+    def core(self, image: Image) -> Complex[Tensor, "batch set frame *core"]:
+        """The part of an image, or of the target, that counts."""
+        if self.cores is None:
+            return image
+        # A pipeline hands over one image of the batch at a time; cores are of one size.
+        return torch.cat([self.cores[i].inner(image[i : i + 1]) for i in range(len(image))])
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
@@ -43,16 +58,43 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Slab:
+    """Some positions along the readout of a volume, and what lies around them.
+
+    Attributes:
+        axis: the readout.
+        core: positions that count.
+        wide: positions that are read.
+    """
+
+    axis: int
+    core: range
+    wide: range
+
+    def inner(self, wide: Tensor) -> Tensor:
+        """The core of an array of the wide slab."""
+        first, last = self.core.start - self.wide.start, self.core.stop - self.wide.start
+        return cut(wide, self.axis, range(first, last))
+
+
+@dataclass(frozen=True)
 class Item:
-    """One slice of an example, and the seed of its mask."""
+    """One slice of an example, or a slab of a volume, and the seed of its mask."""
 
     example: Example
     index: int
     seed: int
+    slab: Slab | None = None
+
+    def read(self) -> Slice:
+        """What it is made of; nothing else is read."""
+        if self.slab is None:
+            return self.example[self.index]
+        return self.example.slab(self.slab.wide)
 
 
 def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
-    """Read slices of equal shape, undersample them, and apply Aᴴ.
+    """Read slices, or slabs, of equal shape, undersample them, and apply Aᴴ.
 
     Args:
         items: of one bucket (see `gleam.data.loader`).
@@ -61,7 +103,7 @@ def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
     Raises:
         BadInput: an acceleration that the calibration region alone exceeds.
     """
-    slices = [item.example[item.index] for item in items]
+    slices = [item.read() for item in items]
     masks = [sampling(item, mask) for item in items]
     axes = tuple(sorted({a for m in masks for a in _varying(m)})) or items[0].example.header.axes
     kspace = [
@@ -74,6 +116,7 @@ def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
     mask_batch = torch.stack([m.expand(shape)[None] for m in masks])
     sense = Sense(torch.stack([s.maps for s in slices]), mask_batch, axes)
     targets = [s.target for s in slices if s.target is not None]
+    cores = [item.slab for item in items if item.slab is not None]
     return Batch(
         measurement=Measurement.of(
             sense, torch.stack(kspace), torch.tensor([item.example.header.noise for item in items])
@@ -82,7 +125,32 @@ def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
         scans=[item.example.header.name for item in items],
         slices=[item.index for item in items],
         matrix=items[0].example.header.matrix,
+        cores=cores or None,
     )
+
+
+def collate_volume(item: Item, mask: MaskRecipe | None, size: int) -> Batch:
+    """A volume whose readout is not in k-space, to be reconstructed in slabs of `size` positions.
+
+    Raises:
+        BadInput: see `collate`.
+    """
+    example, axis = item.example, item.example.header.slab_axis
+    assert axis is not None
+    adjoints, targets = [], []
+    for positions in slabs(example.shape[axis], size):
+        batch = collate([replace(item, slab=Slab(axis, positions, positions))], mask)
+        adjoints.append(batch.measurement.adjoint)
+        if batch.target is not None:
+            targets.append(batch.target)
+
+    def maps(positions: range) -> Maps:
+        return example.maps(positions)[None]
+
+    one = batch.measurement
+    whole = Slabbed(maps, one.mask, one.axes, axis, size, torch.cat(adjoints, axis), one.noise)
+    target = torch.cat(targets, axis) if targets else None
+    return replace(batch, measurement=whole, target=target, cores=None)
 
 
 def mask_seed(name: str) -> int:

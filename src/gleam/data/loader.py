@@ -1,28 +1,61 @@
-"""Which slices make which batch: the batch of step t is a function of (seed, t) alone.
+"""Which slices, or slabs of volumes, make which batch.
+
+The batch of step t is a function of (seed, t) alone.
 
 So the number of the step is the whole state of the loader, whatever was stopped or resumed, and
 on however many devices.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
 import numpy as np
 import torch
 
-from gleam.data.batch import Batch, Item, collate, mask_seed, sampling
+from gleam.data.batch import Batch, Item, Slab, collate, collate_volume, mask_seed, sampling
 from gleam.data.example import Example
 from gleam.errors import BadInput
 from gleam.recipe import MaskRecipe
 
 MASKS = 1024  # different masks of a shape; drawing a Poisson disc takes longer than a training step
+SLAB = 16  # positions of a volume that are reconstructed together, if nothing else is said
+
+
+@dataclass(frozen=True)
+class Slabs:
+    """How volumes are cut for training.
+
+    Attributes:
+        size: positions along the readout that the loss looks at.
+        margin: along an axis (−3, −2, −1), positions on either side that belong to the slab beside.
+    """
+
+    size: int
+    margin: Callable[[int], int]
+
+    def draw(self, example: Example, chance: float) -> Slab:
+        """The slab at a place between the first (0) and the last (1) of a volume.
+
+        All slabs of a volume are of one size, so at its ends the margin is on one side.
+        """
+        axis = example.header.slab_axis
+        assert axis is not None
+        length = example.shape[axis]
+        size = min(self.size, length)
+        start = int(chance * (length - size + 1))
+        wide = min(size + 2 * self.margin(axis), length)
+        first = min(max(0, start - self.margin(axis)), length - wide)
+        return Slab(axis, range(start, start + size), range(first, first + wide))
 
 
 class TrainingBatches:
     """Batches for training: every slice once per epoch, a mask drawn afresh for each.
+
+    Of a volume that is learnt from in slabs, as many as it has room for, each drawn anywhere in it.
 
     Batches are bucketed by shape. A bucket's last batch of an epoch is filled up with slices
     drawn again, so all batches of a run have one size.
@@ -33,6 +66,10 @@ class TrainingBatches:
         batch: slices per batch.
         seed: of the order and of the masks.
         share: (i, n) takes the i-th of n equal parts of every batch; n divides `batch`.
+        slabs: of volumes; None takes them whole.
+
+    Raises:
+        BadInput: slabs of what is no volume, or one whose readout is in k-space.
     """
 
     def __init__(
@@ -42,14 +79,17 @@ class TrainingBatches:
         batch: int,
         seed: int,
         share: tuple[int, int] = (0, 1),
+        slabs: Slabs | None = None,
     ) -> None:
-        self.mask, self.batch, self.seed = mask, batch, seed
+        self.mask, self.batch, self.seed, self.slabs = mask, batch, seed, slabs
         part, parts = share
         self._share = slice(part * batch // parts, (part + 1) * batch // parts)
         buckets: dict[tuple[object, ...], list[tuple[Example, int]]] = defaultdict(list)
         for example in examples:
             slices, *shape = example.shape
             key = (*shape, example.sets, example.header.axes, example.header.readout)
+            if slabs is not None:
+                slices = _slabs_of(example, slabs.size)
             buckets[key] += [(example, index) for index in range(slices)]
         self._buckets = list(buckets.values())
         self.steps_per_epoch = sum(-(-len(bucket) // batch) for bucket in self._buckets)
@@ -57,15 +97,15 @@ class TrainingBatches:
 
     def at(self, step: int) -> Batch:
         """The batch of a step."""
-        members = self._members(step)
-        seeds = np.random.default_rng((self.seed, 1, step)).integers(MASKS, size=len(members))
-        items = [Item(*one, int(seed)) for one, seed in zip(members, seeds, strict=True)]
-        return collate(items[self._share], self.mask)
+        return collate(self._items(step)[self._share], self.mask)
 
     def shape(self, step: int) -> tuple[int, ...]:
         """Of the image of a step's batch, (batch, set, frame, *space); nothing is read."""
-        members = self._members(step)[self._share]
-        return image_shape(members[0][0], len(members))
+        items = self._items(step)[self._share]
+        shape = list(image_shape(items[0].example, len(items)))
+        if items[0].slab is not None:
+            shape[items[0].slab.axis] = len(items[0].slab.wide)
+        return tuple(shape)
 
     def between(self, first: int, stop: int) -> Iterator[Batch]:
         """The batches of steps first … stop − 1, each read while the one before is used."""
@@ -77,6 +117,17 @@ class TrainingBatches:
                 if step + 1 < stop:
                     coming = reader.submit(self.at, step + 1)
                 yield batch
+
+    def _items(self, step: int) -> list[Item]:
+        members = self._members(step)
+        seeds = np.random.default_rng((self.seed, 1, step)).integers(MASKS, size=len(members))
+        if self.slabs is None:
+            return [Item(*one, int(seed)) for one, seed in zip(members, seeds, strict=True)]
+        places = np.random.default_rng((self.seed, 2, step)).random(len(members))
+        return [
+            Item(example, 0, int(seed), self.slabs.draw(example, place))
+            for (example, _), seed, place in zip(members, seeds, places, strict=True)
+        ]
 
     def _members(self, step: int) -> list[tuple[Example, int]]:
         epoch, position = divmod(step, self.steps_per_epoch)
@@ -100,6 +151,7 @@ def every_slice(
     mask: MaskRecipe | None,
     batch: int = 1,
     share: tuple[int, int] = (0, 1),
+    slab: int | None = None,
 ) -> Iterator[Batch]:
     """Every slice in order, scan by scan, with one fixed mask per scan (seeded by its name).
 
@@ -108,13 +160,17 @@ def every_slice(
         mask: retrospective undersampling; None takes scans as they were acquired.
         batch: slices per batch, all of one scan.
         share: (i, n) takes every n-th batch, from the i-th on.
+        slab: positions of volumes that are reconstructed together, at least `SLAB`.
     """
     if mask is not None:
         for example in examples:
             _need_target(example, "measure against")
     for example, indices in slices_in_turn(examples, batch, share):
         seed = mask_seed(example.header.name)
-        yield collate([Item(example, index, seed) for index in indices], mask)
+        if example.header.slab_axis is not None:
+            yield collate_volume(Item(example, 0, seed), mask, max(slab or 0, SLAB))
+        else:
+            yield collate([Item(example, index, seed) for index in indices], mask)
 
 
 def slices_in_turn(
@@ -133,6 +189,17 @@ def slices_in_turn(
 def image_shape(example: Example, slices: int) -> tuple[int, ...]:
     """Of the image of a batch of so many slices, (batch, set, frame, *space)."""
     return (slices, example.sets, *example.shape[2:])
+
+
+def _slabs_of(example: Example, size: int) -> int:
+    """How many of a size a volume has room for."""
+    axis = example.header.slab_axis
+    if axis is None:
+        raise BadInput(
+            f"{example.header.name}: data.slab is for 3D scans whose readout was sampled in full, "
+            "which this is not; leave it out"
+        )
+    return -(-example.shape[axis] // size)
 
 
 def check(examples: Sequence[Example], mask: MaskRecipe) -> None:

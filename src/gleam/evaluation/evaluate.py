@@ -17,9 +17,9 @@ from gleam.arrays import Image, crop
 from gleam.data.batch import Batch
 from gleam.errors import BadInput
 from gleam.evaluation.examples import Example, example
-from gleam.evaluation.scores import Score, or_worst, score
+from gleam.evaluation.scores import FrameScore, Score, or_worst, score, score_frames
 from gleam.metrics import magnitude, psnr_complex
-from gleam.physics.measurement import Measurement
+from gleam.physics.slabs import Measured
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Method:
     """
 
     name: str
-    iterates: Callable[[Measurement], Iterator[Image]]
+    iterates: Callable[[Measured], Iterator[Image]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Evaluation:
         methods: names, in the order given.
         slices: a score per example and method.
         scans: a score per scan and method.
+        frames: of series, a PSNR per example, frame and method.
         iterations: method → mean complex PSNR (dB) per slice after each iteration.
         seconds: method → seconds per slice, median over batches.
         examples: pictures for the report.
@@ -52,6 +53,7 @@ class Evaluation:
     methods: list[str]
     slices: list[Score]
     scans: list[Score]
+    frames: list[FrameScore]
     iterations: dict[str, list[float]]
     seconds: dict[str, float]
     examples: list[Example]
@@ -94,7 +96,7 @@ def evaluate(methods: Sequence[Method], batches: Iterable[Batch], examples: int 
         raise BadInput("methods: none is given, so there is nothing to evaluate")
     if len(set(names)) < len(names):
         raise BadInput(f"methods: two have the same name ({', '.join(names)}); rename one")
-    result = Evaluation(names, [], [], {}, {}, [])
+    result = Evaluation(names, [], [], [], {}, {}, [])
     progress: dict[str, list[list[float]]] = {name: [] for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in names}
     seen: set[str] = set()
@@ -105,9 +107,10 @@ def evaluate(methods: Sequence[Method], batches: Iterable[Batch], examples: int 
                 "do not shuffle, and give every scan its own name"
             )
         seen.add(scan.name)
-        slices, whole = _score(scan)
+        slices, whole, frames = _score(scan)
         result.slices.extend(slices)
         result.scans.extend(whole)
+        result.frames.extend(frames)
         if len(result.examples) < examples:
             result.examples.append(_middle(scan, slices))
         for name in names:
@@ -129,7 +132,7 @@ def _scans(
         if batch.target is None:
             raise BadInput(f"test set: scan {batch.scans[0]!r} has no target to measure against")
         target = crop(batch.target, batch.matrix).cpu()
-        mask = batch.measurement.sense.mask.cpu()
+        mask = batch.measurement.mask.cpu()
         mask = mask.expand(len(target), *mask.shape[1:])
         images, progress = {}, {}
         for method in methods:
@@ -173,19 +176,24 @@ def _run(method: Method, batch: Batch, target: Tensor) -> tuple[Tensor, list[lis
     return image, torch.stack(psnr, dim=1).tolist(), seconds
 
 
-def _score(scan: _ScanResult) -> tuple[list[Score], list[Score]]:
-    """Scores per slice and of the whole; a volume is an image whose slices count as frames."""
+def _score(scan: _ScanResult) -> tuple[list[Score], list[Score], list[FrameScore]]:
+    """Scores per slice, of the whole, and per frame.
+
+    The whole is an image whose slices count as frames.
+    """
     targets = torch.cat(scan.targets)
     volume = torch.cat(scan.targets, dim=2)
     maximum = magnitude(volume).max().item()
     slices: list[Score] = []
     whole: list[Score] = []
+    frames: list[FrameScore] = []
     for method, result in scan.results.items():
         images = torch.cat(result.images)
         slices += score(method, scan.name, scan.slices, images, targets, maximum)
+        frames += score_frames(method, scan.name, scan.slices, images, targets)
         images = torch.cat(result.images, dim=2)
         whole += score(method, scan.name, [None], images, volume, maximum)
-    return slices, whole
+    return slices, whole, frames
 
 
 def _middle(scan: _ScanResult, scores: list[Score]) -> Example:

@@ -1,37 +1,39 @@
-"""`Example`: the planes of one slice that a picture needs."""
+"""`Example`: what a picture of one slice needs."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Bool
 from torch import Tensor
 
 from gleam.arrays import Image
 from gleam.evaluation.scores import Score
-from gleam.metrics import magnitude
+from gleam.evaluation.views import View, views
 
 
 @dataclass(frozen=True)
 class Example:
-    """One slice as every method sees it; of a 3D scan the middle z, of a series the middle frame.
+    """One slice, or one volume, as every method sees it.
 
     Attributes:
         scan: name of the scan.
         slice: number of the slice.
-        target: magnitude of the reference.
-        images: method → magnitude.
-        errors: method → magnitude of the complex error.
+        views: planes and profiles.
         sampling: what was sampled, zero frequency in the middle: (y, x), (z, y), or (frame, y).
         scores: method → scores of the slice.
     """
 
     scan: str
     slice: int | None
-    target: Float[Tensor, "y x"]
-    images: dict[str, Tensor]
-    errors: dict[str, Tensor]
+    views: list[View]
     sampling: Bool[Tensor, "rows columns"]
     scores: dict[str, Score]
+
+    def of(self, methods: Mapping[str, str]) -> "Example":
+        """The same with some of the methods, by new names."""
+        scores = {new: replace(self.scores[old], method=new) for new, old in methods.items()}
+        return replace(self, views=[view.of(methods) for view in self.views], scores=scores)
 
 
 def example(
@@ -40,31 +42,15 @@ def example(
     mask: Bool[Tensor, "#frame *#space"],
     scores: dict[str, Score],
 ) -> Example:
-    """Cut the planes out of one example (batch 1); `mask` is in the operator's shift-free order."""
-    reference = _plane(target)
-    found = {method: _plane(image) for method, image in images.items()}
+    """What there is to see of one example (batch 1); `mask` is in shift-free order."""
     any_score = next(iter(scores.values()))
     return Example(
         scan=any_score.scan,
         slice=any_score.slice,
-        target=_joined(reference),
-        images={method: _joined(plane) for method, plane in found.items()},
-        errors={method: _joined(plane - reference) for method, plane in found.items()},
-        sampling=sampling_picture(mask, (reference.shape[-2], reference.shape[-1])),
+        views=views(target, images),
+        sampling=sampling_picture(mask, (target.shape[-2], target.shape[-1])),
         scores=scores,
     )
-
-
-def _plane(image: Tensor) -> Complex[Tensor, "set y x"]:
-    """The middle frame, and the middle z of a volume."""
-    planes = image[0]
-    while planes.ndim > 3:
-        planes = planes[:, planes.shape[1] // 2]
-    return planes
-
-
-def _joined(plane: Complex[Tensor, "set y x"]) -> Float[Tensor, "y x"]:
-    return magnitude(plane[None, :, None])[0, 0]
 
 
 def sampling_picture(

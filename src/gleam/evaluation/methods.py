@@ -8,7 +8,7 @@ from gleam.arrays import Image
 from gleam.data.example import Example
 from gleam.evaluation.evaluate import Method
 from gleam.networks import Unrolled
-from gleam.physics.measurement import Measurement
+from gleam.physics.slabs import Measured
 from gleam.reconstruction.baselines import cg_sense, sliding_window, zero_filled
 
 
@@ -16,8 +16,8 @@ def baselines(device: torch.device | str, examples: Sequence[Example]) -> list[M
     """Zero filling and CG-SENSE; and a sliding window, where some of the examples are series."""
 
     def single(
-        method: Callable[[Measurement], Image],
-    ) -> Callable[[Measurement], Iterator[Image]]:
+        method: Callable[[Measured], Image],
+    ) -> Callable[[Measured], Iterator[Image]]:
         return lambda measurement: iter([method(measurement.to(device))])
 
     methods = [Method("zero-filled", single(zero_filled)), Method("CG-SENSE", single(cg_sense))]

@@ -1,8 +1,15 @@
-"""Pages made of templates: one HTML file that needs nothing else, no network, no script."""
+"""Pages made of templates: one HTML file that needs nothing else and no network.
 
+The one script there may be, where there are movies, is in the page; it is the only one that the
+page allows.
+"""
+
+import base64
+import hashlib
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -42,7 +49,7 @@ def write_page(path: Path, template: str, content: dict[str, Any]) -> None:
     Args:
         path: of the page.
         template: its name among this package's templates.
-        content: what it shows.
+        content: what it shows; `movies` says whether something is to be played.
 
     Raises:
         BadInput: the file cannot be written.
@@ -57,7 +64,10 @@ def write_page(path: Path, template: str, content: dict[str, Any]) -> None:
         undefined=jinja2.StrictUndefined,
     )
     every = {"metrics": METRICS, "confidence": f"{CONFIDENCE:.0%}", "environment": _environment()}
-    page = environment.get_template(template).render(every | content)
+    script = (files("gleam.evaluation") / "templates" / "player.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    player = {"script": script, "script_hash": digest}
+    page = environment.get_template(template).render(every | player | content)
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
@@ -86,8 +96,10 @@ def columns(methods: Sequence[str]) -> int:
 def pictures(evaluation: Evaluation) -> dict[str, Any]:
     """Images and error maps of the examples."""
     gain = common_gain(evaluation.examples)
+    drawn = [picture(example, gain) for example in evaluation.examples]
     return {
-        "examples": [picture(example, gain) for example in evaluation.examples],
+        "examples": drawn,
+        "movies": any(example.frames > 1 for example in drawn),
         "gain": gain,
         "colour_bar": colour_bar(),
     }

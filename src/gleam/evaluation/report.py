@@ -1,7 +1,10 @@
 """An evaluation as one HTML file."""
 
+import math
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from gleam.evaluation import prose
@@ -35,6 +38,7 @@ def _content(evaluation: Evaluation, runs: Sequence[RunSummary], title: str) -> 
     peaks = [(run.name, run.peak_bytes) for run in runs if run.peak_bytes]
     if len(peaks) > 1:
         sentences.append(prose.memory(peaks))
+    shown = pictures(evaluation)
     return {
         "title": title,
         "extent": [prose.count(scans, "scan")]
@@ -45,7 +49,9 @@ def _content(evaluation: Evaluation, runs: Sequence[RunSummary], title: str) -> 
         "colours": colours,
         "columns": columns(methods),
         "scores": quality(evaluation),
-        "shown": pictures(evaluation),
+        "shown": shown,
+        "movies": shown["movies"],
+        "frames": _frames(evaluation, colours),
         "iterations": _iterations(evaluation, colours),
         "runs": _runs(runs),
         "losses": [_losses(run) for run in runs if run.losses],
@@ -65,6 +71,25 @@ def _iterations(evaluation: Evaluation, colours: dict[str, str]) -> str | None:
         [colours[curve.name] for curve in curves],
         xlabel="iteration",
         ylabel="complex PSNR per slice (dB)",
+    )
+
+
+def _frames(evaluation: Evaluation, colours: dict[str, str]) -> str | None:
+    """PSNR over the frames, where there are several."""
+    if not evaluation.frames:
+        return None
+    curves = []
+    for name in evaluation.methods:
+        by_frame: dict[int, list[float]] = defaultdict(list)
+        for score in evaluation.frames:
+            if score.method == name and not math.isnan(score.psnr):
+                by_frame[score.frame].append(score.psnr)
+        curves.append(Curve(name, list(by_frame), [fmean(psnr) for psnr in by_frame.values()]))
+    return line_plot(
+        curves,
+        [colours[curve.name] for curve in curves],
+        xlabel="frame",
+        ylabel="complex PSNR per frame (dB)",
     )
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gleam.arrays import Image
-from gleam.metrics import magnitude, nmse, psnr_complex, psnr_magnitude, ssim
+from gleam.metrics import magnitude, nmse, psnr_complex, psnr_magnitude, psnr_per_frame, ssim
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,36 @@ class Score:
     def __getitem__(self, metric: str) -> float:
         value: float = getattr(self, metric)
         return value
+
+
+@dataclass(frozen=True)
+class FrameScore:
+    """One method on one frame of a slice of a series; see `gleam.metrics.psnr_per_frame`."""
+
+    method: str
+    scan: str
+    slice: int
+    frame: int
+    psnr: float
+
+
+def score_frames(
+    method: str, scan: str, slices: Sequence[int], images: Image, targets: Image
+) -> list[FrameScore]:
+    """Score every frame of `images`, (slice, set, frame, *space); nothing where there is but one.
+
+    −∞ where a frame is not finite.
+    """
+    frames = targets.shape[2]
+    if frames == 1:
+        return []
+    finite = images.isfinite().transpose(1, 2).flatten(2).all(dim=2)
+    rows = psnr_per_frame(images, targets).where(finite, -math.inf).tolist()
+    return [
+        FrameScore(method, scan, number, frame, psnr)
+        for number, row in zip(slices, rows, strict=True)
+        for frame, psnr in enumerate(row)
+    ]
 
 
 def score(

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gleam.evaluation.evaluate import Evaluation
-from gleam.evaluation.scores import METRICS, Metric, Score
+from gleam.evaluation.scores import METRICS, FrameScore, Metric, Score
 from gleam.evaluation.statistics import CONFIDENCE, Estimate
 from gleam.evaluation.summary import Summary, summarise
 from gleam.files import replacing
@@ -23,14 +23,17 @@ def write_tables(evaluation: Evaluation, folder: Path) -> None:
     """Write `metrics.csv`, `scans.csv` and `summary.json` into `folder`, each in one go.
 
     `metrics.csv` has a row per method and slice, `scans.csv` one per method and scan (the whole
-    volume at once). `summary.json` has the means, their intervals and the paired differences of
-    both; a number that is not defined is null there and `nan` in the CSV files.
+    volume at once); of series, `frames.csv` has one per method, slice and frame. `summary.json`
+    has the means of the first two, their intervals and the paired differences; a number that is
+    not defined is null there and `nan` in the CSV files.
 
     Raises:
         BadInput: the folder cannot be written to.
     """
     write_scores(folder / "metrics.csv", evaluation.slices)
     write_scores(folder / "scans.csv", evaluation.scans)
+    if evaluation.frames:
+        write_scores(folder / "frames.csv", evaluation.frames)
     summary = {
         "scans": len({score.scan for score in evaluation.scans}),
         "slices": len(evaluation.slices) // len(evaluation.methods),
@@ -86,14 +89,14 @@ def seconds(time: float) -> str:
     return f"{time:.2g}" if time >= 1e-3 else "< 0.001"
 
 
-def write_scores(goal: Path, scores: Sequence[Score]) -> None:
-    """Write a row per score; those of whole scans have no column `slice`.
+def write_scores(goal: Path, scores: Sequence[Score] | Sequence[FrameScore]) -> None:
+    """Write a row per score, at least one; those of whole scans have no column `slice`.
 
     Raises:
         BadInput: the file cannot be written.
     """
     whole = all(score.slice is None for score in scores)
-    columns = [f.name for f in fields(Score) if not (whole and f.name == "slice")]
+    columns = [f.name for f in fields(scores[0]) if not (whole and f.name == "slice")]
     with replacing(goal) as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)

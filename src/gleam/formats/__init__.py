@@ -26,7 +26,16 @@ from gleam.formats.layout import Layout
 from gleam.formats.scan import Scan
 from gleam.formats.volume import Volume
 
-__all__ = ["SCAN_SUFFIXES", "Layout", "Scan", "Volume", "image_writer", "read_scan", "write_scan"]
+__all__ = [
+    "SCAN_SUFFIXES",
+    "Layout",
+    "Scan",
+    "Volume",
+    "image_writer",
+    "read_image",
+    "read_scan",
+    "write_scan",
+]
 
 # Of the one file that stands for a scan in a folder.
 SCAN_SUFFIXES = (".h5", ".mrd", ".cfl", ".npy", ".mat", ".dat")
@@ -34,10 +43,10 @@ SCAN_SUFFIXES = (".h5", ".mrd", ".cfl", ".npy", ".mat", ".dat")
 _T = TypeVar("_T")
 
 
-def _self_described(read: Callable[[Path], Scan]) -> Callable[[Path, Layout | None], Scan]:
+def _self_described(read: Callable[[Path], _T]) -> Callable[[Path, Layout | None], _T]:
     """The reader of a format whose files say themselves what their axes mean."""
 
-    def checked(path: Path, layout: Layout | None) -> Scan:
+    def checked(path: Path, layout: Layout | None) -> _T:
         if layout is not None:
             raise BadInput(f"{path}: says itself what it holds; leave --axes and --variable out")
         return read(path)
@@ -65,6 +74,12 @@ _READ_SCAN: dict[str, Callable[[Path, Layout | None], Scan]] = {
     ".npy": npy.read,
     ".mat": matlab.read,
     ".dat": _self_described(twix.read),
+}
+_READ_IMAGE: dict[str, Callable[[Path, Layout | None], Volume]] = {
+    ".nii": _self_described(nifti.read_image),
+    ".nii.gz": _self_described(nifti.read_image),
+    ".npy": npy.read_image,
+    ".mat": matlab.read_image,
 }
 _WRITE_SCAN: dict[str, Callable[[Scan, Path], None]] = {
     ".h5": fastmri.write,
@@ -95,6 +110,22 @@ def read_scan(path: Path, layout: Layout | None = None) -> Scan:
             says itself what `layout` is given for.
     """
     read = _by_suffix(_READ_SCAN, path)
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file")
+    return read(path, layout)
+
+
+def read_image(path: Path, layout: Layout | None = None) -> Volume:
+    """Read an image in the format that its suffix says.
+
+    Args:
+        path: the file.
+        layout: what the axes of a file of plain numbers mean.
+
+    Raises:
+        BadInput: as `read_scan`.
+    """
+    read = _by_suffix(_READ_IMAGE, path)
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
     return read(path, layout)

@@ -26,7 +26,8 @@ from gleam.errors import BadInput
 from gleam.formats import cmrxrecon, hdf5, matlab5
 from gleam.formats.layout import Arrangement, Layout
 from gleam.formats.scan import Scan
-from gleam.formats.stored import bare_scan
+from gleam.formats.stored import Load, bare_image, bare_scan, image_arrangement
+from gleam.formats.volume import Volume
 from gleam.recipe import nearest
 
 
@@ -37,25 +38,44 @@ def read(path: Path, layout: Layout | None = None) -> Scan:
         BadInput: not a MATLAB file, damaged, which array is meant is not clear, or its axes are
             neither known nor named.
     """
-    is_hdf5 = h5py.is_hdf5(path)
-    found = _arrays(path) if is_hdf5 else matlab5.arrays(path)
-    arrays = {n: shape for n, shape in found.items() if n.isidentifier() and 0 not in shape}
-    name = _choose(path, arrays, layout.variable if layout else None)
-    format = f"MATLAB {'7.3' if is_hdf5 else '5'}"
+    name, shape = _chosen(path, layout)
+    format = f"MATLAB {'7.3' if h5py.is_hdf5(path) else '5'}"
     if layout is None or layout.axes is None:
-        layout = cmrxrecon.layout(path, name, arrays[name])
+        layout = cmrxrecon.layout(path, name, shape)
         format = f"CMRxRecon, {format}"
     if layout is None:
         raise BadInput(
-            f"{path}: does not say what the axes of {_listed({name: arrays[name]})} mean; name "
+            f"{path}: does not say what the axes of {_listed({name: shape})} mean; name "
             "them in this order, such as --axes 'y x coil'"
         )
-    arrangement = layout.arrange(path, arrays[name])
-    if is_hdf5:
-        load = partial(_load, name=name, arrangement=arrangement.reversed)
-    else:
-        load = partial(_pick, array=matlab5.load(path, name), arrangement=arrangement)
+    arrangement = layout.arrange(path, shape)
+    load = _loader(path, name, arrangement)
     return bare_scan(path, arrangement.shape, load, arrangement.readout, format)
+
+
+def read_image(path: Path, layout: Layout | None = None) -> Volume:
+    """Read one complex array as an image, its axes named by the user.
+
+    Raises:
+        BadInput: as `read`.
+    """
+    name, shape = _chosen(path, layout)
+    arrangement = image_arrangement(path, shape, layout)
+    return bare_image(path, arrangement.shape, _loader(path, name, arrangement))
+
+
+def _chosen(path: Path, layout: Layout | None) -> tuple[str, tuple[int, ...]]:
+    """Name and shape of the array that is meant."""
+    found = _arrays(path) if h5py.is_hdf5(path) else matlab5.arrays(path)
+    arrays = {n: shape for n, shape in found.items() if n.isidentifier() and 0 not in shape}
+    name = _choose(path, arrays, layout.variable if layout else None)
+    return name, arrays[name]
+
+
+def _loader(path: Path, name: str, arrangement: Arrangement) -> Load:
+    if h5py.is_hdf5(path):
+        return partial(_load, name=name, arrangement=arrangement.reversed)
+    return partial(_pick, array=matlab5.load(path, name), arrangement=arrangement)
 
 
 def _choose(path: Path, arrays: dict[str, tuple[int, ...]], name: str | None) -> str:

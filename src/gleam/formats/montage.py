@@ -16,9 +16,14 @@ def grey(magnitude: NDArray[np.float32]) -> NDArray[np.uint8]:
 def tiled(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Images (n, y, x) side by side, row by row, in a near-square picture (y, x)."""
     count, height, width = images.shape
-    across = math.ceil(math.sqrt(count))
-    down = math.ceil(count / across)
+    down, across = layout(count)
     grid = np.zeros((down * across, height, width), np.uint8)
     grid[:count] = images
     picture = grid.reshape(down, across, height, width).swapaxes(1, 2)
     return picture.reshape(down * height, across * width)
+
+
+def layout(count: int) -> tuple[int, int]:
+    """How many rows `tiled` makes of so many images, and how many stand in a row."""
+    across = math.ceil(math.sqrt(count))
+    return math.ceil(count / across), across

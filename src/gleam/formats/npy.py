@@ -1,11 +1,12 @@
-"""NumPy files: complex k-space in, complex images out.
+"""NumPy files: complex k-space in, images in and out.
 
 K-space is complex64 or complex128, centred at ⌊N/2⌋. Its axes are those that the user names (see
 `Layout`), else (coil, y, x), (slice, coil, y, x) or (slice, coil, frame, y, x), of unknown readout.
 What is zero in every coil was not sampled; slices must agree. The file holds no geometry: voxels
 are 1 mm, the matrix is k-space's, the affine is centred.
 
-Images are complex64 (slice, frame, y, x) or (1, frame, z, y, x).
+Images are written as complex64 (slice, frame, y, x) or (1, frame, z, y, x). Those read are numbers
+of any kind, whose axes the user names; voxels are 1 mm.
 
 Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. Pickled objects are
 refused.
@@ -13,6 +14,7 @@ refused.
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ from gleam.errors import BadInput
 from gleam.files import replacing
 from gleam.formats.layout import Arrangement, Layout
 from gleam.formats.scan import Scan
-from gleam.formats.stored import bare_scan
+from gleam.formats.stored import bare_image, bare_scan, image_arrangement
 from gleam.formats.volume import Volume
 
 _USUAL = {
@@ -54,6 +56,21 @@ def read(path: Path, layout: Layout | None = None) -> Scan:
     return bare_scan(path, arrangement.shape, load, arrangement.readout, "NumPy array")
 
 
+def read_image(path: Path, layout: Layout | None = None) -> Volume:
+    """Read an image, real or complex.
+
+    Raises:
+        BadInput: not a .npy file of numbers, cut off, or of axes that are not named or do not fit.
+    """
+    if layout and layout.variable is not None:
+        raise BadInput(f"{path}: holds one array without a name; leave --variable out")
+    shape = _mapped(path, "biufc").shape
+    arrangement = image_arrangement(path, shape, layout)
+    return bare_image(
+        path, arrangement.shape, partial(_load, arrangement=arrangement, kinds="biufc")
+    )
+
+
 def write_image(volume: Volume, path: Path) -> None:
     """Write the complex image.
 
@@ -64,7 +81,7 @@ def write_image(volume: Volume, path: Path) -> None:
         np.save(temporary, volume.image, allow_pickle=False)
 
 
-def _mapped(path: Path) -> NDArray[np.complexfloating]:
+def _mapped(path: Path, kinds: str = "c") -> NDArray[Any]:
     try:
         with np.errstate(over="raise"):  # the size that the header claims
             mapped = np.lib.format.open_memmap(path, mode="r")
@@ -73,14 +90,15 @@ def _mapped(path: Path) -> NDArray[np.complexfloating]:
             f"{path}: not a .npy file of plain numbers (cut off, pickled or another format); "
             "save the array again"
         ) from error
-    if mapped.dtype.kind != "c" or mapped.size == 0:
+    if mapped.dtype.kind not in kinds or mapped.size == 0:
         raise BadInput(
-            f"{path}: holds {mapped.dtype} of shape {mapped.shape}; expected complex k-space"
+            f"{path}: holds {mapped.dtype} of shape {mapped.shape}; expected "
+            + ("complex k-space" if kinds == "c" else "an image of numbers")
         )
     return mapped
 
 
 def _load(
-    path: Path, index: int, coils: slice, arrangement: Arrangement
-) -> NDArray[np.complexfloating]:
-    return arrangement.pick(_mapped(path), index, coils)
+    path: Path, index: int, coils: slice, arrangement: Arrangement, kinds: str = "c"
+) -> NDArray[Any]:
+    return arrangement.pick(_mapped(path, kinds), index, coils)

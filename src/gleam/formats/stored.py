@@ -1,16 +1,19 @@
 """K-space that stays in its file: read, brought to complex64 and checked a slice at a time.
 
-Or a coil of a slice, so that a volume larger than the memory can be gone through.
+Or a coil of a slice, so that a volume larger than the memory can be gone through. Also what files
+of plain numbers leave open: the scan, or the image, of an array and nothing else.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
+from gleam.formats.layout import Arrangement, Layout
 from gleam.formats.scan import (
     LARGEST,
     Array,
@@ -20,6 +23,7 @@ from gleam.formats.scan import (
     centred_affine,
     usable,
 )
+from gleam.formats.volume import Volume
 
 Load = Callable[[Path, int, slice], NDArray[np.complexfloating]]
 
@@ -109,6 +113,54 @@ def bare_scan(
         calibration=calibration_box(sampled),
         format=format,
     )
+
+
+def image_arrangement(path: Path, shape: tuple[int, ...], layout: Layout | None) -> Arrangement:
+    """How an array of `shape` becomes an image, as the user names its axes.
+
+    Raises:
+        BadInput: the axes are not named, do not fit the array, or are not an image's.
+    """
+    if layout is None or layout.axes is None:
+        sizes = " × ".join(map(str, shape))
+        raise BadInput(
+            f"{path}: does not say what the axes of its {sizes} numbers mean; name them in this "
+            "order, such as --axes 'y x frame'"
+        )
+    if layout.readout or "coil" in layout.axes:
+        raise BadInput(
+            f"{path}: an image has neither coils nor a readout; leave them out of --axes"
+        )
+    return layout.arrange(path, shape)
+
+
+def bare_image(
+    path: Path,
+    shape: tuple[int, ...],
+    load: Callable[[Path, int, slice], NDArray[Any]],
+) -> Volume:
+    """The image of a file that says nothing beyond it: voxels are 1 mm, the affine is centred.
+
+    Args:
+        path: the file.
+        shape: (slice, 1, frame, *space).
+        load: (path, slice index, coils) → (1, frame, *space) numbers of any kind.
+
+    Raises:
+        BadInput: the file cannot be read, or holds values that are not finite or too large.
+    """
+    slices, _, frames, *space = shape
+    image = np.empty((slices, frames, *space), np.complex64)
+    with np.errstate(over="ignore", invalid="ignore"):  # seen below
+        for index in range(slices):
+            image[index] = load(path, index, slice(None))[0]
+    if not usable(image):
+        raise BadInput(
+            f"{path}: the image holds values that are not finite numbers, or beyond {LARGEST:g}; "
+            "export the file again"
+        )
+    voxel = (1.0, 1.0, 1.0)
+    return Volume(image, voxel, centred_affine(tuple(space), voxel, slices), name=path.stem)
 
 
 def non_zero(path: Path, kspace: Slices) -> NDArray[np.bool_]:

@@ -16,6 +16,20 @@ def psnr_complex(image: Image, reference: Image) -> Float[Tensor, " batch"]:
     return torch.where(maximum > 0, _psnr(image - reference, maximum), torch.nan)
 
 
+def psnr_per_frame(image: Image, reference: Image) -> Float[Tensor, "batch frame"]:
+    """20 log₁₀(max|reference| / RMSE) of every frame; the maximum is that of the whole series.
+
+    So frames differ by their errors alone, and the mean square error of the series, in
+    `psnr_complex`, is the mean of its frames'. The error is complex. NaN where the reference is
+    zero everywhere.
+    """
+    frames = reference.shape[2]
+    maximum = reference.abs().flatten(1).amax(dim=1).repeat_interleave(frames)
+    error = (image - reference).transpose(1, 2).flatten(0, 1)
+    psnr = torch.where(maximum > 0, _psnr(error, maximum), torch.nan)
+    return psnr.reshape(-1, frames)
+
+
 def psnr_magnitude(
     image: Float[Tensor, "batch *space"],
     reference: Float[Tensor, "batch *space"],

@@ -6,15 +6,17 @@ import torch
 from torch import nn
 
 from gleam.networks.consistency import ModelBased, ProximalGradient
+from gleam.networks.convolution import Dimensions
 from gleam.networks.invertible import (
     CoupledRegulariser,
     InvertibleModelBased,
     InvertibleProximalGradient,
 )
 from gleam.networks.momentum import WITH_CHANGE, Momentum
-from gleam.networks.regulariser import Convolved, Dimensions, Regulariser
+from gleam.networks.regulariser import Convolved, Regulariser
 from gleam.networks.resnet import ResNet
 from gleam.networks.reversible import STREAMS, TOTAL_STEP, Reversible
+from gleam.networks.unet import UNet
 from gleam.networks.unrolled import ALONE, Unrolled
 from gleam.recipe import NetworkRecipe
 
@@ -28,6 +30,7 @@ __all__ = [
     "Regulariser",
     "ResNet",
     "Reversible",
+    "UNet",
     "Unrolled",
     "build",
 ]
@@ -80,7 +83,8 @@ def _iteration(recipe: NetworkRecipe, seed: int, k: int) -> nn.Module:
 
 def _cnn(
     recipe: NetworkRecipe, channels: int, blocks: int, inputs: int | None = None
-) -> tuple[nn.Module, Dimensions, bool]:
+) -> tuple[nn.Module, Dimensions, bool, bool]:
     r = recipe.regulariser
-    cnn = ResNet(channels, r.width, blocks, r.kernel, r.dimensions, inputs)
-    return cnn, r.dimensions, r.bf16
+    common = channels, r.width, blocks, r.kernel, r.dimensions, inputs, r.circular
+    cnn = ResNet(*common) if r.kind == "resnet" else UNet(*common, r.levels or 2)
+    return cnn, r.dimensions, r.bf16, r.circular

@@ -32,7 +32,7 @@ class CoupledRegulariser(nn.Module):
     def __init__(self, f: Convolved, g: Convolved) -> None:
         super().__init__()
         self.coupling = Coupling(f, g)
-        self.dimensions = f.dimensions
+        self.dimensions, self.circular = f.dimensions, f.circular
 
     def forward(self, image: Image) -> Image:
         """(batch, set, frame, *space) → the same shape."""
@@ -44,7 +44,7 @@ class CoupledRegulariser(nn.Module):
         return self._join(before, output), self._join(first, output), weights
 
     def _parts(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        channels = to_channels(image, self.dimensions)
+        channels = to_channels(image, self.dimensions, self.circular)
         return channels[:, 0::2], channels[:, 1::2]
 
     def _join(self, parts: tuple[Tensor, Tensor], like: Tensor) -> Tensor:

@@ -1,25 +1,27 @@
 """What every regulariser shares: a complex image in, a complex image out, real channels inside."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from gleam.arrays import Image
-
-Dimensions = Literal[2, 3]
+from gleam.errors import BadInput
+from gleam.networks.convolution import Dimensions
 
 
 class Convolved(nn.Module):
     """A real network in the memory layout and precision that suit it.
 
     Args:
-        cnn: maps (images, channel, *grid) to as many images.
-        dimensions: 2 or 3, the length of `grid`.
+        cnn: maps (images, channel, y, x) to as many images, or (images, channel, y, x, frame) and
+            (images, channel, y, x, z).
+        dimensions: 2 or 3, axes that `cnn` convolves over.
         bf16: run `cnn` in bfloat16.
+        circular: `cnn` takes the last axis of three for periodic.
     """
 
-    def __init__(self, cnn: nn.Module, dimensions: Dimensions, bf16: bool = False) -> None:
+    def __init__(
+        self, cnn: nn.Module, dimensions: Dimensions, bf16: bool = False, circular: bool = False
+    ) -> None:
         super().__init__()
         # Real and imaginary parts lie side by side in memory: channels last, so nothing is copied
         # to make channels of them, and oneDNN and cuDNN convolve without reordering.
@@ -27,13 +29,30 @@ class Convolved(nn.Module):
         self.cnn = cnn.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.dimensions = dimensions
         self.bf16 = bf16
+        self.circular = circular
 
     def forward(self, channels: Tensor) -> Tensor:
         """(images, channel, *grid) → as many images, in the same precision."""
+        if self.dimensions == 3:
+            # The axis with few positions goes last. Of one image, torch hands only those with
+            # channels · y · x > 20480 to oneDNN; what it does with others is twelve times as slow,
+            # and takes 27 further feature maps.
+            channels = channels.movedim(2, -1)
         channels = channels.contiguous(memory_format=self.layout)
         with torch.autocast(channels.device.type, torch.bfloat16, enabled=self.bf16):
             change: Tensor = self.cnn(channels)
-        return change.to(channels.dtype)
+        change = change.to(channels.dtype)
+        return change.movedim(-1, 2) if self.dimensions == 3 else change
+
+    def reach(self, axis: int) -> int:
+        """How many positions to each side along an axis (x = −1, y = −2, z = −3) `cnn` looks."""
+        reach: int = self.cnn.reach(axis)
+        return reach
+
+    def alignment(self, axis: int) -> int:
+        """Cut out of a volume from a multiple of this on, a part is treated as in the whole."""
+        alignment: int = self.cnn.alignment(axis)
+        return alignment
 
 
 class Regulariser(Convolved):
@@ -46,12 +65,22 @@ class Regulariser(Convolved):
 
     def forward(self, image: Image, *others: Image) -> Image:
         """(batch, set, frame, *space) → the same shape."""
-        channels = to_channels(torch.cat([image, *others], 1), self.dimensions)
+        images = torch.cat([image, *others], 1)
+        channels = to_channels(images, self.dimensions, self.circular)
         return image + from_channels(super().forward(channels), image)
 
 
-def to_channels(image: Image, dimensions: Dimensions) -> Tensor:
-    """(batch, set, frame, *space) complex → (images, 2 · set, *grid) real."""
+def to_channels(image: Image, dimensions: Dimensions, circular: bool = False) -> Tensor:
+    """(batch, set, frame, *space) complex → (images, 2 · set, *grid) real.
+
+    Raises:
+        BadInput: `circular`, periodic frames, where the grid is z y x.
+    """
+    if circular and image.ndim > 5:
+        raise BadInput(
+            "network.regulariser.circular is for a grid of frame y x, but these are volumes "
+            "(z y x); set it to false"
+        )
     parts = torch.view_as_real(image.resolve_conj())
     parts = parts.movedim(-1, 2).flatten(1, 2)  # (batch, 2 · set, frame, *space)
     space = image.ndim - 3

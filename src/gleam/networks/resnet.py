@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from gleam.networks.regulariser import Dimensions
+from gleam.networks.convolution import Dimensions, convolution
 
 
 class Act(nn.Module):
@@ -47,6 +47,14 @@ class _ReLU(torch.autograd.Function):
         return gradient, None
 
 
+def residual_block(
+    width: int, kernel: int, dimensions: Dimensions, circular: bool = False
+) -> nn.Module:
+    """(act → convolution) × 2, which the input is to be added to."""
+    one, other = (convolution(width, width, kernel, dimensions, circular) for _ in range(2))
+    return nn.Sequential(Act(), one, Act(inplace=True), other)
+
+
 class ResNet(nn.Module):
     """Convolution, residual blocks of (act → convolution) × 2, act, convolution; no norm.
 
@@ -61,6 +69,7 @@ class ResNet(nn.Module):
         kernel: odd size of every convolution along every axis; padded with zeros.
         dimensions: 2 or 3.
         inputs: channels that go in; as many as come out, if not said.
+        circular: the last axis of three is periodic, and so is its padding.
     """
 
     def __init__(
@@ -71,21 +80,17 @@ class ResNet(nn.Module):
         kernel: int,
         dimensions: Dimensions,
         inputs: int | None = None,
+        circular: bool = False,
     ) -> None:
         super().__init__()
-        convolution: type[nn.Module] = nn.Conv2d if dimensions == 2 else nn.Conv3d
-
-        def conv(inputs: int, outputs: int) -> nn.Module:
-            return convolution(inputs, outputs, kernel, padding=kernel // 2, bias=False)
-
-        self.first = conv(inputs or channels, width)
+        self.first = convolution(inputs or channels, width, kernel, dimensions, circular)
         self.blocks = nn.ModuleList(
-            nn.Sequential(Act(), conv(width, width), Act(inplace=True), conv(width, width))
-            for _ in range(blocks)
+            residual_block(width, kernel, dimensions, circular) for _ in range(blocks)
         )
         self.act = Act(inplace=True)
-        self.last = conv(width, channels)
+        self.last = convolution(width, channels, kernel, dimensions, circular)
         nn.init.zeros_(self.last.get_parameter("weight"))
+        self.kernel, self.dimensions = kernel, dimensions
 
     def forward(self, x: Float[Tensor, "images channel *grid"]) -> Tensor:
         """The change to the image."""
@@ -94,3 +99,12 @@ class ResNet(nn.Module):
             x = block(x).add_(x)  # in place: nothing before it is needed for a gradient
         change: Tensor = self.last(self.act(x))
         return change
+
+    def reach(self, axis: int) -> int:
+        """See `Convolved`."""
+        convolutions = 2 + 2 * len(self.blocks)
+        return convolutions * (self.kernel // 2) if axis >= -self.dimensions else 0
+
+    def alignment(self, axis: int) -> int:
+        """See `Convolved`."""
+        return 1

@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from gleam.arrays import Image, State
+from gleam.networks.regulariser import Convolved
 from gleam.physics.measurement import Measurement
+from gleam.physics.slabs import Measured, Slabbed
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,25 @@ class Unrolled(nn.Module):
         self.carried = carried
         self.frozen = frozen
 
-    def forward(self, measurement: Measurement) -> Image:
+    def forward(self, measurement: Measured) -> Image:
         """The reconstruction, (batch, set, frame, *space)."""
         *_, image = self.iterates(measurement)
         return image
 
-    def iterates(self, measurement: Measurement) -> Iterator[Image]:
+    def iterates(self, measurement: Measured) -> Iterator[Image]:
         """The image after each iteration."""
         state = self.carried.start(measurement.adjoint)
         for iteration in self.iterations:
-            state = iteration(state, measurement)
+            state = self.advance(iteration, state, measurement)
             yield self.image(state)
+
+    def advance(self, iteration: nn.Module, state: State, measurement: Measured) -> State:
+        """One of the iterations; all slabs of a volume go through it before the next one's turn."""
+        if isinstance(measurement, Slabbed):
+            axis = measurement.axis
+            return measurement.advanced(iteration, state, self.reach(axis), self.alignment(axis))
+        after: State = iteration(state, measurement)
+        return after
 
     @torch.no_grad()
     def start(self, measurement: Measurement) -> State:
@@ -73,6 +83,30 @@ class Unrolled(nn.Module):
         """Of the states on the way to an image of shape (batch, set, frame, *space)."""
         batch, sets, *rest = image
         return (batch, self.carried.images * sets, *rest)
+
+    def reach(self, axis: int) -> int:
+        """How far one iteration looks along a space axis that F leaves out (x = −1, y, z = −3).
+
+        An output of any iteration depends on no input that is more positions away, to either side:
+        the sum over the regularisers of the iteration, for data consistency does not look aside.
+        """
+        return max(sum(r.reach(axis) for r in regularisers) for regularisers in self._regularisers)
+
+    def alignment(self, axis: int) -> int:
+        """What the first position of a slab must be a multiple of, counted in the whole volume.
+
+        Then, but for `reach` positions at its borders, an iteration does the same to the slab as to
+        the volume.
+        """
+        return max(r.alignment(axis) for regularisers in self._regularisers for r in regularisers)
+
+    @property
+    def _regularisers(self) -> list[list[Convolved]]:
+        """Of each iteration."""
+        return [
+            [m for m in iteration.modules() if isinstance(m, Convolved)]
+            for iteration in self.iterations
+        ]
 
     def image(self, state: State) -> Image:
         """The image of a state."""

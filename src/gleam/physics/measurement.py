@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gleam.arrays import Image, KSpace
+from gleam.arrays import Image, KSpace, Mask
+from gleam.physics.fourier import Axes
 from gleam.physics.sense import Sense
 
 
@@ -32,6 +33,16 @@ class Measurement:
     ) -> "Measurement":
         """From shift-free k-space; what the mask leaves out of it is ignored."""
         return cls(sense, sense.adjoint(kspace), noise)
+
+    @property
+    def mask(self) -> Mask:
+        """M."""
+        return self.sense.mask
+
+    @property
+    def axes(self) -> Axes:
+        """The axes that F runs along."""
+        return self.sense.axes
 
     def to(self, device: torch.device | str) -> "Measurement":
         """The same measurement on another device."""

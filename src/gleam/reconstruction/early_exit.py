@@ -10,7 +10,7 @@ from itertools import accumulate
 
 from gleam.arrays import Image
 from gleam.networks import Unrolled
-from gleam.physics.measurement import Measurement
+from gleam.physics.slabs import Measured
 
 
 @dataclass
@@ -32,7 +32,7 @@ class EarlyExit:
     change: float | None = None
     used: list[int] = field(default_factory=list)
 
-    def __call__(self, measurement: Measurement) -> Image:
+    def __call__(self, measurement: Measured) -> Image:
         """The reconstruction, (batch, set, frame, *space)."""
         ends = set(accumulate(self.modules))
         before = measurement.adjoint

@@ -1,4 +1,4 @@
-"""A quick look: the middle slice, and where k-space was sampled."""
+"""A quick look: the middle slice, planes of a volume, and where k-space was sampled."""
 
 import math
 from dataclasses import dataclass
@@ -9,28 +9,32 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gleam.arrays import crop
-from gleam.data.batch import Item, collate
+from gleam.data.batch import Item, collate, collate_volume
 from gleam.data.example import Example
-from gleam.formats.scan import Scan
+from gleam.data.loader import SLAB
+from gleam.formats.scan import Array, Scan
+from gleam.formats.stored import each_coil
 from gleam.physics.fourier import ifft, shift_free
 from gleam.reconstruction.baselines import cg_sense, zero_filled
+from gleam.reconstruction.cuts import cuts
 
 _IN_PLANE = (-2, -1)
+_SLICE = "middle slice"
 
 
 @dataclass(frozen=True)
 class Preview:
-    """Two pictures.
+    """Some pictures.
 
     Attributes:
-        image: (y, x) float32 magnitude of the middle slice, of 3D scans the plane z = ⌊N/2⌋; the
-            mean of the frames.
+        images: by name, (rows, columns) float32 magnitude: of 2D scans the middle slice, of series
+            the mean of its frames and a profile over time, of 3D scans three planes.
         sampling: (rows, columns) float32 from 0 to 1, centred k-space: the share of frames that
             sampled a position; of 3D scans, its mean along the readout.
         method: how the image was made.
     """
 
-    image: NDArray[np.float32]
+    images: dict[str, NDArray[np.float32]]
     sampling: NDArray[np.float32]
     method: str
 
@@ -50,13 +54,29 @@ def of_scan(scan: Scan, example: Example | None) -> Preview:
     if sampling.ndim == 3:
         sampling = sampling.mean(axis=scan.readout or 0)
     elif example is not None:
-        return Preview(_middle(example), sampling, "CG-SENSE")
-    kspace = scan.kspace[scan.kspace.shape[0] // 2]
-    average = kspace.mean(axis=1) / np.where(share > 0, share, 1)
-    if average.ndim == 4:  # at the origin of z, its Fourier transform is a sum
-        average = average.sum(axis=1) / math.sqrt(scan.space[0])
-    image = _root_sum_of_squares(torch.from_numpy(average), scan.matrix[-2:])
-    return Preview(image, sampling, "zero-filled")
+        return Preview(_seen(example), sampling, "CG-SENSE")
+    coils = [
+        _planes(kspace.mean(axis=0) / np.where(share > 0, share, 1))
+        for kspace in each_coil(scan.kspace, scan.kspace.shape[0] // 2)
+    ]
+    images = {}
+    for axis, plane in enumerate(map(np.stack, zip(*coils, strict=True))):
+        name, matrix = _SLICE, scan.matrix
+        if len(matrix) == 3:
+            name, matrix = (
+                f"{'zyx'[axis]} = {matrix[axis] // 2}",
+                matrix[:axis] + matrix[axis + 1 :],
+            )
+        images[name] = _root_sum_of_squares(plane, matrix)
+    return Preview(images, sampling, "zero-filled")
+
+
+def _planes(kspace: Array) -> list[Array]:
+    """K-space of a coil's slice, or of the middle planes of its volume, across z, y and x."""
+    if kspace.ndim == 2:
+        return [kspace]
+    # At the origin of an axis, its Fourier transform is a sum.
+    return [kspace.sum(axis=axis) / math.sqrt(size) for axis, size in enumerate(kspace.shape)]
 
 
 def of_example(example: Example) -> Preview:
@@ -71,22 +91,24 @@ def of_example(example: Example) -> Preview:
     if sampling.ndim == 3:
         sampling = sampling.mean(-3 if header.readout is None else header.readout)
     method = "CG-SENSE" if len(example.shape) == 5 else "zero-filled"
-    return Preview(_middle(example), sampling.numpy(), method)
+    return Preview(_seen(example), sampling.numpy(), method)
 
 
 @torch.no_grad()
-def _middle(example: Example) -> NDArray[np.float32]:
-    batch = collate([Item(example, example.shape[0] // 2, seed=0)], mask=None)
+def _seen(example: Example) -> dict[str, NDArray[np.float32]]:
+    """The middle slice, cut; what moves is averaged over time."""
+    item = Item(example, example.shape[0] // 2, seed=0)
+    volume = example.header.slab_axis is not None
+    batch = collate_volume(item, None, SLAB) if volume else collate([item], None)
     method = cg_sense if len(example.shape) == 5 else zero_filled
     image = method(batch.measurement)[0]  # (set, frame, *space)
-    magnitude = crop(image.abs().square().sum(0).sqrt().mean(0), example.header.matrix)
-    plane: Tensor = magnitude[len(magnitude) // 2] if magnitude.ndim == 3 else magnitude
-    return plane.numpy()
+    magnitude = crop(image.abs().square().sum(0).sqrt(), example.header.matrix)
+    return {name or _SLICE: cut(magnitude).mean(0).numpy() for name, cut in cuts(magnitude).items()}
 
 
-def _root_sum_of_squares(kspace: Tensor, matrix: tuple[int, ...]) -> NDArray[np.float32]:
-    """(coil, y, x) k-space to the image, cropped."""
-    images = ifft(shift_free(kspace, _IN_PLANE), _IN_PLANE)
+def _root_sum_of_squares(kspace: Array, matrix: tuple[int, ...]) -> NDArray[np.float32]:
+    """(coil, rows, columns) k-space to the image, cropped."""
+    images = ifft(shift_free(torch.from_numpy(kspace), _IN_PLANE), _IN_PLANE)
     sizes = [min(m, n) for m, n in zip(matrix, kspace.shape[1:], strict=True)]
     magnitude: Tensor = crop(images.abs().square().sum(0).sqrt(), sizes)
     return magnitude.numpy()

@@ -1,20 +1,22 @@
 """Reconstruct a whole scan with any method, slice by slice, and give it its place in space."""
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from gleam.arrays import Image, crop
-from gleam.data.batch import Item, collate, mask_seed
-from gleam.data.example import Example
+from gleam.data.example import Example, ExampleFile, write
+from gleam.data.loader import every_slice
 from gleam.errors import BadInput
 from gleam.formats import Volume
 from gleam.metrics import magnitude
-from gleam.physics.measurement import Measurement
+from gleam.physics.slabs import Measured
 from gleam.recipe import MaskRecipe
 
-Method = Callable[[Measurement], Image]
+Method = Callable[[Measured], Image]
 
 
 @torch.no_grad()
@@ -26,6 +28,9 @@ def reconstruct(
     progress: Callable[[int], None] = lambda done: None,
 ) -> Volume:
     """The image of a scan, in the scan's own intensities, cropped to the matrix asked for.
+
+    A volume whose readout was sampled in full is reconstructed slab by slab. It is read again for
+    every iteration of a network, so one that is not on disk yet goes into a temporary file first.
 
     Args:
         method: from a measurement to an image; a network is one.
@@ -45,9 +50,13 @@ def reconstruct(
         raise BadInput(
             f"{header.name}: was undersampled when it was scanned; reconstruct it without a mask"
         )
+    if header.slab_axis is not None and not isinstance(example, ExampleFile):
+        with tempfile.TemporaryDirectory() as folder:
+            write(example, Path(folder) / "example.h5")
+            stored = ExampleFile(Path(folder) / "example.h5")
+            return reconstruct(method, stored, mask, device, progress)
     images = []
-    for index in range(example.shape[0]):
-        batch = collate([Item(example, index, mask_seed(header.name))], mask)
+    for index, batch in enumerate(every_slice([example], mask)):
         image = method(batch.measurement.to(device)).cpu()
         one = image[:, 0] if example.sets == 1 else magnitude(image).to(image.dtype)
         images.append(crop(one, header.matrix) * header.scale)

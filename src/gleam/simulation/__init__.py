@@ -1,6 +1,7 @@
-"""Scans made up from procedural anatomy, for training without data and for trying things out."""
+"""Scans made up from procedural anatomy, or from an image, for training without data."""
 
+from gleam.simulation.from_image import simulate_from_image
 from gleam.simulation.scan import simulate_scan
 from gleam.simulation.simulate import simulate
 
-__all__ = ["simulate", "simulate_scan"]
+__all__ = ["simulate", "simulate_from_image", "simulate_scan"]

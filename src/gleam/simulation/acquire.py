@@ -7,9 +7,35 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from gleam.errors import BadInput
 from gleam.simulation.coils import Map
 
 Series = NDArray[np.complex64]  # (frame, *grid)
+
+
+def draw_receiver(
+    coils: int | tuple[int, int], snr: float | tuple[float, float], rng: np.random.Generator
+) -> tuple[int, float]:
+    """How many coils, and the signal-to-noise ratio.
+
+    Args:
+        coils: how many, or the (lowest, highest) number to draw from.
+        snr: the ratio, or the (lowest, highest) to draw from, uniform in its logarithm.
+        rng: where the draw comes from.
+
+    Raises:
+        BadInput: no range.
+    """
+    fewest, most = coils if isinstance(coils, tuple) else (coils, coils)
+    worst, best = snr if isinstance(snr, tuple) else (snr, snr)
+    if not 1 <= fewest <= most:
+        raise BadInput(
+            f"simulate: coils {(fewest, most)} are no range; give lowest then highest, ≥ 1"
+        )
+    if not 0 < worst <= best < math.inf:
+        raise BadInput(f"simulate: SNR {(worst, best)} is no range; give lowest then highest, > 0")
+    count = int(rng.integers(fewest, most, endpoint=True))
+    return count, float(worst * (best / worst) ** rng.random())
 
 
 def acquire(

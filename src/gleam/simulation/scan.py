@@ -6,7 +6,7 @@ import numpy as np
 
 from gleam.errors import BadInput
 from gleam.formats.scan import Scan, centred_affine
-from gleam.simulation.acquire import acquire
+from gleam.simulation.acquire import acquire, draw_receiver
 from gleam.simulation.anatomy import draw_anatomy
 from gleam.simulation.coils import Coils
 from gleam.simulation.heart import draw_beating_heart
@@ -52,12 +52,9 @@ def simulate_scan(
     Raises:
         BadInput: a size or ratio that cannot be simulated.
     """
-    fewest, most = coils if isinstance(coils, tuple) else (coils, coils)
-    worst, best = snr if isinstance(snr, tuple) else (snr, snr)
-    _check(shape, (fewest, most), slices, (worst, best), oversampling, frames)
+    _check(shape, slices, oversampling, frames)
     rng = np.random.default_rng(seed)
-    count = int(rng.integers(fewest, most, endpoint=True))
-    ratio = worst * (best / worst) ** rng.random()
+    count, ratio = draw_receiver(coils, snr, rng)
     field_of_view, thickness = rng.uniform(180, 260), rng.uniform(2, 5)
 
     finer = max(1, min(_FINER, (_MOST / math.prod(shape)) ** (1 / len(shape))))
@@ -70,7 +67,7 @@ def simulate_scan(
     space, wide = ((n[0] * oversampling, *n[1:]) for n in (shape, fine))
     kspace = acquire(anatomies, maps, count, space, wide, ratio, rng)
 
-    contrast: dict[str, str | float] = {"acquisition": "simulated", "SNR": float(ratio)}
+    contrast: dict[str, str | float] = {"acquisition": "simulated", "SNR": ratio}
     if frames > 1:
         contrast["frame_time"] = rng.uniform(600, 1200) / frames  # 50 to 100 beats a minute
     voxel = (field_of_view / max(shape),) * len(shape)
@@ -89,21 +86,13 @@ def simulate_scan(
     )
 
 
-def _check(
-    shape: tuple[int, ...],
-    coils: tuple[int, int],
-    slices: int,
-    snr: tuple[float, float],
-    oversampling: int,
-    frames: int,
-) -> None:
+def _check(shape: tuple[int, ...], slices: int, oversampling: int, frames: int) -> None:
     def demand(holds: bool, what: str) -> None:
         if not holds:
             raise BadInput(f"simulate: {what}")
 
     demand(len(shape) in (2, 3), f"shape {shape} has {len(shape)} axes; give y x or z y x")
     demand(min(shape) >= _SMALLEST, f"shape {shape} is too small; use {_SMALLEST} or more")
-    demand(1 <= coils[0] <= coils[1], f"coils {coils} are no range; give lowest then highest, ≥ 1")
     demand(slices >= 1, f"slices is {slices}; use 1 or more")
     demand(
         slices == 1 or len(shape) == 2,
@@ -113,5 +102,4 @@ def _check(
         frames == 1 or (frames >= _FEWEST_FRAMES and len(shape) == 2),
         f"{frames} frames of shape {shape}; use 1, or {_FEWEST_FRAMES} or more of a shape y x",
     )
-    demand(0 < snr[0] <= snr[1] < math.inf, f"SNR {snr} is no range; give lowest then highest, > 0")
     demand(oversampling >= 1, f"oversampling is {oversampling}; use 1 or more")

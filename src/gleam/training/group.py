@@ -228,7 +228,8 @@ def survived(work: Callable[[], T], who: Sequence[int] | str) -> T:
     try:
         return work()
     except RuntimeError as error:
-        raise Lost(who, late="imed out" in str(error)) from error
+        said = str(error).lower()
+        raise Lost(who, late="timed out" in said or "timeout" in said) from error
 
 
 def size_of_group() -> int:
@@ -245,14 +246,15 @@ def joined(replicas: int, timeout: float) -> Iterator[Group]:
         timeout: seconds after which one that does not answer counts as lost.
 
     Raises:
+        BadInput: the environment says that there are others, and not where.
+        Stopped: not all came.
         SystemExit: instead of a `BadInput` or `Stopped`, where another process has said its own.
     """
-    size = size_of_group()
-    if size == 1:
+    if size_of_group() == 1:
         yield Group()
         return
     patience = timedelta(seconds=timeout)
-    store, rank, size = next(rendezvous("env://", timeout=patience))
+    store, rank, size = _found(patience)
     words = common_words(store)
     try:
         yield _meet(words, rank, size, replicas, patience)
@@ -276,8 +278,23 @@ def common_words(store: c10d.Store) -> c10d.Store:
     return c10d.PrefixStore(f"gleam/{attempt}", store)
 
 
+def _found(patience: timedelta) -> tuple[c10d.Store, int, int]:
+    """The common store, the number of this process, and how many there are."""
+    try:
+        found: tuple[c10d.Store, int, int] = next(rendezvous("env://", timeout=patience))
+    except ValueError as error:
+        raise BadInput(
+            f"WORLD_SIZE says that there are {size_of_group()} processes, and other variables are "
+            "missing; start them with torchrun or --devices, or unset it"
+        ) from error
+    except RuntimeError as error:
+        raise Stopped(f"{STORE} did not answer at {os.environ['MASTER_ADDR']}") from error
+    return found
+
+
 def _meet(words: c10d.Store, rank: int, size: int, replicas: int, patience: timedelta) -> Group:
-    local, neighbours = (int(os.environ.get(n, "1")) for n in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
+    local = int(os.environ.get("LOCAL_RANK", rank))
+    neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", size))
     device = _device(local)
     # NCCL refuses two processes on one GPU; they talk through the CPU.
     nccl = device.type == "cuda" and neighbours <= torch.cuda.device_count()
@@ -297,7 +314,10 @@ def _meet(words: c10d.Store, rank: int, size: int, replicas: int, patience: time
         made = {pair: dist.new_group(pair, timeout=patience) for pair in pairs}
         return axes.get_group("data"), [made.get((rank - 1, rank)), made.get((rank, rank + 1))]
 
-    twins, (before, after) = survived(meet, [other for other in range(size) if other != rank])
+    try:
+        twins, (before, after) = survived(meet, [other for other in range(size) if other != rank])
+    except Lost as lost:
+        raise Stopped(str(lost)) from lost
     return Group(
         rank=rank,
         places=places,

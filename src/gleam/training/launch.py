@@ -46,19 +46,18 @@ def launch(devices: int, command: Sequence[str]) -> int:
     ]
     try:
         with _signals_passed_on(processes):
-            _wait(processes)
+            codes = _wait(processes)
     finally:
         for process in processes:
             process.kill()
             process.wait()
-    codes = [process.returncode for process in processes]
-    if not any(codes):
+    if not codes:
         return 0
     if not common_words(store).check(["spoken"]):
-        rank, code = next((rank, code) for rank, code in enumerate(codes) if code)
+        rank, code = next(iter(codes.items()))
         how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         raise Stopped(f"process {rank} (counted from 0) {how}")
-    return 2 if 2 in codes else 1
+    return 2 if 2 in codes.values() else 1
 
 
 def common_store() -> TCPStore:
@@ -89,14 +88,21 @@ def environments(store: TCPStore, devices: int) -> list[dict[str, str]]:
     return [common | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(devices)]
 
 
-def _wait(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
-    """Until all have ended, or for a while since one has failed."""
+def _wait(processes: Sequence["subprocess.Popen[bytes]"]) -> dict[int, int]:
+    """Until all have ended, or for a while since one has failed.
+
+    Returns:
+        Codes of those that failed, by rank, the first to fail first.
+    """
+    failed: dict[int, int] = {}
     deadline = float("inf")
     # Every one is polled every time: the first may hang while others have failed.
     while None in (codes := [p.poll() for p in processes]) and time.monotonic() < deadline:
-        if any(codes):
+        failed |= {rank: code for rank, code in enumerate(codes) if code}
+        if failed:
             deadline = min(deadline, time.monotonic() + GRACE)
         time.sleep(POLL)
+    return failed | {rank: code for rank, code in enumerate(codes) if code}
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from gleam.recipe import Recipe
 from gleam.training.timing import interleaved
 
 REPEATS = 3
+LONGEST = 1e6  # seconds of patience
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Spread:
         Raises:
             BadInput: it cannot.
         """
+        if not 1 <= self.timeout <= LONGEST:
+            raise BadInput(f"a timeout of {self.timeout:g} s cannot be; give 1 to {LONGEST:.0f} s")
         if self.replicas < 1 or processes % self.replicas:
             raise BadInput(f"{processes} processes cannot form {self.replicas} equal replicas")
         if recipe.training.polish and processes > 1:

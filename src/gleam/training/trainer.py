@@ -6,6 +6,7 @@ process there is nobody to pass anything on to.
 """
 
 import math
+import shlex
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +20,19 @@ from torch import Tensor
 
 from gleam.arrays import Image, State, crop
 from gleam.data.batch import Batch
-from gleam.data.example import ExampleFile, find, fingerprint
-from gleam.data.loader import TrainingBatches, check, every_slice, image_shape, slices_in_turn
+from gleam.data.example import Example, ExampleFile, find, fingerprint
+from gleam.data.loader import (
+    Slabs,
+    TrainingBatches,
+    check,
+    every_slice,
+    image_shape,
+    slices_in_turn,
+)
 from gleam.errors import BadInput, Stopped
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
+from gleam.physics.measurement import Measurement
 from gleam.recipe import Recipe
 from gleam.training import checkpoint, run
 from gleam.training.checkpoint import Progress
@@ -80,9 +89,13 @@ def train(
                 _learn(part, kept, stop_asked)
         except Lost as lost:
             begun = (folder / "recipe.yaml").exists()
-            again = f"; go on with: gleam train --resume {folder}" if begun else ""
+            again = f"; {_go_on(folder)}" if begun else ""
             raise Stopped(f"{group.traced(lost)}{again}") from lost
     return group.records
+
+
+def _go_on(folder: Path) -> str:
+    return f"go on with: gleam train --resume {shlex.quote(str(folder))}"
 
 
 @dataclass(frozen=True)
@@ -115,10 +128,6 @@ class _Part:
     frozen: dict[str, Tensor]
     progress: Progress
 
-    def loss(self, state: State, target: Image) -> Tensor:
-        """Of a module's output."""
-        return LOSSES[self.recipe.training.loss](self.network.image(state), target)
-
     def validates(self, step: int) -> bool:
         """Whether validation follows after so many updates."""
         t = self.recipe.training
@@ -143,14 +152,14 @@ def _prepare(recipe: Recipe, folder: Path, resume: bool, spread: Spread, group: 
     if t.offload_to is not None and not t.offload_to.is_dir():
         raise BadInput(f"training.offload_to: {t.offload_to}: is not a folder; make it first")
     check([*examples, *validation], recipe.mask)  # before a folder is made, or time is spent
-    batches = TrainingBatches(examples, recipe.mask, recipe.data.batch, recipe.seed, group.share)
     network = initial(recipe)
+    batches = training_batches(examples, recipe, network, group.share)
     modules = make_modules(network, recipe)
     data = fingerprint([*examples, *validation]) + fingerprint_of_start(recipe)
     kept = checkpoint.found(folder / "checkpoints") if resume else []
     last = kept[-1] if kept else None
     facts = {"recipe": recipe, "data set": data, "code": run.code(), "checkpoint": last}
-    group.agree(facts | {"command line": spread})
+    group.agree(facts | {"command line": spread, "kind of device": group.wire.type})
     if group.records and resume:
         run.check_data(folder, data)
         forget_after(folder, checkpoint.step_of(last) if last else 0)
@@ -173,6 +182,8 @@ def _prepare(recipe: Recipe, folder: Path, resume: bool, spread: Spread, group: 
         before += network.frozen
     progress = checkpoint.load(last, mine, len(modules)) if last else Progress()
     group.meet()  # nobody writes before the folder is made
+    if not (folder / "recipe.yaml").exists():
+        raise BadInput(f"{folder}: is not the same folder for all processes; give one that all see")
     return _Part(
         group=group,
         recipe=recipe,
@@ -199,15 +210,15 @@ def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], bool]) -
         for batch in part.batches.between(step, t.steps):
             started = time.perf_counter()
             batch = batch.to(group.device)
-            assert batch.target is not None
+            measurement, target = for_training(batch)
             metering = step < part.progress.step + 2  # the first makes the optimizers' states
             work = partial(
                 train_step,
                 modules,
-                pipeline.receive(partial(part.network.start, batch.measurement)),
-                batch.measurement,
-                batch.target,
-                part.loss,
+                pipeline.receive(partial(part.network.start, measurement)),
+                measurement,
+                target,
+                partial(loss_of, part.recipe, part.network, batch),
                 step,
                 t.overlap,
                 # A message that the profiler sees leave, and that arrives when it is gone, would
@@ -246,7 +257,7 @@ def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], bool]) -
         if record.failure:
             raise record.failure
         if step < t.steps:
-            raise Stopped(f"stopped at step {step}; go on with: gleam train --resume {part.folder}")
+            raise Stopped(f"stopped at step {step}; {_go_on(part.folder)}")
         group.meet()
     except Lost as lost:
         lost.when = f"at step {step + 1}"
@@ -275,6 +286,34 @@ def _keep(
         record.keep()
     elif record and validated:
         checkpoint.discard(checkpoints, step)
+
+
+def training_batches(
+    examples: Sequence[Example], recipe: Recipe, network: Unrolled, share: tuple[int, int] = (0, 1)
+) -> TrainingBatches:
+    """The batches of a recipe; slabs are longer by as much as one iteration of the network looks.
+
+    Raises:
+        BadInput: see `TrainingBatches`.
+    """
+    data, slabs = recipe.data, None
+    if data.slab is not None:
+        margin = data.margin
+        slabs = Slabs(data.slab, network.reach if margin is None else lambda axis: margin)
+    return TrainingBatches(examples, recipe.mask, data.batch, recipe.seed, share, slabs)
+
+
+def for_training(batch: Batch) -> tuple[Measurement, Image]:
+    """What a batch of `training_batches` consists of."""
+    assert isinstance(batch.measurement, Measurement)
+    assert batch.target is not None
+    return batch.measurement, batch.target
+
+
+def loss_of(recipe: Recipe, network: Unrolled, batch: Batch, state: State, target: Image) -> Tensor:
+    """Of a module's output; where slabs have a margin, of their cores."""
+    image = network.image(state)
+    return LOSSES[recipe.training.loss](batch.core(image), batch.core(target))
 
 
 def make_modules(network: Unrolled, recipe: Recipe) -> list[Module]:
@@ -308,14 +347,16 @@ def validate(part: _Part, pipeline: Pipeline) -> list[float]:
     """Mean complex PSNR in dB over all slices but empty ones, after each iteration of a process."""
     network, recipe, group = part.network, part.recipe, part.group
     totals = torch.zeros(2, len(network.iterations), dtype=torch.float64, device=group.device)
-    for batch in every_slice(part.validation, recipe.mask, recipe.data.batch, group.share):
+    for batch in every_slice(
+        part.validation, recipe.mask, recipe.data.batch, group.share, recipe.data.slab
+    ):
         batch = batch.to(group.device)
         assert batch.target is not None
         target = crop(batch.target, batch.matrix)
         first = partial(network.carried.start, batch.measurement.adjoint)  # what is frozen too
         state = pipeline.receive(first)
         for k, iteration in enumerate(network.iterations):
-            state = iteration(state, batch.measurement)
+            state = network.advance(iteration, state, batch.measurement)
             psnr = psnr_complex(crop(network.image(state), batch.matrix), target).double()
             totals[:, k] += torch.stack([psnr.nansum(), (~psnr.isnan()).sum()])
         pipeline.send(state)
@@ -334,12 +375,12 @@ def _costs(
     """Seconds that each module takes to learn from a batch."""
     network.to(device)
     batch = batch.to(device)
-    state = network.start(batch.measurement)
+    measurement, target = for_training(batch)
+    state = network.start(measurement)
 
     def learn(module: Module) -> None:
-        output = module.storage(list(module.iterations), state, batch.measurement)
-        assert batch.target is not None
-        error = LOSSES[recipe.training.loss](network.image(output), batch.target)
+        output = module.storage(list(module.iterations), state, measurement)
+        error = loss_of(recipe, network, batch, output, target)
         torch.autograd.backward(error)
         module.optimizer.zero_grad(set_to_none=True)
         if device.type == "cuda":

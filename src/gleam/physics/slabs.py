@@ -1,0 +1,83 @@
+"""`Slabbed`: a volume's measurement, of which one slab along the readout is in memory at a time.
+
+Where an axis was sampled in full and transformed, A couples none of its positions, so all that
+ties them together is a network's convolutions. An iteration of a slab that is longer by their
+reach is therefore exact in its middle; and if all slabs advance one iteration before any advances
+the next, slab by slab is the whole volume.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gleam.arrays import Image, Maps, Mask, State, cut, slabs
+from gleam.physics.fourier import Axes
+from gleam.physics.measurement import Measurement
+from gleam.physics.sense import Sense
+
+Local = Callable[[State, Measurement], State]
+
+
+@dataclass(frozen=True)
+class Slabbed:
+    """Like a `Measurement`, but maps are read when they are needed.
+
+    Attributes:
+        maps: some positions along `axis` → S there, on any device.
+        mask: M; of length 1 along `axis`.
+        axes: those that F runs along.
+        axis: along which slabs are cut; not one of `axes`.
+        size: positions of a slab.
+        adjoint: Aᴴy of the whole volume.
+        noise: see `Measurement`.
+    """
+
+    maps: Callable[[range], Maps]
+    mask: Mask
+    axes: Axes
+    axis: int
+    size: int
+    adjoint: Image
+    noise: Float[Tensor, "batch"] | None = None
+
+    def part(self, positions: range) -> Measurement:
+        """The measurement of a slab."""
+        maps = self.maps(positions).to(self.adjoint.device)
+        sense = Sense(maps, self.mask, self.axes)
+        return Measurement(sense, cut(self.adjoint, self.axis, positions), self.noise)
+
+    def advanced(self, step: Local, state: State, reach: int = 0, alignment: int = 1) -> State:
+        """`step` of the whole volume, taken slab by slab.
+
+        Args:
+            step: a state and its measurement → the next state, of the same shape.
+            state: of the volume.
+            reach: how many positions on either side what comes out at a position depends on.
+            alignment: slabs start at multiples of it, as networks that pool need it.
+        """
+        result = torch.empty_like(state)
+        for core in slabs(state.shape[self.axis], self.size):
+            wide = widened(core, reach, alignment, state.shape[self.axis])
+            after = step(cut(state, self.axis, wide), self.part(wide))
+            inner = range(core.start - wide.start, core.stop - wide.start)
+            cut(result, self.axis, core).copy_(cut(after, self.axis, inner))
+        return result
+
+    def to(self, device: torch.device | str) -> "Slabbed":
+        """The same measurement on another device."""
+        noise = None if self.noise is None else self.noise.to(device, non_blocking=True)
+        adjoint, mask = (t.to(device, non_blocking=True) for t in (self.adjoint, self.mask))
+        return replace(self, adjoint=adjoint, mask=mask, noise=noise)
+
+
+Measured = Measurement | Slabbed
+
+
+def widened(core: range, reach: int, alignment: int, length: int) -> range:
+    """A slab with its surroundings, up to the ends of the volume."""
+    start = max(0, core.start - reach) // alignment * alignment
+    stop = -(-(core.stop + reach) // alignment) * alignment
+    return range(start, min(stop, length))

@@ -1,0 +1,147 @@
+"""A dry run: whether a recipe can be trained, found out without its data.
+
+Its own network, mask, loss, storage and optimizer make one step of every module and one validation
+on a tiny simulated scan of its own kind. The mask and the regulariser say which kind that is.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from gleam.data.example import write
+from gleam.data.prepare import Prepared, Settings
+from gleam.formats import Scan
+from gleam.physics.sampling import DIMENSIONS
+from gleam.recipe import Recipe
+from gleam.simulation import simulate_scan
+from gleam.training import run
+from gleam.training.stages import train_in_stages
+
+Kind = Literal["2D slices", "2D series", "volumes"]
+
+_CALIBRATION = 4  # lines along each axis that all masks keep, but those of a series
+_SAMPLED = 2  # lines along each axis that a mask takes beside those
+_SHORT = 16  # voxels along an axis that no mask needs longer
+_FRAMES = 4
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a dry run found.
+
+    Attributes:
+        kind: of the data that the recipe is for.
+        family: of the network.
+        iterations: of the network.
+        modules: iterations of each module.
+        parameters: of the network.
+        missing: paths that the recipe names and that do not exist yet, by their fields.
+    """
+
+    kind: Kind
+    family: str
+    iterations: int
+    modules: list[int]
+    parameters: int
+    missing: dict[str, str]
+
+    def __str__(self) -> str:
+        """All but what is missing, in one line."""
+        return (
+            f"fits, tried on tiny {self.kind}: {self.family}, {self.iterations} iterations in "
+            f"modules of {', '.join(map(str, self.modules))}, {self.parameters} parameters"
+        )
+
+
+def rehearse(recipe: Recipe) -> Rehearsal:
+    """Try a recipe out; nothing stays on disk.
+
+    Raises:
+        BadInput: something in it does not fit.
+        Diverged: its first step does.
+    """
+    missing = _missing(recipe)
+    with TemporaryDirectory(prefix="gleam-dry-run-") as place:
+        example = Path(place) / "example.h5"
+        settings = Settings(calibration=_calibration(recipe), sets=recipe.network.sets)
+        write(Prepared(_scan(recipe), settings), example)
+        short = _shortened(recipe, example, "training.start" in missing)
+        last = train_in_stages(short, Path(place) / "run", quiet=True)
+        assert last is not None  # there is no other process
+        parameters = run.read_summary(last)["parameters"]
+    return Rehearsal(
+        kind=kind_of_data(recipe),
+        family=recipe.network.family,
+        iterations=recipe.network.iterations,
+        modules=recipe.module_sizes(),
+        parameters=parameters,
+        missing=missing,
+    )
+
+
+def kind_of_data(recipe: Recipe) -> Kind:
+    """2D slices, 2D series or volumes: what mask, slabs and regulariser are made for."""
+    if recipe.mask.kind.startswith("kt-"):
+        return "2D series"
+    if recipe.data.slab is not None:
+        return "volumes"
+    if recipe.network.regulariser.dimensions == 2:
+        return "2D slices"
+    return "volumes" if recipe.mask.kind == "poisson" else "2D series"
+
+
+def not_there(missing: Mapping[str, str]) -> str:
+    """A line on paths that a recipe names, by field."""
+    if not missing:
+        return "all that it names is there"
+    paths = ", ".join(f"{field} ({path})" for field, path in missing.items())
+    return f"not there yet: {paths}"
+
+
+def _calibration(recipe: Recipe) -> int:
+    return 0 if recipe.mask.kind.startswith("kt-") else _CALIBRATION
+
+
+def _scan(recipe: Recipe) -> Scan:
+    """As small as leaves the mask more than its calibration region."""
+    kind = kind_of_data(recipe)
+    dimensions = 3 if kind == "volumes" else 2
+    # A mask over both axes of a slice takes points of its readout, all of which calibrates.
+    axes = min(DIMENSIONS[recipe.mask.kind], dimensions - 1)
+    sampled = _calibration(recipe) + _SAMPLED
+    lines = max(_SHORT, math.ceil(sampled * recipe.mask.acceleration ** (1 / axes)))
+    space = (max(_SHORT, lines // 2),) * (dimensions - axes) + (lines,) * axes
+    scan = simulate_scan(space, 3, 1, 50.0, recipe.seed, name="dry run")
+    if kind != "2D series":
+        return scan
+    return replace(scan, kspace=scan.kspace[0][None].repeat(_FRAMES, axis=2))
+
+
+def _shortened(recipe: Recipe, example: Path, from_scratch: bool) -> Recipe:
+    """The recipe on other data, and as short as it can be."""
+    t = recipe.training
+    changes: dict[str, Any] = {"steps": 1, "validate_every": 1, "checkpoint_every": 1}
+    changes["polish"] = min(t.polish, 1)
+    if t.offload_to is not None:
+        changes["offload_to"] = example.parent
+    if from_scratch:
+        changes |= {"start": None, "polish": 0}
+    return recipe.model_copy(
+        update={
+            "data": recipe.data.model_copy(update={"train": example, "validation": example}),
+            "training": t.model_copy(update=changes),
+        }
+    )
+
+
+def _missing(recipe: Recipe) -> dict[str, str]:
+    named = {
+        "data.train": recipe.data.train,
+        "data.validation": recipe.data.validation,
+        "training.start": recipe.training.start,
+        "training.offload_to": recipe.training.offload_to,
+    }
+    return {field: str(path) for field, path in named.items() if path and not path.exists()}
