@@ -10,7 +10,7 @@ from gleam.recipe import Recipe
 from gleam.training import checkpoint
 from gleam.training.checkpoint import Progress
 from gleam.training.flow import Module
-from gleam.training.trainer import make_modules
+from gleam.training.problem import make_modules
 
 
 def make(iterations: int = 3, modules: int = 2, width: int = 4, seed: int = 0) -> list[Module]:

@@ -27,7 +27,8 @@ from gleam.metrics import psnr_complex
 from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.training import checkpoint, run
-from gleam.training.trainer import make_modules, train
+from gleam.training.problem import make_modules
+from gleam.training.trainer import train
 
 
 @pytest.fixture(scope="module")

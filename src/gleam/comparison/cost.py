@@ -11,8 +11,8 @@ from gleam.data.batch import Batch
 from gleam.recipe import Recipe
 from gleam.training.flow import Module, train_step
 from gleam.training.meter import metered, state_bytes
+from gleam.training.problem import for_training, loss_of, make_modules
 from gleam.training.start import initial
-from gleam.training.trainer import for_training, loss_of, make_modules
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from gleam.files import replacing
 from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.terminal import followed
+from gleam.training.problem import training_batches
 from gleam.training.timing import interleaved, ratio
-from gleam.training.trainer import training_batches
 
 REPEATS = 9  # of a step, to time it
 

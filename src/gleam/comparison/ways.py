@@ -26,10 +26,10 @@ from gleam.training.flow import Module, train_step
 from gleam.training.group import Group
 from gleam.training.loss import Loss
 from gleam.training.pipeline import Note, Pipeline
+from gleam.training.problem import for_training, loss_of, make_modules
 from gleam.training.replicas import Replicas
 from gleam.training.spread import cut
 from gleam.training.start import initial
-from gleam.training.trainer import for_training, loss_of, make_modules
 
 Meter = Callable[[Callable[[], Any]], Any]
 
