@@ -20,7 +20,7 @@ from gleam.data.example import Example
 from gleam.data.loader import every_slice
 from gleam.metrics import psnr_complex
 from gleam.physics.fourier import centred, fft
-from gleam.physics.measurement import Measurement
+from gleam.physics.slabs import Measured
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.baselines import cg_sense
 
@@ -37,13 +37,15 @@ class Case:
         batch: what the methods of GLEAM reconstruct from, and the target.
         kspace: (coil, frame, *space), the same data as BART wants them: centred, zero where not
             sampled.
+        maps: (set, coil, 1, *space).
     """
 
     batch: Batch
     kspace: Array
+    maps: Array
 
     @property
-    def measurement(self) -> Measurement:
+    def measurement(self) -> Measured:
         """A and Aᴴy."""
         return self.batch.measurement
 
@@ -60,9 +62,10 @@ def undersample(examples: Sequence[Example], mask: MaskRecipe) -> list[Case]:
         space = tuple(range(3 - len(example.shape), 0))
         decoded = tuple(axis for axis in space if axis not in example.header.axes)
         for batch in every_slice([example], mask):
-            kspace = example[batch.slices[0]].kspace * batch.measurement.sense.mask[0]
+            whole = example[batch.slices[0]]
+            kspace = whole.kspace * batch.measurement.mask[0]
             kspace = fft(kspace, decoded) if decoded else kspace
-            cases.append(Case(batch, centred(kspace, space).numpy()))
+            cases.append(Case(batch, centred(kspace, space).numpy(), whole.maps.numpy()))
     return cases
 
 
@@ -77,7 +80,7 @@ def pics(case: Case, penalty: str, iterations: int = 100) -> Image:
         penalty: options, as "-l1 -r 0.01".
         iterations: at most.
     """
-    maps = case.measurement.sense.maps[0].numpy()  # (set, coil, 1, *space)
+    maps = case.maps
     with tempfile.TemporaryDirectory() as folder:
         write_cfl(Path(folder) / "kspace", case.kspace[None])
         write_cfl(Path(folder) / "maps", maps)
@@ -122,8 +125,8 @@ def check_conventions(case: Case) -> float:
     return distance
 
 
-def in_turn(images: Iterable[Image]) -> Callable[[Measurement], Iterator[Image]]:
-    """As a method: BART needs k-space, which a `Measurement` does not hold.
+def in_turn(images: Iterable[Image]) -> Callable[[Measured], Iterator[Image]]:
+    """As a method: BART needs k-space, which a measurement does not hold.
 
     `evaluate` asks a method once for every batch, in their order.
     """
