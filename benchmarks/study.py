@@ -65,7 +65,8 @@ def _score(score: Summary | None) -> str:
     if "minus_against" not in score:
         return text
     gap = score["minus_against"]["psnr_complex"]
-    return f"{text}, {gap['mean']:+.2f} [{gap['low']:+.2f}, {gap['high']:+.2f}]"
+    interval = "" if gap["low"] is None else f" [{gap['low']:+.2f}, {gap['high']:+.2f}]"
+    return f"{text}, {gap['mean']:+.2f}{interval}"
 
 
 def psnr(summary: Summary, test: str, name: str) -> float:
