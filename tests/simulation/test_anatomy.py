@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -87,9 +85,6 @@ def test_contrast_varies():
     assert max(ratios) > 1.5
 
 
-def test_drawing_is_quick():
-    draw_anatomy((256, 256), rng(0))
-    start = time.process_time()
-    for i in range(4):
-        draw_anatomy((256, 256), rng(i))
-    assert (time.process_time() - start) / 4 < 0.1
+def test_discs_may_be_larger_than_a_flat_field_of_view():
+    for seed in range(12):
+        assert np.isfinite(draw_anatomy((16, 128), rng(seed))).all()

@@ -136,7 +136,10 @@ def _add_mantle(image: Field, depth: Field, rng: np.random.Generator) -> None:
 def _add_disc(image: Field, rng: np.random.Generator) -> None:
     radius = log_uniform(rng, 0.005, 0.06) * max(image.shape)
     centre = [rng.uniform(0.2, 0.8) * n for n in image.shape]
-    box = tuple(slice(max(0, math.floor(c - radius)), math.ceil(c + radius) + 1) for c in centre)
+    box = tuple(
+        slice(max(0, math.floor(c - radius)), min(n, math.ceil(c + radius) + 1))
+        for c, n in zip(centre, image.shape, strict=True)
+    )
     position = np.ogrid[box]
     squared = sum((x - c) ** 2 for x, c in zip(position, centre, strict=True))
     image[box][squared <= radius**2] = rng.uniform(0, 1.2)
