@@ -16,14 +16,14 @@ from typing import Any
 
 import torch
 
-from benchmarks.measure import Figures, hardware, show
+from benchmarks.measure import Figures, hardware, keep, show
 from gleam.comparison.plan import slug
 from gleam.evaluation.runs import validation_curve
 from gleam.files import replacing
 from gleam.training.run import load_recipe
 
 HERE = Path(__file__).parent
-RESULTS, LATEST = HERE / "results" / "study.md", HERE / "results" / "latest.json"
+RESULTS = HERE / "results" / "study.md"
 PICTURES = HERE.parent / "docs" / "images"
 SETS = ("simulated", "real brains")
 GREEDY = "greedy, 16 iterations"
@@ -170,9 +170,7 @@ def main() -> None:
         temporary.write_text(f"# MoDL\n\n{table(modl)}\n\n# PGD\n\n{table(pgd)}\n")
     figures = keys(modl, pgd)
     show(figures)
-    latest = json.loads(LATEST.read_text()) if LATEST.exists() else {}
-    with replacing(LATEST) as temporary:
-        temporary.write_text(json.dumps(latest | figures, indent=2, sort_keys=True) + "\n")
+    keep(figures)
     over_time(a.modl, modl, PICTURES / "study-time.png")
     over_memory(modl, PICTURES / "study-memory.png")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.measure import Figures, hardware, show
-from benchmarks.study import LATEST, Summary, psnr, table
+from benchmarks.measure import LATEST, Figures, hardware, keep, show
+from benchmarks.study import Summary, psnr, table
 from gleam.files import replacing
 
 RESULTS = LATEST.with_name("study_volumes.md")
@@ -60,9 +60,7 @@ def main() -> None:
     show(figures)
     with replacing(RESULTS) as temporary:
         temporary.write_text(text.rstrip() + "\n")
-    latest = json.loads(LATEST.read_text()) if LATEST.exists() else {}
-    with replacing(LATEST) as temporary:
-        temporary.write_text(json.dumps(latest | figures, indent=2, sort_keys=True) + "\n")
+    keep(figures)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from gleam.cli import VERBS, main, train
 from gleam.cli.arguments import parse
 from gleam.formats import cfl, read_scan, write_scan
 from gleam.recipe import Recipe
+from gleam.simulation import simulate_scan
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +243,21 @@ def test_reconstruct_undersamples_first_when_asked(
         said(capsys, "reconstruct", "zero-filled", source, "-o", out, *more)
         images.append(np.load(out))
     assert largest_error(images[1], images[0]) > 0.05
+
+
+def test_a_shutter_leaves_the_corners_of_a_mask_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_scan(simulate_scan((20, 32, 32), 3, 1, 100.0, 0, 1), tmp_path / "volume.cfl")
+    images = []
+    for name, more in (("whole", []), ("cut", ["--shutter"])):
+        out = tmp_path / f"{name}.npy"
+        mask = ["--acceleration", 3, "--mask", "poisson", *more]
+        said(capsys, "reconstruct", "zero-filled", tmp_path / "volume.cfl", "-o", out, *mask)
+        images.append(np.load(out)[0, 0])
+    spectra = [abs(np.fft.fftshift(np.fft.fft2(image))).sum(0) for image in images]
+    whole, cut = (spectrum[:3, :3].sum() / spectrum.sum() for spectrum in spectra)
+    assert cut < 0.7 * whole
 
 
 def test_baselines_need_no_run(

@@ -32,9 +32,9 @@ def test_every_way_is_timed_on_two_processes(
     found = measure_devices(planned(SCHEMES), 2, tmp_path)
     assert (found.count, found.scheme) == (2, "greedy")
     rows = {(row.name, row.batch): row for row in found.rows}
-    assert set(rows) == {(name, batch) for name in devices.WAYS for batch in (1, 4)}
+    assert set(rows) == {(name, batch) for name in devices.COMPARED for batch in (1, 4)}
     assert all(row.seconds > 0 and row.speed > 0 for row in found.rows)
-    alone, ours, backward, replicas = (rows[name, 1] for name in devices.WAYS)
+    alone, ours, backward, replicas = (rows[name, 1] for name in devices.COMPARED)
     assert alone.speed == 1
     assert 0 < ours.memory < alone.memory  # fewer weights, no more activations
     assert replicas.memory > ours.memory  # every activation of all iterations

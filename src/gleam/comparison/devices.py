@@ -28,7 +28,7 @@ from gleam.training.timing import ratio
 
 TURNS = 5
 BATCHES = (1, 4)
-WAYS = {
+COMPARED = {  # what each is called: of `gleam.comparison.ways.WAYS`, and whether one device does it
     "one device, greedy": ("sequential", True),
     "parallel GLEAM": ("pipeline", False),
     "end-to-end in a pipeline (1F1B)": ("one_f_one_b", False),
@@ -224,7 +224,7 @@ def _pipelined(plan: Plan, count: int) -> str:
 def _measured(recipe: Recipe, count: int) -> list[Row]:
     orders = {
         (name, batch): Order(way, batch, alone)
-        for name, (way, alone) in WAYS.items()
+        for name, (way, alone) in COMPARED.items()
         for batch in BATCHES
     }
     turns: list[Mapping[tuple[str, int], Answer]] = []

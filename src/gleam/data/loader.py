@@ -1,6 +1,4 @@
-"""Which slices, or slabs of volumes, make which batch.
-
-The batch of step t is a function of (seed, t) alone.
+"""Which slices, or slabs of volumes, make which batch: that of step t by (seed, t) alone.
 
 So the number of the step is the whole state of the loader, whatever was stopped or resumed, and
 on however many devices.
