@@ -19,10 +19,10 @@ from gleam.data.batch import Batch
 from gleam.data.example import Example
 from gleam.data.loader import every_slice
 from gleam.metrics import psnr_complex
+from gleam.physics.baselines import cg_sense
 from gleam.physics.fourier import centred, fft
 from gleam.physics.slabs import Measured
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.baselines import cg_sense
 
 Array = NDArray[np.complex64]
 

@@ -25,7 +25,7 @@ from gleam.evaluation.pictures import window
 from gleam.evaluation.report import write_report
 from gleam.evaluation.runs import summary_of
 from gleam.evaluation.tables import write_tables
-from gleam.reconstruction.baselines import cg_sense, sliding_window, zero_filled
+from gleam.physics.baselines import cg_sense, sliding_window, zero_filled
 from gleam.training.run import load_run, read_summary
 
 CG_WEIGHTS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)

@@ -34,9 +34,9 @@ from gleam.data.prepare import Prepared, Settings
 from gleam.formats import Layout, Scan, read_scan
 from gleam.formats.scan import centred_affine
 from gleam.networks import build
+from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.physics.fourier import centred, fft, ifft, shift_free
 from gleam.recipe import MaskRecipe, NetworkRecipe
-from gleam.reconstruction.baselines import cg_sense, zero_filled
 from gleam.simulation import simulate_scan
 
 MASK = MaskRecipe(kind="equispaced", acceleration=4)

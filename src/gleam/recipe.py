@@ -139,10 +139,15 @@ class NetworkRecipe(_Part):
     """modl: model-based, conjugate gradients inside. pgd: proximal gradient. reversible: two
     streams of proximal gradient, which can be undone exactly."""
     iterations: Annotated[int, Field(ge=1, le=1000)] = 16
+    first_image: Literal["zero-filled", "cg-sense", "sliding-window"] = "zero-filled"
+    """What the first iteration starts from, reconstructed without learning. sliding-window: each
+    frame of a series from those around it; of one frame the same as cg-sense."""
     sets: Literal[1, 2] = 1
     """ESPIRiT map sets of the examples."""
     weight: Positive = 0.05
-    """MoDL: λ at the start and a noise level of 0.05; learnt, also how it follows the noise."""
+    """MoDL: λ at the start and a noise level of 0.05; learnt, also how it follows the noise.
+    Untrained iterations together trust the data like one of λ / iterations, so deep networks want
+    more."""
     cg_steps: Count = 5
     """MoDL: conjugate gradient steps per iteration, differentiated exactly."""
     cg_tolerance: Annotated[float, Field(gt=0, lt=1)] | None = None

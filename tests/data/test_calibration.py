@@ -16,9 +16,9 @@ from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.formats import Scan, read_scan, write_scan
 from gleam.formats.scan import calibration_box, centred_affine
+from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.physics.fourier import ifft
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.baselines import cg_sense, zero_filled
 from gleam.reconstruction.reconstruct import Method, reconstruct
 from gleam.simulation import simulate_scan
 

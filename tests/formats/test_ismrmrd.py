@@ -20,8 +20,8 @@ from gleam.arrays import crop
 from gleam.data.prepare import Prepared, Settings
 from gleam.formats import Volume, image_writer, read_scan, write_scan
 from gleam.formats.scan import centred_affine
+from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.physics.fourier import ifft, shift_free
-from gleam.reconstruction.baselines import cg_sense, zero_filled
 from gleam.reconstruction.reconstruct import reconstruct
 
 READ = {"rtol": 2e-5, "atol": 2e-4}

@@ -3,6 +3,7 @@ import torch
 from toys import OF_NETWORK, SHAPES, toy_measurement, toy_network, toy_sense
 
 from gleam.networks import build
+from gleam.physics.baselines import BASELINES
 from gleam.physics.solve import conjugate_gradients
 from gleam.recipe import NetworkRecipe, RegulariserRecipe
 
@@ -38,6 +39,21 @@ def test_untrained_proximal_gradient_is_gradient_descent_alone(shape):
     for _ in range(3):
         image = image - 0.8 * (measurement.sense.normal(image) - measurement.adjoint)
     assert torch.allclose(network(measurement), image, atol=1e-5)
+
+
+@pytest.mark.parametrize("first_image", BASELINES)
+@pytest.mark.parametrize("network", [{}, {"family": "reversible"}, {"inputs": ("change",)}])
+@EACH_SHAPE
+@torch.no_grad()
+def test_the_first_image_is_the_reconstruction_that_the_recipe_names(shape, network, first_image):
+    measurement = toy_data(shape)
+    made = toy_network(iterations=1, first_image=first_image, **OF_NETWORK[shape] | network)
+    image = BASELINES[first_image](measurement)
+    assert torch.allclose(made.image(made.first(measurement)), image)
+    assert torch.equal(made.start(measurement), made.first(measurement))
+    (after,) = made.iterates(measurement)
+    expected = made.iterations[0](made.carried.state(image), measurement)
+    assert torch.equal(after, made.image(expected))
 
 
 @pytest.mark.parametrize("family", ["modl", "pgd"])

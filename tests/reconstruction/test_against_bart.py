@@ -9,9 +9,9 @@ import torch
 
 from gleam.data.loader import every_slice
 from gleam.data.prepare import Prepared, Settings
+from gleam.physics.baselines import cg_sense
 from gleam.physics.fourier import centred, fft
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.baselines import cg_sense
 from gleam.simulation.scan import simulate_scan
 
 WEIGHT = 0.1

@@ -5,7 +5,7 @@ import pytest
 from tiny import centred_ifft, cropped, largest_error, prepared, tiny_scan, undersampled
 
 from gleam.formats import Scan
-from gleam.reconstruction.baselines import cg_sense
+from gleam.physics.baselines import cg_sense
 from gleam.reconstruction.preview import of_example, of_scan
 from gleam.reconstruction.reconstruct import reconstruct
 

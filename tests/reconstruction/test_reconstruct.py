@@ -23,8 +23,8 @@ from gleam.errors import BadInput
 from gleam.formats import Scan, nifti
 from gleam.metrics import magnitude
 from gleam.networks import build
+from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.baselines import cg_sense, zero_filled
 from gleam.reconstruction.reconstruct import Method, reconstruct
 
 NETWORK = build(tiny_recipe(Path()).network)

@@ -11,10 +11,10 @@ from gleam.arrays import cut
 from gleam.data.batch import Item, collate, collate_volume
 from gleam.data.example import ExampleFile, write
 from gleam.networks import Unrolled
+from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.physics.measurement import Measurement
 from gleam.physics.slabs import Slabbed, widened
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.baselines import cg_sense, zero_filled
 from gleam.reconstruction.early_exit import EarlyExit
 from gleam.training.meter import metered
 
@@ -45,6 +45,7 @@ NETWORKS = {
     "modl, gradient and change shown": {"family": "modl", "inputs": ("gradient", "change")},
     "modl to a tolerance": {"family": "modl", "cg_tolerance": 1e-5},
     "coupled": {"family": "pgd", "coupling": True},
+    "from another image": {"family": "pgd", "first_image": "cg-sense"},
     "unet": {"family": "pgd", "kind": "unet", "levels": 2},
 }
 

@@ -26,7 +26,7 @@ from formats.mutations import spoil_bytes, spoil_text
 from gleam.cli import main
 from gleam.data.prepare import Prepared, Settings
 from gleam.formats import read_scan
-from gleam.reconstruction.baselines import cg_sense
+from gleam.physics.baselines import cg_sense
 from gleam.reconstruction.reconstruct import reconstruct
 
 MISBEHAVING = str(Path(__file__).with_name("misbehaving.py"))

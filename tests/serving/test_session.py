@@ -14,7 +14,7 @@ from ismrmrd.serialization import ConfigFile
 
 from gleam.data.prepare import Prepared, Settings
 from gleam.formats import read_scan
-from gleam.reconstruction.baselines import zero_filled
+from gleam.physics.baselines import zero_filled
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.serving.session import answer

@@ -5,16 +5,10 @@ from pathlib import Path
 import torch
 
 from gleam.errors import BadInput
-from gleam.reconstruction.baselines import cg_sense, sliding_window, zero_filled
+from gleam.physics.baselines import BASELINES
 from gleam.reconstruction.early_exit import EarlyExit
 from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.training.run import load_run
-
-BASELINES = {
-    "zero-filled": zero_filled,
-    "cg-sense": cg_sense,
-    "sliding-window": sliding_window,
-}
 
 
 def reconstructor(

@@ -48,16 +48,14 @@ class Stepper:
         self.modules: list[Module] = make_modules(network, recipe)
         batch = batch.to(device)
         measurement, target = for_training(batch)
-        self._step: Callable[[], dict[int, Tensor]] = partial(
-            train_step,
-            self.modules,
-            network.start(measurement),
-            measurement,
-            target,
-            partial(loss_of, recipe, network, batch),
-            0,
-            recipe.training.overlap,
-        )
+        loss = partial(loss_of, recipe, network, batch)
+
+        def step() -> dict[int, Tensor]:
+            state = network.start(measurement)
+            overlap = recipe.training.overlap
+            return train_step(self.modules, state, measurement, target, loss, 0, overlap)
+
+        self._step: Callable[[], dict[int, Tensor]] = step
 
     def __call__(self) -> None:
         """Make the step, to its end."""

@@ -8,8 +8,8 @@ from gleam.arrays import Image
 from gleam.data.example import Example
 from gleam.evaluation.evaluate import Method
 from gleam.networks import Unrolled
+from gleam.physics.baselines import cg_sense, sliding_window, zero_filled
 from gleam.physics.slabs import Measured
-from gleam.reconstruction.baselines import cg_sense, sliding_window, zero_filled
 
 
 def baselines(device: torch.device | str, examples: Sequence[Example]) -> list[Method]:

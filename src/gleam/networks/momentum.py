@@ -13,7 +13,7 @@ from gleam.networks.unrolled import Carried
 from gleam.physics.measurement import Measurement
 
 WITH_CHANGE = Carried(
-    start=lambda image: torch.cat([image, torch.zeros_like(image)], 1),
+    state=lambda image: torch.cat([image, torch.zeros_like(image)], 1),
     image=lambda state: state.chunk(2, 1)[0],
     images=2,
 )

@@ -4,9 +4,9 @@ x₁ ← x₁ + f(x₂), x₂ ← x₂ + g(x₁), where f and g are the changes 
 would make: each holds its own data consistency and CNN. Undoing it is a subtraction, whatever A
 is, and errors do not grow as they do when data consistency itself is inverted.
 
-Both streams start at Aᴴy and the image is their mean. The difference of the streams grows by about
-1 + μ in an iteration while the error of their mean shrinks by 1 − μ, as in every two-step scheme,
-so the steps μ of all iterations start with a sum of 3, however many there are.
+Both streams start at the first image, and the image is their mean. The difference of the streams
+grows by about 1 + μ in an iteration while the error of their mean shrinks by 1 − μ, as in every
+two-step scheme, so the steps μ of all iterations start with a sum of 3, however many there are.
 """
 
 import torch
@@ -20,7 +20,7 @@ from gleam.physics.measurement import Measurement
 TOTAL_STEP = 3.0
 
 STREAMS = Carried(
-    start=lambda image: torch.cat([image, image], 1),
+    state=lambda image: torch.cat([image, image], 1),
     image=lambda state: torch.stack(state.chunk(2, 1)).mean(0),
     images=2,
 )

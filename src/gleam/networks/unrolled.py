@@ -1,4 +1,4 @@
-"""`Unrolled`: iterations one after the other, from the zero-filled image to the reconstruction."""
+"""`Unrolled`: iterations one after the other, from a first image to the reconstruction."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from torch import nn
 
 from gleam.arrays import Image, State
 from gleam.networks.regulariser import Convolved
+from gleam.physics.baselines import zero_filled
 from gleam.physics.measurement import Measurement
 from gleam.physics.slabs import Measured, Slabbed
 
@@ -17,17 +18,19 @@ class Carried:
     """What iterations hand to each other: images, one after the other along the set axis.
 
     Attributes:
-        start: the zero-filled image → the state before the first iteration.
+        state: the first image → the state before the first iteration.
         image: a state → the image in it.
         images: how many there are.
+        first: where the first image comes from: a reconstruction without learning.
     """
 
-    start: Callable[[Image], State]
+    state: Callable[[Image], State]
     image: Callable[[State], Image]
     images: int = 1
+    first: Callable[[Measured], Image] = zero_filled
 
 
-ALONE = Carried(start=lambda image: image, image=lambda state: state)
+ALONE = Carried(state=lambda image: image, image=lambda state: state)
 
 
 class Unrolled(nn.Module):
@@ -54,7 +57,10 @@ class Unrolled(nn.Module):
 
     def iterates(self, measurement: Measured) -> Iterator[Image]:
         """The image after each iteration."""
-        state = self.carried.start(measurement.adjoint)
+        return self.iterates_from(self.first(measurement), measurement)
+
+    def iterates_from(self, state: State, measurement: Measured) -> Iterator[Image]:
+        """The same, of a state before the first iteration."""
         for iteration in self.iterations:
             state = self.advance(iteration, state, measurement)
             yield self.image(state)
@@ -68,13 +74,18 @@ class Unrolled(nn.Module):
         return after
 
     @torch.no_grad()
+    def first(self, measurement: Measured) -> State:
+        """The state before the first iteration."""
+        return self.carried.state(self.carried.first(measurement))
+
+    @torch.no_grad()
     def start(self, measurement: Measurement) -> State:
         """Where training begins: the state before the first iteration that is not frozen.
 
         Returns:
             (batch, images · set, frame, *space).
         """
-        state = self.carried.start(measurement.adjoint)
+        state = self.first(measurement)
         for iteration in self.iterations[: self.frozen]:
             state = iteration(state, measurement)
         return state

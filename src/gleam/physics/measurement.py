@@ -17,8 +17,7 @@ class Measurement:
 
     Attributes:
         sense: A (maps, mask, axes).
-        adjoint: Aᴴy, (batch, set, frame, *space) complex64: the zero-filled image, from which
-            every network starts.
+        adjoint: Aᴴy, (batch, set, frame, *space) complex64: the zero-filled image.
         noise: standard deviation of the complex noise in a k-space sample of each example; None
             when unknown.
     """

@@ -35,10 +35,10 @@ class EarlyExit:
     def __call__(self, measurement: Measured) -> Image:
         """The reconstruction, (batch, set, frame, *space)."""
         ends = set(accumulate(self.modules))
-        before = measurement.adjoint
+        state = self.network.first(measurement)
+        image = before = self.network.image(state)
         made = 0
-        image = before
-        for image in self.network.iterates(measurement):
+        for image in self.network.iterates_from(state, measurement):
             made += 1
             if made == self.iterations:
                 break

@@ -14,8 +14,8 @@ from gleam.data.example import Example
 from gleam.data.loader import SLAB
 from gleam.formats.scan import Array, Scan
 from gleam.formats.stored import each_coil
+from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.physics.fourier import ifft, shift_free
-from gleam.reconstruction.baselines import cg_sense, zero_filled
 from gleam.reconstruction.cuts import cuts
 
 _IN_PLANE = (-2, -1)

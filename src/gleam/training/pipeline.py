@@ -65,7 +65,7 @@ class Note:
 
 
 class Pipeline:
-    """A process's neighbours; without any, it starts from Aᴴy and sends nothing.
+    """A process's neighbours; without any, it starts from the first image and sends nothing.
 
     Args:
         group: of the process.

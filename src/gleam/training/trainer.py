@@ -295,7 +295,7 @@ def validate(part: _Part, pipeline: Pipeline) -> list[float]:
         batch = batch.to(group.device)
         assert batch.target is not None
         target = crop(batch.target, batch.matrix)
-        first = partial(network.carried.start, batch.measurement.adjoint)  # what is frozen too
+        first = partial(network.first, batch.measurement)  # before what is frozen, too
         state = pipeline.receive(first)
         for k, iteration in enumerate(network.iterations):
             state = network.advance(iteration, state, batch.measurement)

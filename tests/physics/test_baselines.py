@@ -7,9 +7,9 @@ import torch
 from toys import EACH_SHAPE, cut, toy_image, toy_measurement, toy_sense
 
 from gleam.arrays import Image
+from gleam.physics.baselines import cg_sense, sliding_window, zero_filled
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
-from gleam.reconstruction.baselines import cg_sense, sliding_window, zero_filled
 
 
 def solved(sense: Sense, adjoint: Image, weight: float) -> Image:
