@@ -29,6 +29,22 @@ def value_and_gradients(function, conv, x):
     return [y.detach(), *torch.autograd.grad(y, (x, conv.weight), gradient)]
 
 
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 7])
+def test_halving_is_a_convolution_of_stride_two(length, kernel):
+    """However few positions the last axis has; value and gradients."""
+    torch.manual_seed(0)
+    conv = convolution(3, 4, kernel, 3, stride=(2, 2, 2)).to(DOUBLE)
+    x = noise(2, 3, 6, 5, length, dtype=DOUBLE)
+    got = value_and_gradients(conv, conv, x)
+    expected = value_and_gradients(
+        lambda x: torch.conv3d(x, conv.weight, stride=2, padding=kernel // 2), conv, x
+    )
+    assert got[0].shape == (2, 4, 3, 3, (length + 1) // 2)
+    for one, other in zip(got, expected, strict=True):
+        assert torch.allclose(one, other)
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d], ids=str)
 @pytest.mark.parametrize("stride", [1, (2, 2, 1)])
 @pytest.mark.parametrize(

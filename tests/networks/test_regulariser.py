@@ -96,6 +96,8 @@ def test_a_volume_has_no_periodic_frames(fields):
         ((1, 12, 12), {"dimensions": 2, "kind": "unet"}),
         ((4, 12, 12), {"dimensions": 3, "circular": True}),
         ((1, 4, 12, 12), {"dimensions": 3, "kind": "unet"}),
+        ((1, 1, 12, 12), {"dimensions": 3, "kind": "unet"}),
+        ((1, 2, 12, 12), {"dimensions": 3, "kind": "unet"}),
     ],
     ids=str,
 )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 Dimensions = Literal[2, 3]
 
@@ -33,7 +34,23 @@ def convolution(
     padding = kernel // 2
     if circular and padding:
         kind = PeriodicConv3d
+    elif stride == (2, 2, 2):
+        kind = HalvingConv3d
     return kind(inputs, outputs, kernel, stride=stride, padding=padding, bias=False)
+
+
+class HalvingConv3d(nn.Conv3d):
+    """A convolution of stride 2 for grids whose last axis may be short.
+
+    Where a single position is left along it, oneDNN returns NaN for bfloat16 on CPUs with AMX
+    (seen with torch 2.13). So two are computed, and one is dropped.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(images, inputs, *grid) → (images, outputs, *grid), half as long."""
+        missing = max(0, 3 - x.shape[-1])
+        result = super().forward(functional.pad(x, (0, missing)) if missing else x)
+        return result[..., :1] if missing else result
 
 
 class PeriodicConv3d(nn.Conv3d):
