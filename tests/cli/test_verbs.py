@@ -348,6 +348,7 @@ OVERRIDES: dict[str, object] = {
     "mask.shutter": True,
     "network.family": "pgd",
     "network.iterations": 5,
+    "network.first_image": "cg-sense",
     "network.sets": 2,
     "network.weight": 0.1,
     "network.cg_steps": 7,
