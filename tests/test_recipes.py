@@ -10,9 +10,14 @@ from gleam.cli import main
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 FILES = {str(path.relative_to(FOLDER)): path for path in sorted(FOLDER.rglob("*.yaml"))}
+# The study's compare many schemes of few kinds: `make test-all` tries them.
+RUN = [
+    pytest.param(path, id=name, marks=[pytest.mark.slow] if name.startswith("study/") else [])
+    for name, path in FILES.items()
+]
 
 
-@pytest.mark.parametrize("path", FILES.values(), ids=FILES)
+@pytest.mark.parametrize("path", RUN)
 def test_every_recipe_passes_a_dry_run(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
