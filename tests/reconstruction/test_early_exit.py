@@ -2,6 +2,7 @@ import pytest
 import torch
 from toys import toy_measurement, toy_network, toy_sense
 
+from gleam.physics.baselines import cg_sense
 from gleam.reconstruction.early_exit import EarlyExit
 
 
@@ -34,6 +35,20 @@ def test_it_stops_at_the_end_of_the_first_module_that_changes_too_little(network
         method = EarlyExit(network, [2, 2, 2], change=bound)
         assert torch.equal(method(measurement), iterates[used])
         assert method.used == [used]
+
+
+def test_the_first_module_is_compared_with_the_first_image(measurement):
+    network = toy_network(iterations=2, first_image="cg-sense").requires_grad_(False)
+    first, after = cg_sense(measurement), next(network.iterates(measurement))
+
+    def change(before):
+        return ((after - before).flatten(1).norm(dim=1) / after.flatten(1).norm(dim=1)).max()
+
+    near, far = sorted([change(first), change(measurement.adjoint)])
+    assert near < 0.9 * far
+    method = EarlyExit(network, [1, 1], change=float(near + far) / 2)
+    method(measurement)
+    assert method.used == [1 if change(first) == near else 2]
 
 
 def test_one_example_that_still_changes_keeps_all_going(measurement):

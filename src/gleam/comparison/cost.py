@@ -1,12 +1,12 @@
 """A training step by itself, to be timed, and what memory it takes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from gleam.arrays import State
 from gleam.data.batch import Batch
 from gleam.recipe import Recipe
 from gleam.training.flow import Module, train_step
@@ -48,23 +48,23 @@ class Stepper:
         self.modules: list[Module] = make_modules(network, recipe)
         batch = batch.to(device)
         measurement, target = for_training(batch)
-        loss = partial(loss_of, recipe, network, batch)
+        loss, overlap = partial(loss_of, recipe, network, batch), recipe.training.overlap
 
-        def step() -> dict[int, Tensor]:
-            state = network.start(measurement)
-            overlap = recipe.training.overlap
+        def learn(state: State) -> dict[int, Tensor]:
             return train_step(self.modules, state, measurement, target, loss, 0, overlap)
 
-        self._step: Callable[[], dict[int, Tensor]] = step
+        self._start = partial(network.start, measurement)
+        self._learn = learn
 
     def __call__(self) -> None:
-        """Make the step, to its end."""
-        self._step()
+        """Make the step, to its end, from the measurement on."""
+        self._learn(self._start())
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
     def cost(self) -> Cost:
-        """Meter the second step: the first makes the optimizer states."""
-        self._step()
-        _, peak = metered(self._step, self.device)
+        """Meter the second step, as training does: the first makes the optimizer states."""
+        state = self._start()
+        self._learn(state)
+        _, peak = metered(partial(self._learn, state), self.device)
         return Cost(peak, state_bytes(self.modules))
