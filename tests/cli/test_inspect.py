@@ -69,6 +69,7 @@ def test_full_scan(inspect: Inspect, tmp_path: Path) -> None:
         "sets": 1,
         "target": True,
         "matrix": [24, 20],
+        "warnings": [],
     }
 
 

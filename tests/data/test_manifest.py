@@ -9,14 +9,15 @@ from gleam.data.manifest import recorded
 from gleam.errors import BadInput
 
 FOLDER = Path("/data/MUSTERMANN_ERIKA")
-PREPARED = Outcome(FOLDER / "b.h5", "prepared", None, (2, 3, 1, 24, 20), "b0")
-KEPT = Outcome(FOLDER / "b.h5", "kept", None, (2, 3, 1, 24, 20), "b0")
+PREPARED = Outcome(FOLDER / "b.h5", "prepared", None, (2, 3, 1, 24, 20), "b0", ("odd",))
+KEPT = Outcome(FOLDER / "b.h5", "kept", None, (2, 3, 1, 24, 20), "b0", ("odd",))
 SKIPPED = Outcome(FOLDER / "a.cfl", "skipped", "too bad", None, "a0")
 
 LINES = [
-    {"source": "a.cfl", "status": "skipped", "reason": "too bad", "shape": None, "sha256": "a0"},
+    {"source": "a.cfl", "status": "skipped", "reason": "too bad", "shape": None, "sha256": "a0",
+     "warnings": []},
     {"source": "b.h5", "status": "prepared", "reason": None, "shape": [2, 3, 1, 24, 20],
-     "sha256": "b0"},
+     "sha256": "b0", "warnings": ["odd"]},
 ]  # fmt: skip
 
 

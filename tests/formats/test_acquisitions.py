@@ -437,12 +437,15 @@ def test_values_that_nothing_can_be_made_of_are_refused(scanner, read, value):
 
 
 @pytest.mark.parametrize("value", [np.nan, 1e16])
-def test_noise_that_nothing_can_be_made_of_is_refused(scanner, read, value):
+def test_noise_that_nothing_can_be_made_of_is_left_out(scanner, read, value):
     noise = np.full((3, 32), value)
     scanner.acquire(0, data=noise, flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,), centre=0)
     for line in range(24):
         scanner.acquire(line)
-    assert "leave the noise out" in refusal(scanner, read)
+    scan = read(scanner)
+    assert scan.noise is None
+    (warning,) = scan.warnings
+    assert "noise scan holds values that are not finite" in warning
 
 
 def test_a_matrix_that_nobody_sampled_is_refused(scanner, read):
@@ -488,7 +491,18 @@ def test_unsound_places_are_refused(scanner, read, change, message):
     assert message in refusal(scanner, read)
 
 
-def test_noise_of_other_channels_is_refused(scanner, read):
-    scanner.acquire(0, data=np.ones((2, 9)), flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,), centre=0)
-    scanner.acquire(12)
-    assert "other channels" in refusal(scanner, read)
+def test_noise_of_other_channels_is_left_out(scanner, read):
+    noise = (ismrmrd.ACQ_IS_NOISE_MEASUREMENT,)
+    scanner.acquire(0, data=np.ones((2, 9)), flags=noise, centre=0)
+    for line in range(24):
+        scanner.acquire(line)
+    scan = read(scanner)
+    assert scan.noise is None
+    (warning,) = scan.warnings
+    assert "noise scan has 2 channels, but its lines have 3" in warning
+    np.testing.assert_allclose(scan.kspace[0][:, 0], scanner.ideal(), **READ)
+    # Beside noise of the right ones, nothing is lost.
+    scanner.acquire(0, data=np.full((3, 9), 2), flags=noise, centre=0)
+    scan = read(scanner)
+    np.testing.assert_array_equal(scan.noise, np.full((3, 9), 2))
+    assert scan.warnings == ()

@@ -305,10 +305,6 @@ def link(file):
     file["dataset"] = h5py.SoftLink("/elsewhere")
 
 
-def spoil_noise(file):
-    file["dataset"]["rec_std"] = np.array([1.0, 0.0, 2.0])
-
-
 ACQUISITION = ismrmrd.hdf5.acquisition_dtype
 
 
@@ -325,7 +321,6 @@ ACQUISITION = ismrmrd.hdf5.acquisition_dtype
         (replace_data(ACQUISITION, shape=(7,), chunks=(1,)), "almost no data"),
         (compress, "h5repack"),
         (link, "link"),
-        (spoil_noise, "rec_std"),
     ],
 )
 def test_files_in_another_layout_are_refused(tmp_path, scanner, refused, change, message):
@@ -347,6 +342,18 @@ def test_what_an_acquisition_claims_to_hold_is_checked_first(tmp_path, scanner, 
     content[at : at + 4] = claimed.to_bytes(4, "little")
     path.write_bytes(content)
     assert f"acquisition 3 has {claimed} numbers" in refused(read_scan, path)
+
+
+@pytest.mark.parametrize("deviations", [[1.0, 0.0, 2.0], [1.0, 2.0], [1.0, np.nan, 2.0]])
+def test_noise_of_coils_that_nothing_can_be_made_of_is_left_out(tmp_path, scanner, deviations):
+    path = scanner.write(tmp_path / "scan.h5")
+    with h5py.File(path, "a") as file:
+        file["dataset"]["rec_std"] = np.array(deviations)
+    scan = read_scan(path)
+    assert scan.noise is None
+    (warning,) = scan.warnings
+    assert "'dataset/rec_std' is not one positive number for each of its 3 coils" in warning
+    np.testing.assert_allclose(scan.kspace[0][:, 0], scanner.ideal(), **READ)
 
 
 def test_files_that_are_cut_off_are_refused(tmp_path, scanner, refused):

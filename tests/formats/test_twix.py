@@ -261,6 +261,17 @@ def test_noise_of_an_earlier_measurement(save, kspace):
     scan = twix.read(path)
     np.testing.assert_array_equal(scan.noise, np.concatenate([earlier, own], axis=1))
     np.testing.assert_array_equal(scan.kspace[0][:, 0], kspace)
+    assert scan.warnings == ()
+
+
+def test_noise_of_other_channels_is_left_out(save, kspace):
+    other_coils = [line(noise(COILS + 1, 32), ["NOISEADJSCAN"])]
+    for path in (save(other_coils, in_full(kspace)), save(other_coils + in_full(kspace))):
+        scan = twix.read(path)
+        assert scan.noise is None
+        (warning,) = scan.warnings
+        assert "noise scan has 4 channels, but its lines have 3" in warning
+        np.testing.assert_array_equal(scan.kspace[0][:, 0], kspace)
 
 
 NO_IMAGING = "RTFEEDBACK HPFEEDBACK RAWDATACORRECTION REFPHASESTABSCAN PHASESTABSCAN PHASCOR"

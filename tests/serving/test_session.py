@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import ismrmrd
 import numpy as np
 import pytest
 from client import POINT, answer_on, small_scanner, small_stream, stream
@@ -68,6 +69,17 @@ def test_images_are_those_of_the_same_scan_in_a_file(noise: bool, tmp_path: Path
     megabytes = len(small_stream(scanner)) / 1e6
     lines = len(scanner.acquisitions)
     assert said == f"{lines} acquisitions, {megabytes:.1f} MB in; 2 images, 0.0 MB out"
+
+
+def test_what_was_left_out_of_the_scan_is_said_first() -> None:
+    """Scanners tell a warning by its first three letters."""
+    scanner = small_scanner(noise=False)
+    noise = (ismrmrd.ACQ_IS_NOISE_MEASUREMENT,)
+    scanner.acquire(0, data=np.ones((2, 64)), centre=0, flags=noise)
+    (text, *images), said = session(small_stream(scanner))
+    assert text.startswith("WRN its noise scan has 2 channels")
+    assert [image.slice for image in images] == [0, 1]
+    assert said.endswith(f"in; 2 images, 0.0 MB out; {text[4:-1]}")
 
 
 def test_every_image_says_where_it_lies() -> None:

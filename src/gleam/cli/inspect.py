@@ -88,6 +88,8 @@ def _print(facts: Facts, shown: str) -> None:
         _print_rows(_scan_rows(facts["scan"]))
         print("would be prepared to" if facts["example"] else "cannot be prepared")
     _print_rows(_example_rows(facts["example"]) if facts["example"] else {"why": facts["refused"]})
+    for warning in (facts["example"] or facts["scan"])["warnings"]:
+        print(f"warning: {warning}")
     print(f"{shown}, {facts['picture']}, and sampling of k-space")
 
 

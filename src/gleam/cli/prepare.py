@@ -94,6 +94,9 @@ def main(arguments: Sequence[str]) -> None:
         print(", ".join(f"{count} {status}" for status, count in counts.items()), f"in {out}")
         for outcome in skipped:
             print(f"  skipped {outcome.source.name}: {outcome.reason}")
+        for outcome in sorted(outcomes, key=lambda o: o.source):
+            for warning in outcome.warnings:
+                print(f"  warning {outcome.source.name}: {warning}")
     if len(skipped) == len(outcomes):
         one = skipped[0]
         raise BadInput(

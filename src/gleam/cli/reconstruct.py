@@ -23,7 +23,7 @@ from gleam.physics.sampling import Kind
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.early_exit import EarlyExit
 from gleam.reconstruction.reconstruct import reconstruct
-from gleam.terminal import console
+from gleam.terminal import console, warn
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def main(arguments: Sequence[str]) -> None:
     chosen = reconstructor(a.run, a.iterations, _change(a.until))
     settings = Settings(a.calibration, chosen.sets, a.coils, a.array.layout, a.reference)
     example = Prepared(read_scan(a.scan, settings.layout), settings)
+    warn(example.header.name, example.header.warnings)
     if is_dicom:
         slices, _, frames, *_ = example.shape
         dicom.check(a.out, slices * frames * math.prod(example.header.matrix[:-2]))

@@ -57,6 +57,7 @@ class Header(BaseModel):
         contrast: no patient fields.
         fingerprint: of the source and the settings; the same means no need to prepare again.
         sha256: of the content of the file it was made from.
+        warnings: the scan's, see `Scan`, and those of what it was calibrated from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,6 +74,7 @@ class Header(BaseModel):
     contrast: dict[str, str | float]
     fingerprint: str = ""
     sha256: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def slab_axis(self) -> int | None:

@@ -40,6 +40,7 @@ def scan_facts(scan: Scan) -> Facts:
         "voxel_mm": list(scan.voxel),
         "orientation": _orientation(scan),
         "contrast": dict(scan.contrast),
+        "warnings": list(scan.warnings),
     }
 
 
@@ -56,6 +57,7 @@ def example_facts(example: Example) -> Facts:
         "target": example.complete,
         "noise": header.noise,
         "matrix": list(header.matrix),
+        "warnings": list(header.warnings),
     }
 
 

@@ -28,6 +28,7 @@ class Outcome:
         reason: why it was skipped, in one line; names files without their folders.
         shape: of its example, (slice, coil, frame, *space).
         sha256: of the file's content; of BART's pair, the .cfl's.
+        warnings: of its example, see `gleam.data.example.Header`.
     """
 
     source: Path
@@ -35,6 +36,7 @@ class Outcome:
     reason: str | None = None
     shape: tuple[int, ...] | None = None
     sha256: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def find_scans(inputs: Sequence[Path]) -> list[Path]:
@@ -101,7 +103,8 @@ def prepare_one(source: Path, out: Path, settings: Settings) -> Outcome:
                 raise BadInput(f"{goal}: is there and is no example file; give another folder")
             before = _prepared_before(goal, fingerprint)
             if before is not None:
-                return Outcome(source, "kept", None, before.shape, before.header.sha256)
+                there = before.header
+                return Outcome(source, "kept", None, before.shape, there.sha256, there.warnings)
         with source.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         example = Prepared(read_scan(source, settings.layout), settings, fingerprint, sha256)
@@ -111,7 +114,7 @@ def prepare_one(source: Path, out: Path, settings: Settings) -> Outcome:
         for folder in {file.parent for file in (source, goal, settings.reference or goal)}:
             reason = reason.replace(f"{folder}{os.sep}", "")
         return Outcome(source, "skipped", reason, None, sha256)
-    return Outcome(source, "prepared", None, example.shape, sha256)
+    return Outcome(source, "prepared", None, example.shape, sha256, example.header.warnings)
 
 
 def _reason(error: Exception) -> str:

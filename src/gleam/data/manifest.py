@@ -7,6 +7,7 @@
 | reason | why it was skipped; null for a prepared one |
 | shape | of the example, (slice, coil, frame, *space); null for a skipped scan |
 | sha256 | of the scan file (BART's .cfl), as `sha256sum` prints it; null where it was not read |
+| warnings | what was left out of the scan or looks odd in it, a sentence each |
 
 A line is appended as soon as a scan is done; of several lines of one scan the last counts. Before a
 run starts, and when it ends, the others go, and so does what a killed run left half-written.
@@ -52,6 +53,7 @@ def _line(outcome: Outcome) -> str:
         "reason": None if there else outcome.reason,
         "shape": outcome.shape,
         "sha256": outcome.sha256,
+        "warnings": outcome.warnings,
     }
     return json.dumps(entry) + "\n"
 

@@ -106,6 +106,7 @@ class Prepared:
             contrast=scan.contrast,
             fingerprint=fingerprint,
             sha256=sha256,
+            warnings=(*scan.warnings, *(f"its reference: {w}" for w in _warnings(reference))),
         )
 
     def __getitem__(self, index: int) -> Slice:
@@ -152,6 +153,10 @@ class Prepared:
 
     def _mixed(self, kspace: Complex[Tensor, "batch coil *rest"]) -> Tensor:
         return kspace if self._mixing is None else mix(kspace, self._mixing)
+
+
+def _warnings(reference: Scan | None) -> tuple[str, ...]:
+    return () if reference is None else reference.warnings
 
 
 def _intensity(calibration: Complex[Tensor, "slice coil *box"], space: tuple[int, ...]) -> float:

@@ -141,6 +141,7 @@ def assemble(name: str, header: Header, heads: Records, load: Load) -> Scan:
     voxel, affine = placed(name, firsts, matrix, voxel)
     of_image = lines[imaging[lines["index"]]]
     step = frame_time(header, heads[of_image["index"]], of_image["frame"])
+    white, warnings = _noise(header, heads, noise, heads[lines["index"][0]], load)
     return Scan(
         name=name,
         kspace=replace(kspace, sampled=sampled),
@@ -150,9 +151,10 @@ def assemble(name: str, header: Header, heads: Records, load: Load) -> Scan:
         voxel=voxel,
         affine=affine,
         calibration=calibration_box(sampled),
-        noise=_noise(name, header, heads, noise, lines, load),
+        noise=white,
         contrast=header.contrast | ({} if step is None else {"frame_time": step}),
         reference=_reference(name, header, heads, apart, load),
+        warnings=warnings,
     )
 
 
@@ -222,28 +224,28 @@ def _place(line: np.void, phases: int) -> tuple[int | slice, ...]:
 
 
 def _noise(
-    name: str,
-    header: Header,
-    heads: Records,
-    noise: NDArray[np.bool_],
-    lines: Records,
-    load: Load,
-) -> Array | None:
-    """(coil, samples): the noise as the imaging lines' bandwidth lets it in."""
+    header: Header, heads: Records, noise: NDArray[np.bool_], imaging: np.void, load: Load
+) -> tuple[Array | None, tuple[str, ...]]:
+    """(coil, samples): the noise as the imaging lines' bandwidth lets it in; and warnings."""
     if not noise.any():
-        return None
-    imaging = heads[lines["index"][0]]
-    if (heads["active_channels"][noise] != imaging["active_channels"]).any():
-        raise BadInput(f"{name}: its noise has other channels than its lines; leave the noise out")
-    samples = np.concatenate(list(load(np.flatnonzero(noise))), axis=1)
+        return None, ()
+    channels, coils = heads["active_channels"], imaging["active_channels"]
+    fits = noise & (channels == coils)
+    if not fits.any():
+        said = " or ".join(map(str, np.unique(channels[noise])))
+        return None, (
+            f"its noise scan has {said} channels, but its lines have {coils}; it was left out, "
+            "and coils are not whitened",
+        )
+    samples = np.concatenate(list(load(np.flatnonzero(fits))), axis=1)
     # Variance goes with the bandwidth of the sampling, of which the receiver passes a part.
-    dwell = float(heads["sample_time_us"][noise][0]), float(imaging["sample_time_us"])
+    dwell = float(heads["sample_time_us"][fits][0]), float(imaging["sample_time_us"])
     ratio = dwell[0] / dwell[1] / header.noise_bandwidth if min(dwell) > 0 else 1.0
     with np.errstate(over="ignore", invalid="ignore"):
         samples = samples * np.float32(ratio**0.5)
     if not usable(samples):
-        raise BadInput(
-            f"{name}: its noise holds values that are not finite numbers, or beyond {LARGEST:g}; "
-            "leave the noise out"
+        return None, (
+            f"its noise scan holds values that are not finite numbers, or beyond {LARGEST:g}; it "
+            "was left out, and coils are not whitened",
         )
-    return samples
+    return samples, ()

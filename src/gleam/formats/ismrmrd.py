@@ -50,7 +50,8 @@ def read(path: Path) -> Scan:
     load = partial(_load, path=path, places=places, shapes=shapes)
     scan = assemble(path.stem, header, heads, load)
     if scan.noise is None:
-        scan = replace(scan, noise=_noise(path, scan.kspace.shape[1]))
+        noise, warnings = _noise(path, scan.kspace.shape[1])
+        scan = replace(scan, noise=noise, warnings=(*scan.warnings, *warnings))
     return replace(scan, format="ISMRMRD")
 
 
@@ -98,17 +99,17 @@ def _load(
         yield np.frombuffer(content, np.complex64).reshape(shape)
 
 
-def _noise(path: Path, coils: int) -> Array | None:
-    """(coil, coil): samples whose covariance is that of independent coils of known noise."""
+def _noise(path: Path, coils: int) -> tuple[Array | None, tuple[str, ...]]:
+    """(coil, coil): samples whose covariance is that of independent coils; and warnings."""
     with hdf5.opened(path) as file:
         group = hdf5.group(file, GROUP)
         if not hdf5.holds(group, "rec_std"):
-            return None
+            return None, ()
         found = hdf5.dataset(group, "rec_std")
         deviations = found[()].ravel() if found.size == coils and found.dtype.kind == "f" else None
     if deviations is None or not ((deviations > 0) & (deviations < np.inf)).all():
-        raise BadInput(
-            f"{path}: '{GROUP}/rec_std' is not one positive number for each of its {coils} coils; "
-            "remove it"
+        return None, (
+            f"its '{GROUP}/rec_std' is not one positive number for each of its {coils} coils; it "
+            "was left out, and coils are not whitened",
         )
-    return np.diag(deviations * coils**0.5).astype(np.complex64)
+    return np.diag(deviations * coils**0.5).astype(np.complex64), ()

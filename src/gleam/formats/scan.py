@@ -60,6 +60,8 @@ class Scan:
         format: of the file, in words; empty for what was never in one.
         reference: what came with it to calibrate its coils from, of another contrast; None where
             nothing did.
+        warnings: what was left out of the file or looks odd in it, for whoever uses the scan; each
+            one sentence that goes on from "NAME: ", no patient fields.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Scan:
     contrast: dict[str, str | float] = field(default_factory=dict)
     format: str = ""
     reference: "Scan | None" = None
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape, pattern = self.kspace.shape, self.sampled.shape

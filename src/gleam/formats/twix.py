@@ -75,8 +75,7 @@ def read(path: Path) -> Scan:
     imaging = scan.heads[~_flagged(scan.heads, _NOISE | _OTHER)]
     if not imaging.size:
         raise BadInput(f"{path}: its last measurement holds no imaging line")
-    coils = imaging["UsedChannels"][0]
-    keep = [(m, _flagged(m.heads, _NOISE) & (m.heads["UsedChannels"] == coils)) for m in before]
+    keep = [(m, _flagged(m.heads, _NOISE)) for m in before]
     keep.append((scan, ~_flagged(scan.heads, _OTHER)))
     heads = np.concatenate([m.heads[kept] for m, kept in keep])
     lines = partial(

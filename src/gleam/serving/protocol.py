@@ -108,7 +108,10 @@ def send_image(wire: Wire, image: Any) -> None:
 
 
 def send_text(wire: Wire, text: str) -> None:
-    """Send a line of text, ended by zero, as scanners expect it."""
+    """Send a line of text, ended by zero, as scanners expect it.
+
+    They tell the kind of a text by its first letters: ERR, WRN or DBG.
+    """
     content = text.encode() + b"\0"
     wire.send(TEXT.to_bytes(2, "little") + len(content).to_bytes(4, "little") + content)
 

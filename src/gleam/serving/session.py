@@ -13,6 +13,7 @@ from gleam.errors import BadInput
 from gleam.formats.acquisition_head import ACQUISITION_HEADER
 from gleam.formats.acquisitions import assemble
 from gleam.formats.ismrmrd_image import images
+from gleam.formats.scan import Scan
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.serving.protocol import Stream, receive, send_close, send_image, send_text
@@ -35,12 +36,17 @@ def answer(connection: socket.socket, load: Load, limits: Limits) -> str:
         What came, and what went or why nothing did, in one line without a patient's fields.
     """
     with connection:
-        wire, stream, sent = Wire(connection, limits), Stream(), 0
+        wire, stream, sent, warnings = Wire(connection, limits), Stream(), 0, tuple[str, ...]()
         try:
             receive(wire, stream)
-            for image in _reconstructed(stream, load, wire):
-                send_image(wire, image)
-                sent += 1
+            scan = _scan(stream)
+            if scan is not None:
+                warnings = scan.warnings
+                for warning in warnings:
+                    send_text(wire, f"WRN {warning}")
+                for image in _reconstructed(scan, stream, load, wire):
+                    send_image(wire, image)
+                    sent += 1
             send_close(wire)
             outcome = f"{_count(sent, 'image')}, {_megabytes(wire.sent)} out"
         except Gone as error:
@@ -49,24 +55,27 @@ def answer(connection: socket.socket, load: Load, limits: Limits) -> str:
             reason = _reason(error)
             outcome = f"refused: {reason}"
             with suppress(Gone):
-                # Scanners tell the kind of a text by its first letters: ERR, WRN or DBG.
                 send_text(wire, f"ERROR {reason}")
                 send_close(wire)
         wire.drain()
     came = [_count(number, kind) for kind, number in stream.messages.items()]
-    return f"{', '.join([*came, _megabytes(wire.received)])} in; {outcome}"
+    return "; ".join([f"{', '.join([*came, _megabytes(wire.received)])} in", outcome, *warnings])
 
 
-def _reconstructed(stream: Stream, load: Load, wire: Wire) -> Iterator[Any]:
-    """Each `ismrmrd.Image` of a whole stream's scan, if there is one.
+def _scan(stream: Stream) -> Scan | None:
+    """The scan of a whole stream, if there is one.
 
     Gadgetron's clients first ask for what the server may know of a scan, in a configuration and a
     close alone. They take no text then; that nothing comes back is an answer.
     """
     if stream.header is None:
-        return
+        return None
     heads = np.frombuffer(b"".join(stream.heads), ACQUISITION_HEADER)
-    scan = assemble("scan", stream.header, heads, lambda wanted: [stream.data[i] for i in wanted])
+    return assemble("scan", stream.header, heads, lambda wanted: [stream.data[i] for i in wanted])
+
+
+def _reconstructed(scan: Scan, stream: Stream, load: Load, wire: Wire) -> Iterator[Any]:
+    """Each `ismrmrd.Image` of a stream's scan."""
     chosen = load()
     volume = reconstruct(
         chosen.method,
@@ -74,10 +83,11 @@ def _reconstructed(stream: Stream, load: Load, wire: Wire) -> Iterator[Any]:
         device=chosen.device,
         progress=lambda done: wire.check_time(),
     )
+    head = np.frombuffer(stream.heads[0], ACQUISITION_HEADER)[0]
     for image in images(replace(volume, method=chosen.words)):
         # What clients go by beside the geometry.
-        image.measurement_uid = int(heads["measurement_uid"][0])
-        image.patient_table_position = tuple(heads["patient_table_position"][0].tolist())
+        image.measurement_uid = int(head["measurement_uid"])
+        image.patient_table_position = tuple(head["patient_table_position"].tolist())
         yield image
 
 
