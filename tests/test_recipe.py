@@ -208,3 +208,34 @@ def test_what_is_no_recipe_is_refused_in_one_line(text: str | bytes, tmp_path: P
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"no\.yaml: cannot be read as a recipe"):
         load(tmp_path / "no.yaml")
+
+
+def test_a_changed_recipe_differs_in_what_was_said_alone() -> None:
+    network = {"iterations": 4, "regulariser": {"blocks": 1}}
+    recipe = parse({"network": network, "training": {"modules": 2}, "seed": 3}, "")
+    values = {"training": {"modules": [2, 1, 1]}, "network": {"regulariser": {"width": 8}}}
+    changed = recipe.changed(seed=5, **values)
+    expected = {"network": {"iterations": 4, "regulariser": {"blocks": 1, "width": 8}}, "seed": 5}
+    assert changed == parse(expected | {"training": {"modules": [2, 1, 1]}}, "")
+    assert recipe.network.regulariser.width == 32
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"network": {"iterations": 3}}, "training.modules \\[2, 1, 1\\] add up to 4, but .* 3"),
+        ({"training": {"modules": 1, "overlap": 7}}, "training.overlap is 7 but there are 1 .*"),
+        (
+            {"network": {"regulariser": {"widht": 8}}},
+            "network.regulariser.widht: no such field; did you mean width\\?",
+        ),
+        ({"network": {"regulariser": {"kernel": 4}}}, "network.regulariser.kernel: must be odd.*"),
+        ({"training": {"steps": 0}}, "training.steps: .*greater than or equal to 1 \\(got 0\\)"),
+        ({"network": None}, "network: .*"),
+    ],
+)
+def test_a_changed_recipe_is_checked_like_any(changes: dict[str, Any], said: str) -> None:
+    recipe = parse({"network": {"iterations": 4}, "training": {"modules": [2, 1, 1]}}, "")
+    with pytest.raises(BadInput) as caught:
+        recipe.changed(**changes)
+    assert re.fullmatch(said, str(caught.value))

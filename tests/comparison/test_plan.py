@@ -112,12 +112,30 @@ def test_an_end_to_end_recipe_meets_greedy_modules_of_two(
         ),
         ({"schemes": {"a": {"budget": "time"}}}, "compare.schemes.a: sets the budget, .*"),
         ({"schemes": {"a": {"fit": "width"}}}, "compare.schemes.a: sets the budget, .*"),
+        (
+            {"schemes": {"a": {}, "b": {"training": {"modules": [9, 7]}, "fit": "iterations"}}},
+            "compare.schemes.b.fit: iterations .* training.modules \\[9, 7\\] fit 16 .*number.*",
+        ),
+        (
+            {"schemes": {"a": {}, "b": {"training": {"start": "run"}, "fit": "width"}}},
+            "compare.schemes.b.fit: width .* training.start: run is of one size; .*",
+        ),
+        (
+            {"schemes": {"a": {"seeds": 0}}},
+            "compare.schemes.a.seeds: .*greater than or equal to 1 \\(got 0\\)",
+        ),
         ({"schemes": {"a": {}, "b": {"network": {"sets": 2}}}}, "compare.schemes: .*sets diff.*"),
         ("schemes", "compare: .*dictionary.*"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_in_one_line(compare: Any, said: str, tmp_path: Path) -> None:
     assert re.fullmatch(said, refused(tmp_path, compare))
+
+
+def test_lengths_of_modules_may_be_as_wide_as_fits(tmp_path: Path) -> None:
+    schemes = {"greedy": {}, "narrow": {"fit": "width"}}
+    plan = plan_of(tmp_path, {"schemes": schemes}, training={"modules": [9, 7]})
+    assert plan.recipes["narrow"].module_sizes() == [9, 7]
 
 
 def test_other_fields_are_the_recipes(tmp_path: Path) -> None:

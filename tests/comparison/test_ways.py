@@ -64,3 +64,10 @@ def test_data_parallelism_learns_from_the_batches_of_all(recipe: Recipe) -> None
     one, other = in_processes(2, learn, "data_parallel", recipe, True)
     assert_same(one, alone(recipe))
     assert_same(other, one)
+
+
+def test_end_to_end_is_a_recipe_whatever_it_is_made_of(recipe: Recipe) -> None:
+    greedy = recipe.changed(training={"modules": 3, "overlap": 2, "loss_weights": "last"})
+    for whole in (end_to_end(greedy), end_to_end(greedy, iterations=2)):
+        assert Recipe.model_validate(whole.model_dump()) == whole
+        assert len(whole.module_sizes()) == 1

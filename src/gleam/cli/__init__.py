@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         if verb not in VERBS:
-            from gleam.recipe import nearest
+            from gleam.words import nearest
 
             raise BadInput(f"{verb}: no such verb; {nearest(verb, VERBS)}")
         importlib.import_module(f"gleam.cli.{verb}").main(rest)

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from gleam.errors import BadInput
 from gleam.formats import Layout
-from gleam.recipe import first_problem, nearest
+from gleam.recipe import Recipe, first_problem
+from gleam.words import nearest
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ def parse(kind: type[T], verb: str, arguments: Sequence[str], default: T | None 
         if isinstance(error, SystemExit) and not error.code:
             raise
         problem = _validation(error)
-        what = first_problem(problem) if problem else _first_paragraph(said.getvalue())
+        what = first_problem(problem, Recipe) if problem else _first_paragraph(said.getvalue())
     else:
         if not unknown:
             return result

@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> None:
     changes: dict[str, object] = {} if a.seeds is None else {"seeds": a.seeds}
     if a.test:
         changes["test"] = {path.name: path for path in a.test}
-    plan = plans.make(a.recipe, chosen.model_copy(update=changes), a.schemes)
+    plan = plans.make(a.recipe, chosen.changed(**changes), a.schemes)
     if a.dry_run:
         _dry_run(plan, a.json)
         return

@@ -161,6 +161,5 @@ def _chosen(a: Arguments) -> Recipe:
         if count is not None and count < 1:
             raise BadInput(f"train: --{name} is 1 or more, not {count}")
     if a.polish is not None and (a.start is None or a.grow is not None):
-        training = a.recipe.training.model_copy(update={"polish": a.polish})
-        return a.recipe.model_copy(update={"training": training})
+        return a.recipe.changed(training={"polish": a.polish})
     return a.recipe

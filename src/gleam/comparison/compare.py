@@ -118,7 +118,7 @@ def compare(plan: Plan, folder: Path, workers: int = 1, devices: int = 1) -> Com
     jobs = {
         name: [
             Job(
-                recipe.model_copy(update={"seed": seed}),
+                recipe.changed(seed=seed),
                 folder / "runs" / slug(name) / f"seed-{seed}",
             )
             for seed in plan.seeds(name)
@@ -157,8 +157,7 @@ def _rates(plan: Plan, name: str) -> tuple[float, ...]:
 
 
 def _with_rate(recipe: Recipe, rate: float) -> Recipe:
-    training = recipe.training.model_copy(update={"learning_rate": rate})
-    return recipe.model_copy(update={"training": training})
+    return recipe.changed(training={"learning_rate": rate})
 
 
 def _trial(recipe: Recipe, rate: float) -> Recipe:

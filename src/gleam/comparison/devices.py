@@ -208,9 +208,7 @@ def _pipelined(plan: Plan, count: int) -> str:
         raise BadInput(f"compare: --devices {count}: give 2 or more, as many as there are GPUs")
     reasons = {}
     for name, recipe in plan.recipes.items():
-        plain = recipe.model_copy(
-            update={"training": recipe.training.model_copy(update={"polish": 0})}
-        )
+        plain = recipe.changed(training={"polish": 0})
         try:
             Spread().check(plain, count)
         except BadInput as error:

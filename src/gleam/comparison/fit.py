@@ -12,7 +12,7 @@ def fitted(
     """The recipe with the largest value of a field that fits, up to its own.
 
     Args:
-        recipe: where to start from.
+        recipe: where to start from; any size fits it (see `gleam.comparison.plan.make`).
         field: of the network, or `width` of its regulariser.
         fits: whether a recipe's training fits; of smaller networks too, where it does.
 
@@ -24,10 +24,9 @@ def fitted(
     fewest = len(recipe.module_sizes()) if field == "iterations" else 1
 
     def at(value: int) -> Recipe:
-        changes: dict[str, object] = {"iterations": value}
         if field == "width":
-            changes = {"regulariser": network.regulariser.model_copy(update={"width": value})}
-        return recipe.model_copy(update={"network": network.model_copy(update=changes)})
+            return recipe.changed(network={"regulariser": {"width": value}})
+        return recipe.changed(network={"iterations": value})
 
     low, high = fewest - 1, most  # what is known to fit, and what may
     while low < high:

@@ -102,18 +102,13 @@ def _entry(plan: Plan, name: str, found: dict[str, Any] | None, seconds: float) 
     if found is None:
         return None
     recipe = plan.recipes[name]
-    network = recipe.network.model_copy(
-        update={
-            "iterations": found["iterations"],
-            "regulariser": recipe.network.regulariser.model_copy(update={"width": found["width"]}),
-        }
-    )
+    network = {"iterations": found["iterations"], "regulariser": {"width": found["width"]}}
     of_time = 1.0 if name == plan.against else found["ratio"]
     steps = plan.base.training.steps
     if plan.compare.schemes[name].budget == "time":
         steps = max(1, round(steps / of_time))
     return Entry(
-        recipe=with_steps(recipe.model_copy(update={"network": network}), steps),
+        recipe=with_steps(recipe.changed(network=network), steps),
         cost=Cost(**found["cost"]),
         seconds=seconds * of_time,
         ratio=of_time,
@@ -124,8 +119,7 @@ def with_steps(recipe: Recipe, steps: int) -> Recipe:
     """The recipe with other steps, validated as often."""
     t = recipe.training
     every = max(1, round(t.validate_every * steps / t.steps))
-    training = t.model_copy(update={"steps": steps, "validate_every": every})
-    return recipe.model_copy(update={"training": training})
+    return recipe.changed(training={"steps": steps, "validate_every": every})
 
 
 def _measured(
@@ -156,8 +150,7 @@ def _fits(recipe: Recipe, batch: Batch, device: torch.device, limit: int) -> boo
 
 def largest(recipe: Recipe, slices: int) -> Batch:
     """A training batch of so many slices, or slabs, of the example with the most numbers in one."""
-    data = recipe.data.model_copy(update={"batch": slices})
-    recipe = recipe.model_copy(update={"data": data})
+    recipe = recipe.changed(data={"batch": slices})
     network = build(recipe.network)
 
     def size(example: ExampleFile) -> int:

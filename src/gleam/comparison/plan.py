@@ -10,37 +10,35 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from gleam import recipe as recipes
 from gleam.errors import BadInput
 from gleam.files import replacing
-from gleam.recipe import Count, Positive, Recipe, nearest
+from gleam.recipe import END_TO_END, Count, Part, Positive, Recipe, first_problem
+from gleam.words import nearest
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class SchemeRecipe(_Part):
+class SchemeRecipe(Part):
     """One scheme: fields of the recipe that it changes, and what it is given."""
 
-    network: dict[str, Any] = {}
+    network: dict[str, Any] = Field(default={})
     """Fields of the recipe's network that it changes."""
-    training: dict[str, Any] = {}
+    training: dict[str, Any] = Field(default={})
     """Fields of its training that it changes."""
     budget: Literal["steps", "time"] = "steps"
     """As many steps as the scheme compared against, or as many as take it as long."""
     fit: Literal["iterations", "width"] | None = None
     """Lower this field until training takes no more memory than that of the one compared
-    against: a shallow or a narrow network."""
+    against: a shallow or a narrow network. It needs `modules` as a number, which fits any depth,
+    and no `start`, whose network has a size already."""
     seeds: Count | None = None
     """Fewer seeds than the others, for what is tried once."""
     learning_rates: tuple[Positive, ...] | None = None
     """Other rates to choose from than the comparison's."""
 
 
-class CompareRecipe(_Part):
+class CompareRecipe(Part):
     """What to compare, and how often."""
 
     against: str = ""
@@ -50,7 +48,7 @@ class CompareRecipe(_Part):
     learning_rates: tuple[Positive, ...] = ()
     """Rates to choose from, for each scheme by itself: on the first seed, at a quarter of the
     steps, by validation PSNR. None: every scheme trains at its recipe's rate."""
-    test: dict[str, Path] = {}
+    test: dict[str, Path] = Field(default={})
     """Folders of example files to score on, by the name that the report gives them."""
     schemes: dict[str, SchemeRecipe] = Field(default={}, min_length=1)
     """By name."""
@@ -66,7 +64,7 @@ class CompareRecipe(_Part):
         return self
 
 
-class Plan(_Part):
+class Plan(Part):
     """A comparison, its schemes made into recipes.
 
     Attributes:
@@ -95,10 +93,7 @@ class Plan(_Part):
 
 
 # Rivals are trained whole and from the beginning, whatever the recipe does.
-_WHOLE: dict[str, Any] = {
-    "modules": 1,
-    "overlap": 0,
-    "loss_weights": "flat",
+_WHOLE: dict[str, Any] = END_TO_END | {
     "storage": "store",
     "offload_to": None,
     "start": None,
@@ -147,7 +142,7 @@ def read(path: Path) -> tuple[Recipe, CompareRecipe]:
     try:
         return base, CompareRecipe.model_validate(part)
     except ValidationError as error:
-        raise BadInput(f"{path}: {_problem(error)}") from error
+        raise BadInput(f"{path}: {first_problem(error, CompareRecipe, ('compare',))}") from error
 
 
 def make(base: Recipe, compare: CompareRecipe, only: Sequence[str] = ()) -> Plan:
@@ -193,26 +188,19 @@ def slug(name: str) -> str:
 
 def _recipe(base: Recipe, scheme: SchemeRecipe, name: str) -> Recipe:
     """The base recipe as a scheme changes it."""
-    changes = {"network": scheme.network, "training": scheme.training}
-    values = _merged(base.model_dump(mode="json"), changes)
-    return recipes.parse(values, f"compare.schemes.{name}")
-
-
-def _merged(values: Any, changes: dict[str, Any]) -> dict[str, Any]:
-    """`changes` laid over `values`, mapping by mapping."""
-    merged: dict[str, Any] = dict(values)
-    for key, value in changes.items():
-        inner = merged.get(key)
-        both = isinstance(inner, dict) and isinstance(value, dict)
-        merged[key] = _merged(inner, value) if both else value
-    return merged
-
-
-def _problem(error: ValidationError) -> str:
-    """One line on what is wrong: a misspelt field with the nearest name, or a misfitting value."""
-    problem = min(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
-    path = ["compare", *map(str, problem["loc"])]
-    if problem["type"] == "extra_forbidden":
-        known = SchemeRecipe if "schemes" in path[:-1] else CompareRecipe
-        return f"{'.'.join(path)}: no such field; {nearest(path[-1], known.model_fields)}"
-    return f"{'.'.join(path)}: {problem['msg'].removeprefix('Value error, ')}"
+    try:
+        recipe = base.changed(network=scheme.network, training=scheme.training)
+    except BadInput as error:
+        raise BadInput(f"compare.schemes.{name}: {error}") from error
+    t, fit = recipe.training, f"compare.schemes.{name}.fit: {scheme.fit}"
+    if scheme.fit is not None and t.start is not None:
+        raise BadInput(
+            f"{fit} makes the network smaller, but training.start: {t.start} is of one size; "
+            "leave out one of the two"
+        )
+    if scheme.fit == "iterations" and isinstance(t.modules, list):
+        raise BadInput(
+            f"{fit} makes the network shallower, but training.modules {t.modules} fit "
+            f"{recipe.network.iterations} iterations only; give the number of modules instead"
+        )
+    return recipe

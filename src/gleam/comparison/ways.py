@@ -21,7 +21,7 @@ from gleam.data.batch import Batch
 from gleam.networks import Unrolled
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
-from gleam.recipe import Recipe
+from gleam.recipe import END_TO_END, Recipe
 from gleam.training.flow import Module, train_step
 from gleam.training.group import Group
 from gleam.training.loss import Loss
@@ -143,13 +143,11 @@ WAYS: dict[str, Callable[[Recipe, Batch, Group], Way]] = {
 
 def end_to_end(recipe: Recipe, iterations: int | None = None) -> Recipe:
     """One module of all iterations that are trained, or of so many, that stores everything."""
-    changes: dict[str, object] = {"modules": 1, "storage": "store", "offload_to": None}
-    network = recipe.network
-    if iterations is not None:
-        changes |= {"start": None, "frozen": 0}
-        network = network.model_copy(update={"iterations": iterations})
-    training = recipe.training.model_copy(update=changes)
-    return recipe.model_copy(update={"training": training, "network": network})
+    training = END_TO_END | {"storage": "store", "offload_to": None}
+    if iterations is None:
+        return recipe.changed(training=training)
+    training |= {"start": None, "frozen": 0}
+    return recipe.changed(network={"iterations": iterations}, training=training)
 
 
 def _problem(recipe: Recipe, batch: Batch) -> tuple[Unrolled, Tensor, Loss, Tensor]:

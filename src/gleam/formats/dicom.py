@@ -17,7 +17,7 @@ from types import MappingProxyType
 from gleam.errors import BadInput
 from gleam.files import replacing
 from gleam.formats.volume import Volume
-from gleam.recipe import nearest
+from gleam.words import nearest
 
 # What a user may say, and which kind of value it is; all else the image says of itself.
 TAGS = {

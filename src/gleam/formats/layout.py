@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
-from gleam.recipe import nearest
+from gleam.words import nearest
 
 _WORDS = ("slice", "coil", "frame", "z", "y", "x")
 

@@ -28,7 +28,7 @@ from gleam.formats.layout import Arrangement, Layout
 from gleam.formats.scan import Scan
 from gleam.formats.stored import Load, bare_image, bare_scan, image_arrangement
 from gleam.formats.volume import Volume
-from gleam.recipe import nearest
+from gleam.words import nearest
 
 
 def read(path: Path, layout: Layout | None = None) -> Scan:

@@ -14,8 +14,9 @@ from typing import Any, Literal
 from gleam.data.example import write
 from gleam.data.prepare import Prepared, Settings
 from gleam.formats import Scan
+from gleam.networks import build
 from gleam.physics.sampling import DIMENSIONS
-from gleam.recipe import Recipe
+from gleam.recipe import END_TO_END, Recipe
 from gleam.simulation import simulate_scan
 from gleam.training import run
 from gleam.training.stages import train_in_stages
@@ -68,7 +69,9 @@ def rehearse(recipe: Recipe) -> Rehearsal:
         example = Path(place) / "example.h5"
         settings = Settings(calibration=_calibration(recipe), sets=recipe.network.sets)
         write(Prepared(_scan(recipe), settings), example)
-        short = _shortened(recipe, example, "training.start" in missing)
+        short = _shortened(recipe, example)
+        if "training.start" in missing:
+            short = short.changed(training={"start": _untrained(recipe, Path(place) / "start")})
         last = train_in_stages(short, Path(place) / "run", quiet=True)
         assert last is not None  # there is no other process
         parameters = run.read_summary(last)["parameters"]
@@ -120,21 +123,22 @@ def _scan(recipe: Recipe) -> Scan:
     return replace(scan, kspace=scan.kspace[0][None].repeat(_FRAMES, axis=2))
 
 
-def _shortened(recipe: Recipe, example: Path, from_scratch: bool) -> Recipe:
+def _shortened(recipe: Recipe, example: Path) -> Recipe:
     """The recipe on other data, and as short as it can be."""
     t = recipe.training
     changes: dict[str, Any] = {"steps": 1, "validate_every": 1, "checkpoint_every": 1}
     changes["polish"] = min(t.polish, 1)
     if t.offload_to is not None:
         changes["offload_to"] = example.parent
-    if from_scratch:
-        changes |= {"start": None, "polish": 0}
-    return recipe.model_copy(
-        update={
-            "data": recipe.data.model_copy(update={"train": example, "validation": example}),
-            "training": t.model_copy(update=changes),
-        }
-    )
+    return recipe.changed(data={"train": example, "validation": example}, training=changes)
+
+
+def _untrained(recipe: Recipe, folder: Path) -> Path:
+    """A run of the same network that has learnt nothing, for one that is not there yet."""
+    whole = recipe.changed(training=END_TO_END | {"start": None, "frozen": 0})
+    run.start(folder, whole, "")
+    run.save_model(folder, build(whole.network, whole.seed).state_dict())
+    return folder
 
 
 def _missing(recipe: Recipe) -> dict[str, str]:

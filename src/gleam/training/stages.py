@@ -8,7 +8,7 @@ checkpointing.
 import math
 from pathlib import Path
 
-from gleam.recipe import Recipe
+from gleam.recipe import END_TO_END, Recipe
 from gleam.training import run
 from gleam.training.spread import Spread
 from gleam.training.trainer import ALONE, train
@@ -26,7 +26,7 @@ def grown(recipe: Recipe, start: Path, iterations: int) -> Recipe:
         iterations: how many to append.
     """
     before = recipe.network.iterations
-    changes = {
+    training = {
         "start": start,
         "frozen": before,
         "modules": math.ceil(iterations / max(recipe.module_sizes())),
@@ -34,9 +34,7 @@ def grown(recipe: Recipe, start: Path, iterations: int) -> Recipe:
         "loss_weights": "flat",
         "polish": 0,
     }
-    network = recipe.network.model_copy(update={"iterations": before + iterations})
-    training = recipe.training.model_copy(update=changes)
-    return recipe.model_copy(update={"network": network, "training": training})
+    return recipe.changed(network={"iterations": before + iterations}, training=training)
 
 
 def polished(recipe: Recipe, start: Path, steps: int) -> Recipe:
@@ -48,20 +46,17 @@ def polished(recipe: Recipe, start: Path, steps: int) -> Recipe:
         steps: of polishing.
     """
     t = recipe.training
-    changes = {
+    training = END_TO_END | {
         "start": start,
         "frozen": 0,
-        "modules": 1,
-        "overlap": 0,
         "storage": "checkpoint",
         "offload_to": None,
-        "loss_weights": "flat",
         "steps": steps,
         "learning_rate": t.learning_rate / GENTLER,
         "validate_every": max(1, round(t.validate_every * steps / t.steps)),
         "polish": 0,
     }
-    return recipe.model_copy(update={"training": t.model_copy(update=changes)})
+    return recipe.changed(training=training)
 
 
 def train_in_stages(

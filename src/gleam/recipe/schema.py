@@ -1,41 +1,22 @@
-"""The recipe: one YAML file that says a whole experiment. Every field has a type and a default.
+"""The fields of a recipe, what they mean, and which fit each other."""
 
-A field that does not exist is refused with the nearest name; `train` writes the resolved recipe
-into the run folder, so a run says exactly what it is.
-"""
-
-import difflib
 import math
-import reprlib
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeGuard
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
-from gleam.errors import BadInput
-from gleam.files import replacing
+from gleam.recipe.part import Part
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+# What training says where one module holds all iterations: the network is trained end-to-end.
+END_TO_END: dict[str, Any] = {"modules": 1, "overlap": 0, "loss_weights": "flat"}
 
 
-_Place = tuple[type[_Part], tuple[str, ...]]
-
-
-class MaskRecipe(_Part):
+class MaskRecipe(Part):
     """Retrospective undersampling; the calibration region of the example is always kept."""
 
     kind: Literal["equispaced", "random", "poisson", "kt-random", "kt-golden", "kt-vista"] = (
@@ -59,7 +40,7 @@ class MaskRecipe(_Part):
         return self
 
 
-class DataRecipe(_Part):
+class DataRecipe(Part):
     """Example files (from `gleam prepare`): folders or files."""
 
     train: Path = Path("prepared/train")
@@ -82,7 +63,7 @@ class DataRecipe(_Part):
         return self
 
 
-class RegulariserRecipe(_Part):
+class RegulariserRecipe(Part):
     """The CNN in each iteration."""
 
     kind: Literal["resnet", "unet"] = "resnet"
@@ -132,7 +113,7 @@ class RegulariserRecipe(_Part):
         return self
 
 
-class NetworkRecipe(_Part):
+class NetworkRecipe(Part):
     """The unrolled network."""
 
     family: Literal["modl", "pgd", "reversible"] = "modl"
@@ -157,7 +138,7 @@ class NetworkRecipe(_Part):
     regulariser: RegulariserRecipe = RegulariserRecipe()
 
 
-class TrainingRecipe(_Part):
+class TrainingRecipe(Part):
     """How gradients flow, and the optimizer."""
 
     start: Path | None = None
@@ -193,7 +174,7 @@ class TrainingRecipe(_Part):
     """How many of the last checkpoints stay (and the best one)."""
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """A whole experiment."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -276,89 +257,3 @@ class Recipe(_Part):
                 f"but network.iterations is {self.network.iterations}{less}"
             )
         return list(modules)
-
-
-def load(path: Path) -> Recipe:
-    """Read a recipe.
-
-    Raises:
-        BadInput: the file cannot be read, is not YAML, or has a field that does not exist or a
-            value that does not fit; one line naming file, field, value and the nearest name.
-    """
-    return parse(read(path), str(path))
-
-
-def read(path: Path) -> dict[Any, Any]:
-    """The fields of a recipe file, not checked yet.
-
-    Raises:
-        BadInput: the file cannot be read, or is not a YAML mapping.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read as a recipe ({error.strerror})") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # dates and depth are not YAML's
-        raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise BadInput(f"{path}: a recipe is a mapping of fields, not a {type(values).__name__}")
-    return values
-
-
-def parse(values: dict[Any, Any], where: str) -> Recipe:
-    """A recipe from its fields; `where` names their source in errors (see `load`)."""
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        raise BadInput(f"{where}: {first_problem(error)}") from error
-
-
-def save(recipe: Recipe, path: Path) -> None:
-    """Write the recipe with every field said."""
-    values = recipe.model_dump(mode="json")
-    with replacing(path) as temporary:
-        temporary.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint at what a misspelt name was meant to be."""
-    known = list(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-
-
-def first_problem(error: ValidationError) -> str:
-    """One line on what is wrong with a recipe: a misspelt field before a misfitting value.
-
-    Args:
-        error: of checking a recipe, or one of its parts.
-    """
-    # Of the types that a field may have, the one whose error lies deepest is the one meant.
-    problem = min(error.errors(), key=lambda p: (p["type"] != "extra_forbidden", -len(p["loc"])))
-    part, path = _PARTS[error.title]
-    for step in problem["loc"]:
-        path = (*path, str(step))
-        inner = part.model_fields.get(str(step))
-        if inner is None or not _is_part(inner.annotation):
-            break  # what follows the field is pydantic's own: which of its types was tried
-        part = inner.annotation
-    field, message = ".".join(path), problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        return f"{field}: no such field; {nearest(path[-1], part.model_fields)}"
-    if problem["type"] == "value_error":  # our own words
-        return f"{field}: {message}" if field else message
-    return f"{field}: {message} (got {reprlib.repr(problem['input'])})"
-
-
-def _is_part(annotation: Any) -> TypeGuard[type[_Part]]:
-    return isinstance(annotation, type) and issubclass(annotation, _Part)
-
-
-def _parts(part: type[_Part], path: tuple[str, ...]) -> Iterator[tuple[str, _Place]]:
-    yield part.__name__, (part, path)
-    for name, field in part.model_fields.items():
-        if _is_part(field.annotation):
-            yield from _parts(field.annotation, (*path, name))
-
-
-_PARTS = dict(_parts(Recipe, ()))  # by name: each part, and the path to it

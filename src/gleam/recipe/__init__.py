@@ -1,0 +1,38 @@
+"""The recipe: one YAML file that says a whole experiment. Every field has a type and a default.
+
+A field that does not exist is refused with the nearest name; `train` writes the resolved recipe
+into the run folder, so a run says exactly what it is. A recipe never changes; `Recipe.changed`
+makes another one, and checks it like one that was read.
+"""
+
+from gleam.recipe.files import load, parse, read, save
+from gleam.recipe.part import Part, first_problem
+from gleam.recipe.schema import (
+    END_TO_END,
+    Count,
+    DataRecipe,
+    MaskRecipe,
+    NetworkRecipe,
+    Positive,
+    Recipe,
+    RegulariserRecipe,
+    TrainingRecipe,
+)
+
+__all__ = [
+    "END_TO_END",
+    "Count",
+    "DataRecipe",
+    "MaskRecipe",
+    "NetworkRecipe",
+    "Part",
+    "Positive",
+    "Recipe",
+    "RegulariserRecipe",
+    "TrainingRecipe",
+    "first_problem",
+    "load",
+    "parse",
+    "read",
+    "save",
+]
