@@ -250,6 +250,65 @@ def test_3d_in_place(directions, read):
     np.testing.assert_allclose(brightest(scan), scanner.points[0][0], atol=1e-3)
 
 
+@pytest.mark.parametrize("partition", [0, 1, 5])
+def test_one_partition_is_a_slice(partition, read):
+    """Pulseq on Siemens: the encoded matrix has a z of 2, or more, whatever was scanned."""
+    scanner = Scanner(encoded=(32, 24, 1), recon=(16, 24, 1))
+    scanner.points = [(scanner.voxel(3, -5), 4 + 1j)]
+    for line in range(24):
+        scanner.acquire(line, kspace_encode_step_2=partition)
+    scanner.encoded, scanner.recon, scanner.step_2 = (32, 24, 6), (16, 24, 4), (5, 0)
+    scan = read(scanner)
+    assert scan.kspace.shape == (1, 3, 1, 32, 24)
+    assert scan.matrix == (16, 24)
+    assert scan.voxel == (2.0, 1.5, 5.0)
+    assert scan.complete
+    assert scan.calibration == ((0, 32), (0, 24))
+    scanner.encoded = (32, 24, 1)
+    np.testing.assert_allclose(scan.kspace[0][:, 0], scanner.ideal(), **READ)
+    np.testing.assert_allclose(brightest(scan), scanner.points[0][0], atol=1e-4)
+
+
+def test_slices_of_one_partition_each(read):
+    scanner = Scanner()
+    for index in range(3):
+        scanner.points = [(scanner.voxel(index, -5, distance=6.0 * index), 1.0 + index)]
+        for line in range(24):
+            scanner.acquire(line, slice=index, distance=6.0 * index)
+    scanner.encoded = (32, 24, 2)
+    scan = read(scanner)
+    assert scan.kspace.shape == (3, 3, 1, 32, 24)
+    assert scan.voxel == pytest.approx((2.0, 1.5, 6.0))
+    for index in range(3):
+        place = scanner.voxel(index, -5, distance=6.0 * index)
+        np.testing.assert_allclose(brightest(scan, index), place, atol=1e-4)
+
+
+@pytest.mark.parametrize("missing", ["start", "end"])
+def test_a_centre_that_nothing_says_is_where_the_energy_is(scanner, read, missing):
+    """Partial Fourier: 15 of 24 lines, counted from the first acquired."""
+    first = 9 if missing == "start" else 0
+    scanner.step_1 = (23, 12 - first)
+    for line in range(15):
+        decay = np.exp(-(((line + first - 12) / 6) ** 2))  # a point alone has no peak
+        scanner.acquire(line, gain=decay)
+    scanner.step_1 = (0, 0)
+    scan = read(scanner)
+    sampled = np.zeros(24, bool)
+    sampled[first : first + 15] = True
+    np.testing.assert_array_equal(scan.sampled[0].any(0), sampled)
+    decay = np.exp(-(((np.arange(24) - 12) / 6) ** 2)) * sampled
+    np.testing.assert_allclose(scan.kspace[0][:, 0], scanner.ideal() * decay, **READ)
+
+
+def test_a_centre_that_nothing_says_is_in_the_middle_where_the_energy_is_near(scanner, read):
+    for line in range(0, 24, 3):
+        scanner.acquire(line, gain=10.0 if line == 15 else 1.0)
+        scanner.acquire(line, gain=10.0 if line == 12 else 1.0, phase=1)
+    scanner.step_1 = (0, 0)
+    np.testing.assert_array_equal(np.flatnonzero(read(scanner).sampled[0].any(0)), range(0, 24, 3))
+
+
 def test_noise_is_scaled_to_the_imaging_bandwidth(scanner, read):
     """White noise of one density, sampled four times as slowly and 80 % of it let through."""
     rng = np.random.default_rng(0)
@@ -450,6 +509,7 @@ def test_noise_that_nothing_can_be_made_of_is_left_out(scanner, read, value):
 
 def test_a_matrix_that_nobody_sampled_is_refused(scanner, read):
     scanner.acquire(3)
+    scanner.acquire(3, 1)
     scanner.encoded = (32, 65000, 60000)
     assert "32 × 65000 × 60000" in refusal(scanner, read)
 
@@ -469,7 +529,8 @@ def test_several_slabs_are_refused(read):
     scanner = Scanner(encoded=(32, 24, 2))
     for slab in range(2):
         for line in range(24):
-            scanner.acquire(line, 0, slice=slab, data=np.ones((3, 32)))
+            for partition in range(2):
+                scanner.acquire(line, partition, slice=slab, data=np.ones((3, 32)))
     assert "2 slabs" in refusal(scanner, read)
 
 

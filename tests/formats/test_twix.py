@@ -156,6 +156,73 @@ def test_lines_beyond_the_protocols(save):
     np.testing.assert_array_equal(scan.kspace[0][:, 0], kspace)
 
 
+def pulseq(kspace, first=0, **fields):
+    """Every line as Pulseq's interpreter leaves it, without a centre."""
+    return [
+        line(kspace[:, :, n], Lin=n - first, CenterLin=0, CenterPar=0, **fields)
+        for n in range(first, kspace.shape[2])
+    ]
+
+
+PLACEHOLDERS = {
+    "sKSpace__ucDimension": "0x4",
+    "sKSpace__lBaseResolution": 64,
+    "sKSpace__lPhaseEncodingLines": 256,
+    "sKSpace__lPartitions": 2,
+}
+
+
+def peaked(kspace, *axes):
+    """With most energy in the centre of the axes given."""
+    for axis in axes:
+        n = kspace.shape[axis]
+        peak = np.exp(-np.abs(np.arange(n) - n // 2) / 2)
+        kspace = kspace * peak.reshape(-1, *[1] * (kspace.ndim - 1 - axis))
+    return kspace.astype(np.complex64)
+
+
+@pytest.mark.parametrize("slices", [1, 3])
+def test_pulseq_in_2d(save, slices):
+    kspace = peaked(noise(slices, COILS, COLUMNS, LINES), 3)
+    lines = []
+    for index in range(slices):
+        lines += pulseq(kspace[index], Sli=index, position=(0.0, 0.0, 7.0 * index))
+    scan = twix.read(save(lines, **PLACEHOLDERS))
+    assert scan.kspace.shape == (slices, COILS, 1, COLUMNS, LINES)
+    assert scan.matrix == (COLUMNS, LINES)  # how much is oversampled, nobody knows
+    assert scan.complete
+    assert scan.voxel == pytest.approx((240 / COLUMNS, 200 / LINES, 5.0 if slices == 1 else 7.0))
+    for index in range(slices):
+        np.testing.assert_array_equal(scan.kspace[index][:, 0], kspace[index])
+    (warning,) = scan.warnings
+    assert "says 128 samples and 256 lines, but 16 and 10 were acquired" in warning
+
+
+def test_pulseq_with_numbers_that_are_right(save, kspace):
+    scan = twix.read(save(pulseq(peaked(kspace, 2)), sKSpace__ucDimension="0x4"))
+    assert scan.matrix == (8, 10)
+    assert scan.warnings == ()
+
+
+def test_pulseq_with_partial_fourier(save):
+    """The first 9 of 24 lines are missing, and lines count from there."""
+    kspace = peaked(noise(COILS, COLUMNS, 24), 2)
+    scan = twix.read(save(pulseq(kspace, first=9), **PLACEHOLDERS))
+    kspace[:, :, :9] = 0
+    # Lines 9 to 23 with line 12 in the middle take 23 places.
+    np.testing.assert_array_equal(scan.kspace[0][:, 0], kspace[:, :, 1:])
+    assert not scan.sampled[0, 0, :8].any()
+    assert scan.sampled[0, 0, 8:].all()
+
+
+def test_pulseq_in_3d(save):
+    kspace = peaked(noise(COILS, COLUMNS, LINES, 6), 2, 3)
+    lines = [one for p in range(6) for one in pulseq(kspace[..., p], Par=p)]
+    scan = twix.read(save(lines, **PLACEHOLDERS | {"sKSpace__ucDimension": "0x2"}))
+    np.testing.assert_array_equal(scan.kspace[0][:, 0], kspace)
+    assert scan.matrix == (COLUMNS, LINES, 6)
+
+
 def test_averages_and_reversed_lines(save, kspace):
     lines = []
     for average, n in product(range(2), range(LINES)):

@@ -111,6 +111,8 @@ def _steps(
     """Places along a phase encoding: the line at the centre goes to ⌊N/2⌋."""
     centre = limits[1] if limits and limits[1] > 0 else size // 2
     steps: NDArray[np.int64] = idx[counter].astype(np.int64) + (size // 2 - centre)
+    if size == 1 and np.ptp(steps) == 0:  # one partition, wherever it was
+        steps[:] = 0
     outside = (steps < 0) | (steps >= size)
     if outside.any():
         raise BadInput(

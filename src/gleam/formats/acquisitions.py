@@ -2,12 +2,15 @@
 
 Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_raw_data.md`, `mrd_header.md`.
 
-- `space` is (readout, phase 1) or, where the encoded matrix has a z, (readout, phase 1, phase 2),
-  as everywhere in this house: a network sees aliasing along the same axis whatever the format.
+- `space` is (readout, phase 1) or, where several partitions were acquired, (readout, phase 1,
+  phase 2), as everywhere in this house: a network sees aliasing along the same axis whatever the
+  format.
 - Line `center` of the encoding limits goes to ⌊N/2⌋ of the encoded matrix, along both phase
   encodings, and sample `center_sample` to ⌊N/2⌋ of the readout, so partial Fourier and asymmetric
-  echoes fall into place. Centres of 0 say nothing: the middle is taken. A readout as long as the
-  encoded matrix fills it, whatever its centre says. `discard_pre` and `discard_post` are left out.
+  echoes fall into place. Where centres are 0, which says nothing, it is the middle of the readout,
+  and along the phase encodings what `gleam.formats.acquisition_extent` finds. A readout as long as
+  the encoded matrix fills it, whatever its centre says. `discard_pre` and `discard_post` are left
+  out.
 - A reversed line is turned round. Its centre counts in the order of acquisition; n/2, the middle,
   stays the middle.
 - Each `slice` is a slice. Each combination of `contrast`, `set`, `repetition` and `phase` that was
@@ -25,7 +28,7 @@ Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_raw_data.md`
 - `matrix` is the field of view asked for (recon space) in voxels as they were encoded.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
+from gleam.formats.acquisition_extent import Load, as_acquired
 from gleam.formats.acquisition_geometry import placed
 from gleam.formats.acquisition_head import (
     ACQUISITION_HEADER,
@@ -51,8 +55,6 @@ from gleam.formats.scan import LARGEST, Array, Scan, calibration_box, usable
 from gleam.formats.stored import non_zero
 
 __all__ = ["ACQUISITION_HEADER", "Assembled", "Load", "assemble"]
-
-Load = Callable[[NDArray[np.intp]], Iterable[Array]]
 
 _PATTERN = ["frame", "step_1", "step_2", "start", "stop"]  # a line's place within its slice
 
@@ -116,6 +118,7 @@ def assemble(name: str, header: Header, heads: Records, load: Load) -> Scan:
         BadInput: nothing to image, or acquisitions that contradict the header or each other.
     """
     noise, imaging, calibration, apart = _sort(name, header, heads)
+    said, header = header, as_acquired(header, heads, imaging | calibration, load)
     lines = lay_out(name, header, heads, imaging, calibration)
     coils = np.unique(heads["active_channels"][lines["index"]])
     if len(coils) > 1:
@@ -153,8 +156,8 @@ def assemble(name: str, header: Header, heads: Records, load: Load) -> Scan:
         calibration=calibration_box(sampled),
         noise=white,
         contrast=header.contrast | ({} if step is None else {"frame_time": step}),
-        reference=_reference(name, header, heads, apart, load),
-        warnings=warnings,
+        reference=_reference(name, said, heads, apart, load),
+        warnings=(*header.warnings, *warnings),
     )
 
 

@@ -47,6 +47,7 @@ class Header:
         alternating: whether the sign of every other line alternates, along (y, z).
         tick: of the lines' time stamps, in ms; None where the vendor is not known to have one.
         echo_spacing: in ms; 0 if not said.
+        warnings: of what the header says, as in `Scan`.
     """
 
     encoded: tuple[int, int, int]
@@ -61,6 +62,7 @@ class Header:
     alternating: tuple[bool, bool] = (False, False)
     tick: float | None = None
     echo_spacing: float = 0.0
+    warnings: tuple[str, ...] = ()
 
 
 class _NoDoctype(ET.TreeBuilder):

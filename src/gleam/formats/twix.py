@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
+from gleam.formats.acquisition_extent import energy_centre
 from gleam.formats.acquisition_head import (
     ACQUISITION_HEADER,
     CALIBRATION,
@@ -85,11 +86,18 @@ def read(path: Path) -> Scan:
         shapes=np.stack([heads["UsedChannels"], heads["SamplesInScan"]], axis=1),
         gap=scan.gap,
     )
+    ours = _acquisitions(heads)
+    images = ~_flagged(heads, _NOISE)
+    images[: -np.count_nonzero(keep[-1][1])] = False  # those of earlier measurements
     try:
-        encoding = header(scan.buffers, imaging)
+        encoding = header(
+            scan.buffers,
+            imaging,
+            lambda axis, middle: energy_centre(ours, images, axis, middle, lines),
+        )
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
-    assembled = assemble(path.stem, encoding, _acquisitions(heads), lines)
+    assembled = assemble(path.stem, encoding, ours, lines)
     return replace(assembled, format="Siemens twix")
 
 
