@@ -309,6 +309,18 @@ def test_a_centre_that_nothing_says_is_in_the_middle_where_the_energy_is_near(sc
     np.testing.assert_array_equal(np.flatnonzero(read(scanner).sampled[0].any(0)), range(0, 24, 3))
 
 
+@pytest.mark.parametrize(("acquired", "says"), [(range(15), "is 14"), (range(0, 24, 3), None)])
+def test_lines_that_the_header_announces_are_missed(scanner, read, acquired, says):
+    """Stopped, with nothing to compare with: what there is, is kept."""
+    for line in acquired:
+        scanner.acquire(line)
+    scan = read(scanner)
+    np.testing.assert_array_equal(np.flatnonzero(scan.sampled[0].any(0)), acquired)
+    assert len(scan.warnings) == (says is not None)
+    assert not says or "lines up to 23 along phase encoding 1" in scan.warnings[0]
+    assert not says or says in scan.warnings[0]
+
+
 def test_noise_is_scaled_to_the_imaging_bandwidth(scanner, read):
     """White noise of one density, sampled four times as slowly and 80 % of it let through."""
     rng = np.random.default_rng(0)

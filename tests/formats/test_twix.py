@@ -247,6 +247,20 @@ def test_frames(save):
     assert "frame_time" not in scan.contrast
 
 
+def test_a_series_that_stopped_early(save):
+    """Two slices in turn; the last repetition has five lines and a half."""
+    kspace = noise(3, 2, COILS, COLUMNS, LINES)
+    lines = [
+        line(kspace[r, s, :, :, n], Lin=n, Rep=r, Sli=s, position=(0.0, 0.0, 6.0 * s))
+        for r, n, s in product(range(3), range(LINES), range(2))
+    ]
+    scan = twix.read(save(lines[:-9]))
+    assert "last repetition, number 2 from 0, was not finished (11 of 20 lines)" in scan.warnings[0]
+    assert scan.complete
+    for index in range(2):
+        np.testing.assert_array_equal(scan.kspace[index], kspace[:2, index].swapaxes(0, 1))
+
+
 def test_the_time_between_frames(save):
     """Stamps count 2.5 ms."""
     kspace = noise(3, COILS, COLUMNS, LINES)

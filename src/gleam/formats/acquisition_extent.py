@@ -5,6 +5,8 @@
   34). The slice is then as thick as the field of view asked for.
 - Where nothing says which line is the centre, it is the middle one, unless the line of most energy
   is far from it, as it is in partial Fourier.
+- Where the last lines that the header announces were not acquired, a warning says so: the scan may
+  have been stopped. What there is, is used.
 """
 
 from collections.abc import Callable, Iterable
@@ -39,8 +41,10 @@ def as_acquired(header: Header, heads: Records, chosen: NDArray[np.bool_], load:
             encoded_fov=(*header.encoded_fov[:2], header.recon_fov[2]),
             recon=(*header.recon[:2], 1),
         )
+    short = (*_cut_short(header.limits, first, 1), *_cut_short(header.limits_2, second, 2))
     return replace(
         header,
+        warnings=(*header.warnings, *short),
         limits=_limits(header.limits, header.encoded[1], first, heads, chosen, 1, load),
         limits_2=_limits(header.limits_2, header.encoded[2], second, heads, chosen, 2, load),
     )
@@ -63,6 +67,20 @@ def _limits(
     if not 0 <= first + size // 2 - centre <= last + size // 2 - centre < size:
         return said
     return (said[0] if said else 0, centre)
+
+
+def _cut_short(
+    said: tuple[int, int] | None, steps: NDArray[np.uint16], axis: int
+) -> tuple[str, ...]:
+    """A warning where more is missing at the end than undersampling leaves out in between."""
+    lines = np.unique(steps).astype(np.int64)
+    gap = int(np.diff(lines).max(initial=1))
+    if said is None or said[0] - int(lines[-1]) <= gap or len(lines) == 1:
+        return ()
+    return (
+        f"its header announces lines up to {said[0]} along phase encoding {axis}, but the last one "
+        f"acquired is {lines[-1]}: was it stopped? What is missing counts as never acquired",
+    )
 
 
 def energy_centre(

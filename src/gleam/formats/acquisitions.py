@@ -16,6 +16,8 @@ Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_raw_data.md`
 - Each `slice` is a slice. Each combination of `contrast`, `set`, `repetition` and `phase` that was
   acquired is a frame, in this order, the phase fastest. `average`s are averaged. `segment` and the
   user's counters tell nothing apart: what else falls on one place of k-space is refused.
+- What was being acquired when a series stopped early is left out: see
+  `gleam.formats.acquisition_series`.
 - Lines of noise become `noise`, scaled to the imaging lines' bandwidth. Navigators, phase
   correction, feedback, dummies and the like are left out, and so are lines beyond the encoding
   limits, where mridata.org's 2D FSE scans have their phase correction.
@@ -49,6 +51,7 @@ from gleam.formats.acquisition_head import (
     flagged,
 )
 from gleam.formats.acquisition_lines import lay_out
+from gleam.formats.acquisition_series import unfinished
 from gleam.formats.acquisition_time import frame_time
 from gleam.formats.ismrmrd_header import Header
 from gleam.formats.scan import LARGEST, Array, Scan, calibration_box, usable
@@ -118,6 +121,8 @@ def assemble(name: str, header: Header, heads: Records, load: Load) -> Scan:
         BadInput: nothing to image, or acquisitions that contradict the header or each other.
     """
     noise, imaging, calibration, apart = _sort(name, header, heads)
+    left_out, stopped = unfinished(heads, imaging)
+    imaging = imaging & ~left_out
     said, header = header, as_acquired(header, heads, imaging | calibration, load)
     lines = lay_out(name, header, heads, imaging, calibration)
     coils = np.unique(heads["active_channels"][lines["index"]])
@@ -157,7 +162,7 @@ def assemble(name: str, header: Header, heads: Records, load: Load) -> Scan:
         noise=white,
         contrast=header.contrast | ({} if step is None else {"frame_time": step}),
         reference=_reference(name, said, heads, apart, load),
-        warnings=(*header.warnings, *warnings),
+        warnings=(*header.warnings, *stopped, *warnings),
     )
 
 
