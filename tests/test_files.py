@@ -1,9 +1,16 @@
+import os
+import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from full import files_limited_to
+from safetensors.torch import save_file
 
-from gleam.errors import BadInput
+from gleam.errors import BadInput, Unwritable
 from gleam.files import replacing
 
 
@@ -75,3 +82,49 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> Non
         assert not half.exists()
         temporary.mkdir()
     assert set(tmp_path.iterdir()) == {goal, other}
+
+
+def test_files_follow_the_umask(tmp_path: Path) -> None:
+    """Also those of a library that keeps them for their owner."""
+    before = os.umask(0o027)
+    try:
+        for name, mode in (("own", 0o600), ("run", 0o666)):
+            with replacing(tmp_path / name) as temporary:
+                save_file({"weight": torch.zeros(2)}, temporary)
+                temporary.chmod(mode & ~0o027)
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o640}
+    finally:
+        os.umask(before)
+
+
+FULL: dict[str, Callable[[Path], object]] = {
+    "text": lambda path: path.write_text("x" * 9000),
+    "NumPy": lambda path: np.save(path.open("wb"), np.ones(2000)),
+    "NumPy, in part": lambda path: np.ones(2000).tofile(path),
+    "safetensors": lambda path: save_file({"weight": torch.zeros(9000)}, path),
+}
+
+
+@pytest.mark.parametrize("write", FULL.values(), ids=FULL)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_full_disk_is_told_whoever_writes(write: Callable[[Path], object], tmp_path: Path) -> None:
+    goal = tmp_path / "file"
+    goal.write_text("old")
+    told = rf"{goal}: cannot be written \(.+\); make room there or choose another place"
+    with (
+        files_limited_to(8192),
+        pytest.raises(Unwritable, match=told),
+        replacing(goal) as temporary,
+    ):
+        write(temporary)
+    assert goal.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [goal]
+
+
+def test_folder_that_vanishes_is_told(tmp_path: Path) -> None:
+    goal = tmp_path / "folder" / "file"
+    told = pytest.raises(Unwritable, match="was the folder deleted or moved")
+    with told, replacing(goal) as temporary:
+        shutil.rmtree(goal.parent)
+        temporary.write_text("")
+    assert not goal.parent.exists()

@@ -138,7 +138,7 @@ def test_nothing_but_spoilt_scans(how: str, scan: Path, capsys: pytest.CaptureFi
         (["--start", "RUN", "--grow", "0"], "--grow is 1 or more, not 0"),
         (["--start", "RUN", "--polish", "-1"], "--polish is 1 or more, not -1"),
         (["--start", "RUN", "--grow", "2", "recipe.yaml"], "cannot be read as a recipe"),
-        (["--start", "nowhere", "--grow", "2"], "nowhere: is not a run"),
+        (["--start", "nowhere", "--grow", "2"], "nowhere: does not exist"),
         (["--resume", "RUN", "--grow", "2"], "--resume goes on with the run's own recipe"),
     ],
 )
@@ -227,7 +227,8 @@ COMMAND_LINES = {
     "prepare a b --memory 100MiB": "--memory is 512MiB or more, as 4GiB; not '100MiB'",
     "prepare a b --dask c --workers 2": "with --dask, the cluster says how many workers and what "
     "memory",
-    "evaluate": "give the run folders first, at least one",
+    "evaluate": "say what to test on, with --data FOLDER",
+    "evaluate --out x y": "give the run folders first, before all options",
 }  # fmt: skip
 
 
@@ -272,18 +273,20 @@ def test_missing_files(made: Path, refuse: Refuse) -> None:
     out = made / "image.png"
     assert refuse("reconstruct", made / "run", no, "-o", out) == f"{no}: no such file"
     assert refuse("prepare", no, made / "out").startswith(f"{no}: does not exist")
-    assert "is not a run" in refuse("reconstruct", no, no, "-o", out)
-    assert "is not a run" in refuse("train", "--resume", no)
+    assert "no.h5: does not exist" in refuse("reconstruct", no, no, "-o", out)
+    assert "no.h5: does not exist" in refuse("train", "--resume", no)
+    assert "is not a run" in refuse("train", "--resume", made / "scans")
     assert "give nothing else" in refuse("train", "--resume", made / "run", "--dry-run")
     dry = ("train", made / "recipe.yaml", "--dry-run")
     assert "too few for a pipeline of 3" in refuse(*dry, "--devices", 3)
     assert "in the shutter" in refuse(
         *dry, "--mask.kind", "poisson", "--mask.shutter", "--mask.acceleration", 1
     )
-    assert "is not a run" in refuse("evaluate", no, "--data", made / "examples")
+    assert "no.h5: does not exist" in refuse("evaluate", no, "--data", made / "examples")
     assert "cannot be read as a recipe" in refuse("train", made / "no.yaml", "--out", out)
     for verb in (["train", "--out", out, "--data.train"], ["evaluate", made / "run", "--data"]):
-        assert refuse(*verb, no).startswith(f"{no}: holds no example files")
+        assert refuse(*verb, no).startswith(f"{no}: does not exist; make example files")
+        assert "holds no example files" in refuse(*verb, made / "run")
 
 
 def test_images_that_cannot_be_simulated(tmp_path: Path, refuse: Refuse) -> None:

@@ -72,7 +72,7 @@ def test_other_test_sets_can_be_named(recipe: Path, tmp_path: Path) -> None:
         (["RECIPE", "--workers", "0"], "--workers, --devices and --seeds are 1 or more"),
         (["RECIPE", "--schemes", "gredy"], "gredy: no such scheme; did you mean greedy?"),
         (["RECIPE", "--scheme", "greedy"], "--scheme: no such option; did you mean --schemes?"),
-        (["RECIPE", "--test", "nowhere"], "nowhere: holds no example files"),
+        (["RECIPE", "--test", "nowhere"], "nowhere: does not exist"),
         (["nowhere.yaml"], "nowhere.yaml: cannot be read as a recipe"),
     ],
 )

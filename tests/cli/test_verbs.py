@@ -173,6 +173,26 @@ def test_evaluate_says_its_summary(
     assert "CG-SENSE" in capsys.readouterr().out
 
 
+def test_evaluate_without_a_run_scores_the_baselines(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    what = ["evaluate", "--data", made / "examples", "--out", tmp_path / "report"]
+    summary = said(capsys, *what, "--mask.acceleration", 2)
+    assert list(summary["per_scan"]["means"]) == ["zero-filled", "CG-SENSE"]
+    assert "equispaced mask, 2×" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_help_of_evaluate_states_the_mask_that_it_uses(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for runs, acceleration in (([], 4), ([str(made / "run")], 1.6)):
+        with pytest.raises(SystemExit):
+            main(["evaluate", *runs, "--help"])
+        said = " ".join(capsys.readouterr().out.split())
+        assert f"(default: {acceleration})" in said.partition("--mask.acceleration")[2][:300]
+        assert "the one that the runs learnt with" in said
+
+
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nii", ".npy", ".png", ".cfl"])
 def test_reconstruct_writes_the_image_where_and_as_bright_as_it_was(
     suffix: str, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

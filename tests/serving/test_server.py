@@ -37,7 +37,7 @@ SERVE = ("-m", "gleam", "serve", "cg-sense", "--port", "0", "--connections", "4"
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("server"), *SERVE) as running:
         yield running
-        assert running.stop(signal.SIGINT) == 0
+        assert running.stop(signal.SIGINT) == 130
     assert not any("Traceback" in line for line in running.lines())
 
 
@@ -120,7 +120,7 @@ def test_stopped_cleanly_with_a_client_in_between(tmp_path: Path) -> None:
     with Server(tmp_path, *SERVE) as server, server.connect() as client:
         client.sendall(small_stream()[:5000])
         server.exchange(small_stream())  # the first is being served by now
-        assert server.stop(signal.SIGTERM) == 0
+        assert server.stop(signal.SIGTERM) == 143
         with pytest.raises((EOFError, ConnectionError)):
             answer_on(client)
     assert [line for line in server.lines() if "cut off: the server was stopped" in line]
@@ -134,14 +134,14 @@ def test_process_that_dies_or_hangs_harms_nobody(how: str, why: str, tmp_path: P
             with pytest.raises((EOFError, ConnectionError)):
                 server.exchange(small_stream())
         assert server.exchange(struct.pack("<H", 4)) == []
-        assert server.stop(signal.SIGTERM) == 0
+        assert server.stop(signal.SIGTERM) == 143
     assert [why in line for line in server.lines()[:2]] == [True, True]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["no-such-run"], "no-such-run: is not a run"),
+        (["no-such-run"], "no-such-run: does not exist"),
         (["cg-sense", "--port", "70000"], "--port is 0 to 65535"),
         (["cg-sense", "--size", "much"], "--size is 1MiB or more, as 4GiB; not 'much'"),
         (["cg-sense", "--host", "256.0.0.1"], "cannot listen on 256.0.0.1"),

@@ -5,7 +5,7 @@ import pytest
 import torch
 from toys import noise
 
-from gleam.errors import BadInput
+from gleam.errors import Unwritable
 from gleam.training import offload
 from gleam.training.offload import Shelf
 
@@ -73,11 +73,11 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(offload.os, "posix_fallocate", full)
-    with pytest.raises(BadInput, match=r"offload_to: .*No space left") as error:
+    with pytest.raises(Unwritable, match=r"offload_to: .*No space left") as error:
         Shelf([], tmp_path).put(torch.ones(1000))
     assert str(tmp_path) in str(error.value)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(BadInput, match="offload_to"):
+    with pytest.raises(Unwritable, match=r"offload_to: .*missing: .*No such file"):
         Shelf([], tmp_path / "missing").put(torch.ones(1000))

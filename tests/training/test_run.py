@@ -71,7 +71,7 @@ def test_saved_model_loads_the_same_ready_for_inference(folder: Path) -> None:
 
 def test_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     assert "is not a run" in refused(tmp_path)
-    assert "is not a run" in refused(tmp_path / "no")
+    assert "does not exist" in refused(tmp_path / "no")
 
 
 def test_run_without_a_model_is_refused(folder: Path) -> None:

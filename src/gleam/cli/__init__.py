@@ -1,15 +1,19 @@
 """The command line: `gleam VERB …`, one file per verb.
 
-Every user's mistake ends in one line on stderr and exit code 2; a run that stopped before its end
-in one line and exit code 1.
+Every user's mistake ends in one line on stderr and exit code 2; what stopped before its end, or met
+a full disk, in one line and exit code 1; Ctrl-C with 130 and SIGTERM with 143.
 """
 
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import current_thread, main_thread
 
-from gleam.errors import BadInput, Stopped
+from gleam.errors import BadInput, Stopped, Terminated, code_of
+from gleam.files import disk_is_full, unwritable
 
 VERBS = {
     "demo": "the whole way on simulated data, in three minutes",
@@ -35,27 +39,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What goes wrong is said in one line of our own; PyTorch reads this when it is imported.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        with _terminable():
+            _run(verb, rest)
+            print(end="", flush=True)  # what cannot be written is met here, not at Python's end
+    except (BadInput, Stopped) as error:
+        print(f"gleam: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt as error:
+        print("gleam: interrupted", file=sys.stderr)
+        return code_of(error)
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        _forget_output()
+        return 1
+    except OSError as error:  # files that we write say which they are: `gleam.files.unwritable`
+        print(f"gleam: {_unforeseen(error, verb)}", file=sys.stderr)
+        if error.filename is None:
+            _forget_output()
+        return 1
+    return 0
+
+
+def _run(verb: str, rest: Sequence[str]) -> None:
     if verb in ("-h", "--help"):
         print(USAGE)
-        return 0
-    if verb == "--version":
+    elif verb == "--version":
         from gleam import __version__
 
         print(__version__)
-        return 0
-    try:
-        if verb not in VERBS:
-            from gleam.words import nearest
-
-            raise BadInput(f"{verb}: no such verb; {nearest(verb, VERBS)}")
+    elif verb in VERBS:
         importlib.import_module(f"gleam.cli.{verb}").main(rest)
-    except (BadInput, Stopped) as error:
-        print(f"gleam: {error}", file=sys.stderr)
-        return 2 if isinstance(error, BadInput) else 1
-    except KeyboardInterrupt:
-        print("gleam: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return 0
+    else:
+        from gleam.words import nearest
+
+        raise BadInput(f"{verb}: no such verb; {nearest(verb, VERBS)}")
+
+
+def _unforeseen(error: OSError, verb: str) -> object:
+    """What the system refused, be it to read; what has no name, and needs room, is our output."""
+    if error.filename is None and disk_is_full(error):
+        return unwritable("standard output", error)
+    return f"{error.filename or verb}: {error.strerror or error}"
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends a verb as Ctrl-C does: what it began is taken back, what it started is ended."""
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _forget_output() -> None:
+    """Have Python not try again, at its end, to write what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

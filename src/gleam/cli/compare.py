@@ -19,6 +19,7 @@ from gleam.errors import BadInput
 from gleam.evaluation.page import check_libraries
 from gleam.files import make_folder
 from gleam.recipe import Recipe
+from gleam.training import run
 from gleam.training.rehearsal import Rehearsal, not_there, rehearse
 
 
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str]) -> None:
         raise BadInput("compare: say which schemes, with a recipe, one .yaml file")
     if min(a.workers, a.devices, a.seeds or 1) < 1 or a.seeds == 0:
         raise BadInput("compare: --workers, --devices and --seeds are 1 or more")
-    if (a.out / "recipe.yaml").exists():
+    if run.is_there(a.out):
         raise BadInput(f"{a.out}: is a run; give the comparison another folder with --out")
     changes: dict[str, object] = {} if a.seeds is None else {"seeds": a.seeds}
     if a.test:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gleam.cli.arguments import parse
 from gleam.errors import BadInput
+from gleam.files import make_folder
 
 MARK = ".made-by-gleam-demo"
 SETS = {"train": (40, 4, 1), "validation": (4, 2, 2), "test": (8, 2, 3)}  # scans, slices, seed
@@ -68,8 +69,5 @@ def _make_room(out: Path) -> None:
         if not (out / MARK).is_file():
             raise BadInput(f"{out}: exists and is not an earlier demo; choose another with --out")
         shutil.rmtree(out)
-    try:
-        out.mkdir(parents=True)
-        (out / MARK).touch()
-    except OSError as error:
-        raise BadInput(f"{out}: cannot be made ({error.strerror}); choose another place") from error
+    make_folder(out)
+    (out / MARK).touch()

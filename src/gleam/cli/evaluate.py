@@ -31,13 +31,14 @@ from gleam.training import run
 class Arguments:
     """Score trained runs beside zero filling and CG-SENSE, with one fixed mask per scan.
 
-    Series are also compared with a sliding window. Writes report.html, metrics.csv (a row per
+    Without a run, these baselines alone are scored. Series are also compared with a sliding window.
+    Writes report.html, metrics.csv (a row per
     slice), scans.csv, frames.csv (of series) and summary.json.
 
     Example: gleam evaluate runs/greedy runs/end-to-end --data prepared/test --out evaluation
     """
 
-    runs: tyro.conf.Positional[tuple[Path, ...]]
+    runs: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Run folders; their names become the methods' names."""
     data: Path | None = None
     """Example files to test on: a folder or a file."""
@@ -46,29 +47,31 @@ class Arguments:
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the summary as JSON."""
     mask: MaskRecipe = field(default_factory=MaskRecipe)
+    """The mask that scans are undersampled by: the one that the runs learnt with, unless you say
+    another; without a run, the one below."""
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     folders = [Path(a) for a in _leading(arguments)]
-    if not folders and not {"-h", "--help"} & set(arguments):
-        raise BadInput("evaluate: give the run folders first, at least one")
     trained = {folder: run.load_run(folder) for folder in folders}
     mask = next((recipe.mask for recipe, _ in trained.values()), MaskRecipe())
-    default = Arguments((), mask=mask)
+    default = Arguments(mask=mask)
     a = parse(Arguments, "evaluate", arguments, default)
+    if list(a.runs) != folders:
+        raise BadInput("evaluate: give the run folders first, before all options")
     if a.data is None:
         raise BadInput("evaluate: say what to test on, with --data FOLDER")
     chosen = any(argument.startswith("--mask.") for argument in arguments)
     if len({recipe.mask for recipe, _ in trained.values()}) > 1 and not chosen:
         raise BadInput("evaluate: the runs learnt different masks; choose one with --mask.kind …")
-    if (a.out / "recipe.yaml").exists():
+    if run.is_there(a.out):
         raise BadInput(f"{a.out}: is a run; give the results another folder with --out")
     check_libraries()
     sets = {recipe.network.sets for recipe, _ in trained.values()}
     if len(sets) > 1:
         raise BadInput("evaluate: the runs have different network.sets; evaluate them apart")
-    examples = find(a.data, sets.pop())
+    examples = find(a.data, *sets)
     check(examples, a.mask)
     names = _names(folders)
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -13,7 +13,7 @@ import tyro
 
 from gleam import recipe as recipes
 from gleam.cli.arguments import parse
-from gleam.errors import BadInput
+from gleam.errors import BadInput, Unwritable
 from gleam.recipe import Recipe
 from gleam.training import run
 from gleam.training.group import size_of_group
@@ -21,6 +21,7 @@ from gleam.training.launch import launch
 from gleam.training.rehearsal import not_there, rehearse
 from gleam.training.spread import Spread
 from gleam.training.stages import grown, polished, train_in_stages
+from gleam.training.trainer import go_on
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,12 @@ def main(arguments: Sequence[str]) -> None:
             sys.exit(code)
         return
     resume = a.resume is not None or _again(recipe, folder)
-    last = train_in_stages(recipe, folder, resume, spread=spread)
+    try:
+        last = train_in_stages(recipe, folder, resume, spread=spread)
+    except Unwritable as error:
+        if run.is_there(folder) or resume:
+            error.go_on = go_on(folder)
+        raise
     if last is not None:
         _print(last, a.json)
 
@@ -111,7 +117,7 @@ def _again(recipe: Recipe, folder: Path) -> bool:
     Another run that is in the folder is none of it: it was refused the first time, and is again.
     """
     again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-    return again and (folder / "recipe.yaml").exists() and run.load_recipe(folder) == recipe
+    return again and run.is_there(folder) and run.load_recipe(folder) == recipe
 
 
 def _print(folder: Path, as_json: bool) -> None:

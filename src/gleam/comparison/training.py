@@ -32,7 +32,7 @@ class Job:
         Raises:
             BadInput: the folder holds a run of another recipe.
         """
-        if not (self.folder / "recipe.yaml").exists():
+        if not run.is_there(self.folder):
             return False
         if run.load_recipe(self.folder) != self.recipe:
             raise BadInput(
@@ -50,8 +50,7 @@ class _Outcome:
     """How a job ended: well, or with an error, which is kept to be raised by the parent."""
 
     job: Job
-    error: str | None = None
-    kind: type[Exception] | None = None
+    error: BadInput | Stopped | None = None
 
 
 def train_all(jobs: Sequence[Job], workers: int) -> dict[Path, str]:
@@ -76,10 +75,10 @@ def train_all(jobs: Sequence[Job], workers: int) -> dict[Path, str]:
         outcomes = followed(spread_out, "training", len(waiting))
     failed: dict[Path, str] = {}
     for outcome in outcomes:
-        if outcome.kind is Diverged:
-            failed[outcome.job.folder] = outcome.error or ""
-        elif outcome.kind is not None:
-            raise outcome.kind(outcome.error)
+        if isinstance(outcome.error, Diverged):
+            failed[outcome.job.folder] = str(outcome.error)
+        elif outcome.error is not None:
+            raise outcome.error
     return failed
 
 
@@ -89,13 +88,13 @@ def _alone(job: Job) -> _Outcome:
 
 
 def _train(job: Job, quiet: bool = False) -> _Outcome:
-    begun = (job.folder / "recipe.yaml").exists()
+    begun = run.is_there(job.folder)
     try:
         train_in_stages(job.recipe, job.folder, resume=begun, quiet=quiet)
     except (BadInput, Stopped) as error:
-        return _Outcome(job, str(error), type(error))
+        return _Outcome(job, error)
     return _Outcome(job)
 
 
 def _lost(job: Job, cause: str) -> _Outcome:
-    return _Outcome(job, f"{job.folder}: its process died of {cause}; run it again", Stopped)
+    return _Outcome(job, Stopped(f"{job.folder}: its process died of {cause}; run it again"))

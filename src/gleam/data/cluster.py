@@ -28,7 +28,7 @@ def prepare_on(
 
     Raises:
         BadInput: `distributed` is not installed, or nothing answers at the address.
-        Stopped: the cluster went away.
+        Stopped: the cluster went away, or the disk is full.
     """
     try:
         distributed = import_module("distributed")
@@ -52,6 +52,8 @@ def _outcome(source: Path, job: Any) -> Outcome:
     if job.status == "finished":
         outcome: Outcome = job.result()
         return replace(outcome, source=source)
+    if job.status == "error" and isinstance(job.exception(), Stopped):
+        raise job.exception()
     if job.status == "error":  # of the cluster: workers that died, or lack this program
         what = str(job.exception()).partition("\n")[0]
         return Outcome(source, "skipped", f"failed on the cluster ({what})")

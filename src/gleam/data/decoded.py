@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gleam.arrays import cut, slabs
 from gleam.data.grid import Grid
-from gleam.errors import BadInput
+from gleam.files import in_temporary, unwritable
 from gleam.formats.scan import Array, Scan
 from gleam.formats.stored import each_coil
 
@@ -32,7 +32,8 @@ class Decoded:
         grid: what it is prepared on; decodes its readout.
 
     Raises:
-        BadInput: there is no room for the temporary file; or the scan cannot be read.
+        BadInput: the scan cannot be read.
+        Unwritable: there is no room for the temporary file.
     """
 
     def __init__(self, scan: Scan, grid: Grid) -> None:
@@ -69,7 +70,4 @@ class Decoded:
                 while left:  # a disk that gets full takes a part first
                     left = left[self._file.write(left) :]
         except OSError as error:
-            raise BadInput(
-                f"{scan.name}: no room for temporary files in {tempfile.gettempdir()} "
-                f"({error.strerror or error}); name another folder with TMPDIR"
-            ) from error
+            raise in_temporary(unwritable(f"{scan.name}: its k-space", error)) from error

@@ -30,9 +30,10 @@ from torch import Tensor
 
 from gleam.arrays import slabs
 from gleam.errors import BadInput
-from gleam.files import replacing
+from gleam.files import check_exists
 from gleam.formats import hdf5_attribute
 from gleam.formats.hdf5 import dataset, holds, opened
+from gleam.formats.hdf5_writer import creating
 
 _AT_ONCE = 2**22  # numbers of k-space in a slab that is prepared, 32 MB
 _Place = tuple[Any, ...]  # an index into HDF5
@@ -221,7 +222,7 @@ def write(example: Example, path: Path) -> None:
     Raises:
         BadInput: the folder cannot be written to, or the scan turns out to be broken.
     """
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with creating(path) as (file, check):
         file.attrs["convention"] = CONVENTION
         file.attrs["header"] = example.header.model_dump_json()
         file["sampled"] = example.sampled.numpy()
@@ -237,6 +238,7 @@ def write(example: Example, path: Path) -> None:
                     full, chunks = (example.shape[0], *shape), (1, *chunk)
                     file.create_dataset(name, full, np.complex64, chunks=chunks)
                 file[name][place] = array.numpy()
+            check()
 
 
 def _pieces(example: Example) -> Iterator[tuple[_Place, Slice]]:
@@ -258,20 +260,22 @@ def _place(example: Example, positions: range) -> _Place:
     return (0, ..., slice(positions.start, positions.stop), *[slice(None)] * (-1 - axis))
 
 
-def find(path: Path, sets: int) -> list[ExampleFile]:
+def find(path: Path, sets: int | None = None) -> list[ExampleFile]:
     """The examples in a folder, by name, or the one file.
 
     Args:
         path: folder or file.
-        sets: the map sets that the network reconstructs with.
+        sets: the map sets that the network reconstructs with; None takes those of the first.
 
     Raises:
-        BadInput: there is none, or one has other map sets.
+        BadInput: the path does not exist, there is none, or one has other map sets.
     """
-    files = _visible(path) if path.is_dir() else [path] if path.is_file() else []
+    check_exists(path, "make example files with `gleam prepare`")
+    files = _visible(path) if path.is_dir() else [path]
     if not files:
         raise BadInput(f"{path}: holds no example files; make them with `gleam prepare`")
     examples = [ExampleFile(file) for file in files]
+    sets = examples[0].sets if sets is None else sets
     for example in examples:
         if example.sets != sets:
             raise BadInput(

@@ -14,8 +14,9 @@ from gleam import __version__
 from gleam.data.example import ExampleFile, is_example, write
 from gleam.data.prepare import Prepared, Settings
 from gleam.data.workers import spread
-from gleam.errors import BadInput
-from gleam.formats import SCAN_SUFFIXES, read_scan, scan_file
+from gleam.errors import BadInput, Stopped
+from gleam.files import check_exists
+from gleam.formats import SCAN_SUFFIXES, read_scan
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,17 @@ def find_scans(inputs: Sequence[Path]) -> list[Path]:
         BadInput: a path that does not exist, a folder without scans, or two scans of one name.
     """
     found: list[Path] = []
-    for path in map(scan_file, inputs):
+    for path in inputs:
         if path.is_dir():
             visible = (p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
             inside = sorted(p for p in visible if p.suffix in SCAN_SUFFIXES)
             if not inside:
                 raise BadInput(f"{path}: holds no scan (known are {', '.join(SCAN_SUFFIXES)})")
             found += inside
-        elif path.is_file():
-            found.append(path)
         else:
-            raise BadInput(f"{path}: does not exist; give scan files or folders of them")
-    found = list(dict.fromkeys(found))
+            check_exists(path, "give scan files or folders of them")
+            found.append(path)
+    found = list(dict.fromkeys(p.with_suffix(".cfl") if p.suffix == ".hdr" else p for p in found))
     names: dict[str, Path] = {}
     for path in found:
         other = names.setdefault(path.stem, path)
@@ -87,13 +87,20 @@ def prepare(
         workers: processes, each with one scan at a time.
         memory: bytes that a worker may take (see `gleam.data.workers`); a scan that needs more is
             skipped. By default, equal shares of the machine's memory.
+
+    Raises:
+        Stopped: see `prepare_one`.
     """
     job = partial(prepare_one, out=out, settings=settings)
     return spread(job, sources, workers, memory, _lost)
 
 
 def prepare_one(source: Path, out: Path, settings: Settings) -> Outcome:
-    """Prepare one scan; what is wrong with it becomes the outcome's reason."""
+    """Prepare one scan; what is wrong with it becomes the outcome's reason.
+
+    Raises:
+        Stopped: the disk is full, or the folder is gone; other scans would fare no better.
+    """
     goal = out / f"{source.stem}.h5"
     sha256 = None
     try:
@@ -109,6 +116,8 @@ def prepare_one(source: Path, out: Path, settings: Settings) -> Outcome:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         example = Prepared(read_scan(source, settings.layout), settings, fingerprint, sha256)
         write(example, goal)
+    except Stopped:  # a full disk: it would do the same to the rest
+        raise
     except Exception as error:  # whatever a file does to a reader must not stop the rest
         reason = _reason(error).removeprefix(f"{source}: ")
         for folder in {file.parent for file in (source, goal, settings.reference or goal)}:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from gleam.data.jobs import Outcome
 from gleam.errors import BadInput
-from gleam.files import replacing
+from gleam.files import replacing, unwritable
 
 NAME = "manifest.jsonl"
 
@@ -37,10 +37,7 @@ def recorded(outcomes: Iterable[Outcome], out: Path) -> Iterator[Outcome]:
             with path.open("a", encoding="utf-8") as file:
                 file.write(_line(outcome))
         except OSError as error:
-            raise BadInput(
-                f"{path}: cannot be written ({error.strerror}); run the same command again later, "
-                "what is done is kept"
-            ) from error
+            raise unwritable(path, error) from error
         yield outcome
     _tidy(path)
 

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import torch
 
+from gleam.errors import Stopped
 from gleam.processes import PROCESSES, cause_of_death, settle, share_of_memory
 
 Item = TypeVar("Item")
@@ -30,12 +31,16 @@ def spread(
     """The function's results, in whatever order they come.
 
     Args:
-        function: raises nothing; it, the items and the results can be pickled.
+        function: raises nothing but `Stopped`, which ends the work on all items; it, the items and
+            the results can be pickled.
         items: each is given to one process.
         workers: the number of processes.
         memory: bytes that each of them may take (see `gleam.processes.settle`); what goes beyond
             fails inside `function` as an allocation. None is an equal share of the machine's.
         lost: makes the result of an item whose process died; told of what, "SIGKILL" say.
+
+    Raises:
+        Stopped: by the function.
     """
     if memory is None:
         memory = share_of_memory(workers)
@@ -58,6 +63,8 @@ def spread(
                     result = lost(item, cause_of_death(worker.process))
                     worker = _Worker(function, memory)
                 idle.append(worker)
+                if isinstance(result, Stopped):
+                    raise result
                 yield result
     finally:
         for worker in (*idle, *busy):
@@ -79,4 +86,9 @@ def _work(pipe: Connection, function: Callable[[Item], Result], memory: int | No
     torch.set_num_threads(1)
     with suppress(EOFError, OSError):  # the parent is gone
         while True:
-            pipe.send(function(pipe.recv()))
+            item = pipe.recv()
+            try:
+                result: Result | Stopped = function(item)
+            except Stopped as error:
+                result = error
+            pipe.send(result)

@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
-from gleam.files import replacing
 from gleam.formats import hdf5, hdf5_attribute, hdf5_variable
+from gleam.formats.hdf5_writer import creating
 from gleam.formats.ismrmrd_header import Header, parse, serialise
 from gleam.formats.scan import Array, Scan, calibration_box, centred_affine
 from gleam.formats.stored import Stored, non_zero
@@ -107,7 +107,7 @@ def write(scan: Scan, path: Path) -> None:
     lines = np.broadcast_to(scan.sampled[0, 0], space[1])
     header = _describe(scan, np.flatnonzero(lines))
     complete = scan.complete
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with creating(path) as (file, _):
         file["ismrmrd_header"] = serialise(header)
         file.attrs["acquisition"] = str(scan.contrast.get("acquisition", ""))
         file.attrs["patient_id"] = ""

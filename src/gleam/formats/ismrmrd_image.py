@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from gleam.files import replacing
+from gleam.formats.hdf5_writer import creating
 from gleam.formats.volume import Volume
 
 
@@ -67,6 +67,6 @@ def write_image(volume: Volume, path: Path) -> None:
     with warnings.catch_warnings():
         import ismrmrd
 
-    with replacing(path) as temporary, ismrmrd.Dataset(temporary, mode="w") as file:
+    with creating(path, ismrmrd.Dataset) as (file, _):
         for image in images(volume):
             file.append_image("image", image)

@@ -10,7 +10,8 @@ import torch
 from gleam.arrays import Image, crop
 from gleam.data.example import Example, ExampleFile, write
 from gleam.data.loader import every_slice
-from gleam.errors import BadInput
+from gleam.errors import BadInput, Unwritable
+from gleam.files import in_temporary
 from gleam.formats import Volume
 from gleam.metrics import magnitude
 from gleam.physics.slabs import Measured
@@ -52,7 +53,10 @@ def reconstruct(
         )
     if header.slab_axis is not None and not isinstance(example, ExampleFile):
         with tempfile.TemporaryDirectory() as folder:
-            write(example, Path(folder) / "example.h5")
+            try:
+                write(example, Path(folder) / "example.h5")
+            except Unwritable as error:
+                raise in_temporary(error) from error.__cause__
             stored = ExampleFile(Path(folder) / "example.h5")
             return reconstruct(method, stored, mask, device, progress)
     images = []

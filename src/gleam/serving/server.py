@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 
-from gleam.errors import BadInput
+from gleam.errors import BadInput, Signalled
 from gleam.processes import PROCESSES, cause_of_death, settle, share_of_memory
 from gleam.serving.session import Load, answer
 from gleam.serving.wire import Limits
@@ -29,7 +29,7 @@ def serve(
     limits: Limits,
     log: Callable[[str], None],
 ) -> None:
-    """Serve until SIGINT or SIGTERM; clients that are being served then are cut off.
+    """Serve until a signal ends it; clients that are being served then are cut off.
 
     Args:
         load: gives the method; it can be pickled, and is called in every client's process.
@@ -40,6 +40,7 @@ def serve(
 
     Raises:
         BadInput: that is no place to listen at, or another program does.
+        Signalled: by SIGINT or SIGTERM, the only end there is.
     """
     memory = share_of_memory(connections)
     clients: list[_Client] = []
@@ -70,6 +71,7 @@ def serve(
         for client in clients:
             client.cut_off("the server was stopped")
             log(client.outcome())
+        raise Signalled("stopped", stop.recv(1)[0])
 
 
 class _Client:

@@ -25,7 +25,7 @@ from torch.distributed import distributed_c10d as c10d
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.rendezvous import rendezvous
 
-from gleam.errors import BadInput, Stopped
+from gleam.errors import BadInput, Stopped, code_of
 
 T = TypeVar("T")
 
@@ -159,11 +159,16 @@ class Group:
             self.among_twins(lambda: dist.all_reduce(numbers, group=self.twins))
         return numbers
 
-    def ask_to_stop(self) -> None:
-        """Have the run stop after one of the next steps."""
+    def ask_to_stop(self, number: int = 0) -> None:
+        """Have the run stop after one of the next steps; `number`: of a signal, if one asks."""
         store = self.store
         if store is not None:
-            survived(lambda: store.set("stop", ""), STORE)
+            survived(lambda: store.set("stop", str(number)), STORE)
+
+    def asked_to_stop(self) -> int:
+        """By which signal; 0 where none was heard of."""
+        store = self.store
+        return 0 if store is None else int(survived(lambda: store.get("stop"), STORE))
 
     def stops(self, asked: bool) -> bool:
         """Whether this step is the last; asked once a step, in the first process of each pipeline.
@@ -260,11 +265,13 @@ def joined(replicas: int, timeout: float) -> Iterator[Group]:
         yield _meet(words, rank, size, replicas, patience)
     except (BadInput, Stopped) as error:
         if not _first_to_speak(words):
-            raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
+            raise SystemExit(code_of(error)) from None
         raise
     except BaseException as error:
-        if not isinstance(error, SystemExit):
-            _first_to_speak(words)
+        if isinstance(error, SystemExit) or _first_to_speak(words):
+            raise
+        if isinstance(error, KeyboardInterrupt):
+            raise SystemExit(code_of(error)) from None
         raise
     else:
         dist.destroy_process_group()

@@ -45,7 +45,7 @@ def launch(devices: int, command: Sequence[str]) -> int:
         for environment in environments(store, devices)
     ]
     try:
-        with _signals_passed_on(processes):
+        with _signals_passed_on(processes) as signalled:
             codes = _wait(processes)
     finally:
         for process in processes:
@@ -53,11 +53,13 @@ def launch(devices: int, command: Sequence[str]) -> int:
             process.wait()
     if not codes:
         return 0
+    if signalled:
+        return 128 + signalled[0]
     if not common_words(store).check(["spoken"]):
         rank, code = next(iter(codes.items()))
         how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         raise Stopped(f"process {rank} (counted from 0) {how}")
-    return 2 if 2 in codes.values() else 1
+    return 2 if 2 in codes.values() else max(1, *codes.values())
 
 
 def common_store() -> TCPStore:
@@ -106,15 +108,19 @@ def _wait(processes: Sequence["subprocess.Popen[bytes]"]) -> dict[int, int]:
 
 
 @contextmanager
-def _signals_passed_on(processes: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
+def _signals_passed_on(processes: Sequence["subprocess.Popen[bytes]"]) -> Iterator[list[int]]:
+    """Yield the signals that came, one after the other."""
+    came: list[int] = []
+
     def pass_on(number: int, _: FrameType | None) -> None:
+        came.append(number)
         for process in processes:
             process.send_signal(number)
 
     both = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, pass_on) for number in both}
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

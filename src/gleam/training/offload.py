@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gleam.errors import BadInput
+from gleam.files import unwritable
 
 SMALL = 1024  # bytes; what is smaller stays where it is
 
@@ -32,7 +32,8 @@ class Shelf:
             host memory.
 
     Raises:
-        BadInput: the file cannot be made, or the disk is full.
+        BadInput: the file cannot be made.
+        Unwritable: the disk is full.
     """
 
     def __init__(self, weights: Collection[int], folder: Path | None = None) -> None:
@@ -97,10 +98,7 @@ class Shelf:
             # kill the process.
             os.posix_fallocate(self.file.fileno(), self.size, tensor.nbytes)
         except OSError as error:
-            raise BadInput(
-                f"training.offload_to: {self.folder}: cannot hold the activations "
-                f"({error.strerror}); name a folder on a disk with more room"
-            ) from error
+            raise unwritable(f"training.offload_to: {self.folder}", error) from error
         mapped = np.memmap(self.file, np.uint8, "r+", self.size, (tensor.nbytes,))
         self.size += tensor.nbytes
         dense = torch.empty_like(tensor, device="meta")  # axes in memory as the tensor has them

@@ -7,12 +7,12 @@ from pathlib import Path
 from statistics import median
 
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from gleam.errors import Diverged
 from gleam.recipe import Recipe
 from gleam.training import checkpoint, run
 from gleam.training.checkpoint import Progress
+from gleam.training.events import Events
 from gleam.training.pipeline import Note
 from gleam.training.progress import Display, shown
 from gleam.training.run import Row
@@ -48,9 +48,7 @@ class Record:
 
     def __post_init__(self) -> None:
         self.memory = run.read_summary(self.folder).get("peak_memory_bytes", 0)
-        self.writer = SummaryWriter(
-            str(self.folder / "tensorboard"), purge_step=self.progress.step + 1
-        )
+        self.events = Events(self.folder / "tensorboard", self.progress.step + 1)
 
     def add(self, note: Note, seconds: float) -> bool:
         """Note one more step, which took so long; say whether its PSNR is the best so far."""
@@ -81,9 +79,10 @@ class Record:
         """Write everything down; the checkpoint comes last, so that what it counts is there."""
         done, checkpoints = self.progress, self.folder / "checkpoints"
         modules = len(self.recipe.module_sizes())
+        run.check_there(self.folder)
         run.append_metrics(self.folder, self.rows)
         self.rows.clear()
-        self.writer.flush()
+        self.events.flush()
         run.write_summary(self.folder, self._summary())
         if done.best_step in (None, done.step):
             weights = checkpoint.drafted_weights(checkpoints, done.step, modules)
@@ -95,7 +94,7 @@ class Record:
         done = self.progress
         for index, value in values.items():
             self.rows.append(Row(done.step, metric, index, value, round(done.seconds, 3)))
-            self.writer.add_scalar(f"{metric}/{index}", value, done.step)
+            self.events.add(f"{metric}/{index}", value, done.step)
 
     def _summary(self) -> dict[str, object]:
         done = self.progress
@@ -141,9 +140,7 @@ def recorded(
 ) -> Iterator[Record]:
     """Go on with the record of a run."""
     with shown(progress.step, recipe.training.steps, quiet) as display:
-        record = Record(folder, recipe, parameters, frozen, display, progress)
-        with record.writer:
-            yield record
+        yield Record(folder, recipe, parameters, frozen, display, progress)
 
 
 def forget_after(folder: Path, step: int) -> None:

@@ -30,7 +30,7 @@ from torch import Tensor
 import gleam
 from gleam import recipe as recipes
 from gleam.errors import BadInput
-from gleam.files import replacing
+from gleam.files import check_exists, gone, replacing, unwritable
 from gleam.networks import Unrolled, build
 from gleam.recipe import Recipe
 
@@ -59,13 +59,27 @@ def start(folder: Path, recipe: Recipe, data: str) -> None:
     Raises:
         BadInput: the folder holds another run, or cannot be written to.
     """
-    recipe_file = folder / "recipe.yaml"
-    if recipe_file.exists():
+    if is_there(folder):
         raise BadInput(f"{folder}: holds a run already; resume it (--resume) or choose another")
     with replacing(folder / "environment.json") as temporary:
         temporary.write_text(json.dumps({**environment(recipe.seed), "data": data}, indent=2))
     write_metrics(folder, [])
-    recipes.save(recipe, recipe_file)  # from here on, it is a run
+    recipes.save(recipe, folder / "recipe.yaml")  # from here on, it is a run
+
+
+def is_there(folder: Path) -> bool:
+    """Whether the folder holds a run."""
+    return (folder / "recipe.yaml").is_file()
+
+
+def check_there(folder: Path) -> None:
+    """Make sure that a run's folder still is where it was: nobody wants half a run in a new one.
+
+    Raises:
+        Unwritable: it was deleted or moved.
+    """
+    if not is_there(folder):
+        raise gone(f"{folder}: is gone, or no run any more")
 
 
 def check_data(folder: Path, data: str) -> None:
@@ -121,7 +135,7 @@ def append_metrics(folder: Path, rows: Iterable[Row]) -> None:
         with path.open("a", newline="") as file:
             csv.writer(file).writerows(vars(row).values() for row in rows)
     except OSError as error:
-        raise BadInput(f"{path}: cannot be written ({error.strerror})") from error
+        raise unwritable(path, error) from error
 
 
 def read_metrics(folder: Path) -> list[Row]:
@@ -154,7 +168,8 @@ def load_recipe(folder: Path) -> Recipe:
     Raises:
         BadInput: the folder is not a run, or its recipe is broken.
     """
-    if not (folder / "recipe.yaml").is_file():
+    check_exists(folder, "train a run with `gleam train`")
+    if not is_there(folder):
         raise BadInput(f"{folder}: is not a run (it has no recipe.yaml); make one: gleam train")
     return recipes.load(folder / "recipe.yaml")
 

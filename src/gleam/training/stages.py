@@ -90,5 +90,5 @@ def train_in_stages(
         return folder
     last = folder / POLISHED
     if not run.finished(last, steps):
-        train(polished(recipe, folder, steps), last, (last / "recipe.yaml").exists(), quiet)
+        train(polished(recipe, folder, steps), last, run.is_there(last), quiet)
     return last

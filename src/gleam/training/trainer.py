@@ -28,7 +28,7 @@ from gleam.data.loader import (
     image_shape,
     slices_in_turn,
 )
-from gleam.errors import BadInput, Stopped
+from gleam.errors import BadInput, Signalled, Stopped
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
 from gleam.recipe import Recipe
@@ -73,7 +73,8 @@ def train(
     Raises:
         BadInput: the data do not fit the recipe, or the recipe the processes; the folder is (not)
             a run.
-        Stopped: by a signal, or because another process was lost.
+        Signalled: by SIGINT or SIGTERM.
+        Stopped: because another process was lost, the disk is full, or the folder is gone.
         Diverged: by a loss or weight that is not finite; the last good checkpoint stays.
     """
     spread.check(recipe, size_of_group())
@@ -84,13 +85,14 @@ def train(
             with _stop_signals() as stop_asked, record if group.records else nullcontext() as kept:
                 _learn(part, kept, stop_asked)
         except Lost as lost:
-            begun = (folder / "recipe.yaml").exists()
-            again = f"; {_go_on(folder)}" if begun else ""
+            begun = run.is_there(folder)
+            again = f"; {go_on(folder)}" if begun else ""
             raise Stopped(f"{group.traced(lost)}{again}") from lost
     return group.records
 
 
-def _go_on(folder: Path) -> str:
+def go_on(folder: Path) -> str:
+    """How a run goes on that was stopped."""
     return f"go on with: gleam train --resume {shlex.quote(str(folder))}"
 
 
@@ -146,7 +148,7 @@ def _prepare(recipe: Recipe, folder: Path, resume: bool, spread: Spread, group: 
     examples = find(recipe.data.train, recipe.network.sets)
     validation = find(recipe.data.validation, recipe.network.sets) if recipe.data.validation else []
     if t.offload_to is not None and not t.offload_to.is_dir():
-        raise BadInput(f"training.offload_to: {t.offload_to}: is not a folder; make it first")
+        raise BadInput(f"training.offload_to: {t.offload_to}: is no folder that exists; make it")
     check([*examples, *validation], recipe.mask)  # before a folder is made, or time is spent
     network = initial(recipe)
     batches = training_batches(examples, recipe, network, group.share)
@@ -178,7 +180,7 @@ def _prepare(recipe: Recipe, folder: Path, resume: bool, spread: Spread, group: 
         before += network.frozen
     progress = checkpoint.load(last, mine, len(modules)) if last else Progress()
     group.meet()  # nobody writes before the folder is made
-    if not (folder / "recipe.yaml").exists():
+    if not run.is_there(folder):
         raise BadInput(f"{folder}: is not the same folder for all processes; give one that all see")
     return _Part(
         group=group,
@@ -195,7 +197,7 @@ def _prepare(recipe: Recipe, folder: Path, resume: bool, spread: Spread, group: 
     )
 
 
-def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], bool]) -> None:
+def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], int]) -> None:
     """The loop over batches; without a record in the processes that keep none."""
     group, t, step = part.group, part.recipe.training, part.progress.step
     first_module, modules = min(part.modules), list(part.modules.values())
@@ -237,8 +239,8 @@ def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], bool]) -
             group.check_launcher()
             asked = stop_asked()
             if asked:
-                group.ask_to_stop()
-            note = pipeline.hear() or Note(last=step == t.steps or group.stops(asked))
+                group.ask_to_stop(asked)
+            note = pipeline.hear() or Note(last=step == t.steps or group.stops(bool(asked)))
             note.memory = max(note.memory, memory)
             note.losses |= {first_module + m: x for m, x in zip(losses, values, strict=True)}
             note.psnr |= dict(enumerate(psnr, part.first_iteration))
@@ -253,7 +255,8 @@ def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], bool]) -
         if record.failure:
             raise record.failure
         if step < t.steps:
-            raise Stopped(f"stopped at step {step}; {_go_on(part.folder)}")
+            number = stop_asked() or group.asked_to_stop()
+            raise Signalled(f"stopped at step {step}; {go_on(part.folder)}", number)
         group.meet()
     except Lost as lost:
         lost.when = f"at step {step + 1}"
@@ -276,6 +279,7 @@ def _keep(
         part.group.ask_to_stop()
     best = record.add(note, taken) if record else validated and part.group.downstream is not None
     if part.group.replica == 0 and not note.failure and (scheduled or best):
+        run.check_there(part.folder)
         checkpoint.write(checkpoints, part.modules, step)
     pipeline.tell(note)
     if record and not record.failure and (scheduled or best):
@@ -343,13 +347,17 @@ def _failure(part: _Part, note: Note, kept: bool) -> Failure | None:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """SIGINT and SIGTERM ask for a stop after the step; a second one does not ask."""
-    asked = False
+def _stop_signals() -> Iterator[Callable[[], int]]:
+    """SIGINT and SIGTERM ask for a stop after the step; a second one does not ask.
+
+    Yields:
+        Says which of them came, 0 if none did.
+    """
+    asked = 0
 
     def ask(number: int, _: object) -> None:
         nonlocal asked
-        asked = True
+        asked = number
         signal.signal(number, signal.SIG_DFL)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
