@@ -6,6 +6,7 @@ or a worker can run code on it, so the cluster, and the network between its mach
 user's own.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -15,6 +16,10 @@ from typing import Any
 from gleam.data.jobs import Outcome, prepare_one
 from gleam.data.prepare import Settings
 from gleam.errors import BadInput, Stopped
+from gleam.terminal import warn
+
+PATIENCE = 30.0
+"""Seconds in which a scheduler must answer."""
 
 
 def prepare_on(
@@ -35,17 +40,35 @@ def prepare_on(
     except ImportError as error:
         raise BadInput("--dask needs distributed; pip install 'gleam-mri[dask]'") from error
     try:
-        client = distributed.Client(address, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{address}: no Dask scheduler answers there ({error})") from error
+        workers = asyncio.run(_workers(distributed, address))
+    except Exception as error:  # whatever listens there may answer anything
+        what = str(error) or f"nothing in {PATIENCE:g} s"
+        raise BadInput(f"{address}: no Dask scheduler answers there ({what})") from error
+    if not workers:
+        warn(address, ["the cluster has no worker yet; nothing is prepared before one joins"])
     goal = out.resolve()
-    with client:
+    with distributed.Client(address, set_as_default=False, timeout=PATIENCE) as client:
         jobs = {
             client.submit(prepare_one, source.resolve(), goal, settings, pure=False): source
             for source in sources
         }
         for job in distributed.as_completed(jobs, loop=client.loop):
             yield _outcome(jobs[job], job)
+
+
+async def _workers(distributed: Any, address: str) -> int:
+    """How many workers the scheduler there has; raises whatever goes wrong.
+
+    A client that runs in this thread is given up after a while and closed. One with a thread of its
+    own reads the first answer for as long as it takes, and if it fails it is left to the garbage
+    collector, in whose hands it can lock up.
+    """
+    client = distributed.Client(address, set_as_default=False, asynchronous=True, timeout=PATIENCE)
+    try:
+        await asyncio.wait_for(client, PATIENCE)
+        return len(client.scheduler_info()["workers"])
+    finally:
+        await client.close()
 
 
 def _outcome(source: Path, job: Any) -> Outcome:
