@@ -5,7 +5,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from gleam.formats import cfl
+from gleam.data.jobs import find_scans
+from gleam.formats import cfl, read_scan
 from gleam.formats.layout import Layout
 from gleam.formats.volume import Volume
 
@@ -128,7 +129,8 @@ def pair(folder, header, count=0, value=1):
         (b"# Dimensions\n-8 -9 1 2\n", 144),
         (b"# Dimensions\n8 9 1 0\n", 0),
         (b"# Dimensions\n8 nine 1 2\n", 144),
-        (b"# Dimensions\n" + b"1 " * 17, 1),
+        (b"# Dimensions\n8 9 1 2" + b" 1" * 14 + b" 2", 288),
+        (b"# Dimensions\n" + b"1 " * 33, 1),
         (b"# Dimensions", 144),
         (b"\xff\x00\xfe", 144),
         (b"", 144),
@@ -139,6 +141,47 @@ def pair(folder, header, count=0, value=1):
 )
 def test_broken_pairs_are_refused(tmp_path, refused, header, count):
     refused(cfl.read, pair(tmp_path, header, count))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"# Dimensions\n8 9 1 2 1 1 1 1 1 1 1 1 1 1 1 1 \n# Command\nfft a b\n# Creator\nBART\n",
+        b"# Dimensions\r\n8 9 1 2 1 1 1 1 1 1 1 1 1 1 1 1 1 1\r\n",
+        b"# Creator\nBART\n\n# Dimensions \n\n8 9 1 2\n",
+    ],
+)
+def test_headers_as_bart_and_others_write_them(tmp_path, header):
+    scan = read_scan(pair(tmp_path, header, 144))
+    assert scan.kspace.shape == (1, 2, 1, 8, 9)
+
+
+@pytest.mark.parametrize("name", ["scan", "scan.1", "scan.cfl", "scan.hdr"])
+def test_bart_names_its_pairs_without_suffix(tmp_path, make_scan, name):
+    scan = make_scan((1, 2, 1, 8, 9))
+    stem = name.removesuffix(".cfl").removesuffix(".hdr")
+    cfl.write_kspace(scan, tmp_path / f"{stem}.cfl")
+    assert (tmp_path / f"{stem}.hdr").is_file()
+    assert find_scans([tmp_path / name]) == [tmp_path / f"{stem}.cfl"]
+    found = read_scan(tmp_path / name)
+    assert found.name == stem
+    np.testing.assert_array_equal(found.kspace[0], scan.kspace[0])
+
+
+def test_a_pair_without_data_is_half_a_pair(tmp_path, refused):
+    path = pair(tmp_path, b"# Dimensions\n2 2\n", 4)
+    path.unlink()
+    assert "come in pairs" in refused(read_scan, path.with_suffix(".hdr"))
+
+
+def test_oversampled_readout(tmp_path, make_scan, refused):
+    cfl.write_kspace(make_scan((1, 2, 1, 8, 10)), tmp_path / "scan.cfl")
+    scan = cfl.read(tmp_path / "scan.cfl", Layout.parse(None, None, "y"))
+    assert (scan.readout, scan.matrix) == (0, (4, 10))
+    scan = cfl.read(tmp_path / "scan.cfl", Layout.parse(None, None, "x:1.25"))
+    assert (scan.readout, scan.matrix) == (1, (8, 8))
+    layout = Layout.parse(None, None, "z")
+    assert "no axis 'z'" in refused(lambda p: cfl.read(p, layout), tmp_path / "scan.cfl")
 
 
 @needs_bart

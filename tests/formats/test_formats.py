@@ -36,7 +36,7 @@ def test_missing_files_are_refused(tmp_path, refused, name):
     assert "no such file" in refused(read_scan, tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["scan.h5", "scan.dat"])
+@pytest.mark.parametrize("name", ["scan.mrd", "scan.dat"])
 def test_axes_of_files_that_name_their_own_are_refused(tmp_path, refused, name):
     (tmp_path / name).touch()
     layout = Layout.parse("coil y x")

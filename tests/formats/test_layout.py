@@ -44,6 +44,31 @@ def test_words_that_are_no_layout(said, says):
     assert says in str(caught.value)
 
 
+def test_the_oversampled_axis_is_the_readout():
+    layout = Layout.parse("coil y x", oversampled="y")
+    arrangement = layout.arrange(FILE, (3, 8, 6))
+    assert (arrangement.readout, arrangement.matrix) == (0, (4, 6))
+    arrangement = Layout.parse("coil y x:readout", oversampled="x:1.5").arrange(FILE, (3, 8, 6))
+    assert (arrangement.readout, arrangement.matrix) == (1, (8, 4))
+    usual = Layout.parse(None, oversampled="x").or_else(Layout(("y", "x"), "y"))
+    assert usual.arrange(FILE, (8, 6)).matrix == (8, 3)
+
+
+@pytest.mark.parametrize(
+    ("axes", "said", "says"),
+    [
+        ("coil y x", "coil", "'coil' is no oversampled axis"),
+        ("coil y x", "y:0.5", "'y:0.5' is no"),
+        ("coil y x", "y:two", "'y:two' is no"),
+        ("coil y x:readout", "y", "y is not the readout; --axes says that x is"),
+    ],
+)
+def test_oversampling_that_is_none(axes, said, says):
+    with pytest.raises(BadInput, match="--oversampled: ") as caught:
+        Layout.parse(axes, oversampled=said)
+    assert says in str(caught.value)
+
+
 @pytest.mark.parametrize("order", list(permutations(SIZES))[::7])
 def test_axes_in_any_order(order):
     rng = np.random.default_rng(0)

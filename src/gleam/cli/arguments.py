@@ -22,13 +22,15 @@ _UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
 
 @dataclass(frozen=True)
 class LayoutArguments:
-    """What files of plain numbers (.mat, .npy, .cfl) do not say themselves."""
+    """What files of plain numbers (.mat, .npy, .cfl, bare .h5) do not say themselves."""
 
     axes: str | None = None
-    """What the axes of a .mat, .npy or .cfl array are, in its own order: 'y x coil', from slice,
-    coil, frame, z, y, x; y:readout marks the readout."""
+    """What the axes of an array in a .mat, .npy, .cfl or bare .h5 file are, in its own order:
+    'y x coil', from slice, coil, frame, z, y, x; y:readout marks the readout."""
     variable: str | None = None
-    """Which array of a .mat file; by default the only one that can be k-space."""
+    """Which array of a .mat or .h5 file; by default the only one that can be k-space."""
+    oversampled: str | None = None
+    """The readout, where its field of view is twice the image's: y. Or y:1.5 for another factor."""
 
     @property
     def layout(self) -> Layout | None:
@@ -37,9 +39,9 @@ class LayoutArguments:
         Raises:
             BadInput: words that are no axes, or not enough of them.
         """
-        if self.axes is None and self.variable is None:
+        if self.axes is self.variable is self.oversampled is None:
             return None
-        return Layout.parse(self.axes, self.variable)
+        return Layout.parse(self.axes, self.variable, self.oversampled)
 
 
 def parse(kind: type[T], verb: str, arguments: Sequence[str], default: T | None = None) -> T:

@@ -15,7 +15,7 @@ from gleam.data.manifest import recorded
 from gleam.data.prepare import Settings
 from gleam.errors import BadInput
 from gleam.files import make_folder
-from gleam.formats import read_scan
+from gleam.formats import read_scan, scan_file
 from gleam.terminal import followed
 
 
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str]) -> None:
     for scan in scans:
         if scan.resolve() == (out / f"{scan.stem}.h5").resolve():
             raise BadInput(f"{scan}: is no example file; give another folder for the examples")
-    reference = None if a.reference is None else a.reference.resolve()
+    reference = None if a.reference is None else scan_file(a.reference).resolve()
     if reference is not None:
         read_scan(reference, a.array.layout)  # what is wrong with it is said once
     make_folder(out)

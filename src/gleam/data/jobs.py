@@ -16,7 +16,7 @@ from gleam.data.prepare import Prepared, Settings
 from gleam.data.workers import spread
 from gleam.errors import BadInput, Stopped
 from gleam.files import check_exists
-from gleam.formats import SCAN_SUFFIXES, read_scan
+from gleam.formats import SCAN_SUFFIXES, read_scan, scan_file
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def find_scans(inputs: Sequence[Path]) -> list[Path]:
         BadInput: a path that does not exist, a folder without scans, or two scans of one name.
     """
     found: list[Path] = []
-    for path in inputs:
+    for path in map(scan_file, inputs):
         if path.is_dir():
             visible = (p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
             inside = sorted(p for p in visible if p.suffix in SCAN_SUFFIXES)
@@ -57,7 +57,7 @@ def find_scans(inputs: Sequence[Path]) -> list[Path]:
         else:
             check_exists(path, "give scan files or folders of them")
             found.append(path)
-    found = list(dict.fromkeys(p.with_suffix(".cfl") if p.suffix == ".hdr" else p for p in found))
+    found = list(dict.fromkeys(found))
     names: dict[str, Path] = {}
     for path in found:
         other = names.setdefault(path.stem, path)

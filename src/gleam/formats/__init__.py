@@ -13,6 +13,7 @@ from gleam.formats import (
     dicom,
     fastmri,
     hdf5,
+    hdf5_array,
     ismrmrd,
     ismrmrd_image,
     matlab,
@@ -34,6 +35,7 @@ __all__ = [
     "image_writer",
     "read_image",
     "read_scan",
+    "scan_file",
     "write_scan",
 ]
 
@@ -48,26 +50,31 @@ def _self_described(read: Callable[[Path], _T]) -> Callable[[Path, Layout | None
 
     def checked(path: Path, layout: Layout | None) -> _T:
         if layout is not None:
-            raise BadInput(f"{path}: says itself what it holds; leave --axes and --variable out")
+            raise BadInput(
+                f"{path}: says itself what it holds; leave --axes, --variable and --oversampled out"
+            )
         return read(path)
 
     return checked
 
 
-def _read_h5(path: Path) -> Scan:
-    """Read fastMRI's layout or ISMRMRD, whichever the file has."""
+def _read_h5(path: Path, layout: Layout | None) -> Scan:
+    """Read fastMRI's layout, ISMRMRD or a bare array, whichever the file has."""
     with hdf5.opened(path) as file:
-        is_fastmri, is_ismrmrd = hdf5.holds(file, "kspace"), hdf5.holds(file, ismrmrd.GROUP)
-    if not is_fastmri and not is_ismrmrd:
+        is_fastmri = hdf5.holds(file, "kspace") and hdf5.holds(file, "ismrmrd_header")
+        is_ismrmrd = hdf5.holds(file, ismrmrd.GROUP)
+    if is_fastmri or is_ismrmrd:
+        return _self_described(fastmri.read if is_fastmri else ismrmrd.read)(path, layout)
+    if not hdf5_array.arrays(path):
         raise BadInput(
             f"{path}: is neither fastMRI, which has a dataset 'kspace', nor ISMRMRD, which has a "
-            f"group '{ismrmrd.GROUP}'; give raw data in one of these"
+            f"group '{ismrmrd.GROUP}', and holds no complex array; give raw data in one of these"
         )
-    return fastmri.read(path) if is_fastmri else ismrmrd.read(path)
+    return hdf5_array.read(path, layout)
 
 
 _READ_SCAN: dict[str, Callable[[Path, Layout | None], Scan]] = {
-    ".h5": _self_described(_read_h5),
+    ".h5": _read_h5,
     ".mrd": _self_described(ismrmrd.read),
     ".cfl": cfl.read,
     ".hdr": cfl.read,
@@ -98,6 +105,13 @@ _WRITE_IMAGE: dict[str, Callable[[Volume, Path], None]] = {
 }
 
 
+def scan_file(path: Path) -> Path:
+    """The file that stands for a scan: the .cfl of BART's pair, be it named without suffix."""
+    pair = path.parent / f"{path.stem if path.suffix == '.hdr' else path.name}.cfl"
+    stands_for_it = path.suffix == ".hdr" or not path.exists()
+    return pair if stands_for_it and pair.is_file() else path
+
+
 def read_scan(path: Path, layout: Layout | None = None) -> Scan:
     """Read a scan in the format that its suffix says.
 
@@ -109,6 +123,7 @@ def read_scan(path: Path, layout: Layout | None = None) -> Scan:
         BadInput: the suffix is not known, the file is missing, damaged or not supported, or it
             says itself what `layout` is given for.
     """
+    path = scan_file(path)
     read = _by_suffix(_READ_SCAN, path)
     if not path.is_file():
         raise BadInput(f"{path}: no such file")

@@ -1,7 +1,8 @@
 """BART's cfl/hdr pair, both ways.
 
 Source: BART, https://mrirecon.github.io/bart and its `src/misc/mmio.c`. The .hdr is text: under
-"# Dimensions", up to 16 sizes. The .cfl is little-endian complex64, the first dimension fastest.
+"# Dimensions", 16 sizes, or fewer, or more of 1. The .cfl is little-endian complex64, the first
+dimension fastest.
 
     BART dimension  0 readout   1, 2 phase encoding   3 coil   4 map set   10 time   13 slice
 
@@ -34,7 +35,7 @@ from gleam.formats.scan import Array, Scan
 from gleam.formats.stored import bare_scan
 from gleam.formats.volume import Volume
 
-_RANK = 16
+_RANK, _LARGEST_RANK = 16, 32  # NumPy's own limit, with BART's sizes of 1 beyond its 16
 _COIL, _TIME, _SLICE = 3, 10, 13
 _LARGEST_SIZE = 2**40
 _LARGEST_HEADER = 65536  # bytes; BART adds its command line and file names below the sizes
@@ -52,9 +53,11 @@ def read(path: Path, layout: Layout | None = None) -> Scan:
         raise BadInput(f"{path}: holds one array without a name; leave --variable out")
     data = path.with_suffix(".cfl")
     sizes = _dimensions(data)
-    arrangement = layout.arrange(data, sizes) if layout and layout.axes else _barts(data, sizes)
+    layout = layout or Layout()
+    barts = layout.axes is None
+    arrangement = layout.marked(data, _barts(data, sizes)) if barts else layout.arrange(data, sizes)
     load = partial(_load, arrangement=arrangement)
-    return bare_scan(data, arrangement.shape, load, arrangement.readout, "BART cfl")
+    return bare_scan(data, arrangement, load, "BART cfl")
 
 
 def write_kspace(scan: Scan, path: Path) -> None:
@@ -112,19 +115,20 @@ def _sizes(space: list[int], others: dict[int, int]) -> list[int]:
 
 
 def _dimensions(data: Path) -> tuple[int, ...]:
-    """The header's 16 sizes, checked against the size of the data file."""
+    """The header's sizes, 16 at least, checked against the size of the data file."""
     header = data.with_suffix(".hdr")
     for path in (header, data):
         if not path.is_file():
             raise BadInput(f"{path}: not found; BART's .cfl and .hdr files come in pairs")
     with header.open("rb") as file:
-        lines = file.read(_LARGEST_HEADER).decode("latin-1").splitlines()
+        text = file.read(_LARGEST_HEADER).decode("latin-1")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     try:
         sizes = [int(word) for word in lines[lines.index("# Dimensions") + 1].split()]
     except (ValueError, IndexError):
         sizes = []
-    if not 1 <= len(sizes) <= _RANK or not all(1 <= n <= _LARGEST_SIZE for n in sizes):
-        raise BadInput(f"{header}: no line of 1 to {_RANK} sizes under '# Dimensions'")
+    if not 1 <= len(sizes) <= _LARGEST_RANK or not all(1 <= n <= _LARGEST_SIZE for n in sizes):
+        raise BadInput(f"{header}: no line of 1 to {_LARGEST_RANK} sizes under '# Dimensions'")
     if math.prod(sizes) * 8 != data.stat().st_size:
         raise BadInput(
             f"{data}: holds {data.stat().st_size} bytes, but sizes {sizes} in the header need "
@@ -150,7 +154,7 @@ def _barts(data: Path, sizes: tuple[int, ...]) -> Arrangement:
     words = {_COIL: "coil", _TIME: "frame", _SLICE: "slice"}
     words |= dict(zip(space, ("z", "y", "x")[-len(space) :], strict=True))
     return Arrangement(
-        tuple(words.get(dimension) for dimension in range(_RANK)), sizes, words.get(0)
+        tuple(words.get(dimension) for dimension in range(len(sizes))), sizes, words.get(0)
     )
 
 

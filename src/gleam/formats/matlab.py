@@ -16,19 +16,17 @@ the axes in the opposite order; complex numbers are pairs of `real` and `imag`. 
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
-from gleam.formats import cmrxrecon, hdf5, matlab5
+from gleam.formats import cmrxrecon, hdf5_array, matlab5
 from gleam.formats.layout import Arrangement, Layout
 from gleam.formats.scan import Scan
 from gleam.formats.stored import Load, bare_image, bare_scan, image_arrangement
 from gleam.formats.volume import Volume
-from gleam.words import nearest
 
 
 def read(path: Path, layout: Layout | None = None) -> Scan:
@@ -40,17 +38,18 @@ def read(path: Path, layout: Layout | None = None) -> Scan:
     """
     name, shape = _chosen(path, layout)
     format = f"MATLAB {'7.3' if h5py.is_hdf5(path) else '5'}"
-    if layout is None or layout.axes is None:
-        layout = cmrxrecon.layout(path, name, shape)
+    layout = layout or Layout()
+    if layout.axes is None:
+        layout = layout.or_else(cmrxrecon.layout(path, name, shape) or Layout())
         format = f"CMRxRecon, {format}"
-    if layout is None:
+    if layout.axes is None:
         raise BadInput(
-            f"{path}: does not say what the axes of {_listed({name: shape})} mean; name "
+            f"{path}: does not say what the axes of {hdf5_array.listed({name: shape})} mean; name "
             "them in this order, such as --axes 'y x coil'"
         )
     arrangement = layout.arrange(path, shape)
     load = _loader(path, name, arrangement)
-    return bare_scan(path, arrangement.shape, load, arrangement.readout, format)
+    return bare_scan(path, arrangement, load, format)
 
 
 def read_image(path: Path, layout: Layout | None = None) -> Volume:
@@ -66,61 +65,19 @@ def read_image(path: Path, layout: Layout | None = None) -> Volume:
 
 def _chosen(path: Path, layout: Layout | None) -> tuple[str, tuple[int, ...]]:
     """Name and shape of the array that is meant."""
-    found = _arrays(path) if h5py.is_hdf5(path) else matlab5.arrays(path)
+    if h5py.is_hdf5(path):
+        found = {name: shape[::-1] for name, shape in hdf5_array.arrays(path).items()}
+    else:
+        found = matlab5.arrays(path)
     arrays = {n: shape for n, shape in found.items() if n.isidentifier() and 0 not in shape}
-    name = _choose(path, arrays, layout.variable if layout else None)
+    name = hdf5_array.choose(path, arrays, layout.variable if layout else None)
     return name, arrays[name]
 
 
 def _loader(path: Path, name: str, arrangement: Arrangement) -> Load:
     if h5py.is_hdf5(path):
-        return partial(_load, name=name, arrangement=arrangement.reversed)
+        return partial(hdf5_array.load, name=name, arrangement=arrangement.reversed)
     return partial(_pick, array=matlab5.load(path, name), arrangement=arrangement)
-
-
-def _choose(path: Path, arrays: dict[str, tuple[int, ...]], name: str | None) -> str:
-    if not arrays:
-        raise BadInput(f"{path}: holds no complex array, so no k-space")
-    if name is None:
-        likely = {n: shape for n, shape in arrays.items() if len(shape) >= 3} or arrays
-        if len(likely) > 1:
-            raise BadInput(f"{path}: holds {_listed(likely)}; say by --variable which is k-space")
-        return next(iter(likely))
-    if name not in arrays:
-        raise BadInput(f"{path}: holds no complex array {name!r}; {nearest(name, arrays)}")
-    return name
-
-
-def _listed(arrays: dict[str, tuple[int, ...]]) -> str:
-    return ", ".join(f"{name!r} ({' × '.join(map(str, n))})" for name, n in arrays.items())
-
-
-def _arrays(path: Path) -> dict[str, tuple[int, ...]]:
-    """Name and shape, in MATLAB's order, of every complex array of a 7.3 file."""
-    found = {}
-    with hdf5.opened(path) as file:
-        for name in file:
-            if isinstance(name, bytes) or not hdf5.lies_here(file, name):  # bytes: not UTF-8
-                continue
-            entry = file[name]
-            if isinstance(entry, h5py.Dataset) and entry.shape and _complex(entry.dtype):
-                found[name] = entry.shape[::-1]
-    return found
-
-
-def _complex(dtype: np.dtype[Any]) -> bool:
-    return dtype.names == ("real", "imag") and all(dtype[n].kind in "fiu" for n in dtype.names)
-
-
-def _load(
-    path: Path, index: int, coils: slice, name: str, arrangement: Arrangement
-) -> NDArray[np.complexfloating]:
-    with hdf5.opened(path) as file:
-        pairs = arrangement.pick(hdf5.dataset(file, name), index, coils)
-    data = np.empty(pairs.shape, np.complex64)
-    with np.errstate(over="ignore", invalid="ignore"):  # `Stored` refuses what comes of it
-        data.real, data.imag = pairs["real"], pairs["imag"]
-    return data
 
 
 def _pick(

@@ -44,16 +44,15 @@ def read(path: Path, layout: Layout | None = None) -> Scan:
     if layout and layout.variable is not None:
         raise BadInput(f"{path}: holds one array without a name; leave --variable out")
     shape = _mapped(path).shape
-    if layout is None or layout.axes is None:
-        layout = _USUAL.get(len(shape))
-    if layout is None:
+    layout = (layout or Layout()).or_else(_USUAL.get(len(shape), Layout()))
+    if layout.axes is None:
         raise BadInput(
             f"{path}: holds an array of shape {shape}; (coil, y, x), (slice, coil, y, x) and "
             "(slice, coil, frame, y, x) are understood, others with their axes named by --axes"
         )
     arrangement = layout.arrange(path, shape)
     load = partial(_load, arrangement=arrangement)
-    return bare_scan(path, arrangement.shape, load, arrangement.readout, "NumPy array")
+    return bare_scan(path, arrangement, load, "NumPy array")
 
 
 def read_image(path: Path, layout: Layout | None = None) -> Volume:

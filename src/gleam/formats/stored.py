@@ -80,36 +80,40 @@ def each_coil(kspace: Slices, index: int) -> Iterator[Array]:
 
 def bare_scan(
     path: Path,
-    shape: tuple[int, ...],
+    arrangement: Arrangement,
     load: Load,
-    readout: int | None,
     format: str,
+    mask: NDArray[np.bool_] | None = None,
 ) -> Scan:
     """The scan of a file that says nothing beyond its k-space.
 
-    What is zero in every coil was not sampled, voxels are 1 mm, the matrix is k-space's, and the
-    affine is centred. The file is gone through once, for its zeros.
+    What is zero in every coil was not sampled, voxels are 1 mm, the matrix is k-space's less
+    oversampling, and the affine is centred. The file is gone through once, for its zeros.
 
     Args:
         path: the file.
-        shape, load: see `Stored`.
-        readout, format: see `Scan`.
+        arrangement: of its array.
+        load: see `Stored`.
+        format: see `Scan`.
+        mask: (frame, *space), any axis may have length 1; what else was not sampled.
 
     Raises:
         BadInput: the slices were sampled at different positions, or hold values that are not
             finite.
     """
-    kspace = Stored(path, shape, load)
+    kspace = Stored(path, arrangement.shape, load)
     sampled = non_zero(path, kspace)
-    matrix, voxel = sampled.shape[1:], (1.0, 1.0, 1.0)
+    if mask is not None:
+        sampled &= mask
+    matrix, voxel = arrangement.matrix, (1.0, 1.0, 1.0)
     return Scan(
         name=path.stem,
         kspace=kspace,
         sampled=sampled,
-        readout=readout,
+        readout=arrangement.readout,
         matrix=matrix,
         voxel=voxel,
-        affine=centred_affine(matrix, voxel, shape[0]),
+        affine=centred_affine(matrix, voxel, kspace.shape[0]),
         calibration=calibration_box(sampled),
         format=format,
     )
