@@ -15,11 +15,15 @@ demo: .venv
 
 test test-all bench: export OMP_NUM_THREADS = 1
 
+# one process for each CPU; each takes the tests of files that follow each other, so that what
+# the tests of a file share is seldom made twice, and the first to end helps the others
+PARALLEL := -n auto --dist worksteal
+
 test: .venv
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow'
 
 test-all: .venv
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL) --timeout 3600
 
 lint: .venv
 	$(BIN)/ruff format --check .

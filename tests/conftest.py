@@ -1,6 +1,7 @@
 """Shapes are checked at run time in every test; one thread keeps results the same everywhere."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ install_import_hook("gleam", "beartype.beartype").__enter__()
 import torch  # noqa: E402
 
 torch.set_num_threads(1)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Of `-n auto`: the CPUs that this process may use, which the machine's may outnumber."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,10 @@ def test_half_written_file_of_a_killed_run_is_not_an_example(path: Path) -> None
 
 
 def test_nothing_found_is_refused(tmp_path: Path) -> None:
-    for nowhere, said in ((tmp_path, "holds no example files"), (tmp_path / "no", "does not exist")):
+    for nowhere, said in (
+        (tmp_path, "holds no example files"),
+        (tmp_path / "no", "does not exist"),
+    ):
         with pytest.raises(BadInput, match=said):
             find(nowhere, 1)
 
