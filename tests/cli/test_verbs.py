@@ -302,7 +302,7 @@ def test_series_from_scan_to_report(
     assert [outcome["shape"] for outcome in done] == [[2, 3, 6, 48, 20]]
     mask = ["--mask.kind", "equispaced", "--mask.acceleration", 10]
     summary = said(capsys, "evaluate", made / "run", "--data", examples, "--out", out, *mask)
-    methods = ["zero-filled", "CG-SENSE", "sliding window", "run"]
+    methods = ["zero-filled", "CG-SENSE", "sliding window", "temporal TV", "run"]
     assert list(summary["per_scan"]["means"]) == methods
     rows = (out / "frames.csv").read_text().splitlines()
     assert len(rows) == 1 + len(methods) * 2 * 6
@@ -329,7 +329,7 @@ def test_volume_from_scan_to_image(tmp_path: Path, capsys: pytest.CaptureFixture
     options = ["--mask.kind", "poisson", "--network.regulariser.dimensions", 3]
     said(capsys, "train", tmp_path / "recipe.yaml", "--out", run, "--data.slab", 8, *options)
     summary = said(capsys, "evaluate", run, "--data", examples, "--out", tmp_path / "report")
-    assert list(summary["per_scan"]["means"]) == ["zero-filled", "CG-SENSE", "run"]
+    assert list(summary["per_scan"]["means"]) == ["zero-filled", "CG-SENSE", "wavelets", "run"]
 
     scan = read_scan(Path(source))
     images = {}

@@ -78,7 +78,7 @@ def test_a_score_is_the_mean_over_seeds(planned: Planned, tmp_path: Path) -> Non
         fmean(both.scores["simulated"].seeds["greedy"])
     )
     methods = both.scores["simulated"].evaluation.methods
-    assert methods == ["zero-filled", "CG-SENSE", "untrained, 3 iterations", *SCHEMES]
+    assert methods == ["zero-filled", "CG-SENSE", "wavelets", "untrained, 3 iterations", *SCHEMES]
     assert psnr(both, "untrained, 3 iterations") != psnr(both, "greedy")
 
 

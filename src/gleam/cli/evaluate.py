@@ -29,7 +29,7 @@ from gleam.training import run
 
 @dataclass(frozen=True)
 class Arguments:
-    """Score trained runs beside zero filling and CG-SENSE, with one fixed mask per scan.
+    """Score trained runs beside zero filling, CG-SENSE and wavelets, with one fixed mask per scan.
 
     Without a run, these baselines alone are scored. Series are also compared with a sliding window.
     Writes report.html, metrics.csv (a row per

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from gleam.errors import BadInput
-from gleam.physics.baselines import BASELINES
+from gleam.physics.classical import CLASSICAL
 from gleam.reconstruction.early_exit import EarlyExit
 from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.training.run import load_run
@@ -17,17 +17,17 @@ def reconstructor(
     """The method, on the GPU if there is one.
 
     Args:
-        run: a run's folder, or one of `BASELINES`.
+        run: a run's folder, or one of `CLASSICAL`.
         iterations, change: see `EarlyExit`; for a run only.
 
     Raises:
         BadInput: the folder is not a run, or its files are broken; it has fewer iterations.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    if run in BASELINES:
+    if run in CLASSICAL:
         if iterations is not None or change is not None:
             raise BadInput(f"{run}: has no iterations to stop after; give a trained run")
-        return Reconstructor(BASELINES[run], device, 1, run)
+        return Reconstructor(CLASSICAL[run], device, 1, run)
     recipe, network = load_run(Path(run))
     most = recipe.network.iterations
     if iterations is not None and not 1 <= iterations <= most:

@@ -19,7 +19,7 @@ from gleam.networks.resnet import ResNet
 from gleam.networks.reversible import STREAMS, TOTAL_STEP, Reversible
 from gleam.networks.unet import UNet
 from gleam.networks.unrolled import ALONE, Unrolled
-from gleam.physics.baselines import BASELINES
+from gleam.physics.classical import CLASSICAL
 from gleam.recipe import NetworkRecipe
 
 __all__ = [
@@ -53,7 +53,7 @@ def build(recipe: NetworkRecipe, seed: int = 0, frozen: int = 0) -> Unrolled:
         carried = STREAMS
     elif "change" in recipe.regulariser.inputs:
         carried = WITH_CHANGE
-    carried = replace(carried, first=BASELINES[recipe.first_image])
+    carried = replace(carried, first=CLASSICAL[recipe.first_image])
     iterations = (_iteration(recipe, seed, k) for k in range(recipe.iterations))
     return Unrolled(iterations, carried, frozen)
 

@@ -1,9 +1,5 @@
-"""Reconstructions without learning, which networks start from and are compared with.
+"""Linear reconstructions: zero filling, CG-SENSE, and a sliding window for series."""
 
-Zero filling, CG-SENSE, and a sliding window for series.
-"""
-
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -73,10 +69,3 @@ def sliding_window(measurement: Measured, weight: float = 0.04, steps: int = 20)
             steps,
             tolerance=1e-4,
         )
-
-
-BASELINES: dict[str, Callable[[Measured], Image]] = {
-    "zero-filled": zero_filled,
-    "cg-sense": cg_sense,
-    "sliding-window": sliding_window,
-}

@@ -120,9 +120,12 @@ class NetworkRecipe(Part):
     """modl: model-based, conjugate gradients inside. pgd: proximal gradient. reversible: two
     streams of proximal gradient, which can be undone exactly."""
     iterations: Annotated[int, Field(ge=1, le=1000)] = 16
-    first_image: Literal["zero-filled", "cg-sense", "sliding-window"] = "zero-filled"
+    first_image: Literal[
+        "zero-filled", "cg-sense", "wavelet", "sliding-window", "temporal-tv", "low-rank"
+    ] = "zero-filled"
     """What the first iteration starts from, reconstructed without learning. sliding-window: each
-    frame of a series from those around it; of one frame the same as cg-sense."""
+    frame of a series from those around it; of one frame the same as cg-sense. wavelet, and of
+    series temporal-tv and low-rank: compressed sensing, 30 to 60 times A and Aᴴ."""
     sets: Literal[1, 2] = 1
     """ESPIRiT map sets of the examples."""
     weight: Positive = 0.05

@@ -1,0 +1,116 @@
+"""Compressed sensing: the image that agrees with the data and is simple in a chosen sense.
+
+argmin ½‖A x − y‖² + weight · P(x) by FISTA (Beck & Teboulle, SIAM J. Imaging Sci. 2, 2009), whose
+steps have length 1, since AᴴA has no eigenvalue above 1. P enters by its proximal map alone,
+argmin ½‖x − z‖² + weight · P(x). Of a volume that is read in slabs only the image is held: its data
+are asked slab by slab, while P is that of the whole.
+
+Weights are in units of the image, whose brightest parts are about 1. Images are zero where the
+maps are: the data say nothing there, and what P would put there is no image.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+
+from gleam.arrays import Image
+from gleam.errors import BadInput
+from gleam.physics.baselines import sliding_window
+from gleam.physics.measurement import Measurement
+from gleam.physics.series import BLOCK, TotalVariation, shrink_blocks
+from gleam.physics.slabs import Measured, Slabbed
+from gleam.physics.wavelet import LEVELS, shrink
+
+Proximal = Callable[[Image], Image]
+
+
+# BART's documentation uses this weight; it is good at SNR 30 to 100. On four simulated slices,
+# between 40 and 100 steps change images by 0.3 dB.
+def wavelet(measurement: Measured, weight: float = 0.005, steps: int = 60) -> Image:
+    """P(x) = ‖W x‖₁, of the wavelets of each frame and map set (Lustig et al., MRM 58, 2007).
+
+    Args:
+        measurement: of any dimension.
+        weight: more makes the image smoother.
+        steps: of FISTA.
+    """
+    space = measurement.adjoint.ndim - 3
+    axes, shifts = tuple(range(-space, 0)), _shifts(space, 2**LEVELS)
+    return _fista(measurement, lambda z: shrink(z, weight, axes, next(shifts)), steps)
+
+
+# Weights and steps of the next two were chosen on three simulated hearts (64², 16 frames, 5 coils,
+# SNR 40 to 150) by the mean complex PSNR over k-t masks, 4× and 8×.
+def temporal_tv(measurement: Measured, weight: float = 0.005, steps: int = 40) -> Image:
+    """P(x) = Σ |x_{t+1} − x_t|, total variation over time (Feng et al., MRM 72, 2014).
+
+    Args:
+        measurement: of a series.
+        weight: more makes frames more alike.
+        steps: of FISTA.
+
+    Raises:
+        BadInput: there is one frame only.
+    """
+    _check_series(measurement, "temporal-tv")
+    return _fista(measurement, TotalVariation(weight), steps)
+
+
+def low_rank(measurement: Measured, weight: float = 0.02, steps: int = 30) -> Image:
+    """P(x) = Σ_block ‖x_block‖, nuclear norms (Zhang, Pauly & Levesque, MRM 73, 2015).
+
+    The matrix of a block has a row for each of its pixels and a column for each frame.
+
+    Args:
+        measurement: of a series.
+        weight: more makes pixels' courses over time more alike.
+        steps: of FISTA.
+
+    Raises:
+        BadInput: there is one frame only.
+    """
+    _check_series(measurement, "low-rank")
+    shifts = _shifts(measurement.adjoint.ndim - 3, BLOCK)
+    return _fista(measurement, lambda z: shrink_blocks(z, weight, next(shifts)), steps)
+
+
+@torch.no_grad()
+def _fista(measurement: Measured, proximal: Proximal, steps: int) -> Image:
+    x = sliding_window(measurement)  # of one frame, CG-SENSE
+    ahead, t = x, 1.0
+    for _ in range(steps):
+        before, x = x, proximal(_everywhere(_descended, ahead, measurement))
+        previous, t = t, (1 + math.sqrt(1 + 4 * t * t)) / 2
+        ahead = torch.add(x, x - before, alpha=(previous - 1) / t)
+    return _everywhere(_seen, x, measurement)
+
+
+def _descended(x: Image, measurement: Measurement) -> Image:
+    """One step down the gradient of ½‖A x − y‖²."""
+    return x - measurement.sense.normal(x) + measurement.adjoint
+
+
+def _seen(x: Image, measurement: Measurement) -> Image:
+    """What the coils see of x."""
+    return x * (measurement.sense.maps != 0).any(2)
+
+
+def _everywhere(
+    step: Callable[[Image, Measurement], Image], x: Image, measurement: Measured
+) -> Image:
+    if isinstance(measurement, Slabbed):
+        return measurement.advanced(step, x)
+    return step(x, measurement)
+
+
+def _shifts(axes: int, reach: int) -> Iterator[tuple[int, ...]]:
+    """Random, and the same at each call, so that images are too."""
+    generator = torch.Generator().manual_seed(0)
+    while True:
+        yield tuple(torch.randint(reach, (axes,), generator=generator).tolist())
+
+
+def _check_series(measurement: Measured, name: str) -> None:
+    if measurement.adjoint.shape[2] == 1:
+        raise BadInput(f"{name}: is for series, and this scan has one frame; take wavelet")

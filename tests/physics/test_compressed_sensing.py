@@ -1,0 +1,107 @@
+import shutil
+from collections.abc import Callable
+
+import pytest
+import torch
+from toys import noise, toy_measurement, toy_sense
+
+from benchmarks import bart
+from gleam.arrays import Image, cut
+from gleam.data.prepare import Prepared, Settings
+from gleam.errors import BadInput
+from gleam.physics.baselines import cg_sense, sliding_window
+from gleam.physics.compressed_sensing import low_rank, temporal_tv, wavelet
+from gleam.physics.slabs import Measured, Slabbed
+from gleam.recipe import MaskRecipe
+from gleam.simulation.scan import simulate_scan
+
+NEEDS_BART = pytest.mark.skipif(shutil.which("bart") is None, reason="bart is not installed")
+
+
+def undersampled(kind: str, acceleration: float, size: int = 64, frames: int = 1) -> bart.Case:
+    scan = simulate_scan((size, size), coils=5, slices=1, snr=50.0, frames=frames, seed=1)
+    settings = Settings(calibration=0 if frames > 1 else None)
+    (case,) = bart.undersample(
+        [Prepared(scan, settings)], MaskRecipe(kind=kind, acceleration=acceleration)
+    )
+    return case
+
+
+@NEEDS_BART
+@pytest.mark.parametrize(("kind", "acceleration"), [("equispaced", 4), ("poisson", 8)])
+def test_wavelets_are_as_good_as_those_of_bart(kind, acceleration):
+    case = undersampled(kind, acceleration, 96)
+    ours = case.psnr(wavelet(case.measurement))
+    # Random shifts move a single image by 0.1 dB, theirs as ours.
+    assert ours > case.psnr(bart.wavelet(case, 0.005)) - 0.2
+    assert ours > case.psnr(cg_sense(case.measurement)) + 2
+
+
+@NEEDS_BART
+def test_temporal_variation_is_as_good_as_that_of_bart():
+    case = undersampled("kt-random", 6, 48, frames=12)
+    ours = case.psnr(temporal_tv(case.measurement))
+    assert ours > case.psnr(bart.temporal_variation(case, 0.005)) - 0.1
+    assert ours > case.psnr(sliding_window(case.measurement)) + 2
+
+
+def test_low_rank_is_better_than_a_sliding_window():
+    case = undersampled("kt-random", 4, 48, frames=12)
+    window = case.psnr(sliding_window(case.measurement))
+    assert case.psnr(low_rank(case.measurement)) > window + 2
+
+
+METHODS = [wavelet, temporal_tv, low_rank]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@torch.no_grad()
+def test_volume_slab_by_slab_is_the_whole(method: Callable[[Measured], Image]) -> None:
+    sense = toy_sense((11, 9, 8), (-2, -1), batch=1, frames=3)
+    whole, _ = toy_measurement(sense, 3)
+    parts = Slabbed(
+        lambda positions: cut(sense.maps, -3, positions),
+        whole.mask,
+        whole.axes,
+        -3,
+        4,
+        whole.adjoint,
+    )
+    expected = method(whole)
+    assert (method(parts) - expected).norm() < 1e-4 * expected.norm()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_two_map_sets_and_neighbours_in_the_batch(method: Callable[[Measured], Image]) -> None:
+    """An image is the same whoever is reconstructed beside it."""
+    measurement, _ = toy_measurement(toy_sense((16, 18), sets=2, frames=4, one_mask=True), 4)
+    both = method(measurement)
+    sense = measurement.sense
+    alone = type(measurement)(
+        type(sense)(sense.maps[:1], sense.mask, sense.axes), measurement.adjoint[:1]
+    )
+    assert both.shape == measurement.adjoint.shape
+    assert (method(alone) - both[:1]).norm() < 1e-5 * both[:1].norm()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_minimises_what_it_says(method: Callable[..., Image]) -> None:
+    """With no weight, and more equations than unknowns, it is least squares."""
+    sense = toy_sense((8, 8), frames=4, coils=4)
+    image = noise(2, 1, 4, 8, 8)
+    full = type(sense)(sense.maps, torch.ones_like(sense.mask), sense.axes)
+    measurement = type(toy_measurement(full, 4)[0]).of(full, full.forward(image))
+    assert (method(measurement, 0.0) - image).norm() < 1e-2 * image.norm()
+
+
+def test_is_zero_where_the_coils_see_nothing():
+    sense = toy_sense((16, 16))
+    sense.maps[..., :5] = 0
+    found = wavelet(toy_measurement(sense)[0])
+    assert found[..., :5].abs().max() == 0 < found[..., 5:].abs().max()
+
+
+@pytest.mark.parametrize("method", [temporal_tv, low_rank])
+def test_what_is_of_series_is_refused_for_one_frame(method):
+    with pytest.raises(BadInput, match="this scan has one frame"):
+        method(toy_measurement(toy_sense())[0])

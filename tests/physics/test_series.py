@@ -1,0 +1,43 @@
+import torch
+from scipy.optimize import minimize
+from toys import noise
+
+from gleam.physics.series import BLOCK, TotalVariation, shrink_blocks
+
+
+def test_total_variation_is_the_minimum():
+    z = noise(1, 1, 7, 1, 1, dtype=torch.complex128)
+    found = TotalVariation(0.4, steps=400)(z).flatten()
+
+    def cost(parts):
+        x = torch.view_as_complex(torch.as_tensor(parts).reshape(-1, 2).contiguous())
+        change = torch.sqrt((x.roll(-1) - x).abs() ** 2 + 1e-12)
+        return float(0.5 * (x - z.flatten()).abs().square().sum() + 0.4 * change.sum())
+
+    start = torch.view_as_real(found).numpy()
+    best = minimize(cost, start.flatten(), method="Powell", options={"xtol": 1e-9, "ftol": 1e-12})
+    assert cost(start) < best.fun + 1e-4
+    assert cost(start) < cost(torch.view_as_real(z).numpy()) - 0.1
+
+
+def test_calls_go_on_where_the_last_one_ended():
+    z = noise(1, 2, 9, 4, 4)
+    exact = TotalVariation(0.3, steps=300)(z)
+    little = TotalVariation(0.3, steps=5)
+    errors = [float((little(z) - exact).norm()) for _ in range(8)]
+    assert errors[-1] < 0.1 * errors[0]
+
+
+def test_low_rank_shrinks_the_singular_values_of_each_block():
+    z = noise(2, 1, 6, 2 * BLOCK, 3 * BLOCK)
+    block = z[1, 0, :, BLOCK:, :BLOCK].reshape(6, -1).T
+    left, values, right = torch.linalg.svd(block, full_matrices=False)
+    expected = (left * (values - 2).clamp_min(0)) @ right
+    found = shrink_blocks(z, 2.0, (0, 0))[1, 0, :, BLOCK:, :BLOCK].reshape(6, -1).T
+    assert torch.allclose(found, expected, atol=1e-4)
+
+
+def test_low_rank_of_any_size_and_dimension_with_nothing_to_shrink_is_no_change():
+    for space, shift in (((19, 17), (3, 5)), ((5, 9, 8), (1, 2, 7))):
+        z = noise(1, 2, 4, *space)
+        assert torch.allclose(shrink_blocks(z, 0.0, shift), z, atol=1e-5)
