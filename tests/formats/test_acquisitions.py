@@ -189,6 +189,7 @@ def test_interleaved_slices_in_place(directions, read):
     scan = read(scanner)
     assert scan.kspace.shape[0] == 4
     assert scan.voxel == pytest.approx((2.0, 1.5, 8.0))
+    assert scan.thickness == 5.0
     for index, place in places.items():
         np.testing.assert_allclose(brightest(scan, index), place, atol=1e-3)
 
@@ -247,6 +248,7 @@ def test_3d_in_place(directions, read):
     np.testing.assert_allclose(scan.kspace[0][:, 0], scanner.ideal() * sampled, **READ)
     assert scan.matrix == (16, 20, 8)
     assert scan.voxel == pytest.approx((2.0, 2.0, 3.0))
+    assert scan.thickness is None
     np.testing.assert_allclose(brightest(scan), scanner.points[0][0], atol=1e-3)
 
 

@@ -113,7 +113,7 @@ def test_dciodvfy_finds_no_error(kind: str, tags: list[str], tmp_path: Path) -> 
 
 
 def test_a_series_of_derived_images_that_are_not_for_diagnosis(tmp_path: Path) -> None:
-    images = written(oblique("cine"), tmp_path / "series")
+    images = written(replace(oblique("cine"), thickness=3.5), tmp_path / "series")
     assert [path.name for path in sorted((tmp_path / "series").iterdir())] == [
         f"{number:04}.dcm" for number in range(1, 7)
     ]
@@ -130,7 +130,13 @@ def test_a_series_of_derived_images_that_are_not_for_diagnosis(tmp_path: Path) -
         assert "ot for diagnosis" in image.ImageComments
         assert "cg-sense" in image.DerivationDescription
         assert (image.RepetitionTime, image.EchoTime, image.FlipAngle) == (500, 12.5, 70)
-        assert (image.SliceThickness, image.SpacingBetweenSlices) == (4, 4)
+        assert (image.SliceThickness, image.SpacingBetweenSlices) == (3.5, 4)
+
+
+def test_thickness_of_slices_is_said_where_it_is_known(tmp_path: Path) -> None:
+    for number, (kind, thickness) in enumerate({"3D": 4, "2D": None}.items()):
+        for image in written(oblique(kind), tmp_path / str(number)):
+            assert (image.SliceThickness, image.SpacingBetweenSlices) == (thickness, 4)
 
 
 def test_nobody_is_named_unless_the_user_does(tmp_path: Path) -> None:

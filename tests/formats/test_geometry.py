@@ -8,6 +8,7 @@ import itertools
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -17,6 +18,11 @@ import pytest
 from scanner import OBLIQUE, Scanner
 
 from gleam.cli import main
+from gleam.data.prepare import Prepared, Settings
+from gleam.formats import image_writer, read_image, read_scan, write_scan
+from gleam.physics.baselines import zero_filled
+from gleam.reconstruction.reconstruct import reconstruct
+from gleam.simulation import simulate_from_image
 
 SLICES, DISTANCE = 5, 7.0
 
@@ -106,3 +112,44 @@ def test_dcm2niix_finds_it_there_too(raw: tuple[Path, np.ndarray], tmp_path: Pat
     subprocess.run(command, check=True, capture_output=True)
     points = nifti_points(tmp_path / "theirs.nii")
     np.testing.assert_allclose(brightest(points, len(places)), places, atol=1e-3)
+
+
+TURN = np.stack(OBLIQUE, axis=1)
+PLACES = {
+    "upright": np.eye(3),
+    "as MNI": np.diag([-1.0, 1.0, 1.0]),
+    "left-handed, upside down": np.diag([1.0, 1.0, -1.0]),
+    "sagittal": np.eye(3)[:, [1, 2, 0]],
+    "coronal, mirrored": np.eye(3)[:, [0, 2, 1]] * [-1, 1, -1],
+    "oblique": TURN,
+    "oblique, left-handed": TURN @ np.diag([1, -1, 1]),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [((9, 10, 12), "cfl"), ((12, 9, 8), "cfl"), ((11, 8, 3, 1), "h5"), ((8, 11, 2, 3), "cfl")],
+)
+def test_a_simulated_image_lies_where_its_source_lay(
+    tmp_path: Path, place: str, kind: tuple[int, ...], suffix: str
+) -> None:
+    data = np.full(kind, 0.1, np.float32)
+    bright = (kind[0] // 2 - 2, kind[1] // 2 + 1, 1)
+    data[bright] = 9.0  # in all frames
+    affine = np.eye(4)
+    affine[:3, :3] = PLACES[place] @ np.diag([1.25, 2.0, 3.0])
+    affine[:3, 3] = [-40.7, 12.3, 5.1]
+    nibabel.save(nibabel.Nifti1Image(data, affine), tmp_path / "source.nii")
+    image = read_image(tmp_path / "source.nii")
+    if kind[-1] == 1:  # slices, which NIfTI does not tell from a volume
+        image = replace(image, image=image.image[0].swapaxes(0, 1), voxel=(2.0, 1.25, 3.0))
+    write_scan(simulate_from_image(image, None, 4, 1e6, 0), tmp_path / f"scan.{suffix}")
+    example = Prepared(read_scan(tmp_path / f"scan.{suffix}"), Settings())
+    volume = replace(reconstruct(zero_filled, example), method="zero-filled")
+    image_writer(tmp_path / "back.nii")(volume, tmp_path / "back.nii")
+    back = nibabel.load(tmp_path / "back.nii")
+    np.testing.assert_allclose(back.header.get_zooms()[:3], [1.25, 2.0, 3.0], rtol=1e-5)
+    found = np.unravel_index(back.get_fdata().argmax(), back.shape)
+    off = np.linalg.inv(affine) @ back.affine @ [*found[:3], 1] - [*bright, 1]
+    assert abs(off).max() < 1e-3

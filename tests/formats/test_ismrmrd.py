@@ -250,7 +250,7 @@ def test_images_are_read_by_the_ismrmrd_package(tmp_path, directions, space):
     affine = affine @ centred_affine(space, voxel, slices)
     affine[:3, 3] += (5, -6, 7)
     path = tmp_path / "image.mrd"
-    volume = Volume(data.astype(np.complex64), voxel, affine, method="cg-sense")
+    volume = Volume(data.astype(np.complex64), voxel, affine, method="cg-sense", thickness=0.5)
     image_writer(path)(volume, path)
 
     with ismrmrd.Dataset(path, mode="r") as file:
@@ -269,6 +269,8 @@ def test_images_are_read_by_the_ismrmrd_package(tmp_path, directions, space):
         axes = (image.read_dir, image.phase_dir, image.slice_dir)
         for axis, (n, i, fov) in zip(axes, sizes, strict=True):
             place += np.array(axis) * fov / n * (i - n // 2)
+        if len(space) == 2:
+            assert image.field_of_view[2] == 0.5
         # In our affine, x is the last axis; slices of 2D scans come last.
         ours = [*reversed(index[2:]), *([image.slice] if len(space) == 2 else []), 1]
         np.testing.assert_allclose(place, (affine @ ours)[:3], atol=1e-4)

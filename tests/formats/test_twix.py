@@ -111,6 +111,7 @@ def test_a_gradient_echo(save, kspace):
     np.testing.assert_array_equal(scan.kspace[0][:, 0], kspace)
     assert scan.matrix == (8, 10)  # the readout's oversampling goes
     assert scan.voxel == (30.0, 20.0, 5.0)
+    assert scan.thickness == 5.0
     assert scan.contrast == pytest.approx(
         {"TR": 10.0, "TE": 3.0, "flip_angle": 15.0, "field_strength": 2.89362001419}
     )

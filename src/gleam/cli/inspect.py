@@ -111,7 +111,7 @@ def _scan_rows(scan: Facts) -> dict[str, str]:
         "acquired": f"{_ranges(axes, scan['acquired'])}, {scan['acceleration']:.3g}× accelerated",
         "calibration": _calibration(scan),
         "noise scan": f"{samples} samples" if samples else "none",
-        "voxel": f"{_sizes(scan['voxel_mm'])} mm",
+        "voxel": _voxel(scan),
         "orientation": _orientation(scan["orientation"]),
         "contrast": ", ".join(map(_said, scan["contrast"].items())) or "not known",
     }
@@ -131,6 +131,11 @@ def _calibration(scan: Facts) -> str:
     own, other = scan["calibration"], scan["reference"]
     said = _ranges(scan["axes"], own) if own else "none"
     return f"{said}; of another contrast {_ranges(scan['axes'], other)}" if other else said
+
+
+def _voxel(scan: Facts) -> str:
+    sizes, thickness = f"{_sizes(scan['voxel_mm'])} mm", scan["thickness_mm"]
+    return sizes if thickness is None else f"{sizes}, slices {thickness:.4g} mm thick"
 
 
 def _orientation(place: Facts | None) -> str:

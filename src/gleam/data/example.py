@@ -58,6 +58,7 @@ class Header(BaseModel):
         contrast: no patient fields.
         fingerprint: of the source and the settings; the same means no need to prepare again.
         sha256: of the content of the file it was made from.
+        thickness: of 2D slices in mm; None where unknown.
         warnings: the scan's, see `Scan`, and those of what it was calibrated from.
     """
 
@@ -75,6 +76,7 @@ class Header(BaseModel):
     contrast: dict[str, str | float]
     fingerprint: str = ""
     sha256: str = ""
+    thickness: float | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -90,6 +92,8 @@ class Header(BaseModel):
         """Whether it can belong to arrays of this size; files are not trusted."""
         all_axes = range(-len(space), 0)
         numbers = [self.scale, self.noise, *self.voxel, *(v for row in self.affine for v in row)]
+        lengths = [] if self.thickness is None else [self.thickness]
+        numbers += lengths
         numbers += [value for value in self.contrast.values() if not isinstance(value, str)]
         return (
             len(space) in (2, 3)
@@ -100,7 +104,7 @@ class Header(BaseModel):
             and len(self.voxel) == 3
             and [len(row) for row in self.affine] == [4] * 4
             and all(math.isfinite(number) for number in numbers)
-            and min(self.scale, *self.voxel) > 0
+            and min(self.scale, *self.voxel, *lengths) > 0
             and self.noise >= 0
         )
 

@@ -38,6 +38,7 @@ def scan_facts(scan: Scan) -> Facts:
         "reference": None if scan.reference is None else _box_of(scan.reference),
         "noise_samples": 0 if scan.noise is None else scan.noise.shape[1],
         "voxel_mm": list(scan.voxel),
+        "thickness_mm": scan.thickness,
         "orientation": _orientation(scan),
         "contrast": dict(scan.contrast),
         "warnings": list(scan.warnings),

@@ -103,6 +103,7 @@ class Prepared:
             matrix=tuple(min(m, n) for m, n in zip(scan.matrix, grid.space, strict=True)),
             voxel=scan.voxel,
             affine=tuple(tuple(row) for row in scan.affine.tolist()),
+            thickness=scan.thickness,
             contrast=scan.contrast,
             fingerprint=fingerprint,
             sha256=sha256,

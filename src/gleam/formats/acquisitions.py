@@ -157,6 +157,7 @@ def assemble(name: str, header: Header, heads: Records, load: Load) -> Scan:
         readout=0,
         matrix=matrix,
         voxel=voxel,
+        thickness=None if three_d else header.recon_fov[2] / header.recon[2],
         affine=affine,
         calibration=calibration_box(sampled),
         noise=white,

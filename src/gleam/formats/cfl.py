@@ -14,7 +14,9 @@ dimension fastest.
   order of the header's sizes.
 - K-space is centred at ⌊N/2⌋, as `bart fft -u` has it. What is zero in every coil and slice was
   not sampled.
-- The pair holds no geometry: voxels are 1 mm, the matrix is k-space's, the affine is centred.
+- The pair holds no geometry: voxels are 1 mm, the matrix is k-space's, the affine is centred. What
+  is written here says it under "# Geometry", where BART does not look; it holds unless the user
+  says something else.
 - Written k-space has its readout in dimension 0; a 2D one without has dimension 0 = 1. A 3D one
   without keeps its axes (BART and this reader then take `z` for the readout).
 - Written images have `y x` or `z y x` in dimensions 0, 1(, 2).
@@ -23,6 +25,7 @@ dimension fastest.
 import math
 from collections.abc import Iterable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +33,7 @@ from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.files import replacing
+from gleam.formats.geometry import Geometry
 from gleam.formats.layout import Arrangement, Layout
 from gleam.formats.scan import Array, Scan
 from gleam.formats.stored import bare_scan
@@ -57,7 +61,9 @@ def read(path: Path, layout: Layout | None = None) -> Scan:
     barts = layout.axes is None
     arrangement = layout.marked(data, _barts(data, sizes)) if barts else layout.arrange(data, sizes)
     load = partial(_load, arrangement=arrangement)
-    return bare_scan(data, arrangement, load, "BART cfl")
+    scan = bare_scan(data, arrangement, load, "BART cfl")
+    geometry = _under(_header(data), "Geometry") if layout == Layout() else ""
+    return Geometry.parse(data, geometry).given_to(scan) if geometry else scan
 
 
 def write_kspace(scan: Scan, path: Path) -> None:
@@ -80,6 +86,7 @@ def write_kspace(scan: Scan, path: Path) -> None:
             scan.kspace[index].transpose(1, 0, *(2 + axis for axis in reversed(order)))
             for index in range(slices)
         ),
+        Geometry.of(scan, order).model_dump_json(),
     )
 
 
@@ -97,13 +104,14 @@ def write_image(volume: Volume, path: Path) -> None:
     )
 
 
-def _write(path: Path, sizes: list[int], parts: Iterable[Array]) -> None:
+def _write(path: Path, sizes: list[int], parts: Iterable[Array], geometry: str = "") -> None:
     """Write the pair; the header, without which nothing reads the data, appears last."""
     with replacing(path.with_suffix(".hdr")) as header, replacing(path) as data:
         with data.open("wb") as file:
             for part in parts:
                 np.ascontiguousarray(part, "<c8").tofile(file)
-        header.write_text(f"# Dimensions\n{' '.join(map(str, sizes))}\n")
+        said = f"# Geometry\n{geometry}\n" if geometry else ""
+        header.write_text(f"# Dimensions\n{' '.join(map(str, sizes))}\n{said}")
 
 
 def _sizes(space: list[int], others: dict[int, int]) -> list[int]:
@@ -120,12 +128,9 @@ def _dimensions(data: Path) -> tuple[int, ...]:
     for path in (header, data):
         if not path.is_file():
             raise BadInput(f"{path}: not found; BART's .cfl and .hdr files come in pairs")
-    with header.open("rb") as file:
-        text = file.read(_LARGEST_HEADER).decode("latin-1")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
     try:
-        sizes = [int(word) for word in lines[lines.index("# Dimensions") + 1].split()]
-    except (ValueError, IndexError):
+        sizes = [int(word) for word in _under(_header(data), "Dimensions").split()]
+    except ValueError:
         sizes = []
     if not 1 <= len(sizes) <= _LARGEST_RANK or not all(1 <= n <= _LARGEST_SIZE for n in sizes):
         raise BadInput(f"{header}: no line of 1 to {_LARGEST_RANK} sizes under '# Dimensions'")
@@ -135,6 +140,18 @@ def _dimensions(data: Path) -> tuple[int, ...]:
             f"{math.prod(sizes) * 8}; copy both files again"
         )
     return (*sizes, *[1] * (_RANK - len(sizes)))
+
+
+def _header(data: Path) -> list[str]:
+    """Its lines, without empty ones."""
+    with data.with_suffix(".hdr").open("rb") as file:
+        text = file.read(_LARGEST_HEADER).decode("latin-1")
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _under(lines: list[str], section: str) -> str:
+    """The first line of a section; empty where there is none."""
+    return next((line for above, line in pairwise(lines) if above == f"# {section}"), "")
 
 
 def _barts(data: Path, sizes: tuple[int, ...]) -> Arrangement:

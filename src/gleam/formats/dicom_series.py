@@ -3,7 +3,8 @@
 - Derived: Image Type DERIVED\\SECONDARY, Derivation Description with the method. Not for
   diagnosis: Content Qualification RESEARCH, Image Comments, Series Description.
 - Place: position of the first voxel, directions of rows and columns, spacings, all from the
-  affine, which is LPS as DICOM is. Slice Thickness is the slice distance: gaps are not known.
+  affine, which is LPS as DICOM is. Slice Thickness is that of 2D slices, empty where it is not
+  known, and the distance of a volume's.
 - Intensities are arbitrary, so stored values are shown as they are: 0 to 65535 for the brightest
   voxel of the series, one step for all images. Real World Value Mapping brings them back to the
   reconstruction's own. (With a Rescale Slope, windows would be narrower than the 1 that DICOM
@@ -143,7 +144,9 @@ def _place(volume: Volume, z: int) -> Dataset:
     place.ImagePositionPatient = [_ds(v) for v in affine[:3] @ [0, 0, z, 1]]
     place.ImageOrientationPatient = [_ds(v) for v in (*along_row, *along_column)]
     place.PixelSpacing = [_ds(spacing[1]), _ds(spacing[0])]  # between rows, between columns
-    place.SliceThickness = place.SpacingBetweenSlices = _ds(spacing[2])
+    place.SpacingBetweenSlices = _ds(spacing[2])
+    thickness = spacing[2] if volume.image.ndim == 5 else volume.thickness
+    place.SliceThickness = None if thickness is None else _ds(thickness)
     return place
 
 

@@ -15,10 +15,10 @@ arXiv 1811.08839, section 4, and https://github.com/facebookresearch/fastMRI.
   column ⌊W/2⌋ of W, so columns outside ⌊W/2⌋ − centre + [0, maximum] are not sampled; nor is a
   column without any data in the middle slice.
 - `matrix` is the header's recon matrix, no larger than k-space. Crops keep ⌊N/2⌋ central.
-- A voxel is the encoded field of view over the encoded matrix; the slice distance is the recon
-  space's field of view along z, which is the slice thickness: the layout does not hold gaps.
+- A voxel is the encoded field of view over the encoded matrix; the slice thickness is the recon
+  space's field of view along z, and the slices' distance, too: the layout does not hold gaps.
 - It holds no position or orientation either: the affine is axis-aligned, with the central voxel of
-  the central slice at the origin.
+  the central slice at the origin. Files written here say both in an attribute `geometry`.
 """
 
 from functools import partial
@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.formats import hdf5, hdf5_attribute, hdf5_variable
+from gleam.formats.geometry import Geometry
 from gleam.formats.hdf5_writer import creating
 from gleam.formats.ismrmrd_header import Header, parse, serialise
 from gleam.formats.scan import Array, Scan, calibration_box, centred_affine
@@ -49,6 +50,7 @@ def read(path: Path) -> Scan:
         if hdf5.holds(file, "mask"):
             sampled = _mask(path, hdf5.dataset(file, "mask"), shape)
         acquisition = hdf5_attribute.text(file, "acquisition")
+        geometry = hdf5_attribute.text(file, "geometry")
     slices, coils, rows, columns = shape
 
     if rows != header.encoded[0]:
@@ -69,7 +71,7 @@ def read(path: Path) -> Scan:
     contrast = header.contrast
     if acquisition:
         contrast = {"acquisition": acquisition, **contrast}
-    return Scan(
+    scan = Scan(
         name=path.stem,
         kspace=Stored(path, (slices, coils, 1, rows, columns), partial(_load, sampled=sampled)),
         sampled=sampled[None, None],
@@ -80,14 +82,16 @@ def read(path: Path) -> Scan:
         calibration=calibration_box(np.broadcast_to(sampled, (1, rows, columns))),
         contrast=contrast,
         format="fastMRI",
+        thickness=voxel[2],
     )
+    return scan if geometry is None else Geometry.parse(path, geometry).given_to(scan)
 
 
 def write(scan: Scan, path: Path) -> None:
     """Write a scan in the layout, all at once or not at all.
 
     The reconstruction is written when the scan is complete, the mask when it is not. Voxel sizes
-    and the contrast go into the header; position, orientation and noise are lost.
+    and the contrast go into the header; noise is lost.
 
     Raises:
         BadInput: the layout cannot hold the scan: it is 3D, has frames, or is undersampled along
@@ -111,6 +115,7 @@ def write(scan: Scan, path: Path) -> None:
         file["ismrmrd_header"] = serialise(header)
         file.attrs["acquisition"] = str(scan.contrast.get("acquisition", ""))
         file.attrs["patient_id"] = ""
+        file.attrs["geometry"] = Geometry.of(scan).model_dump_json()
         kspace = file.create_dataset("kspace", (slices, coils, *space), np.complex64)
         if complete:
             rss = file.create_dataset("reconstruction_rss", (slices, *scan.matrix), np.float32)
@@ -182,12 +187,13 @@ def _describe(scan: Scan, lines: NDArray[np.intp]) -> Header:
     first = min(int(lines[0]), columns // 2)
     last = max(int(lines[-1]), columns // 2)
     height, width = scan.matrix
-    y, x, slice_distance = scan.voxel
+    y, x, distance = scan.voxel
+    thickness = distance if scan.thickness is None else scan.thickness
     return Header(
         encoded=(rows, columns, 1),
-        encoded_fov=(rows * y, columns * x, slice_distance),
+        encoded_fov=(rows * y, columns * x, thickness),
         recon=(height, width, 1),
-        recon_fov=(height * y, width * x, slice_distance),
+        recon_fov=(height * y, width * x, thickness),
         limits=(last - first, columns // 2 - first),
         contrast=scan.contrast,
     )

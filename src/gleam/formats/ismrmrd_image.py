@@ -3,6 +3,7 @@
 Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_image_data.md`.
 
 - The first axis of `space`, the readout of most scans, is the image's x; then come y and z.
+- `field_of_view` of a 2D slice is its thickness along z, or the slices' distance if unknown.
 - `position` is that of voxel ⌊N/2⌋, as it is for raw data; `slice` and `phase` count slices and
   frames from 0.
 - The attributes say the method and that the image is not for diagnosis; and the directions, which
@@ -33,6 +34,9 @@ def images(volume: Volume) -> Iterator[Any]:
     size = (*space, 1)[:3]
     centre = np.array([n // 2 for n in size])
     step_lengths = np.linalg.norm(steps, axis=1)
+    field_of_view = step_lengths * size
+    if not three_d and volume.thickness is not None:
+        field_of_view[2] = volume.thickness
     for frame in range(frames):
         for index, one in enumerate(volume.image[:, frame]):
             position = volume.affine[:3, 3] + centre @ steps + index * steps[2]
@@ -40,7 +44,7 @@ def images(volume: Volume) -> Iterator[Any]:
                 np.ascontiguousarray(np.abs(one).T),
                 image_type=ismrmrd.IMTYPE_MAGNITUDE,
                 image_index=frame * len(volume.image) + index + 1,
-                field_of_view=tuple(step_lengths * size),
+                field_of_view=tuple(field_of_view),
                 position=tuple(position),
                 read_dir=tuple(steps[0] / step_lengths[0]),
                 phase_dir=tuple(steps[1] / step_lengths[1]),

@@ -62,6 +62,7 @@ class Scan:
             nothing did.
         warnings: what was left out of the file or looks odd in it, for whoever uses the scan; each
             one sentence that goes on from "NAME: ", no patient fields.
+        thickness: of a 2D scan's slices in mm, which is not their distance; None where unknown.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Scan:
     format: str = ""
     reference: "Scan | None" = None
     warnings: tuple[str, ...] = ()
+    thickness: float | None = None
 
     def __post_init__(self) -> None:
         shape, pattern = self.kspace.shape, self.sampled.shape

@@ -20,6 +20,7 @@ class Volume:
         contrast: what is known of it; see `Scan`.
         name: the scan's; for messages and names of files, as it may be a person's.
         method: how it was reconstructed, in words.
+        thickness: of 2D slices in mm; see `Scan`.
     """
 
     image: Array
@@ -28,6 +29,7 @@ class Volume:
     contrast: dict[str, str | float] = field(default_factory=dict)
     name: str = ""
     method: str = ""
+    thickness: float | None = None
 
     @property
     def magnitude(self) -> NDArray[np.float32]:

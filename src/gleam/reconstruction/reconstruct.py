@@ -71,4 +71,5 @@ def reconstruct(
         np.array(header.affine),
         header.contrast,
         header.name,
+        thickness=header.thickness,
     )

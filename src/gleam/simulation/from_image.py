@@ -72,6 +72,7 @@ def simulate_from_image(
         matrix=shape,
         voxel=tuple(sizes),
         affine=image.affine @ moved,
+        thickness=image.thickness,
         calibration=tuple((0, n) for n in space),
         contrast={**image.contrast, "acquisition": "simulated", "SNR": ratio},
     )

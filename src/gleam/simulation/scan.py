@@ -81,6 +81,7 @@ def simulate_scan(
         matrix=shape,
         voxel=voxel,
         affine=centred_affine(shape, voxel, slices),
+        thickness=thickness if len(shape) == 2 else None,
         calibration=tuple((0, n) for n in space),
         contrast=contrast,
     )
