@@ -126,8 +126,11 @@ class Scanner:
             encoding=[encoding],
         )
 
-    def write(self, path: Path, header: xsd.ismrmrdHeader | None = None) -> Path:
-        with ismrmrd.Dataset(path, mode="w") as file:
+    def write(
+        self, path: Path, header: xsd.ismrmrdHeader | None = None, group: str = "dataset"
+    ) -> Path:
+        """Into a group of a file, which may hold others."""
+        with ismrmrd.Dataset(path, group, mode="a") as file:
             file.write_xml_header(xsd.ToXML(header or self.header()).encode())
             for line in self.acquisitions:
                 file.append_acquisition(line)

@@ -139,6 +139,85 @@ def test_a_file_is_its_lines(tmp_path, scanner, name):
         scan.kspace[1]
 
 
+@pytest.fixture
+def several(tmp_path):
+    """A file of eleven measurements: noise and another gain in each; the second has other coils."""
+    path = tmp_path / "scan.h5"
+    for number in (11, 2, 1, 3):
+        scanner = Scanner(coils=2 if number == 2 else 3)
+        scanner.points = [(scanner.voxel(3, -5), 4 + 1j)]
+        samples = np.full((scanner.coils, 8), number)
+        noise = (ismrmrd.ACQ_IS_NOISE_MEASUREMENT,)
+        scanner.acquire(0, data=samples, centre=0, flags=noise).sample_time_us = 5.0 * number
+        for line in range(24):
+            scanner.acquire(line, gain=number)
+        scanner.write(path, group=f"dataset_{number}")
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".mrd"])
+def test_the_last_of_several_measurements_is_the_scan(several, scanner, suffix):
+    scan = read_scan(several.rename(several.with_suffix(suffix)))
+    np.testing.assert_allclose(scan.kspace[0][:, 0], scanner.ideal(gain=11), rtol=2e-5, atol=2e-3)
+    # Noise of those before it, of as many coils, each with its own bandwidth.
+    expected = np.repeat([n * n**0.5 for n in (3, 1, 11)], 8)
+    np.testing.assert_allclose(np.sort(scan.noise[0].real), np.sort(expected), rtol=1e-6)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(scan)).kspace[0], scan.kspace[0])
+
+
+def test_another_measurement_may_be_chosen(several, scanner, refused):
+    scan = read_scan(several, measurement="dataset_3")
+    np.testing.assert_allclose(scan.kspace[0][:, 0], scanner.ideal(gain=3), **READ)
+    assert scan.noise.shape == (3, 16)
+    said = refused(lambda path: read_scan(path, measurement="dataset_4"), several)
+    assert "--group is one of dataset_1, dataset_2, dataset_3, dataset_11" in said
+
+
+def test_a_measurement_of_any_name_may_be_chosen(tmp_path, scanner):
+    path = scanner.write(tmp_path / "scan.h5", group="mine")
+    np.testing.assert_allclose(
+        read_scan(path, measurement="mine").kspace[0][:, 0], scanner.ideal(), **READ
+    )
+
+
+@pytest.mark.parametrize("unknown", [("active_channels",), ("number_of_samples",), None])
+def test_heads_without_sizes_are_filled_in_from_the_data(tmp_path, scanner, unknown):
+    """As converters of Bruker's data leave them (https://github.com/MagneticResonanceImaging)."""
+    path = scanner.write(tmp_path / "scan.h5")
+    with h5py.File(path, "a") as file:
+        data = file["dataset/data"][()]
+        for field in unknown or ("active_channels", "number_of_samples"):
+            data["head"][field] = 0
+        file["dataset/data"][...] = data
+    np.testing.assert_allclose(read_scan(path).kspace[0][:, 0], scanner.ideal(), **READ)
+
+
+def test_heads_without_sizes_whose_data_do_not_tell_them_are_refused(tmp_path, scanner, refused):
+    path = scanner.write(tmp_path / "scan.h5")
+    with h5py.File(path, "a") as file:
+        data = file["dataset/data"][()]
+        data["head"]["active_channels"] = data["head"]["number_of_samples"] = 0
+        data["data"][5] = data["data"][5][:-2]
+        file["dataset/data"][...] = data
+    assert "acquisition 5 has 190 numbers, but its head says 0" in refused(read_scan, path)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".mrd"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_version_2_is_named(tmp_path, refused, suffix, stream):
+    path = tmp_path / f"scan{suffix}"
+    if stream:
+        path.write_bytes(b"yardl\x01\x00\x00\x00" + bytes(100))
+    else:
+        with h5py.File(path, "w") as file:
+            file["Mrd/$yardl_schema"] = "{}"
+            file.create_group("Mrd/data")
+    said = refused(read_scan, path)
+    assert "is MRD version 2; convert it to version 1" in said
+    assert "| ismrmrd_stream_to_hdf5 --use-stdin -o scan.h5" in said
+    assert ("mrd_hdf5_to_stream" in said) == (not stream)
+
+
 @pytest.mark.parametrize("chunks", [None, (1,), (7,)])
 def test_other_ways_to_store_the_same_acquisitions(tmp_path, scanner, chunks):
     path = scanner.write(tmp_path / "scan.h5")

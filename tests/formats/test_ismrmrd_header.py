@@ -59,6 +59,37 @@ def test_a_scanner_header(shared_data):
     assert set(header.contrast) == {"TR", "TE", "TI", "flip_angle", "field_strength"}
 
 
+def test_a_header_without_an_image_asked_for():
+    whole = serialise(HEADER)
+    start, end = (whole.index(tag) for tag in (b"<reconSpace>", b"<encodingLimits>"))
+    header = parse(whole[:start] + whole[end:])
+    assert header.recon == HEADER.encoded
+    assert header.recon_fov == HEADER.encoded_fov
+    (warning,) = header.warnings
+    assert "no reconSpace" in warning
+
+
+@pytest.mark.parametrize(
+    ("given", "taken", "warned"),
+    [((0.0, 3.0), (3.0, 3.0), 0), ((4.5, 0.0), (4.5, 4.5), 0), ((0.0, 0.0), (1.0, 1.0), 1)],
+)
+def test_a_field_of_view_of_0_along_z_is_not_known(given, taken, warned):
+    x, y, _ = HEADER.encoded_fov
+    u, v, _ = HEADER.recon_fov
+    said = replace(HEADER, encoded_fov=(x, y, given[0]), recon_fov=(u, v, given[1]))
+    header = parse(serialise(said))
+    assert (header.encoded_fov, header.recon_fov) == ((x, y, taken[0]), (u, v, taken[1]))
+    assert len(header.warnings) == warned
+    assert all("0 mm along z; slices are taken to be 1 mm thick" in w for w in header.warnings)
+
+
+def test_a_field_of_view_in_metres():
+    metres = tuple(length / 1000 for length in HEADER.encoded_fov)
+    header = parse(serialise(replace(HEADER, encoded_fov=metres)))
+    assert header.encoded_fov == metres
+    assert "0.28 × 0.162812 mm: are these metres?" in header.warnings[0]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -69,7 +100,9 @@ def test_a_scanner_header(shared_data):
         (b"<x>640</x>", b"<x>-640</x>", "'-640'"),
         (b"<x>280.0</x>", b"<x>inf</x>", "'inf'"),
         (b"<x>280.0</x>", b"<x>nan</x>", "'nan'"),
-        (b"<z>4.5</z>", b"<z>0</z>", "fieldOfView_mm/z is '0', not a number from"),
+        (b"<x>280.0</x>", b"<x>0</x>", "fieldOfView_mm/x is '0', not a number from"),
+        (b"<z>4.5</z>", b"<z>-1</z>", "fieldOfView_mm/z is '-1', not a number from 0"),
+        (b"<x>320</x>", b"", "reconSpace/matrixSize/x is ''"),
         (b"<x>640</x>", b"<x>0.5</x>", "'0.5', not a number from 1 to 65535"),
         (b"<x>640</x>", b"<x>65536</x>", "'65536', not a number from 1 to 65535"),
         (b"<maximum>331</maximum>", b"<maximum>1e9</maximum>", "'1e9', not a number from 0"),

@@ -356,6 +356,15 @@ def test_noise_of_other_channels_is_left_out(save, kspace):
         np.testing.assert_array_equal(scan.kspace[0][:, 0], kspace)
 
 
+def test_a_measurement_may_be_chosen(save, kspace, refused):
+    path = save(in_full(3 * kspace), in_full(2 * kspace), in_full(kspace))
+    np.testing.assert_array_equal(twix.read(path).kspace[0][:, 0], kspace)
+    np.testing.assert_array_equal(twix.read(path, "2").kspace[0][:, 0], 2 * kspace)
+    for wrong in ("0", "4", "-1", "dataset"):
+        said = refused(lambda path, wrong=wrong: twix.read(path, wrong), path)
+        assert "--group is one of 1, 2, 3" in said
+
+
 NO_IMAGING = "RTFEEDBACK HPFEEDBACK RAWDATACORRECTION REFPHASESTABSCAN PHASESTABSCAN PHASCOR"
 
 

@@ -37,6 +37,9 @@ class Arguments:
     """Draw them, and the sampling beside them, into this .png file."""
     reference: Path | None = None
     """Scan file to calibrate coils from, as prepare takes it."""
+    group: str | None = None
+    """Which measurement of a file that holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
+    default the last."""
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
         default_factory=LayoutArguments
     )
@@ -59,7 +62,7 @@ def main(arguments: Sequence[str]) -> None:
         preview = of_example(example)
     else:
         settings = Settings(layout=a.array.layout, reference=a.reference)
-        scan = read_scan(a.file, settings.layout)
+        scan = read_scan(a.file, settings.layout, a.group)
         facts["scan"] = scan_facts(scan)
         try:
             example = Prepared(scan, settings)

@@ -43,6 +43,9 @@ class Arguments:
     reference: Path | None = None
     """Scan file to calibrate coils from, of the same coils and place; for scans whose own centre of
     k-space was not sampled in full."""
+    group: str | None = None
+    """Which measurement of a file that holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
+    default the last."""
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
         default_factory=LayoutArguments
     )
@@ -80,7 +83,7 @@ def main(arguments: Sequence[str]) -> None:
     if reference is not None:
         read_scan(reference, a.array.layout)  # what is wrong with it is said once
     make_folder(out)
-    settings = Settings(a.calibration, a.sets, a.coils, a.array.layout, reference)
+    settings = Settings(a.calibration, a.sets, a.coils, a.array.layout, reference, a.group)
     if a.dask is None:
         work = jobs.prepare(scans, out, settings, a.workers, memory)
     else:

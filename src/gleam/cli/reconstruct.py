@@ -63,6 +63,9 @@ class Arguments:
     tag: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """KEYWORD=VALUE to stand in DICOM, such as PatientID=17; say it as often as you need. Without
     it the images name nobody."""
+    group: str | None = None
+    """Which measurement of a file that holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
+    default the last."""
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
         default_factory=LayoutArguments
     )
@@ -93,7 +96,7 @@ def main(arguments: Sequence[str]) -> None:
     make_folder(a.out.parent)
     chosen = reconstructor(a.run, a.iterations, _change(a.until))
     settings = Settings(a.calibration, chosen.sets, a.coils, a.array.layout, a.reference)
-    example = Prepared(read_scan(a.scan, settings.layout), settings)
+    example = Prepared(read_scan(a.scan, settings.layout, a.group), settings)
     warn(example.header.name, example.header.warnings)
     if is_dicom:
         slices, _, frames, *_ = example.shape

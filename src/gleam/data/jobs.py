@@ -114,7 +114,8 @@ def prepare_one(source: Path, out: Path, settings: Settings) -> Outcome:
                 return Outcome(source, "kept", None, before.shape, there.sha256, there.warnings)
         with source.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        example = Prepared(read_scan(source, settings.layout), settings, fingerprint, sha256)
+        scan = read_scan(source, settings.layout, settings.measurement)
+        example = Prepared(scan, settings, fingerprint, sha256)
         write(example, goal)
     except Stopped:  # a full disk: it would do the same to the rest
         raise

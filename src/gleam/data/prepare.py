@@ -46,6 +46,7 @@ class Settings:
         layout: what the axes of files of plain numbers mean; other files are then refused.
         reference: a scan file of the same coils, to calibrate from; None takes the scan itself, or
             what came with it.
+        measurement: which of a file's, see `read_scan`; of a reference the last is taken.
     """
 
     calibration: int | None = None
@@ -53,6 +54,7 @@ class Settings:
     coils: int | None = None
     layout: Layout | None = None
     reference: Path | None = None
+    measurement: str | None = None
 
 
 class Prepared:

@@ -17,6 +17,7 @@ from gleam.formats import (
     ismrmrd,
     ismrmrd_image,
     matlab,
+    mrd2,
     nifti,
     npy,
     png,
@@ -60,15 +61,16 @@ def _self_described(read: Callable[[Path], _T]) -> Callable[[Path, Layout | None
 
 def _read_h5(path: Path, layout: Layout | None) -> Scan:
     """Read fastMRI's layout, ISMRMRD or a bare array, whichever the file has."""
+    mrd2.refuse(path)
     with hdf5.opened(path) as file:
         is_fastmri = hdf5.holds(file, "kspace") and hdf5.holds(file, "ismrmrd_header")
-        is_ismrmrd = hdf5.holds(file, ismrmrd.GROUP)
+        is_ismrmrd = bool(ismrmrd.measurements(file))
     if is_fastmri or is_ismrmrd:
         return _self_described(fastmri.read if is_fastmri else ismrmrd.read)(path, layout)
     if not hdf5_array.arrays(path):
         raise BadInput(
             f"{path}: is neither fastMRI, which has a dataset 'kspace', nor ISMRMRD, which has a "
-            f"group '{ismrmrd.GROUP}', and holds no complex array; give raw data in one of these"
+            "group 'dataset', and holds no complex array; give raw data in one of these"
         )
     return hdf5_array.read(path, layout)
 
@@ -81,6 +83,11 @@ _READ_SCAN: dict[str, Callable[[Path, Layout | None], Scan]] = {
     ".npy": npy.read,
     ".mat": matlab.read,
     ".dat": _self_described(twix.read),
+}
+_READ_MEASUREMENT: dict[str, Callable[[Path, str], Scan]] = {
+    ".h5": ismrmrd.read,
+    ".mrd": ismrmrd.read,
+    ".dat": twix.read,
 }
 _READ_IMAGE: dict[str, Callable[[Path, Layout | None], Volume]] = {
     ".nii": _self_described(nifti.read_image),
@@ -112,22 +119,31 @@ def scan_file(path: Path) -> Path:
     return pair if stands_for_it and pair.is_file() else path
 
 
-def read_scan(path: Path, layout: Layout | None = None) -> Scan:
+def read_scan(path: Path, layout: Layout | None = None, measurement: str | None = None) -> Scan:
     """Read a scan in the format that its suffix says.
 
     Args:
         path: the file.
         layout: what the axes of a file of plain numbers mean.
+        measurement: which of the file's, where it may hold several: a group of ISMRMRD, a number
+            from 1 of twix; by default the last.
 
     Raises:
-        BadInput: the suffix is not known, the file is missing, damaged or not supported, or it
-            says itself what `layout` is given for.
+        BadInput: the suffix is not known, the file is missing, damaged or not supported, it says
+            itself what `layout` is given for, or it holds no such measurement.
     """
     path = scan_file(path)
     read = _by_suffix(_READ_SCAN, path)
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
-    return read(path, layout)
+    if measurement is None:
+        return read(path, layout)
+    if path.suffix not in _READ_MEASUREMENT or layout is not None:
+        raise BadInput(
+            f"{path}: --group chooses a measurement of ISMRMRD or twix, which say themselves what "
+            "they hold; leave out either it, or what is said of the axes"
+        )
+    return _READ_MEASUREMENT[path.suffix](path, measurement)
 
 
 def read_image(path: Path, layout: Layout | None = None) -> Volume:

@@ -246,12 +246,13 @@ def _noise(
             f"its noise scan has {said} channels, but its lines have {coils}; it was left out, "
             "and coils are not whitened",
         )
-    samples = np.concatenate(list(load(np.flatnonzero(fits))), axis=1)
     # Variance goes with the bandwidth of the sampling, of which the receiver passes a part.
-    dwell = float(heads["sample_time_us"][fits][0]), float(imaging["sample_time_us"])
-    ratio = dwell[0] / dwell[1] / header.noise_bandwidth if min(dwell) > 0 else 1.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        samples = samples * np.float32(ratio**0.5)
+    dwell = heads["sample_time_us"][fits].astype(np.float64), float(imaging["sample_time_us"])
+    with np.errstate(all="ignore"):
+        ratio = dwell[0] / dwell[1] / header.noise_bandwidth
+        gain = np.sqrt(np.where((dwell[0] > 0) & (dwell[1] > 0), ratio, 1.0)).astype(np.float32)
+        each = zip(load(np.flatnonzero(fits)), gain, strict=True)
+        samples = np.concatenate([data * by for data, by in each], axis=1)
     if not usable(samples):
         return None, (
             f"its noise scan holds values that are not finite numbers, or beyond {LARGEST:g}; it "

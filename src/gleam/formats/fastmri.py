@@ -83,6 +83,7 @@ def read(path: Path) -> Scan:
         contrast=contrast,
         format="fastMRI",
         thickness=voxel[2],
+        warnings=header.warnings,
     )
     return scan if geometry is None else Geometry.parse(path, geometry).given_to(scan)
 

@@ -8,10 +8,14 @@ https://github.com/ismrmrd/ismrmrd.
                       the samples of all coils as float32 pairs; see `gleam.formats.acquisitions`
     dataset/rec_std   noise of each coil, in GE's scans on mridata.org; for want of a noise scan
 
-The heads are read in bulk; k-space stays in the file until a slice is asked for.
+A file may hold several measurements, in the groups `dataset_1`, `dataset_2`, …, as
+`siemens_to_ismrmrd -M` writes them. The last is the scan, unless another is asked for; noise is
+taken from those before it, too. The heads are read in bulk; k-space stays in the file until a slice
+is asked for.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -23,40 +27,69 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
-from gleam.formats import hdf5, hdf5_variable
-from gleam.formats.acquisition_head import ACQUISITION_HEADER, Records
+from gleam.formats import hdf5, hdf5_variable, mrd2
+from gleam.formats.acquisition_head import ACQUISITION_HEADER, NOISE, Records, flagged
 from gleam.formats.acquisitions import assemble
 from gleam.formats.ismrmrd_header import parse
 from gleam.formats.scan import Array, Scan
 
-GROUP = "dataset"
+_MEASUREMENT = re.compile(r"dataset(?:_(\d+))?")
 
 
-def read(path: Path) -> Scan:
-    """Read a file of acquisitions.
+def measurements(file: h5py.File) -> list[str]:
+    """The names of the groups that hold measurements, in the order they were made."""
+    found = {name: match for name in file if (match := _MEASUREMENT.fullmatch(name))}
+    return sorted(found, key=lambda name: int(found[name][1] or 0))
+
+
+def read(path: Path, measurement: str | None = None) -> Scan:
+    """Read a measurement of a file of acquisitions.
+
+    Args:
+        path: the file.
+        measurement: its group; by default the last.
 
     Raises:
-        BadInput: the file is damaged, is not in the layout, or contradicts its own header.
+        BadInput: the file is damaged, is not in the layout, or contradicts its own header; or it
+            has no such measurement.
     """
+    mrd2.refuse(path)
     with hdf5.opened(path) as file:
-        group = hdf5.group(file, GROUP)
+        names = measurements(file) or ["dataset"]
+        chosen = measurement or names[-1]
+        if measurement is not None and not hdf5.holds(file, measurement):
+            raise BadInput(
+                f"{path}: holds no measurement {measurement!r}; --group is one of "
+                f"{', '.join(names)}"
+            )
+        group = hdf5.group(file, chosen)
         xml = hdf5_variable.text(hdf5.dataset(group, "xml"))
-        heads, places = _acquisitions(path, hdf5.dataset(group, "data"))
-    try:
-        header = parse(xml)
-    except BadInput as error:
-        raise BadInput(f"{path}: {error}") from error
+        try:
+            header = parse(xml)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from error
+        heads, places = _acquisitions(path, hdf5.dataset(group, "data"), header.encoded[0])
+        for name in names[: names.index(chosen)] if chosen in names else ():
+            data = hdf5.dataset(hdf5.group(file, name), "data")
+            earlier, there = _acquisitions(path, data, header.encoded[0])
+            of_noise = flagged(earlier, NOISE)
+            heads = np.concatenate([earlier[of_noise], heads])
+            places = np.concatenate([there[of_noise], places])
     shapes = np.stack([heads["active_channels"], heads["number_of_samples"]], axis=1)
     load = partial(_load, path=path, places=places, shapes=shapes)
     scan = assemble(path.stem, header, heads, load)
     if scan.noise is None:
-        noise, warnings = _noise(path, scan.kspace.shape[1])
+        noise, warnings = _noise(path, chosen, scan.kspace.shape[1])
         scan = replace(scan, noise=noise, warnings=(*scan.warnings, *warnings))
     return replace(scan, format="ISMRMRD")
 
 
-def _acquisitions(path: Path, data: h5py.Dataset) -> tuple[Records, Records]:
-    """All heads, and where their data lie, which are as long as the heads say."""
+def _acquisitions(path: Path, data: h5py.Dataset, readout: int) -> tuple[Records, Records]:
+    """All heads, and where their data lie, which are as long as the heads say.
+
+    Heads that converters left at 0 channels or samples are filled in: the samples are those of the
+    other number, or of the encoded `readout`.
+    """
     size, kind = os.path.getsize(path), data.dtype
     if (
         data.ndim != 1
@@ -65,10 +98,10 @@ def _acquisitions(path: Path, data: h5py.Dataset) -> tuple[Records, Records]:
         or kind["head"]["idx"].names != ACQUISITION_HEADER["idx"].names
         or h5py.check_vlen_dtype(kind["data"]) != np.float32
     ):
-        raise BadInput(f"{path}: '{GROUP}/data' does not hold acquisitions of ISMRMRD 1")
+        raise BadInput(f"{path}: '{data.name}' does not hold acquisitions of ISMRMRD 1")
     if not 0 < data.size * kind.itemsize <= size:
         raise BadInput(
-            f"{path}: '{GROUP}/data' claims {data.size} acquisitions, in {size} bytes; get it anew"
+            f"{path}: '{data.name}' claims {data.size} acquisitions, in {size} bytes; get it anew"
         )
     content = hdf5_variable.elements(data, kind.itemsize)
 
@@ -78,6 +111,7 @@ def _acquisitions(path: Path, data: h5py.Dataset) -> tuple[Records, Records]:
 
     heads = member("head", kind["head"]).astype(ACQUISITION_HEADER)
     places = member("data", hdf5_variable.PLACE)
+    _fill(heads, places["length"].astype(np.int64) // 2, readout)
     said = 2 * heads["active_channels"].astype(np.int64) * heads["number_of_samples"]
     if (places["length"] != said).any():
         wrong = (places["length"] != said).argmax()
@@ -90,6 +124,18 @@ def _acquisitions(path: Path, data: h5py.Dataset) -> tuple[Records, Records]:
     return heads, places
 
 
+def _fill(heads: Records, numbers: NDArray[np.int64], readout: int) -> None:
+    """Set what is 0 in the heads, where the complex `numbers` of each line tell it."""
+    channels, samples = heads["active_channels"], heads["number_of_samples"]
+    neither = (channels == 0) & (samples == 0)
+    samples[neither & (numbers > 0) & (numbers % readout == 0)] = readout
+    for unknown, other in ((samples, channels), (channels, samples)):
+        found = numbers // np.maximum(other, 1)
+        fill = (unknown == 0) & (other > 0) & (numbers % np.maximum(other, 1) == 0)
+        fill &= found < 2**16
+        unknown[fill] = found[fill]
+
+
 def _load(
     wanted: NDArray[np.intp], path: Path, places: Records, shapes: NDArray[np.uint16]
 ) -> Iterator[Array]:
@@ -99,17 +145,17 @@ def _load(
         yield np.frombuffer(content, np.complex64).reshape(shape)
 
 
-def _noise(path: Path, coils: int) -> tuple[Array | None, tuple[str, ...]]:
+def _noise(path: Path, name: str, coils: int) -> tuple[Array | None, tuple[str, ...]]:
     """(coil, coil): samples whose covariance is that of independent coils; and warnings."""
     with hdf5.opened(path) as file:
-        group = hdf5.group(file, GROUP)
+        group = hdf5.group(file, name)
         if not hdf5.holds(group, "rec_std"):
             return None, ()
         found = hdf5.dataset(group, "rec_std")
         deviations = found[()].ravel() if found.size == coils and found.dtype.kind == "f" else None
     if deviations is None or not ((deviations > 0) & (deviations < np.inf)).all():
         return None, (
-            f"its '{GROUP}/rec_std' is not one positive number for each of its {coils} coils; it "
+            f"its '{name}/rec_std' is not one positive number for each of its {coils} coils; it "
             "was left out, and coils are not whitened",
         )
     return np.diag(deviations * coils**0.5).astype(np.complex64), ()

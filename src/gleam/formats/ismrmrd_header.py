@@ -6,6 +6,10 @@ every entity. Only what a reconstruction needs is read: no subject, no study.
 
 `ChopY` and `ChopZ` are user parameters of GE's scans on mridata.org, 0 where the sign of every
 other line was left alternating (https://github.com/MRSRL/mridata-recon, `recon_2d_fse.py`).
+
+Converters leave out what they do not know. Where there is no `reconSpace`, the image is all that
+was encoded. A field of view of 0 along z is not known: that of the other space is taken, or 1 mm
+for each partition. Warnings say so, and that a field of view below 1 mm is most likely in metres.
 """
 
 import math
@@ -103,8 +107,9 @@ def parse(xml: bytes) -> Header:
         return x, y, z
 
     def lengths(field: str) -> tuple[float, float, float]:
-        x, y, z = (number(f"encoding/{field}/{axis}", 1 / _MOST, _MOST) for axis in "xyz")
-        return x, y, z
+        x, y = (number(f"encoding/{field}/{axis}", 1 / _MOST, _MOST) for axis in "xy")
+        z = number(f"encoding/{field}/z", 0.0, _MOST)
+        return x, y, z if z >= 1 / _MOST else 0.0
 
     def limits(field: str) -> tuple[int, int] | None:
         if root.find(field) is None:
@@ -119,11 +124,30 @@ def parse(xml: bytes) -> Header:
         for parameter in root.iterfind("userParameters/userParameterLong")
     }
     contrast = {name: _number(root.findtext(field, "")) for name, field in _CONTRAST.items()}
+    warnings = []
+    spaces = ("encodedSpace", "reconSpace")
+    if root.find("encoding") is not None and root.find("encoding/reconSpace") is None:
+        spaces = ("encodedSpace", "encodedSpace")
+        warnings.append(
+            "its header has no reconSpace; all that was encoded is the image, and no oversampling "
+            "is cropped"
+        )
+    encoded, recon = (sizes(f"{space}/matrixSize") for space in spaces)
+    encoded_fov, recon_fov = (lengths(f"{space}/fieldOfView_mm") for space in spaces)
+    if not (encoded_fov[2] or recon_fov[2]):
+        warnings.append(
+            "its header has a field of view of 0 mm along z; slices are taken to be 1 mm thick"
+        )
+    if max(encoded_fov[:2]) < 1:
+        warnings.append(
+            f"its header has a field of view of {encoded_fov[0]:g} × {encoded_fov[1]:g} mm: are "
+            "these metres? Sizes in mm are taken from it"
+        )
     return Header(
-        sizes("encodedSpace/matrixSize"),
-        lengths("encodedSpace/fieldOfView_mm"),
-        sizes("reconSpace/matrixSize"),
-        lengths("reconSpace/fieldOfView_mm"),
+        encoded,
+        (*encoded_fov[:2], encoded_fov[2] or recon_fov[2] or float(encoded[2])),
+        recon,
+        (*recon_fov[:2], recon_fov[2] or encoded_fov[2] or float(recon[2])),
         limits(_STEP_1),
         {name: value for name, value in contrast.items() if value is not None},
         limits(_STEP_2),
@@ -132,6 +156,7 @@ def parse(xml: bytes) -> Header:
         (user.get("ChopY") == "0", user.get("ChopZ") == "0"),
         SIEMENS_TICK if "siemens" in root.findtext(_VENDOR, "").lower() else None,
         _number(root.findtext(_ECHO_SPACING, "")) or 0.0,
+        tuple(warnings),
     )
 
 

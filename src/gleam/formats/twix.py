@@ -14,8 +14,8 @@ https://github.com/ismrmrd/siemens_to_ismrmrd, `main.cpp`.
     EvalInfoMask                                   noise 25, reversed 24, calibration 22, which is
                                                    imaging, too 23; of no use for imaging: `_OTHER`
 
-- The last measurement of a file is the scan; noise is taken from those before it, too, at its own
-  bandwidth.
+- The last measurement of a file is the scan, unless another is asked for; noise is taken from those
+  before it, too, at its own bandwidth.
 - The protocol (see `gleam.formats.twix_protocol`) gives sizes and contrast, nothing of the patient.
 - The phase correction of EPI is not applied.
 """
@@ -65,17 +65,28 @@ _REFERENCE, _REFERENCE_AND_IMAGE, _REFLECT, _NOISE = map(_bits, (22, 23, 24, 25)
 _OTHER = _bits(1, 2, 10, 14, 15, 21, 51)
 
 
-def read(path: Path) -> Scan:
-    """Read the last measurement of a file; its lines stay there until a slice is asked for.
+def read(path: Path, measurement: str | None = None) -> Scan:
+    """Read a measurement of a file; its lines stay there until a slice is asked for.
+
+    Args:
+        path: the file.
+        measurement: its number, counted from 1; by default the last.
 
     Raises:
         BadInput: twixtools is not installed; the file is damaged, not Cartesian, or contradicts
-            itself.
+            itself; or it has no such measurement.
     """
-    *before, scan = measurements(path)
+    found = measurements(path)
+    numbers = [str(number + 1) for number in range(len(found))]
+    chosen = measurement or numbers[-1]
+    if chosen not in numbers:
+        raise BadInput(
+            f"{path}: holds no measurement {chosen!r}; --group is one of {', '.join(numbers)}"
+        )
+    *before, scan = found[: int(chosen)]
     imaging = scan.heads[~_flagged(scan.heads, _NOISE | _OTHER)]
     if not imaging.size:
-        raise BadInput(f"{path}: its last measurement holds no imaging line")
+        raise BadInput(f"{path}: its measurement {chosen} holds no imaging line")
     keep = [(m, _flagged(m.heads, _NOISE)) for m in before]
     keep.append((scan, ~_flagged(scan.heads, _OTHER)))
     heads = np.concatenate([m.heads[kept] for m, kept in keep])
