@@ -41,10 +41,12 @@ def answer(connection: socket.socket, load: Load, limits: Limits) -> str:
             receive(wire, stream)
             scan = _scan(stream)
             if scan is not None:
-                warnings = scan.warnings
+                chosen, warnings = load(), scan.warnings
+                example = Prepared(scan, Settings(sets=chosen.sets))
+                warnings = example.header.warnings
                 for warning in warnings:
                     send_text(wire, f"WRN {warning}")
-                for image in _reconstructed(scan, stream, load, wire):
+                for image in _reconstructed(example, stream, chosen, wire):
                     send_image(wire, image)
                     sent += 1
             send_close(wire)
@@ -74,12 +76,13 @@ def _scan(stream: Stream) -> Scan | None:
     return assemble("scan", stream.header, heads, lambda wanted: [stream.data[i] for i in wanted])
 
 
-def _reconstructed(scan: Scan, stream: Stream, load: Load, wire: Wire) -> Iterator[Any]:
+def _reconstructed(
+    example: Prepared, stream: Stream, chosen: Reconstructor, wire: Wire
+) -> Iterator[Any]:
     """Each `ismrmrd.Image` of a stream's scan."""
-    chosen = load()
     volume = reconstruct(
         chosen.method,
-        Prepared(scan, Settings(sets=chosen.sets)),
+        example,
         device=chosen.device,
         progress=lambda done: wire.check_time(),
     )
