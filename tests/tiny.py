@@ -7,7 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.data import jobs
+from gleam.data.header import VERSION
+from gleam.data.kind import ScanKind
 from gleam.data.prepare import Prepared, Settings
+from gleam.data.trained_on import TrainedOn
 from gleam.files import make_folder
 from gleam.formats import Scan, write_scan
 from gleam.formats.scan import calibration_box
@@ -47,10 +50,10 @@ def prepared(scan: Scan, **settings: int) -> Prepared:
     return Prepared(scan, Settings(**settings))
 
 
-def example_files(folder: Path, scans: int = 3, **kind: object) -> Path:
+def example_files(folder: Path, scans: int = 3, first: int = 0, **kind: object) -> Path:
     """A folder of example files, made the way users make them."""
     raw, out = folder / "scans", folder / "examples"
-    for seed in range(scans):
+    for seed in range(first, first + scans):
         scan = tiny_scan(seed=seed, name=f"scan-{seed}", **kind)  # type: ignore[arg-type]
         write_scan(scan, raw / f"scan-{seed}.h5")
     make_folder(out)
@@ -75,6 +78,12 @@ def tiny_recipe(examples: Path, **training: object) -> Recipe:
             "training": fields | training,
         }
     )
+
+
+def trained_on(recipe: Recipe, *kinds: ScanKind) -> TrainedOn:
+    """As if the recipe had been trained on scans of some kinds, 2D slices by default."""
+    nothing = TrainedOn.of(recipe.mask, []).model_dump()
+    return TrainedOn(**nothing | {"preparations": [VERSION], "kinds": kinds or ["2D slices"]})
 
 
 def centred_fft(image: Complex, axes: tuple[int, ...]) -> Complex:

@@ -8,7 +8,15 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from tiny import every_second_line, example_files, prepared, tiny_recipe, tiny_scan, undersampled
+from tiny import (
+    every_second_line,
+    example_files,
+    prepared,
+    tiny_recipe,
+    tiny_scan,
+    trained_on,
+    undersampled,
+)
 
 from gleam import recipe as recipes
 from gleam.cli import main
@@ -28,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     examples = example_files(here, scans=1)
     recipe = tiny_recipe(examples)
     recipes.save(recipe, here / "recipe.yaml")
-    run.start(here / "run", recipe, "data")
+    run.start(here / "run", recipe, "data", trained_on(recipe))
     run.save_model(here / "run", build(recipe.network).state_dict())
     few = replace(undersampled(tiny_scan(), every_second_line()), name="few")
     write_scan(few, here / "few.h5")
@@ -341,7 +349,8 @@ def test_scan_and_reference_that_do_not_fit(made: Path, tmp_path: Path, refuse: 
 
 
 def test_run_without_a_model(made: Path, tmp_path: Path, refuse: Refuse) -> None:
-    run.start(tmp_path / "run", tiny_recipe(made / "examples"), "data")
+    recipe = tiny_recipe(made / "examples")
+    run.start(tmp_path / "run", recipe, "data", trained_on(recipe))
     for arguments in (
         ["reconstruct", tmp_path / "run", made / "scans" / "scan-0.h5", "-o", made / "x.png"],
         ["evaluate", tmp_path / "run", "--data", made / "examples", "--out", made / "report"],
@@ -351,7 +360,7 @@ def test_run_without_a_model(made: Path, tmp_path: Path, refuse: Refuse) -> None
 
 def test_run_of_another_network(made: Path, tmp_path: Path, refuse: Refuse) -> None:
     recipe = tiny_recipe(made / "examples")
-    run.start(tmp_path / "run", recipe, "data")
+    run.start(tmp_path / "run", recipe, "data", trained_on(recipe))
     run.save_model(
         tmp_path / "run", build(recipe.network.model_copy(update={"iterations": 1})).state_dict()
     )
@@ -404,7 +413,9 @@ def test_diverging_run_ends_in_one_line_and_exit_code_1(
     made: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     what = ["train", made / "recipe.yaml", "--out", tmp_path / "run", "--training.learning-rate"]
-    assert main([*map(str, what), "1e30", "--training.clip", "None"]) == 1
+    assert (
+        main([*map(str, what), "1e30", "--training.clip", "None", "--data.validation", "None"]) == 1
+    )
     err = capfd.readouterr().err
     assert err.count("\n") == 1
     assert err.startswith("gleam: module ")
@@ -445,7 +456,7 @@ def test_runs_with_different_masks_are_not_silently_tested_with_one(
 ) -> None:
     recipe = tiny_recipe(made / "examples")
     other = recipe.model_copy(update={"mask": MaskRecipe(kind="random", acceleration=2)})
-    run.start(tmp_path / "other", other, "data")
+    run.start(tmp_path / "other", other, "data", trained_on(other))
     run.save_model(tmp_path / "other", build(other.network).state_dict())
     said = refuse("evaluate", made / "run", tmp_path / "other", "--data", made / "examples")
     assert "different masks" in said

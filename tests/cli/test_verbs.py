@@ -80,10 +80,14 @@ def test_python_m_gleam_is_gleam() -> None:
         (
             ["--shape", "16", "20", "18"],
             (1, 3, 1, 16, 20, 18),
-            ["poisson", "--mask.shutter"],
+            ["poisson", "--mask.shutter", "--network.regulariser.dimensions", "3"],
         ),
         (["--shape", "20", "18", "--frames", "6"], (1, 3, 6, 20, 18), ["kt-vista"]),
-        (["--from", "volume.npy", "--axes", "z y x"], (1, 3, 1, 16, 20, 18), ["poisson"]),
+        (
+            ["--from", "volume.npy", "--axes", "z y x"],
+            (1, 3, 1, 16, 20, 18),
+            ["poisson", "--data.slab", "8"],
+        ),
         (["--from", "volume.npy", "--axes", "frame y x"], (1, 3, 16, 20, 18), ["kt-random"]),
         (["--from", "volume.npy", "--axes", "slice y x"], (16, 3, 1, 40, 18), ["random"]),
     ],
@@ -108,7 +112,7 @@ def test_volumes_and_series_go_all_the_way(
     recipes.save(tiny_recipe(tmp_path / "examples", steps=1), tmp_path / "recipe.yaml")
     options = ["--mask.acceleration", 2, "--mask.kind", *mask]
     said(capsys, "train", "recipe.yaml", "--out", "run", *options)
-    found = said(capsys, "evaluate", "run", "--data", "examples", "--out", "report")
+    found = said(capsys, "evaluate", "run", "--data", "examples", "--out", "report", "--force")
     assert found
 
 
@@ -164,6 +168,7 @@ def test_evaluate_says_its_summary(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     what = ["evaluate", made / "run", "--data", made / "examples", "--out", tmp_path / "report"]
+    what.append("--force")  # the run was trained on these
     summary = said(capsys, *what)
     assert summary == json.loads((tmp_path / "report" / "summary.json").read_text())
     for method in ("zero-filled", "CG-SENSE", "run"):
@@ -300,7 +305,7 @@ def test_series_from_scan_to_report(
     examples, out = tmp_path / "examples", tmp_path / "evaluation"
     done = said(capsys, "prepare", tmp_path / "beating.cfl", examples, "--calibration", 0)
     assert [outcome["shape"] for outcome in done] == [[2, 3, 6, 48, 20]]
-    mask = ["--mask.kind", "equispaced", "--mask.acceleration", 10]
+    mask = ["--mask.kind", "equispaced", "--mask.acceleration", 10, "--force"]
     summary = said(capsys, "evaluate", made / "run", "--data", examples, "--out", out, *mask)
     methods = ["zero-filled", "CG-SENSE", "sliding window", "temporal TV", "run"]
     assert list(summary["per_scan"]["means"]) == methods
@@ -328,7 +333,9 @@ def test_volume_from_scan_to_image(tmp_path: Path, capsys: pytest.CaptureFixture
     recipes.save(tiny_recipe(examples, steps=2), tmp_path / "recipe.yaml")
     options = ["--mask.kind", "poisson", "--network.regulariser.dimensions", 3]
     said(capsys, "train", tmp_path / "recipe.yaml", "--out", run, "--data.slab", 8, *options)
-    summary = said(capsys, "evaluate", run, "--data", examples, "--out", tmp_path / "report")
+    summary = said(
+        capsys, "evaluate", run, "--data", examples, "--out", tmp_path / "report", "--force"
+    )
     assert list(summary["per_scan"]["means"]) == ["zero-filled", "CG-SENSE", "wavelets", "run"]
 
     scan = read_scan(Path(source))

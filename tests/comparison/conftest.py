@@ -12,12 +12,18 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return example_files(tmp_path_factory.mktemp("data"))
 
 
+@pytest.fixture(scope="session")
+def unseen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Examples that nothing is trained on."""
+    return example_files(tmp_path_factory.mktemp("unseen"), first=10)
+
+
 @pytest.fixture
-def planned(examples: Path) -> Any:
+def planned(examples: Path, unseen: Path) -> Any:
     """Make a plan of schemes on tiny scans."""
 
     def plan(schemes: dict[str, Any], **compare: Any) -> Plan:
-        fields = {"test": {"simulated": examples}, "schemes": schemes} | compare
+        fields = {"test": {"simulated": unseen}, "schemes": schemes} | compare
         return make(tiny_recipe(examples), CompareRecipe.model_validate(fields))
 
     return plan

@@ -4,6 +4,7 @@ import socket
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ import pytest
 from client import POINT, answer_on, small_scanner, small_stream, stream
 from ismrmrd.serialization import ConfigFile
 
+from gleam.data.header import VERSION
 from gleam.data.prepare import Prepared, Settings
+from gleam.data.trained_on import TrainedOn
 from gleam.formats import read_scan
 from gleam.physics.baselines import zero_filled
+from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.serving.session import answer
@@ -197,3 +201,22 @@ def test_patient_is_named_nowhere() -> None:
         messages, said = session(content)
         assert "Doe" not in said
         assert not any("Doe" in getattr(m, "attribute_string", m) for m in messages)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_network_for_another_kind_of_scan_is_not_used_unless_forced(force: bool) -> None:
+    nothing = TrainedOn.unrecorded(MaskRecipe(acceleration=4)).model_dump()
+    volumes = TrainedOn(**nothing | {"version": 2, "preparations": [VERSION], "kinds": ["volumes"]})
+    chosen = replace(zero_filling(), trained_on=volumes, name="knees", force=force)
+    texts, said = session(small_stream(small_scanner()), chosen)
+    why = "knees: was trained on volumes, but scan holds 2D slices"
+    if not force:
+        refusal = f"{why}; use a run that was trained on such scans, or say --force"
+        assert texts == [f"ERROR {refusal}\0"]
+        assert said.endswith(f"refused: {refusal}")
+        return
+    kind, acceleration, *images = texts
+    doubt = "knees: was trained at 4×, and scan is 1× accelerated"
+    assert (kind, acceleration) == (f"WRN {why}\0", f"WRN {doubt}\0")
+    assert len(images) == 2
+    assert said.endswith(f"; {why}; {doubt}")

@@ -53,6 +53,8 @@ class Arguments:
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Only try every scheme out, on a tiny simulated scan: no data are needed, nothing is
     written."""
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Score on scans that are learnt from, and on other kinds of scans than those."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the result as JSON."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
@@ -78,7 +80,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     check_libraries()
     make_folder(a.out)
-    comparison = compare(plan, a.out, a.workers, a.devices)
+    comparison = compare(plan, a.out, a.workers, a.devices, a.force)
     write_tables(comparison, a.out)
     write_report(a.out / "report.html", comparison)
     if a.json:

@@ -11,8 +11,9 @@ import tyro
 from rich.console import Console
 
 from gleam.cli.arguments import parse
-from gleam.data.example import find
+from gleam.data.example import ExampleFile, find
 from gleam.data.loader import check, every_slice
+from gleam.data.versions import check_versions
 from gleam.errors import BadInput
 from gleam.evaluation.evaluate import evaluate
 from gleam.evaluation.methods import baselines
@@ -23,7 +24,7 @@ from gleam.evaluation.runs import summary_of
 from gleam.evaluation.tables import terminal_table, write_tables
 from gleam.files import make_folder
 from gleam.recipe import MaskRecipe
-from gleam.terminal import followed
+from gleam.terminal import followed, warn
 from gleam.training import run
 
 
@@ -44,6 +45,8 @@ class Arguments:
     """Example files to test on: a folder or a file."""
     out: Path = Path("evaluation")
     """Folder of the results."""
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Score runs on scans that they were trained on, and on other kinds of scans than those."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the summary as JSON."""
     mask: MaskRecipe = field(default_factory=MaskRecipe)
@@ -73,6 +76,7 @@ def main(arguments: Sequence[str]) -> None:
         raise BadInput("evaluate: the runs have different network.sets; evaluate them apart")
     examples = find(a.data, *sets)
     check(examples, a.mask)
+    test = _check(folders, examples, a.mask, a.force)
     names = _names(folders)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     methods = [
@@ -86,12 +90,32 @@ def main(arguments: Sequence[str]) -> None:
     write_tables(evaluation, a.out)
     summaries = [summary_of(folder, names[folder], trained[folder][0]) for folder in folders]
     title = f"{a.mask.kind} mask, {a.mask.acceleration:g}×"
+    if not test:
+        title += ", on scans that networks were made with"
     write_report(a.out / "report.html", evaluation, summaries, title)
     if a.json:
         print(json.dumps(json.loads((a.out / "summary.json").read_text())))
     else:
         Console().print(terminal_table(evaluation))
         print(f"report: {a.out / 'report.html'}")
+
+
+def _check(
+    folders: Sequence[Path], examples: Sequence[ExampleFile], mask: MaskRecipe, force: bool
+) -> bool:
+    """Make sure that the examples are a test of each run; warn of what may mislead.
+
+    Returns:
+        Whether they are one: whether no run has seen any of them.
+    """
+    old, test = check_versions(examples), True
+    if old is not None:
+        warn("--data", [old])
+    for folder in folders:
+        learnt = run.read_trained_on(folder)
+        warn(str(folder), learnt.check_test(str(folder), examples, mask, force))
+        test = test and not learnt.seen(examples)
+    return test
 
 
 def _leading(arguments: Sequence[str]) -> list[str]:

@@ -69,6 +69,8 @@ class Arguments:
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
         default_factory=LayoutArguments
     )
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Use a network on another kind of scan than it was trained on."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print what was written as JSON."""
 
@@ -94,10 +96,11 @@ def main(arguments: Sequence[str]) -> None:
     elif a.tag:
         raise BadInput(f"{a.out}: --tag is for DICOM; write to a folder or a .dcm file")
     make_folder(a.out.parent)
-    chosen = reconstructor(a.run, a.iterations, _change(a.until))
+    chosen = reconstructor(a.run, a.iterations, _change(a.until), a.force)
     settings = Settings(a.calibration, chosen.sets, a.coils, a.array.layout, a.reference)
     example = Prepared(read_scan(a.scan, settings.layout, a.group), settings)
     warn(example.header.name, example.header.warnings)
+    doubts = chosen.check(example, mask)
     if is_dicom:
         slices, _, frames, *_ = example.shape
         dicom.check(a.out, slices * frames * math.prod(example.header.matrix[:-2]))
@@ -110,6 +113,7 @@ def main(arguments: Sequence[str]) -> None:
             chosen.device,
             lambda done: progress.update(task, completed=done),
         )
+    warn(chosen.name, doubts)
     words, used = chosen.words, []
     if isinstance(chosen.method, EarlyExit) and (a.iterations or a.until):
         used = chosen.method.used

@@ -8,17 +8,18 @@ from gleam.errors import BadInput
 from gleam.physics.classical import CLASSICAL
 from gleam.reconstruction.early_exit import EarlyExit
 from gleam.reconstruction.reconstructor import Reconstructor
-from gleam.training.run import load_run
+from gleam.training.run import load_run, read_trained_on
 
 
 def reconstructor(
-    run: str, iterations: int | None = None, change: float | None = None
+    run: str, iterations: int | None = None, change: float | None = None, force: bool = False
 ) -> Reconstructor:
     """The method, on the GPU if there is one.
 
     Args:
         run: a run's folder, or one of `CLASSICAL`.
         iterations, change: see `EarlyExit`; for a run only.
+        force: see `Reconstructor`.
 
     Raises:
         BadInput: the folder is not a run, or its files are broken; it has fewer iterations.
@@ -41,4 +42,5 @@ def reconstructor(
         )
     words = f"neural network, {recipe.network.family} of {most} iterations"
     method = EarlyExit(network.to(device), modules, iterations, change)
-    return Reconstructor(method, device, recipe.network.sets, words)
+    trained_on = read_trained_on(Path(run))
+    return Reconstructor(method, device, recipe.network.sets, words, trained_on, run, force)

@@ -40,6 +40,8 @@ class Arguments:
     """Seconds that it may be silent."""
     seconds: float = 3600.0
     """Seconds for a connection, from first to last."""
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Use a network on other kinds of scans than it was trained on, too."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str]) -> None:
             "serve: --port is 0 to 65535, --connections 1 or more, --idle and --seconds above 0"
         )
     limits = Limits(amount(a.size, "serve: --size"), a.idle, a.seconds)
-    load = partial(reconstructor, a.run)
+    load = partial(reconstructor, a.run, force=a.force)
     load()  # what is wrong with the run is said now, not to clients
     serve(load, a.host, a.port, a.connections, limits, _log)
 

@@ -9,7 +9,7 @@
 | runs/SCHEME/seed-N/ | the runs |
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,15 @@ from gleam.comparison.measure import Entry, measure, with_steps
 from gleam.comparison.plan import Plan, slug
 from gleam.comparison.score import Scores, score
 from gleam.comparison.training import Job, train_all
-from gleam.data.example import find
+from gleam.data.example import ExampleFile, find
 from gleam.data.loader import check
+from gleam.data.trained_on import TrainedOn
+from gleam.data.versions import check_versions
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
+from gleam.terminal import warn
 from gleam.training import run
+from gleam.training.data import find_data
 
 TRIAL = 4  # a learning rate is tried for one in so many steps
 
@@ -68,7 +72,9 @@ class Comparison:
     devices: Devices | None = None
 
 
-def compare(plan: Plan, folder: Path, workers: int = 1, devices: int = 1) -> Comparison:
+def compare(
+    plan: Plan, folder: Path, workers: int = 1, devices: int = 1, force: bool = False
+) -> Comparison:
     """Train and score every scheme, as far as that was not done yet.
 
     Args:
@@ -76,9 +82,11 @@ def compare(plan: Plan, folder: Path, workers: int = 1, devices: int = 1) -> Com
         folder: of everything; made when missing.
         workers: see `train_all`.
         devices: if more than one, time the ways to train on so many, too.
+        force: score on scans that are learnt from, and on other kinds of scans than those.
 
     Raises:
-        BadInput: the data do not fit the recipe; the folder holds other runs.
+        BadInput: the data do not fit the recipe, or are no test of it; the folder holds other
+            runs.
         Stopped: by a signal; calling again goes on.
     """
     if not plan.compare.test:
@@ -87,6 +95,7 @@ def compare(plan: Plan, folder: Path, workers: int = 1, devices: int = 1) -> Com
     tests = {name: find(path, sets) for name, path in plan.compare.test.items()}
     for examples in tests.values():
         check(examples, plan.base.mask)
+    _check_tests(plan, tests, force)
     rates = {name: _rates(plan, name) for name in plan.recipes}
     if plan.base.data.validation is None and any(len(own) > 1 for own in rates.values()):
         raise BadInput("compare.learning_rates: are chosen by validation; set data.validation")
@@ -142,6 +151,21 @@ def compare(plan: Plan, folder: Path, workers: int = 1, devices: int = 1) -> Com
         name: score(examples, plan.base, runs, device, name) for name, examples in tests.items()
     }
     return Comparison(plan, results, scores, together)
+
+
+def _check_tests(plan: Plan, tests: Mapping[str, Sequence[ExampleFile]], force: bool) -> None:
+    """Make sure that what will be trained can be scored; warn of what may mislead."""
+    learnt: dict[str, TrainedOn] = {}
+    for name, recipe in plan.recipes.items():
+        own = find_data(recipe).trained_on()
+        if own not in learnt.values():  # all, unless some start from other runs
+            learnt[name] = own
+    for test, examples in tests.items():
+        old = check_versions(examples)
+        if old is not None:
+            warn(f"compare.test.{test}", [old])
+        for name, own in learnt.items():
+            warn(name, own.check_test(name, examples, plan.base.mask, force))
 
 
 def _psnr(job: Job, failed: Mapping[Path, str]) -> float:

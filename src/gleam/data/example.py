@@ -25,10 +25,10 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Complex
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from gleam.arrays import slabs
+from gleam.data.header import Header
 from gleam.errors import BadInput
 from gleam.files import check_exists
 from gleam.formats import hdf5_attribute
@@ -39,80 +39,6 @@ _AT_ONCE = 2**22  # numbers of k-space in a slab that is prepared, 32 MB
 _Place = tuple[Any, ...]  # an index into HDF5
 
 CONVENTION = "y' = exp(-2 pi i k floor(N/2)/N) ifftshift(y) along `axes` (x = -1, y = -2, z = -3)"
-
-
-class Header(BaseModel):
-    """What is known of an example beside its arrays.
-
-    Attributes:
-        name: the scan's.
-        axes: space axes still in k-space (x = −1, y = −2, z = −3).
-        readout: the frequency-encoding axis, if known.
-        calibration: size of the fully sampled centre along each space axis; masks keep it. 0 along
-            axes of which they keep nothing.
-        scale: what the scan's intensities were divided by.
-        noise: standard deviation of the complex noise in a k-space sample, after that division.
-        matrix: size along each space axis that outputs are cropped to.
-        voxel: mm along each space axis, then the slice distance of 2D scans.
-        affine: 4 × 4, voxel index (x, y, z, 1) of the output to mm, LPS.
-        contrast: no patient fields.
-        fingerprint: of the source and the settings; the same means no need to prepare again.
-        sha256: of the content of the file it was made from.
-        thickness: of 2D slices in mm; None where unknown.
-        warnings: the scan's, see `Scan`, and those of what it was calibrated from.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    axes: tuple[int, ...]
-    readout: int | None
-    calibration: tuple[int, ...]
-    scale: float
-    noise: float
-    matrix: tuple[int, ...]
-    voxel: tuple[float, ...]
-    affine: tuple[tuple[float, ...], ...]
-    contrast: dict[str, str | float]
-    fingerprint: str = ""
-    sha256: str = ""
-    thickness: float | None = None
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def slab_axis(self) -> int | None:
-        """The axis along which a volume falls apart, its readout; None where it is in k-space.
-
-        2D slices are not taken apart, so they have none.
-        """
-        left = {-3, -2, -1} - {*self.axes}
-        return left.pop() if len(self.matrix) == 3 and left else None
-
-    def fits(self, space: Sequence[int]) -> bool:
-        """Whether it can belong to arrays of this size; files are not trusted."""
-        all_axes = range(-len(space), 0)
-        numbers = [self.scale, self.noise, *self.voxel, *(v for row in self.affine for v in row)]
-        lengths = [] if self.thickness is None else [self.thickness]
-        numbers += lengths
-        numbers += [value for value in self.contrast.values() if not isinstance(value, str)]
-        return (
-            len(space) in (2, 3)
-            and list(self.axes) == [axis for axis in all_axes if axis in self.axes]
-            and self.readout in (None, *all_axes)
-            and _within(self.calibration, space, least=0)
-            and _within(self.matrix, space)
-            and len(self.voxel) == 3
-            and [len(row) for row in self.affine] == [4] * 4
-            and all(math.isfinite(number) for number in numbers)
-            and min(self.scale, *self.voxel, *lengths) > 0
-            and self.noise >= 0
-        )
-
-
-def _within(sizes: Sequence[int], space: Sequence[int], least: int = 1) -> bool:
-    return len(sizes) == len(space) and all(
-        least <= n <= most for n, most in zip(sizes, space, strict=True)
-    )
 
 
 @dataclass(frozen=True)
@@ -168,13 +94,7 @@ class ExampleFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with opened(path) as file:
-            try:
-                self.header = Header.model_validate_json(hdf5_attribute.text(file, "header") or "")
-            except ValidationError as error:
-                raise BadInput(
-                    f"{path}: not an example file of `gleam prepare` (its header is missing or "
-                    "broken); prepare the scan again"
-                ) from error
+            self.header = Header.parse(hdf5_attribute.text(file, "header") or "", path)
             self.shape: tuple[int, ...] = dataset(file, "kspace").shape
             slices, coils, frames, *space = self.shape
             maps = dataset(file, "maps").shape

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from gleam import __version__
 from gleam.data.example import ExampleFile, is_example, write
+from gleam.data.header import VERSION
 from gleam.data.prepare import Prepared, Settings
 from gleam.data.workers import spread
 from gleam.errors import BadInput, Stopped
@@ -159,13 +159,13 @@ def _prepared_before(goal: Path, fingerprint: str) -> ExampleFile | None:
 
 
 def _fingerprint(source: Path, settings: Settings) -> str:
-    """Changes with the file (or BART's pair), the settings, and the version of this program."""
+    """Changes with the file (or BART's pair), the settings, and the version of preparation."""
     files = [source] if settings.reference is None else [source, settings.reference]
     headers = [file.with_suffix(".hdr") for file in files]
     try:
         stats = [file.stat() for file in (*files, *(h for h in headers if h.exists()))]
     except OSError as error:
         raise BadInput(f"{error.filename}: cannot be read ({error.strerror})") from error
-    facts: list[object] = [__version__, source.name, asdict(settings)]
+    facts: list[object] = [VERSION, source.name, asdict(settings)]
     facts += [(stat.st_size, stat.st_mtime_ns) for stat in stats]
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()

@@ -21,8 +21,9 @@ from torch import Tensor
 
 from gleam.data.calibration import calibrate
 from gleam.data.decoded import Decoded
-from gleam.data.example import Header, Slice
+from gleam.data.example import Slice
 from gleam.data.grid import Grid
+from gleam.data.header import VERSION, Header
 from gleam.errors import BadInput
 from gleam.formats import read_scan
 from gleam.formats.layout import Layout
@@ -88,8 +89,7 @@ class Prepared:
             compression = compression_matrix(self._calibration, settings.coils)
             self._calibration = mix(self._calibration, compression)
             self._mixing = compression if self._mixing is None else compression @ self._mixing
-        each_frame = self._calibration.movedim(2, 1).flatten(0, 1)
-        noise = noise_level(each_frame) * math.sqrt(source.averages)
+        noise = noise_level(self._calibration) * math.sqrt(source.averages)
         scale = _intensity(self._calibration, grid.space) * source.gain
         if not scale > 0:
             raise BadInput(f"{scan.name}: its calibration region holds no signal; leave it out")
@@ -110,7 +110,8 @@ class Prepared:
             contrast=scan.contrast,
             fingerprint=fingerprint,
             sha256=sha256,
-            warnings=(*scan.warnings, *_of_reference(reference), *source.warnings),
+            warnings=(*scan.warnings, *(f"its reference: {w}" for w in _warnings(reference))),
+            version=VERSION,
         )
 
     def __getitem__(self, index: int) -> Slice:
@@ -159,16 +160,14 @@ class Prepared:
         return kspace if self._mixing is None else mix(kspace, self._mixing)
 
 
-def _of_reference(reference: Scan | None) -> tuple[str, ...]:
-    return () if reference is None else tuple(f"its reference: {w}" for w in reference.warnings)
+def _warnings(reference: Scan | None) -> tuple[str, ...]:
+    return () if reference is None else reference.warnings
 
 
-def _intensity(
-    calibration: Complex[Tensor, "slice coil frame *box"], space: tuple[int, ...]
-) -> float:
-    """The 98th percentile over all slices of the root-sum-of-squares image of coils and frames."""
-    box = calibration.shape[3:]
+def _intensity(calibration: Complex[Tensor, "slice coil *box"], space: tuple[int, ...]) -> float:
+    """The 98th percentile of the root-sum-of-squares calibration image over all slices."""
+    box = calibration.shape[2:]
     axes = tuple(range(-len(box), 0))
-    image = ifft(shift_free(calibration, axes), axes).abs().square().sum((1, 2)).sqrt()
+    image = ifft(shift_free(calibration, axes), axes).abs().square().sum(1).sqrt()
     # An orthonormal FFT of fewer samples makes a brighter image.
     return float(np.quantile(image.numpy(), 0.98)) * math.sqrt(math.prod(box) / math.prod(space))

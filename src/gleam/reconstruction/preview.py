@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -56,24 +55,19 @@ def of_scan(scan: Scan, example: Example | None) -> Preview:
         sampling = sampling.mean(axis=scan.readout or 0)
     elif example is not None:
         return Preview(_seen(example), sampling, "CG-SENSE")
-    alike = bool((scan.sampled == scan.sampled[:1]).all())
-    energies = []
-    for kspace in each_coil(scan.kspace, scan.kspace.shape[0] // 2):
-        # Frames that differ in sign would cancel in an average.
-        frames = kspace if alike else (kspace.mean(axis=0) / np.where(share > 0, share, 1))[None]
-        planes = zip(*map(_planes, frames), strict=True)
-        energies.append([_energy(np.stack(plane)) for plane in planes])
+    coils = [
+        _planes(kspace.mean(axis=0) / np.where(share > 0, share, 1))
+        for kspace in each_coil(scan.kspace, scan.kspace.shape[0] // 2)
+    ]
     images = {}
-    for axis, of_coils in enumerate(zip(*energies, strict=True)):
+    for axis, plane in enumerate(map(np.stack, zip(*coils, strict=True))):
         name, matrix = _SLICE, scan.matrix
         if len(matrix) == 3:
             name, matrix = (
                 f"{'zyx'[axis]} = {matrix[axis] // 2}",
                 matrix[:axis] + matrix[axis + 1 :],
             )
-        magnitude = torch.stack(of_coils).sum(0).sqrt()
-        sizes = [min(m, n) for m, n in zip(matrix, magnitude.shape, strict=True)]
-        images[name] = crop(magnitude, sizes).numpy()
+        images[name] = _root_sum_of_squares(plane, matrix)
     return Preview(images, sampling, "zero-filled")
 
 
@@ -112,7 +106,9 @@ def _seen(example: Example) -> dict[str, NDArray[np.float32]]:
     return {name or _SLICE: cut(magnitude).mean(0).numpy() for name, cut in cuts(magnitude).items()}
 
 
-def _energy(kspace: Array) -> Float[Tensor, "rows columns"]:
-    """(frame, rows, columns) k-space to the mean squared magnitude of its images."""
+def _root_sum_of_squares(kspace: Array, matrix: tuple[int, ...]) -> NDArray[np.float32]:
+    """(coil, rows, columns) k-space to the image, cropped."""
     images = ifft(shift_free(torch.from_numpy(kspace), _IN_PLANE), _IN_PLANE)
-    return images.abs().square().mean(0)
+    sizes = [min(m, n) for m, n in zip(matrix, kspace.shape[1:], strict=True)]
+    magnitude: Tensor = crop(images.abs().square().sum(0).sqrt(), sizes)
+    return magnitude.numpy()

@@ -41,12 +41,13 @@ def answer(connection: socket.socket, load: Load, limits: Limits) -> str:
             receive(wire, stream)
             scan = _scan(stream)
             if scan is not None:
-                chosen, warnings = load(), scan.warnings
+                warnings, chosen = scan.warnings, load()
                 example = Prepared(scan, Settings(sets=chosen.sets))
-                warnings = example.header.warnings
+                doubts = (f"{chosen.name}: {doubt}" for doubt in chosen.check(example))
+                warnings = (*example.header.warnings, *doubts)
                 for warning in warnings:
                     send_text(wire, f"WRN {warning}")
-                for image in _reconstructed(example, stream, chosen, wire):
+                for image in _reconstructed(example, chosen, stream, wire):
                     send_image(wire, image)
                     sent += 1
             send_close(wire)
@@ -77,7 +78,7 @@ def _scan(stream: Stream) -> Scan | None:
 
 
 def _reconstructed(
-    example: Prepared, stream: Stream, chosen: Reconstructor, wire: Wire
+    example: Prepared, chosen: Reconstructor, stream: Stream, wire: Wire
 ) -> Iterator[Any]:
     """Each `ismrmrd.Image` of a stream's scan."""
     volume = reconstruct(

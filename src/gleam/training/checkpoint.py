@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from gleam.data.trained_on import VERSION
 from gleam.errors import BadInput
 from gleam.files import replacing
 from gleam.training.flow import Module
@@ -57,7 +58,9 @@ def publish(folder: Path, modules: int, progress: Progress) -> Path:
     draft = _draft(folder, progress.step)
     path = draft.with_name(draft.name.removeprefix("."))
     with replacing(draft / "manifest.json") as temporary:
-        temporary.write_text(json.dumps({"modules": modules, **asdict(progress)}, indent=2))
+        temporary.write_text(
+            json.dumps({"version": VERSION, "modules": modules, **asdict(progress)}, indent=2)
+        )
     if path.exists():
         shutil.rmtree(path)
     draft.rename(path)
@@ -79,10 +82,15 @@ def load(path: Path, modules: Mapping[int, Module], count: int) -> Progress:
         count: of all modules that there are.
 
     Raises:
-        BadInput: it is broken, or of another network.
+        BadInput: it is broken, of another network, or of a later version.
     """
     try:
         manifest = dict(json.loads((path / "manifest.json").read_text()))
+        version = manifest.pop("version", 1)
+        if version > VERSION:
+            raise BadInput(
+                f"{path}: is of version {version}, this program knows {VERSION}; update it"
+            )
         saved = manifest.pop("modules")
         progress = Progress(**manifest)
         if count != saved:

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 from gleam.data.example import write
+from gleam.data.kind import ScanKind
 from gleam.data.prepare import Prepared, Settings
+from gleam.data.trained_on import TrainedOn
 from gleam.formats import Scan
 from gleam.networks import build
 from gleam.physics.sampling import DIMENSIONS
@@ -20,8 +22,6 @@ from gleam.recipe import END_TO_END, Recipe
 from gleam.simulation import simulate_scan
 from gleam.training import run
 from gleam.training.stages import train_in_stages
-
-Kind = Literal["2D slices", "2D series", "volumes"]
 
 _CALIBRATION = 4  # lines along each axis that all masks keep, but those of a series
 _SAMPLED = 2  # lines along each axis that a mask takes beside those
@@ -42,7 +42,7 @@ class Rehearsal:
         missing: paths that the recipe names and that do not exist yet, by their fields.
     """
 
-    kind: Kind
+    kind: ScanKind
     family: str
     iterations: int
     modules: list[int]
@@ -85,7 +85,7 @@ def rehearse(recipe: Recipe) -> Rehearsal:
     )
 
 
-def kind_of_data(recipe: Recipe) -> Kind:
+def kind_of_data(recipe: Recipe) -> ScanKind:
     """2D slices, 2D series or volumes: what mask, slabs and regulariser are made for."""
     if recipe.mask.kind.startswith("kt-"):
         return "2D series"
@@ -136,7 +136,7 @@ def _shortened(recipe: Recipe, example: Path) -> Recipe:
 def _untrained(recipe: Recipe, folder: Path) -> Path:
     """A run of the same network that has learnt nothing, for one that is not there yet."""
     whole = recipe.changed(training=END_TO_END | {"start": None, "frozen": 0})
-    run.start(folder, whole, "")
+    run.start(folder, whole, "", TrainedOn.unrecorded(whole.mask))
     run.save_model(folder, build(whole.network, whole.seed).state_dict())
     return folder
 

@@ -8,6 +8,7 @@
 | metrics.csv | step, metric, index, value, seconds: loss per module, PSNR per iteration |
 | tensorboard/ | the same, to look at |
 | environment.json | versions, seed, git state |
+| trained_on.json | scans by sha256, their kinds, masks: see `gleam.data.trained_on` |
 | summary.json | parameters, memory, time per step, how it ended |
 """
 
@@ -29,11 +30,13 @@ from torch import Tensor
 
 import gleam
 from gleam import recipe as recipes
+from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.files import check_exists, gone, replacing, unwritable
 from gleam.networks import Unrolled, build
 from gleam.recipe import Recipe
 
+TRAINED_ON = "trained_on.json"
 COLUMNS = ["step", "metric", "index", "value", "seconds"]
 
 
@@ -48,13 +51,14 @@ class Row:
     seconds: float
 
 
-def start(folder: Path, recipe: Recipe, data: str) -> None:
+def start(folder: Path, recipe: Recipe, data: str, trained_on: TrainedOn) -> None:
     """Make the folder and say what will be trained in it, and with what.
 
     Args:
         folder: of the run.
         recipe: what will be trained.
         data: fingerprint of the examples, and of the weights it starts from.
+        trained_on: what will have been learnt from.
 
     Raises:
         BadInput: the folder holds another run, or cannot be written to.
@@ -63,6 +67,7 @@ def start(folder: Path, recipe: Recipe, data: str) -> None:
         raise BadInput(f"{folder}: holds a run already; resume it (--resume) or choose another")
     with replacing(folder / "environment.json") as temporary:
         temporary.write_text(json.dumps({**environment(recipe.seed), "data": data}, indent=2))
+    write_trained_on(folder, trained_on)
     write_metrics(folder, [])
     recipes.save(recipe, folder / "recipe.yaml")  # from here on, it is a run
 
@@ -97,6 +102,24 @@ def check_data(folder: Path, data: str) -> None:
             f"{folder}: began with other examples, or other weights of training.start, than there "
             "are now; put them back, or start a new run"
         )
+
+
+def write_trained_on(folder: Path, trained_on: TrainedOn) -> None:
+    """Write trained_on.json."""
+    with replacing(folder / TRAINED_ON) as temporary:
+        temporary.write_text(trained_on.model_dump_json(indent=2))
+
+
+def read_trained_on(folder: Path) -> TrainedOn:
+    """What a run was trained on, as far as it recorded that.
+
+    Raises:
+        BadInput: the folder is not a run, or the record is broken, or of a later version.
+    """
+    path = folder / TRAINED_ON
+    if not path.exists():
+        return TrainedOn.unrecorded(load_recipe(folder).mask)
+    return TrainedOn.parse(path.read_text(encoding="utf-8"), path)
 
 
 def environment(seed: int) -> dict[str, Any]:
@@ -178,9 +201,11 @@ def load_run(folder: Path) -> tuple[Recipe, Unrolled]:
     """A trained network and its recipe, on the CPU, ready for inference.
 
     Raises:
-        BadInput: the folder is not a run, or its files are broken or do not fit each other.
+        BadInput: the folder is not a run, its files are broken or do not fit each other, or a later
+            version made it.
     """
     recipe = load_recipe(folder)
+    read_trained_on(folder)  # of a later version, the weights may mean something else
     network = build(recipe.network, recipe.seed)
     path = folder / "model.safetensors"
     if not path.is_file():

@@ -20,10 +20,9 @@ from torch import Tensor
 
 from gleam.arrays import crop
 from gleam.data.batch import Batch
-from gleam.data.example import ExampleFile, find, fingerprint
+from gleam.data.example import ExampleFile
 from gleam.data.loader import (
     TrainingBatches,
-    check,
     every_slice,
     image_shape,
     slices_in_turn,
@@ -32,8 +31,10 @@ from gleam.errors import BadInput, Signalled, Stopped
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
 from gleam.recipe import Recipe
+from gleam.terminal import warn
 from gleam.training import checkpoint, run
 from gleam.training.checkpoint import Progress
+from gleam.training.data import find_data
 from gleam.training.flow import Module, train_step
 from gleam.training.group import Group, Lost, joined, size_of_group
 from gleam.training.meter import metered, state_bytes
@@ -42,7 +43,7 @@ from gleam.training.problem import for_training, loss_of, make_modules, training
 from gleam.training.record import Record, forget_after, recorded
 from gleam.training.replicas import Replicas
 from gleam.training.spread import Spread, cut, seconds
-from gleam.training.start import fingerprint_of_start, initial
+from gleam.training.start import initial
 
 ALONE = Spread()
 
@@ -80,7 +81,7 @@ def train(
     spread.check(recipe, size_of_group())
     with joined(spread.replicas, spread.timeout) as group:
         try:
-            part = _prepare(recipe, folder, resume, spread, group)
+            part = _prepare(recipe, folder, resume, quiet, spread, group)
             record = recorded(folder, recipe, part.parameters, part.frozen, part.progress, quiet)
             with _stop_signals() as stop_asked, record if group.records else nullcontext() as kept:
                 _learn(part, kept, stop_asked)
@@ -142,27 +143,31 @@ class _Part:
                     yield self.network.state_shape(image_shape(example, len(slices)))
 
 
-def _prepare(recipe: Recipe, folder: Path, resume: bool, spread: Spread, group: Group) -> _Part:
+def _prepare(
+    recipe: Recipe, folder: Path, resume: bool, quiet: bool, spread: Spread, group: Group
+) -> _Part:
     """Read what there is, make the folder, and take this process's modules."""
     t = recipe.training
-    examples = find(recipe.data.train, recipe.network.sets)
-    validation = find(recipe.data.validation, recipe.network.sets) if recipe.data.validation else []
+    data = find_data(recipe)  # before a folder is made, or time is spent
     if t.offload_to is not None and not t.offload_to.is_dir():
         raise BadInput(f"training.offload_to: {t.offload_to}: is no folder that exists; make it")
-    check([*examples, *validation], recipe.mask)  # before a folder is made, or time is spent
     network = initial(recipe)
-    batches = training_batches(examples, recipe, network, group.share)
+    batches = training_batches(data.training, recipe, network, group.share)
     modules = make_modules(network, recipe)
-    data = fingerprint([*examples, *validation]) + fingerprint_of_start(recipe)
     kept = checkpoint.found(folder / "checkpoints") if resume else []
     last = kept[-1] if kept else None
-    facts = {"recipe": recipe, "data set": data, "code": run.code(), "checkpoint": last}
+    facts = {"recipe": recipe, "data set": data.fingerprint, "code": run.code(), "checkpoint": last}
     group.agree(facts | {"command line": spread, "kind of device": group.wire.type})
     if group.records and resume:
-        run.check_data(folder, data)
+        run.check_data(folder, data.fingerprint)
+        if not (folder / run.TRAINED_ON).exists():  # begun by an early version
+            run.write_trained_on(folder, data.trained_on())
         forget_after(folder, checkpoint.step_of(last) if last else 0)
     elif group.records:
-        run.start(folder, recipe, data)
+        run.start(folder, recipe, data.fingerprint, data.trained_on())
+    if group.records and not quiet:
+        for what, doubt in data.doubts():
+            warn(what, [doubt])
 
     lengths = spread.split or [len(modules)]
     if len(lengths) != group.places:
@@ -187,7 +192,7 @@ def _prepare(recipe: Recipe, folder: Path, resume: bool, spread: Spread, group: 
         recipe=recipe,
         folder=folder,
         batches=batches,
-        validation=validation,
+        validation=data.validation,
         network=part.to(group.device),
         first_iteration=before,
         modules=mine,

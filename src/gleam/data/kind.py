@@ -1,0 +1,84 @@
+"""Kinds of data: of scans, and of the patterns in which k-space is sampled."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gleam.data.example import Example
+from gleam.data.facts import acceleration
+from gleam.errors import BadInput
+from gleam.formats.scan import bounding_box
+from gleam.physics.sampling import DIMENSIONS, Kind
+from gleam.recipe import Recipe
+
+ScanKind = Literal["2D slices", "2D series", "volumes", "series of volumes"]
+
+_FULL = 1.05  # times accelerated at most, a scan counts as fully sampled
+
+
+def kind_of(example: Example) -> ScanKind:
+    """What an example holds, one frame or many of slices or volumes."""
+    _, _, frames, *space = example.shape
+    if len(space) == 2:
+        return "2D slices" if frames == 1 else "2D series"
+    return "volumes" if frames == 1 else "series of volumes"
+
+
+def check_kinds(examples: Sequence[Example], recipe: Recipe) -> None:
+    """Make sure that the network of a recipe is made for the kinds of its examples.
+
+    A convolution over three axes needs a third one. One over two takes the planes of a volume one
+    by one, which a recipe says with `data.slab`.
+
+    Raises:
+        BadInput: for one of them it is not.
+    """
+    three = recipe.network.regulariser.dimensions == 3
+    for example in examples:
+        name, kind = example.header.name, kind_of(example)
+        if three and kind == "2D slices":
+            raise BadInput(
+                f"{name}: holds 2D slices of one frame, but network.regulariser.dimensions is 3, "
+                "for volumes and series; set it to 2"
+            )
+        if not three and "volumes" in kind and recipe.data.slab is None:
+            raise BadInput(
+                f"{name}: holds {kind}, but network.regulariser.dimensions is 2; set it to 3, or "
+                "set data.slab to learn from planes of slabs of them"
+            )
+
+
+def acceleration_of(example: Example) -> float:
+    """How many times a scan was accelerated; positions that no frame acquired apart."""
+    return acceleration(_sampled(example))
+
+
+def pattern_of(example: Example) -> str | None:
+    """In which pattern a scan was undersampled; None if it was not. Compare `pattern_of_mask`."""
+    sampled = _sampled(example)
+    if acceleration(sampled) < _FULL:
+        return None
+    inside = sampled[:, *bounding_box(sampled)]
+    frame, *space = [bool((inside != inside.take([0], a)).any()) for a in range(inside.ndim)]
+    return _pattern(sum(space), frame)
+
+
+def pattern_of_mask(kind: Kind) -> str:
+    """In which pattern masks of a kind sample."""
+    return _pattern(DIMENSIONS[kind], kind.startswith("kt-"))
+
+
+def _pattern(axes: int, changes: bool) -> str:
+    what = "lines of one axis" if axes < 2 else "points of two axes"
+    return f"other {what} in every frame" if changes else what
+
+
+def _sampled(example: Example) -> NDArray[np.bool_]:
+    """(frame, *space), centred."""
+    sampled: NDArray[np.bool_] = torch.fft.fftshift(
+        example.sampled, dim=example.header.axes
+    ).numpy()
+    return sampled
