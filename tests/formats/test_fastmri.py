@@ -131,10 +131,11 @@ def test_prospective_undersampling(make_file, dtype):
     assert scan.calibration == ((0, 80), (18, 29))
 
 
-def test_columns_without_data_are_not_sampled(make_file):
+@pytest.mark.parametrize("limits", [None, (0, 0)])  # which say nothing
+def test_columns_without_data_are_not_sampled(make_file, limits):
     kspace = knee_kspace()
     kspace[..., 40] = 0
-    header = serialise(replace(KNEE, limits=None))
+    header = serialise(replace(KNEE, limits=limits))
     scan = fastmri.read(make_file(kspace=kspace, ismrmrd_header=header))
     expected = [*range(8, 40), 41, 42]
     np.testing.assert_array_equal(np.flatnonzero(scan.sampled), expected)

@@ -170,7 +170,7 @@ def _mask(path: Path, mask: h5py.Dataset, shape: tuple[int, ...]) -> NDArray[np.
 
 def _acquired(path: Path, header: Header, columns: int) -> NDArray[np.bool_]:
     """(phase,) bool: the columns inside the encoding limits."""
-    if header.limits is None:
+    if header.limits in (None, (0, 0)):  # the latter says nothing, either
         return np.ones(columns, np.bool_)
     maximum, centre = header.limits
     if maximum >= columns or centre > maximum:

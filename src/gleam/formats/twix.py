@@ -55,6 +55,9 @@ _COUNTERS = {
 }
 
 
+_SERIES = ("Eco", "Phs", "Rep", "Set", "Sli")  # of which some may be whole
+
+
 def _bits(*numbers: int) -> np.uint64:
     return np.uint64(sum(1 << number for number in numbers))
 
@@ -86,7 +89,8 @@ def read(path: Path, measurement: str | None = None) -> Scan:
     *before, scan = found[: int(chosen)]
     imaging = scan.heads[~_flagged(scan.heads, _NOISE | _OTHER)]
     if not imaging.size:
-        raise BadInput(f"{path}: its measurement {chosen} holds no imaging line")
+        where = ", and is cut off" if scan.cut else ""
+        raise BadInput(f"{path}: its measurement {chosen} holds no imaging line{where}")
     keep = [(m, _flagged(m.heads, _NOISE)) for m in before]
     keep.append((scan, ~_flagged(scan.heads, _OTHER)))
     heads = np.concatenate([m.heads[kept] for m, kept in keep])
@@ -109,7 +113,19 @@ def read(path: Path, measurement: str | None = None) -> Scan:
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
     assembled = assemble(path.stem, encoding, ours, lines)
-    return replace(assembled, format="Siemens twix")
+    cut = _cut_off(path, imaging, assembled) if scan.cut else ()
+    return replace(assembled, format="Siemens twix", warnings=(*cut, *assembled.warnings))
+
+
+def _cut_off(path: Path, imaging: NDArray[Any], scan: Scan) -> tuple[str, ...]:
+    """A warning where what lies before the cut is worth it: some of a series, or every line."""
+    every_line = scan.sampled.any(axis=1).all()
+    if not every_line and not any(np.ptp(imaging["Counter"][one]) for one in _SERIES):
+        raise BadInput(
+            f"{path}: is cut off after {len(imaging)} lines, which are not enough for an image; "
+            "export it again"
+        )
+    return (f"the file is cut off after {len(imaging)} lines; what lies before was read",)
 
 
 def _flagged(heads: NDArray[Any], bits: np.uint64) -> NDArray[np.bool_]:

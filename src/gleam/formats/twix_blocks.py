@@ -9,7 +9,8 @@ samples for each channel. Samples are complex64.
 
 Source: twixtools (the extra `twix`), https://github.com/pehses/twixtools: the layouts of the heads
 are its own. Its reader believes every length that a file claims, and so can take any memory, or
-never end; here lengths are checked against the file. Names of patients are stepped over.
+never end; here lengths are checked against the file. Names of patients are stepped over. Where the
+file ends before the end mark, as it does when a scan is stopped, what lies before is read.
 """
 
 import struct
@@ -38,12 +39,14 @@ class Measurement:
         heads: (line,) with the fields of twixtools' `Scan_header` or `VB17_header`.
         starts: (line,) where the first channel begins in the file.
         gap: bytes before each channel's samples.
+        cut: whether the file ends in the middle of a block.
     """
 
     buffers: dict[str, str]
     heads: NDArray[Any]
     starts: NDArray[np.int64]
     gap: int
+    cut: bool
 
 
 class _Broken(Exception):
@@ -122,12 +125,14 @@ def _measurement(
     size = file.seek(0, 2)
     file.seek(start)
     (length,) = struct.unpack("<I", file.read(4))
-    if not start + length <= end <= size:
+    end = min(end, size)
+    if start + length > end:
         raise _Broken
     file.seek(start)
     buffers = _buffers(file.read(length))
     start += length
-    heads, starts = [], []
+    heads: list[bytes] = []
+    starts: list[int] = []
     while start + head.itemsize <= end:
         file.seek(start)
         read = file.read(head.itemsize)
@@ -139,13 +144,18 @@ def _measurement(
             taken = int(one["FlagsAndDMALength"]) % 2**25
         else:
             taken = lead + int(one["UsedChannels"]) * (gap + 8 * int(one["SamplesInScan"]))
-            heads.append(read)
-            starts.append(start + lead)
+            if start + taken <= end:
+                heads.append(read)
+                starts.append(start + lead)
         start += taken
-        if taken < head.itemsize or start > end:
+        if taken < head.itemsize:
             raise _Broken
     return Measurement(
-        buffers, np.frombuffer(b"".join(heads), head), np.array(starts, np.int64), gap
+        buffers,
+        np.frombuffer(b"".join(heads), head),
+        np.array(starts, np.int64),
+        gap,
+        cut=start > end,
     )
 
 
