@@ -4,6 +4,7 @@ import pytest
 import torch
 from toys import OF_NETWORK, SHAPES, toy_measurement, toy_network, toy_sense
 
+from gleam.training import storage as storages
 from gleam.training.loss import l1
 from gleam.training.meter import metered
 from gleam.training.storage import STORAGES, checkpoint, invert, offload, store
@@ -117,6 +118,19 @@ def test_checkpoint_keeps_one_image_per_iteration(family):
     growth = (peak(checkpoint, 12) - peak(checkpoint, 6)) / 6
     assert growth <= measurement.adjoint.nbytes + 2 * weights
     assert peak(checkpoint, 6) < 0.6 * peak(store, 6)
+
+
+def test_anchors_keep_the_error_of_inversion_small_and_where_it_is_not_a_warning_is_given(
+    monkeypatch,
+):
+    """λ = 0.1 amplifies errors elevenfold at every step, so some images must be kept."""
+    fields = {"coupling": True, "cg_tolerance": 1e-6, "weight": 0.1}
+    problem = toy_problem("modl", 16, **fields)
+    expected = value_and_gradients(store, *problem)
+    assert worst(value_and_gradients(invert, *problem), expected) < 1e-3
+    monkeypatch.setattr(storages, "_anchored", lambda *_: {1})  # one, to see the error by
+    with pytest.warns(RuntimeWarning, match="an inverted image is off by"):
+        value_and_gradients(invert, *problem)
 
 
 @pytest.mark.parametrize("iterations", [1, 8, 32, 64])
