@@ -393,6 +393,7 @@ def test_a_measurement_may_be_chosen(save, kspace, refused):
     path = save(in_full(3 * kspace), in_full(2 * kspace), in_full(kspace))
     np.testing.assert_array_equal(twix.read(path).kspace[0][:, 0], kspace)
     np.testing.assert_array_equal(twix.read(path, "2").kspace[0][:, 0], 2 * kspace)
+    assert twix.read(path, "2").format == "Siemens twix, measurement 2 of 3"
     for wrong in ("0", "4", "-1", "dataset"):
         said = refused(lambda path, wrong=wrong: twix.read(path, wrong), path)
         assert "--group is one of 1, 2, 3" in said

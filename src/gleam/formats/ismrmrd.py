@@ -81,7 +81,8 @@ def read(path: Path, measurement: str | None = None) -> Scan:
     if scan.noise is None:
         noise, warnings = _noise(path, chosen, scan.kspace.shape[1])
         scan = replace(scan, noise=noise, warnings=(*scan.warnings, *warnings))
-    return replace(scan, format="ISMRMRD")
+    which = f", {chosen} of {len(names)} measurements" if len(names) > 1 else ""
+    return replace(scan, format=f"ISMRMRD{which}")
 
 
 def _acquisitions(path: Path, data: h5py.Dataset, readout: int) -> tuple[Records, Records]:

@@ -114,7 +114,8 @@ def read(path: Path, measurement: str | None = None) -> Scan:
         raise BadInput(f"{path}: {error}") from error
     assembled = assemble(path.stem, encoding, ours, lines)
     cut = _cut_off(path, imaging, assembled) if scan.cut else ()
-    return replace(assembled, format="Siemens twix", warnings=(*cut, *assembled.warnings))
+    which = f", measurement {chosen} of {len(found)}" if len(found) > 1 else ""
+    return replace(assembled, format=f"Siemens twix{which}", warnings=(*cut, *assembled.warnings))
 
 
 def _cut_off(path: Path, imaging: NDArray[Any], scan: Scan) -> tuple[str, ...]:
