@@ -29,7 +29,7 @@ from pathlib import Path
 from gleam.data.jobs import prepare_one
 from gleam.data.prepare import Settings
 folder = Path(sys.argv[1])
-outcome = prepare_one(folder / "volume-0000.cfl", folder, Settings())
+(outcome,) = prepare_one(folder / "volume-0000.cfl", folder, Settings())
 assert outcome.status == "prepared", outcome
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """

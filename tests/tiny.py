@@ -58,7 +58,8 @@ def example_files(folder: Path, scans: int = 3, first: int = 0, **kind: object) 
         write_scan(scan, raw / f"scan-{seed}.h5")
     make_folder(out)
     for source in jobs.find_scans([raw]):
-        assert jobs.prepare_one(source, out, Settings()).status == "prepared"
+        (outcome,) = jobs.prepare_one(source, out, Settings())
+        assert outcome.status == "prepared"
     return out
 
 

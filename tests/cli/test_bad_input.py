@@ -462,9 +462,10 @@ def test_runs_with_different_masks_are_not_silently_tested_with_one(
     assert "different masks" in said
 
 
-def test_slices_that_were_sampled_differently(tmp_path: Path, refuse: Refuse) -> None:
+def test_a_part_that_is_none(tmp_path: Path, refuse: Refuse) -> None:
     kspace = np.ones((2, 2, 16, 16), np.complex64)
     kspace[1, :, :, 3] = 0
     np.save(tmp_path / "scan.npy", kspace)
-    said = refuse("reconstruct", "zero-filled", tmp_path / "scan.npy", "-o", tmp_path / "x.png")
-    assert "not sampled at the same positions" in said
+    command = ("reconstruct", "zero-filled", tmp_path / "scan.npy", "-o", tmp_path / "x.png")
+    said = refuse(*command, "--part", "slice2")
+    assert "no part 'slice2'; it holds slice0, slice1" in said

@@ -132,6 +132,7 @@ def test_example_file(inspect: Inspect, tmp_path: Path) -> None:
     examples = example_files(tmp_path, scans=1)
     facts = inspect(examples / "scan-0.h5", "-o", tmp_path / "example.png")
     assert facts == {
+        "part": "",
         "scan": None,
         "example": inspect(tmp_path / "scans" / "scan-0.h5")["example"],
         "refused": None,

@@ -39,7 +39,7 @@ def calibrated(monkeypatch: pytest.MonkeyPatch) -> Calibrated:
     """Prepare a scan with a reference that is at hand."""
 
     def run(scan: Scan, reference: Scan, lines: int | None = None) -> Prepared:
-        monkeypatch.setattr(prepare, "read_scan", lambda path, layout: reference)
+        monkeypatch.setattr(prepare, "read_scans", lambda *_: {"": lambda: reference})
         return Prepared(scan, Settings(lines, reference=Path("reference.h5")))
 
     return run

@@ -68,7 +68,7 @@ def test_another_reference_is_another_preparation(scans: Path, tmp_path: Path) -
     source, out, reference = scans / "scan-1.h5", tmp_path / "out", tmp_path / "reference.h5"
 
     def status(settings: Settings) -> str:
-        return jobs.prepare_one(source, out, settings).status
+        return jobs.prepare_one(source, out, settings)[0].status
 
     shutil.copy(source, reference)
     assert status(Settings()) == "prepared"
@@ -77,7 +77,7 @@ def test_another_reference_is_another_preparation(scans: Path, tmp_path: Path) -
     os.utime(reference, ns=(1, 1))
     assert status(Settings(reference=reference)) == "prepared"
     reference.unlink()
-    outcome = jobs.prepare_one(source, out, Settings(reference=reference))
+    (outcome,) = jobs.prepare_one(source, out, Settings(reference=reference))
     assert outcome.status == "skipped"
     assert "reference.h5: cannot be read" in (outcome.reason or "")
 
@@ -192,7 +192,7 @@ def test_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 
 def test_scan_that_goes_away_is_skipped(tmp_path: Path) -> None:
-    outcome = jobs.prepare_one(tmp_path / "gone.h5", tmp_path, Settings())
+    (outcome,) = jobs.prepare_one(tmp_path / "gone.h5", tmp_path, Settings())
     assert (outcome.status, outcome.reason) == (
         "skipped", "cannot be read (No such file or directory)"
     )  # fmt: skip
@@ -213,8 +213,8 @@ def test_what_no_reader_foresaw_is_skipped_too(
     def fails(*_: object) -> Scan:
         raise ZeroDivisionError("Jane Doe\nof whom no manifest may speak")
 
-    monkeypatch.setattr(jobs, "read_scan", fails)
-    outcome = jobs.prepare_one(scans / "scan-0.h5", tmp_path, Settings())
+    monkeypatch.setattr(jobs, "read_scans", fails)
+    (outcome,) = jobs.prepare_one(scans / "scan-0.h5", tmp_path, Settings())
     assert outcome.status == "skipped"
     said = r"cannot be prepared \(ZeroDivisionError in test_jobs\.py, line \d+\)"
     assert re.fullmatch(said, str(outcome.reason))

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,9 @@ KEPT = Outcome(FOLDER / "b.h5", "kept", None, (2, 3, 1, 24, 20), "b0", ("odd",))
 SKIPPED = Outcome(FOLDER / "a.cfl", "skipped", "too bad", None, "a0")
 
 LINES = [
-    {"source": "a.cfl", "status": "skipped", "reason": "too bad", "shape": None, "sha256": "a0",
-     "warnings": []},
-    {"source": "b.h5", "status": "prepared", "reason": None, "shape": [2, 3, 1, 24, 20],
+    {"source": "a.cfl", "part": "", "status": "skipped", "reason": "too bad", "shape": None,
+     "sha256": "a0", "warnings": []},
+    {"source": "b.h5", "part": "", "status": "prepared", "reason": None, "shape": [2, 3, 1, 24, 20],
      "sha256": "b0", "warnings": ["odd"]},
 ]  # fmt: skip
 
@@ -72,3 +73,11 @@ def test_names_that_are_not_text_are_written(tmp_path: Path) -> None:
     name = b"caf\xe9.h5".decode(errors="surrogateescape")
     record(tmp_path, Outcome(tmp_path / name, "skipped", f"{name}: broken"))
     assert manifest(tmp_path)[0]["source"] == name
+
+
+def test_parts_have_a_line_each_until_there_are_others(tmp_path: Path) -> None:
+    coronal, sagittal = (replace(PREPARED, part=part) for part in ("coronal", "sagittal"))
+    record(tmp_path, SKIPPED, sagittal, coronal)
+    assert [line["part"] for line in manifest(tmp_path)] == ["", "coronal", "sagittal"]
+    record(tmp_path, KEPT)
+    assert manifest(tmp_path) == LINES

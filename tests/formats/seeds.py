@@ -17,7 +17,7 @@ from hdf5_mutations import spoil_hdf5, spoil_lines
 from mutations import Rng, spoil_bytes, spoil_text
 
 from gleam.errors import BadInput
-from gleam.formats import Layout, Scan, read_image, read_scan, write_scan
+from gleam.formats import Layout, Scan, read_image, read_scans, write_scan
 from gleam.formats.ismrmrd_header import parse
 from gleam.formats.scan import calibration_box, centred_affine
 
@@ -40,11 +40,15 @@ class Kind:
 
 
 def scan(path: Path, layout: Layout | None = None) -> None:
-    """Read a scan, everything it says, and one slice; what was read must make sense.
+    """Read each scan of a file, everything it says, and one slice; all must make sense.
 
     What can be read is also made an example and a picture of, as `gleam inspect` does.
     """
-    read = read_scan(path, layout)
+    for one in read_scans(path, layout).values():
+        check(one())
+
+
+def check(read: Scan) -> None:
     dims = len(read.space)
     slices, coils, frames, *space = read.kspace.shape
     one = read.kspace[slices // 2]

@@ -37,7 +37,7 @@ def test_the_image_of_bart_kspace_is_barts_image(tmp_path):
     bart(tmp_path, "phantom -x 64 -s 4 -k k")
     bart(tmp_path, "resize -c 1 52 k cropped")  # rows and columns differ
     bart(tmp_path, "fft -i -u 7 cropped image")
-    scan = cfl.read(tmp_path / "cropped.cfl")
+    scan = read_scan(tmp_path / "cropped.cfl")
     assert scan.kspace.shape == (1, 4, 1, 64, 52)
     assert scan.readout == 0
     expected = bart_array(tmp_path / "image.cfl").transpose(2, 0, 1)
@@ -76,7 +76,7 @@ def test_round_trip(tmp_path, make_scan, shape, readout):
     sampled = np.random.default_rng(1).random(shape[2:]) < 0.5
     scan = make_scan(shape, sampled, readout=readout)
     cfl.write_kspace(scan, tmp_path / "scan.cfl")
-    back = pickle.loads(pickle.dumps(cfl.read(tmp_path / "scan.cfl")))
+    back = pickle.loads(pickle.dumps(read_scan(tmp_path / "scan.cfl")))
     assert back.kspace.shape == shape
     assert back.readout == readout
     np.testing.assert_array_equal(back.sampled, scan.sampled)
@@ -87,13 +87,13 @@ def test_round_trip(tmp_path, make_scan, shape, readout):
 def test_the_readout_is_written_to_barts_first_dimension(tmp_path, make_scan):
     scan = make_scan((1, 2, 1, 6, 8, 9), readout=2)
     cfl.write_kspace(scan, tmp_path / "scan.cfl")
-    back = cfl.read(tmp_path / "scan.cfl")
+    back = read_scan(tmp_path / "scan.cfl")
     assert back.readout == 0
     np.testing.assert_array_equal(back.kspace[0], np.moveaxis(scan.kspace[0], 4, 2))
 
 
 def test_real_brain(shared_data):
-    full = cfl.read(shared_data / "brain8ch_espirit_full.cfl")
+    full = read_scan(shared_data / "brain8ch_espirit_full.cfl")
     assert full.kspace.shape == (1, 8, 1, 230, 180)
     assert full.readout is None
     assert full.complete
@@ -104,8 +104,8 @@ def test_real_brain(shared_data):
 
 
 def test_real_undersampled_brain(shared_data):
-    full = cfl.read(shared_data / "brain8ch_espirit_full.cfl")
-    scan = cfl.read(shared_data / "brain8ch_espirit_und2x2.hdr")
+    full = read_scan(shared_data / "brain8ch_espirit_full.cfl")
+    scan = read_scan(shared_data / "brain8ch_espirit_und2x2.hdr")
     assert scan.sampled.mean() == pytest.approx(0.26, abs=0.005)
     assert not scan.complete
     assert scan.calibration == ((105, 125), (80, 100))
@@ -140,7 +140,7 @@ def pair(folder, header, count=0, value=1):
     ],
 )
 def test_broken_pairs_are_refused(tmp_path, refused, header, count):
-    refused(cfl.read, pair(tmp_path, header, count))
+    refused(read_scan, pair(tmp_path, header, count))
 
 
 @pytest.mark.parametrize(
@@ -176,12 +176,12 @@ def test_a_pair_without_data_is_half_a_pair(tmp_path, refused):
 
 def test_oversampled_readout(tmp_path, make_scan, refused):
     cfl.write_kspace(make_scan((1, 2, 1, 8, 10)), tmp_path / "scan.cfl")
-    scan = cfl.read(tmp_path / "scan.cfl", Layout.parse(None, None, "y"))
+    scan = read_scan(tmp_path / "scan.cfl", Layout.parse(None, None, "y"))
     assert (scan.readout, scan.matrix) == (0, (4, 10))
-    scan = cfl.read(tmp_path / "scan.cfl", Layout.parse(None, None, "x:1.25"))
+    scan = read_scan(tmp_path / "scan.cfl", Layout.parse(None, None, "x:1.25"))
     assert (scan.readout, scan.matrix) == (1, (8, 8))
     layout = Layout.parse(None, None, "z")
-    assert "no axis 'z'" in refused(lambda p: cfl.read(p, layout), tmp_path / "scan.cfl")
+    assert "no axis 'z'" in refused(lambda p: read_scan(p, layout), tmp_path / "scan.cfl")
 
 
 @needs_bart
@@ -189,24 +189,24 @@ def test_axes_named_by_the_user(tmp_path, refused):
     bart(tmp_path, "phantom -x 16 -s 4 -k k")
     bart(tmp_path, "resize -c 1 12 k cropped")
     bart(tmp_path, "transpose 3 5 cropped moved")  # coils where BART has echoes
-    message = refused(cfl.read, tmp_path / "moved.cfl")
+    message = refused(read_scan, tmp_path / "moved.cfl")
     assert "dimension 5" in message
     assert "--axes" in message
-    scan = cfl.read(tmp_path / "moved.hdr", Layout.parse("x:readout y coil"))
+    scan = read_scan(tmp_path / "moved.hdr", Layout.parse("x:readout y coil"))
     assert scan.readout == 1
-    expected = cfl.read(tmp_path / "cropped.cfl").kspace[0].swapaxes(2, 3)
+    expected = read_scan(tmp_path / "cropped.cfl").kspace[0].swapaxes(2, 3)
     np.testing.assert_array_equal(scan.kspace[0], expected)
 
 
 def test_half_a_pair_is_refused(tmp_path, refused):
     path = pair(tmp_path, b"# Dimensions\n2 2\n", 4)
     path.with_suffix(".hdr").unlink()
-    assert "come in pairs" in refused(cfl.read, path)
+    assert "come in pairs" in refused(read_scan, path)
 
 
 def test_values_that_are_not_finite_are_refused(tmp_path, refused):
     path = pair(tmp_path, b"# Dimensions\n4 4\n", 16, np.nan)
-    assert "slice 0" in refused(lambda path: cfl.read(path).kspace[0], path)
+    assert "slice 0" in refused(lambda path: read_scan(path).kspace[0], path)
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, make_scan):

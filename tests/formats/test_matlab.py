@@ -8,7 +8,7 @@ import pytest
 import scipy.io
 
 from gleam.errors import BadInput
-from gleam.formats import matlab
+from gleam.formats import matlab, read_scan
 from gleam.formats.layout import Layout
 
 AXES = Layout.parse("y x coil slice")
@@ -51,7 +51,7 @@ every_version = pytest.mark.parametrize("save", [save73, save7, save6])
 @every_version
 def test_words_stand_in_matlabs_order(tmp_path, kspace, save):
     save(tmp_path / "scan.mat", raw=kspace, mask=np.ones((8, 9)), map=kspace[..., 0, 0])
-    scan = matlab.read(tmp_path / "scan.mat", Layout.parse("y:readout x coil slice"))
+    scan = read_scan(tmp_path / "scan.mat", Layout.parse("y:readout x coil slice"))
     assert scan.name == "scan"
     assert scan.kspace.shape == (2, 3, 1, 8, 9)
     assert scan.readout == 0
@@ -69,7 +69,7 @@ def test_zero_in_every_coil_was_not_sampled(tmp_path, kspace, save):
     kspace[:, :2] = 0
     kspace[0, 4, 1] = 0  # one coil only
     save(tmp_path / "scan.mat", raw=kspace)
-    scan = matlab.read(tmp_path / "scan.mat", AXES)
+    scan = read_scan(tmp_path / "scan.mat", AXES)
     np.testing.assert_array_equal(scan.sampled[0, 0], np.arange(9) >= 2)
 
 
@@ -77,9 +77,9 @@ def test_zero_in_every_coil_was_not_sampled(tmp_path, kspace, save):
 def test_which_array(tmp_path, kspace, save, refused):
     path = tmp_path / "scan.mat"
     save(path, once=kspace, twice=2 * kspace, mask=np.ones((8, 9)))
-    message = refused(lambda path: matlab.read(path, AXES), path)
+    message = refused(lambda path: read_scan(path, AXES), path)
     assert "holds 'once' (8 × 9 × 3 × 2), 'twice' (8 × 9 × 3 × 2); say by --variable" in message
-    scan = matlab.read(path, Layout.parse("y x coil slice", "twice"))
+    scan = read_scan(path, Layout.parse("y x coil slice", "twice"))
     assert scan.kspace[0][0, 0, 0, 0] == np.complex64(2 * kspace[0, 0, 0, 0])
 
 
@@ -88,13 +88,13 @@ def test_which_array(tmp_path, kspace, save, refused):
 def test_an_array_that_is_not_there(tmp_path, kspace, save, name, refused):
     save(tmp_path / "scan.mat", raw=kspace, mask=np.ones((8, 9)))
     layout = Layout.parse("y x coil slice", name)
-    assert "raw" in refused(lambda path: matlab.read(path, layout), tmp_path / "scan.mat")
+    assert "raw" in refused(lambda path: read_scan(path, layout), tmp_path / "scan.mat")
 
 
 @every_version
 def test_axes_that_nobody_named(tmp_path, kspace, save, refused):
     save(tmp_path / "scan.mat", raw=kspace)
-    message = refused(matlab.read, tmp_path / "scan.mat")
+    message = refused(read_scan, tmp_path / "scan.mat")
     assert "'raw' (8 × 9 × 3 × 2)" in message
     assert "--axes" in message
 
@@ -102,13 +102,13 @@ def test_axes_that_nobody_named(tmp_path, kspace, save, refused):
 @every_version
 def test_no_kspace(tmp_path, save, refused):
     save(tmp_path / "scan.mat", raw=np.ones((8, 9, 3)), empty=np.zeros((0, 0, 0)) * 1j)
-    assert "no complex array" in refused(lambda p: matlab.read(p, AXES), tmp_path / "scan.mat")
+    assert "no complex array" in refused(lambda p: read_scan(p, AXES), tmp_path / "scan.mat")
 
 
 @every_version
 def test_a_single_coil(tmp_path, kspace, save):
     save(tmp_path / "scan.mat", raw=kspace[:, :, 0, 0])
-    scan = matlab.read(tmp_path / "scan.mat", Layout.parse("y x"))
+    scan = read_scan(tmp_path / "scan.mat", Layout.parse("y x"))
     assert scan.kspace.shape == (1, 1, 1, 8, 9)
 
 
@@ -117,7 +117,7 @@ def test_a_single_coil(tmp_path, kspace, save):
 def test_values_that_are_not_finite(tmp_path, kspace, save, value, refused):
     kspace[1, 1, 1, 1] = value
     save(tmp_path / "scan.mat", raw=kspace)
-    assert "slice 1" in refused(lambda p: matlab.read(p, AXES), tmp_path / "scan.mat")
+    assert "slice 1" in refused(lambda p: read_scan(p, AXES), tmp_path / "scan.mat")
 
 
 def element(order, kind, content):
@@ -158,7 +158,7 @@ def test_numbers_stored_in_smaller_types(tmp_path, order, kind, dtype, packed):
     if packed:
         variable = element(order, 15, zlib.compress(variable))
     write5(tmp_path / "scan.mat", order, variable)
-    scan = matlab.read(tmp_path / "scan.mat", Layout.parse("y x coil"))
+    scan = read_scan(tmp_path / "scan.mat", Layout.parse("y x coil"))
     expected = (real + 1j * imaginary).reshape((4, 5, 3), order="F").transpose(2, 0, 1)
     np.testing.assert_array_equal(scan.kspace[0][:, 0], expected)
     if (kind, packed) == (7, False):  # what SciPy makes of the same file
@@ -190,7 +190,7 @@ REAL = (9, np.ones(60).tobytes())
 )
 def test_sizes_that_the_file_does_not_hold(tmp_path, variable, refused):
     write5(tmp_path / "scan.mat", "<", variable)
-    refused(lambda path: matlab.read(path, AXES), tmp_path / "scan.mat")
+    refused(lambda path: read_scan(path, AXES), tmp_path / "scan.mat")
 
 
 @pytest.mark.parametrize("class_", [1, 2, 3, 4, 5, 16, 17])
@@ -198,13 +198,13 @@ def test_what_is_no_array_is_stepped_over(tmp_path, class_):
     array = element("<", 14, matrix("<", (4, 5, 3), REAL, REAL))
     other = element("<", 14, matrix("<", (4, 5, 3), REAL, REAL, class_, b"object"))
     write5(tmp_path / "scan.mat", "<", other, array, other)
-    assert matlab.read(tmp_path / "scan.mat", Layout.parse("y x coil")).kspace.shape[1] == 3
+    assert read_scan(tmp_path / "scan.mat", Layout.parse("y x coil")).kspace.shape[1] == 3
 
 
 def test_objects_of_every_kind_beside_the_array(tmp_path, kspace):
     cell = np.array([kspace, "text"], dtype=object)
     save7(tmp_path / "scan.mat", raw=kspace, text="words", cell=cell, struct={"kspace": kspace})
-    assert matlab.read(tmp_path / "scan.mat", AXES).kspace.shape == (2, 3, 1, 8, 9)
+    assert read_scan(tmp_path / "scan.mat", AXES).kspace.shape == (2, 3, 1, 8, 9)
 
 
 def test_links_out_of_the_file_are_not_followed(tmp_path, kspace, refused):
@@ -212,13 +212,13 @@ def test_links_out_of_the_file_are_not_followed(tmp_path, kspace, refused):
     with h5py.File(tmp_path / "scan.mat", "w") as file:
         file["raw"] = h5py.ExternalLink(str(tmp_path / "other.mat"), "raw")
         file["soft"] = h5py.SoftLink("/raw")
-    assert "no complex array" in refused(lambda p: matlab.read(p, AXES), tmp_path / "scan.mat")
+    assert "no complex array" in refused(lambda p: read_scan(p, AXES), tmp_path / "scan.mat")
 
 
 @pytest.mark.parametrize("content", [b"", b"MATLAB", bytes(200), b"\x89HDF\r\n\x1a\n" + bytes(99)])
 def test_other_files(tmp_path, content, refused):
     (tmp_path / "scan.mat").write_bytes(content)
-    refused(matlab.read, tmp_path / "scan.mat")
+    refused(read_scan, tmp_path / "scan.mat")
 
 
 @every_version
@@ -234,7 +234,7 @@ def test_a_damaged_file_is_refused_or_read(tmp_path, kspace, save):
             damaged[at % len(whole)] ^= int(rng.integers(1, 256))
         path.write_bytes(damaged[: int(rng.choice([300, len(whole)]))])
         try:
-            matlab.read(path, AXES)
+            read_scan(path, AXES)
         except BadInput as error:
             refusals.append(str(error))
     assert len(refusals) > 10
@@ -242,7 +242,7 @@ def test_a_damaged_file_is_refused_or_read(tmp_path, kspace, save):
 
 
 def test_real_brain(shared_data):
-    scan = matlab.read(shared_data / "brain16ch_96.mat", Layout.parse("x y coil"))
+    scan = read_scan(shared_data / "brain16ch_96.mat", Layout.parse("x y coil"))
     with h5py.File(shared_data / "brain16ch_96.mat") as file:
         raw = file["raw"][:, 0]
     assert scan.complete
@@ -253,7 +253,7 @@ def test_real_brain(shared_data):
 
 def test_real_wrapped_brain(shared_data):
     path = shared_data / "brain8ch_smallfov_full.mat"
-    scan = matlab.read(path, Layout.parse("y:readout x coil"))
+    scan = read_scan(path, Layout.parse("y:readout x coil"))
     expected = scipy.io.loadmat(path)["DATA"].transpose(2, 0, 1).astype(np.complex64)
     np.testing.assert_array_equal(scan.kspace[0][:, 0], expected)
     columns = np.arange(256)
@@ -264,7 +264,7 @@ def test_real_wrapped_brain(shared_data):
 
 def test_real_volume_over_time(shared_data):
     path = shared_data / "hp13c_rat_3Dt_kspace_full.mat"
-    scan = matlab.read(path, Layout.parse("x y z frame"))
+    scan = read_scan(path, Layout.parse("x y z frame"))
     expected = scipy.io.loadmat(path)["kspace_pf"].T.astype(np.complex64)
     assert scan.kspace.shape == (1, 1, 8, 12, 40, 80)
     np.testing.assert_array_equal(scan.kspace[0][0], expected)

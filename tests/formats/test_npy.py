@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gleam.errors import BadInput
-from gleam.formats import npy
+from gleam.formats import npy, read_scan
 from gleam.formats.layout import Layout
 from gleam.formats.volume import Volume
 
@@ -19,7 +19,7 @@ from gleam.formats.volume import Volume
 def test_axes(tmp_path, make_scan, stored, shape, dtype):
     expected = make_scan(shape).kspace
     np.save(tmp_path / "scan.npy", expected.reshape(stored).astype(dtype))
-    scan = npy.read(tmp_path / "scan.npy")
+    scan = read_scan(tmp_path / "scan.npy")
     assert scan.kspace.shape == shape
     assert scan.readout is None
     for index in range(shape[0]):
@@ -30,7 +30,7 @@ def test_axes(tmp_path, make_scan, stored, shape, dtype):
 
 
 def test_real_poisson_brain(shared_data):
-    scan = npy.read(shared_data / "brain8ch_poisson_us_sigpy.npy")
+    scan = read_scan(shared_data / "brain8ch_poisson_us_sigpy.npy")
     assert scan.kspace.shape == (1, 8, 1, 230, 180)
     assert scan.sampled.mean() == pytest.approx(0.12, abs=0.005)
     assert scan.calibration == ((103, 127), (78, 102))  # 24 × 24
@@ -60,7 +60,7 @@ class Bomb:
 )
 def test_other_arrays_are_refused(tmp_path, refused, array):
     np.save(tmp_path / "scan.npy", array)
-    refused(lambda path: npy.read(path).kspace[0], tmp_path / "scan.npy")
+    refused(lambda path: read_scan(path).kspace[0], tmp_path / "scan.npy")
 
 
 def header(text):
@@ -84,27 +84,27 @@ def header(text):
 )
 def test_broken_files_are_refused(tmp_path, refused, content):
     (tmp_path / "scan.npy").write_bytes(content)
-    refused(npy.read, tmp_path / "scan.npy")
+    refused(read_scan, tmp_path / "scan.npy")
 
 
 def test_axes_named_by_the_user(tmp_path, make_scan):
     expected = make_scan((1, 3, 2, 4, 8, 9)).kspace
     np.save(tmp_path / "scan.npy", expected[0].transpose(4, 3, 2, 0, 1))
-    scan = npy.read(tmp_path / "scan.npy", Layout.parse("x y z:readout coil frame"))
+    scan = read_scan(tmp_path / "scan.npy", Layout.parse("x y z:readout coil frame"))
     assert scan.readout == 0
     np.testing.assert_array_equal(scan.kspace[0], expected[0])
 
 
 def test_other_numbers_of_axes_need_names(tmp_path, refused):
     np.save(tmp_path / "scan.npy", np.ones((4, 4), np.complex64))
-    assert "--axes" in refused(npy.read, tmp_path / "scan.npy")
-    assert npy.read(tmp_path / "scan.npy", Layout.parse("y x")).kspace.shape == (1, 1, 1, 4, 4)
+    assert "--axes" in refused(read_scan, tmp_path / "scan.npy")
+    assert read_scan(tmp_path / "scan.npy", Layout.parse("y x")).kspace.shape == (1, 1, 1, 4, 4)
 
 
 def test_an_array_has_no_name(tmp_path, refused):
     np.save(tmp_path / "scan.npy", np.ones((3, 4, 4), np.complex64))
     layout = Layout.parse("coil y x", "kspace")
-    assert "--variable" in refused(lambda path: npy.read(path, layout), tmp_path / "scan.npy")
+    assert "--variable" in refused(lambda path: read_scan(path, layout), tmp_path / "scan.npy")
 
 
 @pytest.mark.parametrize("dtype", ["c8", "c16", "f4", "f8", "i2", "u1", "?"])

@@ -40,7 +40,7 @@ def test_scan_comes_as_it_was_sent() -> None:
     got = received(small_stream(scanner))
     assert got.closed
     assert got.header is not None
-    assert got.header.encoded == (32, 24, 1)
+    assert got.header(0).encoded == (32, 24, 1)
     assert got.messages == {"acquisition": len(scanner.acquisitions)}
     for line, head, data in zip(scanner.acquisitions, got.heads, got.data, strict=True):
         assert head == bytes(line.getHead())

@@ -87,17 +87,6 @@ def test_what_was_left_out_of_the_scan_is_said_first() -> None:
     assert said.endswith(f"in; 2 images, 0.0 MB out; {text[4:-1]}")
 
 
-def test_a_series_that_stopped_early_is_what_was_finished() -> None:
-    scanner = Scanner()
-    scanner.points = [(scanner.voxel(*POINT), 8.0)]
-    for repetition, line in np.ndindex(3, 24):
-        if (repetition, line) < (2, 20):
-            scanner.acquire(line, repetition=repetition)
-    (text, *images), _ = session(small_stream(scanner))
-    assert text.startswith("WRN its last repetition, number 2 from 0, was not finished (20 of 24")
-    assert [image.phase for image in images] == [0, 1]
-
-
 def test_every_image_says_where_it_lies() -> None:
     scanner = small_scanner()
     images, _ = session(small_stream(scanner))
@@ -232,3 +221,19 @@ def test_a_network_for_another_kind_of_scan_is_not_used_unless_forced(force: boo
     assert (kind, acceleration) == (f"WRN {why}\0", f"WRN {doubt}\0")
     assert len(images) == 2
     assert said.endswith(f"; {why}; {doubt}")
+
+
+def test_each_part_of_a_scan_comes_back_as_a_series() -> None:
+    """A stack with a gap; and a part that nothing can be made of is said, and no more."""
+    scanner = Scanner()
+    scanner.points = [(scanner.voxel(3, -5), 4 + 1j)]
+    for index, distance in enumerate((0, 5, 40)):
+        for line in range(24):
+            scanner.acquire(line, slice=index, distance=distance)
+    for line in range(0, 24, 2):  # no centre
+        scanner.acquire(line, slice=3, distance=80)
+    text, *images = session(small_stream(scanner))[0]
+    series = [image.image_series_index for image in images]
+    assert series == [0, 0, 1]
+    assert [image.position[2] for image in images] == pytest.approx([30.0, 35.0, 70.0])
+    assert text.startswith("WRN scan-slice3")

@@ -31,7 +31,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_scan(tiny_scan((26, 16), slices=3, name="other"), folder / "other.h5")
     (source,) = find_scans([folder / "other.h5"])
     examples = example_files(folder)
-    assert prepare_one(source, examples, Settings()).status == "prepared"
+    assert [o.status for o in prepare_one(source, examples, Settings())] == ["prepared"]
     return examples
 
 

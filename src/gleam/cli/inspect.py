@@ -1,7 +1,7 @@
 """gleam inspect: what a file holds, and what prepare would make of it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -11,14 +11,15 @@ import tyro
 from rich.console import Console
 
 from gleam.cli import pictures
-from gleam.cli.arguments import LayoutArguments, parse
+from gleam.cli.arguments import LayoutArguments, parse, part_of
 from gleam.data.example import Example, ExampleFile, is_example
 from gleam.data.facts import Facts, example_facts, scan_facts
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
-from gleam.formats import read_scan
+from gleam.formats import Scan, read_scans
 from gleam.formats.montage import grey
-from gleam.reconstruction.preview import of_example, of_scan
+from gleam.formats.scan import choose
+from gleam.reconstruction.preview import Preview, of_example, of_scan
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ class Arguments:
     file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
     """A scan, or an example of `gleam prepare`."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Draw them, and the sampling beside them, into this .png file."""
+    """Draw them, and the sampling beside them, into this .png file; NAME-PART.png of several."""
+    part: str | None = None
+    """Which scan, of a file that holds several; by default all of them."""
     reference: Path | None = None
     """Scan file to calibrate coils from, as prepare takes it."""
     group: str | None = None
@@ -44,7 +47,7 @@ class Arguments:
         default_factory=LayoutArguments
     )
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print it all as JSON."""
+    """Print it all as JSON, a line for each scan."""
 
 
 _UNITS = {"flip_angle": "°", "field_strength": " T"}
@@ -55,45 +58,68 @@ def main(arguments: Sequence[str]) -> None:
     a = parse(Arguments, "inspect", arguments)
     if a.out is not None and a.out.suffix != ".png":
         raise BadInput(f"{a.out}: the picture is a .png file; give it that suffix")
-    facts: Facts = {"file": str(a.file), "scan": None, "example": None, "refused": None}
-    example: Example | None = None
+    found: dict[str, tuple[Facts, Preview | None]]
     if a.file.suffix == ".h5" and is_example(a.file):
         example = ExampleFile(a.file)
-        preview = of_example(example)
+        found = {"": ({"example": example_facts(example)}, of_example(example))}
     else:
         settings = Settings(layout=a.array.layout, reference=a.reference)
-        scan = read_scan(a.file, settings.layout, a.group)
+        scans = read_scans(a.file, settings.layout, a.group)
+        wanted = choose(str(a.file), scans, a.part)
+        found = {part: _of_scan(read, settings, len(wanted) > 1) for part, read in wanted.items()}
+    for part, (facts, preview) in found.items():
+        nothing = {"part": part, "scan": None, "example": None, "refused": None, "picture": None}
+        out = None if a.out is None else part_of(a.out, part if len(found) > 1 else "")
+        _show({"file": str(a.file), **nothing, **facts}, preview, out, a.json)
+
+
+def _of_scan(
+    read: Callable[[], Scan], settings: Settings, one_of_several: bool
+) -> tuple[Facts, Preview | None]:
+    """What there is to say of a scan, and to see; what is wrong with one of several is said."""
+    example: Example | None = None
+    facts: Facts = {}
+    try:
+        scan = read()
         facts["scan"] = scan_facts(scan)
-        try:
-            example = Prepared(scan, settings)
-        except BadInput as error:
-            facts["refused"] = str(error)
-        preview = of_scan(scan, example)
-    if example is not None:
+    except BadInput as error:
+        if not one_of_several:
+            raise
+        return {"refused": str(error)}, None
+    try:
+        example = Prepared(scan, settings)
         facts["example"] = example_facts(example)
-    facts["picture"] = preview.method
-    shown = ", ".join(preview.images)
-    drawn = [*map(grey, preview.images.values()), (255 * preview.sampling).astype(np.uint8)]
-    if a.out is not None:
-        pictures.save(drawn, a.out)
-    if a.json:
+    except BadInput as error:
+        facts["refused"] = str(error)
+    return facts, of_scan(scan, example)
+
+
+def _show(facts: Facts, preview: Preview | None, out: Path | None, as_json: bool) -> None:
+    drawn = []
+    if preview is not None:
+        facts["picture"] = preview.method
+        drawn = [*map(grey, preview.images.values()), (255 * preview.sampling).astype(np.uint8)]
+        if out is not None:
+            pictures.save(drawn, out)
+    if as_json:
         print(json.dumps(facts))
         return
-    _print(facts, shown)
+    _print(facts, "" if preview is None else ", ".join(preview.images))
     console = Console()
-    if console.is_terminal:
+    if console.is_terminal and drawn:
         pictures.show(drawn, console)
 
 
 def _print(facts: Facts, shown: str) -> None:
-    print(facts["file"])
+    print(facts["file"] + (f", part {facts['part']}" if facts["part"] else ""))
     if facts["scan"] is not None:
         _print_rows(_scan_rows(facts["scan"]))
         print("would be prepared to" if facts["example"] else "cannot be prepared")
     _print_rows(_example_rows(facts["example"]) if facts["example"] else {"why": facts["refused"]})
-    for warning in (facts["example"] or facts["scan"])["warnings"]:
+    for warning in (facts["example"] or facts["scan"] or {"warnings": ()})["warnings"]:
         print(f"warning: {warning}")
-    print(f"{shown}, {facts['picture']}, and sampling of k-space")
+    if shown:
+        print(f"{shown}, {facts['picture']}, and sampling of k-space")
 
 
 def _print_rows(rows: dict[str, str]) -> None:

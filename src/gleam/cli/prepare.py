@@ -15,7 +15,7 @@ from gleam.data.manifest import recorded
 from gleam.data.prepare import Settings
 from gleam.errors import BadInput
 from gleam.files import make_folder
-from gleam.formats import read_scan, scan_file
+from gleam.formats import read_scans, scan_file
 from gleam.terminal import followed
 
 
@@ -23,6 +23,7 @@ from gleam.terminal import followed
 class Arguments:
     """Make an example file of every scan: sensitivity maps, target, one intensity scale.
 
+    A file that holds several scans (stacks, orientations, slabs) gives an example for each.
     What was prepared before with the same settings is kept. A scan that cannot be used is named
     at the end, with the reason, and stops nothing. manifest.jsonl beside the examples says what
     became of each scan.
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str]) -> None:
             raise BadInput(f"{scan}: is no example file; give another folder for the examples")
     reference = None if a.reference is None else scan_file(a.reference).resolve()
     if reference is not None:
-        read_scan(reference, a.array.layout)  # what is wrong with it is said once
+        read_scans(reference, a.array.layout)  # what is wrong with it is said once
     make_folder(out)
     settings = Settings(a.calibration, a.sets, a.coils, a.array.layout, reference, a.group)
     if a.dask is None:
@@ -96,12 +97,14 @@ def main(arguments: Sequence[str]) -> None:
     else:
         print(", ".join(f"{count} {status}" for status, count in counts.items()), f"in {out}")
         for outcome in skipped:
-            print(f"  skipped {outcome.source.name}: {outcome.reason}")
+            print(f"  skipped {_called(outcome)}: {outcome.reason}")
         for outcome in sorted(outcomes, key=lambda o: o.source):
             for warning in outcome.warnings:
-                print(f"  warning {outcome.source.name}: {warning}")
+                print(f"  warning {_called(outcome)}: {warning}")
     if len(skipped) == len(outcomes):
         one = skipped[0]
-        raise BadInput(
-            f"{out}: none of the scans could be prepared ({one.source.name}: {one.reason})"
-        )
+        raise BadInput(f"{out}: none of the scans could be prepared ({_called(one)}: {one.reason})")
+
+
+def _called(outcome: jobs.Outcome) -> str:
+    return outcome.source.name + (f", part {outcome.part}" if outcome.part else "")

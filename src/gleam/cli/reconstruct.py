@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
-from gleam.cli.arguments import LayoutArguments, parse
+from gleam.cli.arguments import LayoutArguments, parse, part_of
 from gleam.cli.run import reconstructor
 from gleam.data.facts import axis_names
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.files import make_folder
-from gleam.formats import dicom, image_writer, read_scan
+from gleam.formats import Volume, dicom, image_writer, read_scans
+from gleam.formats.scan import choose
 from gleam.physics.sampling import Kind
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.early_exit import EarlyExit
@@ -66,13 +67,16 @@ class Arguments:
     group: str | None = None
     """Which measurement of a file that holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
     default the last."""
+    part: str | None = None
+    """Which scan, of a measurement that falls into several; by default all of them, each an image
+    NAME-PART."""
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
         default_factory=LayoutArguments
     )
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Use a network on another kind of scan than it was trained on."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print what was written as JSON."""
+    """Print what was written as JSON, a line for each image."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -98,34 +102,47 @@ def main(arguments: Sequence[str]) -> None:
     make_folder(a.out.parent)
     chosen = reconstructor(a.run, a.iterations, _change(a.until), a.force)
     settings = Settings(a.calibration, chosen.sets, a.coils, a.array.layout, a.reference)
-    example = Prepared(read_scan(a.scan, settings.layout, a.group), settings)
-    warn(example.header.name, example.header.warnings)
-    doubts = chosen.check(example, mask)
-    if is_dicom:
-        slices, _, frames, *_ = example.shape
-        dicom.check(a.out, slices * frames * math.prod(example.header.matrix[:-2]))
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("reconstructing", total=example.shape[0])
-        volume = reconstruct(
-            chosen.method,
-            example,
-            mask,
-            chosen.device,
-            lambda done: progress.update(task, completed=done),
-        )
-    warn(chosen.name, doubts)
-    words, used = chosen.words, []
-    if isinstance(chosen.method, EarlyExit) and (a.iterations or a.until):
-        used = chosen.method.used
-        words += f", stopped after {min(used)}" + (f" to {max(used)}" if len({*used}) > 1 else "")
-    write(replace(volume, method=words), a.out)
-    if a.json:
+    scans = read_scans(a.scan, settings.layout, a.group)
+    for part, read in choose(str(a.scan), scans, a.part).items():
+        out = a.out if a.part or not part else part_of(a.out, part)
+        example = Prepared(read(), settings)
+        warn(example.header.name, example.header.warnings)
+        doubts = chosen.check(example, mask)
+        if is_dicom:
+            slices, _, frames, *_ = example.shape
+            dicom.check(out, slices * frames * math.prod(example.header.matrix[:-2]))
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task("reconstructing", total=example.shape[0])
+            volume = reconstruct(
+                chosen.method,
+                example,
+                mask,
+                chosen.device,
+                partial(_advance, progress, task),
+            )
+        warn(chosen.name, doubts)
+        words, used = chosen.words, list[int]()
+        if isinstance(chosen.method, EarlyExit) and (a.iterations or a.until):
+            used, chosen.method.used = chosen.method.used, []
+            words += f", stopped after {min(used)}"
+            words += f" to {max(used)}" if len({*used}) > 1 else ""
+        write(replace(volume, method=words), out)
+        _say(volume, out, words, used, a.json)
+
+
+def _advance(progress: Progress, task: TaskID, done: int) -> None:
+    progress.update(task, completed=done)
+
+
+def _say(volume: Volume, out: Path, words: str, used: list[int], as_json: bool) -> None:
+    """What was written; `used` are the iterations of a network that stops early."""
+    if as_json:
         shape, voxel = list(volume.image.shape), list(volume.voxel)
-        facts = {"out": str(a.out), "shape": shape, "voxel_mm": voxel}
+        facts = {"out": str(out), "shape": shape, "voxel_mm": voxel}
         print(json.dumps(facts | ({"iterations": used} if used else {})))
         return
     axes = ", ".join(("slice", "frame", *axis_names(volume.image.ndim - 2)))
-    print(f"{a.out}: {' × '.join(map(str, volume.image.shape))} ({axes})")
+    print(f"{out}: {' × '.join(map(str, volume.image.shape))} ({axes})")
     if used:
         print(words)
 

@@ -25,7 +25,7 @@ PATIENCE = 30.0
 def prepare_on(
     address: str, sources: Sequence[Path], out: Path, settings: Settings
 ) -> Iterator[Outcome]:
-    """Prepare each scan into `out`/NAME.h5, as `gleam.data.jobs.prepare` does, on a cluster.
+    """Prepare each scan as `gleam.data.jobs.prepare` does, on a cluster.
 
     Args:
         address: of the scheduler, host:port; anything `distributed.Client` takes.
@@ -53,7 +53,7 @@ def prepare_on(
             for source in sources
         }
         for job in distributed.as_completed(jobs, loop=client.loop):
-            yield _outcome(jobs[job], job)
+            yield from _outcomes(jobs[job], job)
 
 
 async def _workers(distributed: Any, address: str) -> int:
@@ -71,13 +71,12 @@ async def _workers(distributed: Any, address: str) -> int:
         await client.close()
 
 
-def _outcome(source: Path, job: Any) -> Outcome:
+def _outcomes(source: Path, job: Any) -> list[Outcome]:
     if job.status == "finished":
-        outcome: Outcome = job.result()
-        return replace(outcome, source=source)
+        return [replace(outcome, source=source) for outcome in job.result()]
     if job.status == "error" and isinstance(job.exception(), Stopped):
         raise job.exception()
     if job.status == "error":  # of the cluster: workers that died, or lack this program
         what = str(job.exception()).partition("\n")[0]
-        return Outcome(source, "skipped", f"failed on the cluster ({what})")
+        return [Outcome(source, "skipped", f"failed on the cluster ({what})")]
     raise Stopped("the Dask cluster went away; run the same command again, what is done is kept")

@@ -7,16 +7,20 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from gleam.data.example import ExampleFile, is_example, write
+from gleam.data.example import Example, ExampleFile, is_example, write
 from gleam.data.header import VERSION
 from gleam.data.prepare import Prepared, Settings
 from gleam.data.workers import spread
 from gleam.errors import BadInput, Stopped
 from gleam.files import check_exists
-from gleam.formats import SCAN_SUFFIXES, read_scan, scan_file
+from gleam.formats import SCAN_SUFFIXES, read_scans, scan_file
+from gleam.formats.scan import named
+
+Status = Literal["prepared", "kept", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,16 @@ class Outcome:
         shape: of its example, (slice, coil, frame, *space).
         sha256: of the file's content; of BART's pair, the .cfl's.
         warnings: of its example, see `gleam.data.example.Header`.
+        part: which scan of its file it is; empty where that holds one.
     """
 
     source: Path
-    status: Literal["prepared", "kept", "skipped"]
+    status: Status
     reason: str | None = None
     shape: tuple[int, ...] | None = None
     sha256: str | None = None
     warnings: tuple[str, ...] = ()
+    part: str = ""
 
 
 def find_scans(inputs: Sequence[Path]) -> list[Path]:
@@ -76,7 +82,7 @@ def prepare(
     workers: int = 1,
     memory: int | None = None,
 ) -> Iterator[Outcome]:
-    """Prepare each scan into `out`/NAME.h5, in whatever order they finish.
+    """Prepare each scan, see `prepare_one`, in whatever order they finish.
 
     What was prepared before from the same file with the same settings is kept.
 
@@ -92,39 +98,67 @@ def prepare(
         Stopped: see `prepare_one`.
     """
     job = partial(prepare_one, out=out, settings=settings)
-    return spread(job, sources, workers, memory, _lost)
+    return chain.from_iterable(spread(job, sources, workers, memory, _lost))
 
 
-def prepare_one(source: Path, out: Path, settings: Settings) -> Outcome:
-    """Prepare one scan; what is wrong with it becomes the outcome's reason.
+def prepare_one(source: Path, out: Path, settings: Settings) -> list[Outcome]:
+    """Prepare what one file holds; what is wrong with it becomes the outcome's reason.
+
+    An only scan becomes `out`/NAME.h5, each of several `out`/NAME-PART.h5.
 
     Raises:
         Stopped: the disk is full, or the folder is gone; other scans would fare no better.
     """
-    goal = out / f"{source.stem}.h5"
+
+    def skipped(error: Exception, part: str = "") -> Outcome:
+        reason = _reason(error).removeprefix(f"{source}: ")
+        for folder in {file.parent for file in (source, out / "any", settings.reference or source)}:
+            reason = reason.replace(f"{folder}{os.sep}", "")
+        return Outcome(source, "skipped", reason, None, sha256, part=part)
+
     sha256 = None
     try:
         fingerprint = _fingerprint(source, settings)
-        if goal.exists():
-            if not is_example(goal):
-                raise BadInput(f"{goal}: is there and is no example file; give another folder")
-            before = _prepared_before(goal, fingerprint)
-            if before is not None:
-                there = before.header
-                return Outcome(source, "kept", None, before.shape, there.sha256, there.warnings)
+        kept = _kept(source, "", out, fingerprint)
+        if kept is not None:
+            return [kept]
         with source.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        scan = read_scan(source, settings.layout, settings.measurement)
-        example = Prepared(scan, settings, fingerprint, sha256)
-        write(example, goal)
-    except Stopped:  # a full disk: it would do the same to the rest
+        scans = read_scans(source, settings.layout, settings.measurement)
+    except Stopped:
         raise
     except Exception as error:  # whatever a file does to a reader must not stop the rest
-        reason = _reason(error).removeprefix(f"{source}: ")
-        for folder in {file.parent for file in (source, goal, settings.reference or goal)}:
-            reason = reason.replace(f"{folder}{os.sep}", "")
-        return Outcome(source, "skipped", reason, None, sha256)
-    return Outcome(source, "prepared", None, example.shape, sha256, example.header.warnings)
+        return [skipped(error)]
+    outcomes = []
+    for part, scan in scans.items():
+        try:
+            outcome = _kept(source, part, out, fingerprint)
+            if outcome is None:
+                example = Prepared(scan(), settings, fingerprint, sha256)
+                write(example, out / f"{named(source.stem, part)}.h5")
+                outcome = _done(source, "prepared", example, part)
+        except Stopped:  # a full disk: it would do the same to the rest
+            raise
+        except Exception as error:
+            outcome = skipped(error, part)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _kept(source: Path, part: str, out: Path, fingerprint: str) -> Outcome | None:
+    """What was prepared before from the same file in the same way."""
+    goal = out / f"{named(source.stem, part)}.h5"
+    if not goal.exists():
+        return None
+    if not is_example(goal):
+        raise BadInput(f"{goal}: is there and is no example file; give another folder")
+    before = _prepared_before(goal, fingerprint)
+    return None if before is None else _done(source, "kept", before, part)
+
+
+def _done(source: Path, status: Status, example: Example, part: str) -> Outcome:
+    header = example.header
+    return Outcome(source, status, None, example.shape, header.sha256, header.warnings, part)
 
 
 def _reason(error: Exception) -> str:
@@ -142,12 +176,12 @@ def _reason(error: Exception) -> str:
     return f"cannot be prepared ({type(error).__name__} in {where})"
 
 
-def _lost(source: Path, cause: str) -> Outcome:
-    """The outcome of a scan whose worker died."""
+def _lost(source: Path, cause: str) -> list[Outcome]:
+    """The outcome of a file whose worker died."""
     advice = "the file is most likely damaged"
     if cause == "SIGKILL":
         advice = "most likely the machine had no memory left: use fewer --workers, or --memory"
-    return Outcome(source, "skipped", f"its worker died of {cause}; {advice}")
+    return [Outcome(source, "skipped", f"its worker died of {cause}; {advice}")]
 
 
 def _prepared_before(goal: Path, fingerprint: str) -> ExampleFile | None:

@@ -3,7 +3,8 @@
 | field | content |
 | --- | --- |
 | source | the scan file's name, without its folder |
-| status | "prepared": its example is there, under the same name with suffix .h5; or "skipped" |
+| part | which scan of its file it is; "" where that holds one |
+| status | "prepared": its example is there, as NAME.h5 or NAME-PART.h5; or "skipped" |
 | reason | why it was skipped; null for a prepared one |
 | shape | of the example, (slice, coil, frame, *space); null for a skipped scan |
 | sha256 | of the scan file (BART's .cfl), as `sha256sum` prints it; null where it was not read |
@@ -14,7 +15,7 @@ run starts, and when it ends, the others go, and so does what a killed run left 
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from gleam.data.jobs import Outcome
@@ -32,20 +33,23 @@ def recorded(outcomes: Iterable[Outcome], out: Path) -> Iterator[Outcome]:
     """
     path = out / NAME
     _tidy(path)
+    done = set()
     for outcome in outcomes:
         try:
             with path.open("a", encoding="utf-8") as file:
                 file.write(_line(outcome))
         except OSError as error:
             raise unwritable(path, error) from error
+        done.add((outcome.source.name, outcome.part))
         yield outcome
-    _tidy(path)
+    _tidy(path, done)
 
 
 def _line(outcome: Outcome) -> str:
     there = outcome.status != "skipped"
     entry = {
         "source": outcome.source.name,
+        "part": outcome.part,
         "status": "prepared" if there else "skipped",
         "reason": None if there else outcome.reason,
         "shape": outcome.shape,
@@ -55,13 +59,26 @@ def _line(outcome: Outcome) -> str:
     return json.dumps(entry) + "\n"
 
 
-def _tidy(path: Path) -> None:
-    """Leave one whole line of each scan, in the order of their names."""
+def _key(entry: dict[str, str]) -> tuple[str, str]:
+    return entry["source"], entry.get("part", "")
+
+
+def _tidy(path: Path, done: Collection[tuple[str, str]] = ()) -> None:
+    """Leave one whole line of each scan, in the order of their names.
+
+    Args:
+        path: of the manifest.
+        done: source and part of each scan of this run; other parts of these files are no more.
+
+    Raises:
+        BadInput: it is no manifest.
+    """
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         *lines, _torn = before.split("\n")
-        last = {json.loads(line)["source"]: f"{line}\n" for line in lines}
-        after = "".join(last[source] for source in sorted(last))
+        last = {_key(json.loads(line)): f"{line}\n" for line in lines}
+        anew = {source for source, _ in done}
+        after = "".join(last[key] for key in sorted(last) if key in done or key[0] not in anew)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BadInput(
             f"{path}: is there and is no manifest of `gleam prepare`; give another folder"

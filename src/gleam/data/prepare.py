@@ -25,9 +25,9 @@ from gleam.data.example import Slice
 from gleam.data.grid import Grid
 from gleam.data.header import VERSION, Header
 from gleam.errors import BadInput
-from gleam.formats import read_scan
+from gleam.formats import read_scans
 from gleam.formats.layout import Layout
-from gleam.formats.scan import LARGEST, Scan
+from gleam.formats.scan import LARGEST, Scan, only
 from gleam.physics.coils import compression_matrix, mix, whitening_matrix
 from gleam.physics.espirit import Sensitivities
 from gleam.physics.fourier import ifft, shift_free
@@ -78,8 +78,7 @@ class Prepared:
         self._grid = grid = Grid.of(scan)
         self.sampled = torch.fft.ifftshift(grid.pattern(scan), dim=grid.axes)
 
-        named = settings.reference
-        reference = None if named is None else read_scan(named, settings.layout)
+        reference = _reference(settings, scan.part)
         source = calibrate(scan, grid, settings.calibration, reference)
         self._mixing = self._whitening()
         self._calibration = self._mixed(source.kspace)
@@ -158,6 +157,22 @@ class Prepared:
 
     def _mixed(self, kspace: Complex[Tensor, "batch coil *rest"]) -> Tensor:
         return kspace if self._mixing is None else mix(kspace, self._mixing)
+
+
+def _reference(settings: Settings, part: str) -> Scan | None:
+    """The scan to calibrate from: of a file that holds several, the one of the same name."""
+    path = settings.reference
+    if path is None:
+        return None
+    scans = read_scans(path, settings.layout)
+    if part in scans:
+        return scans[part]()
+    if len(scans) > 1:
+        raise BadInput(
+            f"{path}: holds {len(scans)} scans ({', '.join(scans)}), none of them "
+            f"{part or 'alone'!r}; give a reference of the same parts as the scan"
+        )
+    return only(str(path), scans)
 
 
 def _warnings(reference: Scan | None) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ One module per format; its docstring is the format's contract.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,17 +26,19 @@ from gleam.formats import (
     webp,
 )
 from gleam.formats.layout import Layout
-from gleam.formats.scan import Scan
+from gleam.formats.scan import Scan, Scans, only
 from gleam.formats.volume import Volume
 
 __all__ = [
     "SCAN_SUFFIXES",
     "Layout",
     "Scan",
+    "Scans",
     "Volume",
     "image_writer",
     "read_image",
     "read_scan",
+    "read_scans",
     "scan_file",
     "write_scan",
 ]
@@ -59,14 +62,14 @@ def _self_described(read: Callable[[Path], _T]) -> Callable[[Path, Layout | None
     return checked
 
 
-def _read_h5(path: Path, layout: Layout | None) -> Scan:
+def _read_h5(path: Path, layout: Layout | None) -> Scans:
     """Read fastMRI's layout, ISMRMRD or a bare array, whichever the file has."""
     mrd2.refuse(path)
     with hdf5.opened(path) as file:
         is_fastmri = hdf5.holds(file, "kspace") and hdf5.holds(file, "ismrmrd_header")
         is_ismrmrd = bool(ismrmrd.measurements(file))
     if is_fastmri or is_ismrmrd:
-        return _self_described(fastmri.read if is_fastmri else ismrmrd.read)(path, layout)
+        return _self_described(_fastmri if is_fastmri else ismrmrd.read)(path, layout)
     if not hdf5_array.arrays(path):
         raise BadInput(
             f"{path}: is neither fastMRI, which has a dataset 'kspace', nor ISMRMRD, which has a "
@@ -75,7 +78,11 @@ def _read_h5(path: Path, layout: Layout | None) -> Scan:
     return hdf5_array.read(path, layout)
 
 
-_READ_SCAN: dict[str, Callable[[Path, Layout | None], Scan]] = {
+def _fastmri(path: Path) -> Scans:
+    return {"": partial(fastmri.read, path)}
+
+
+_READ_SCANS: dict[str, Callable[[Path, Layout | None], Scans]] = {
     ".h5": _read_h5,
     ".mrd": _self_described(ismrmrd.read),
     ".cfl": cfl.read,
@@ -84,7 +91,7 @@ _READ_SCAN: dict[str, Callable[[Path, Layout | None], Scan]] = {
     ".mat": matlab.read,
     ".dat": _self_described(twix.read),
 }
-_READ_MEASUREMENT: dict[str, Callable[[Path, str], Scan]] = {
+_READ_MEASUREMENT: dict[str, Callable[[Path, str], Scans]] = {
     ".h5": ismrmrd.read,
     ".mrd": ismrmrd.read,
     ".dat": twix.read,
@@ -119,8 +126,8 @@ def scan_file(path: Path) -> Path:
     return pair if stands_for_it and pair.is_file() else path
 
 
-def read_scan(path: Path, layout: Layout | None = None, measurement: str | None = None) -> Scan:
-    """Read a scan in the format that its suffix says.
+def read_scans(path: Path, layout: Layout | None = None, measurement: str | None = None) -> Scans:
+    """What a file, or a measurement of it, holds, in the format that its suffix says.
 
     Args:
         path: the file.
@@ -133,7 +140,7 @@ def read_scan(path: Path, layout: Layout | None = None, measurement: str | None 
             itself what `layout` is given for, or it holds no such measurement.
     """
     path = scan_file(path)
-    read = _by_suffix(_READ_SCAN, path)
+    read = _by_suffix(_READ_SCANS, path)
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
     if measurement is None:
@@ -144,6 +151,24 @@ def read_scan(path: Path, layout: Layout | None = None, measurement: str | None 
             "they hold; leave out either it, or what is said of the axes"
         )
     return _READ_MEASUREMENT[path.suffix](path, measurement)
+
+
+def read_scan(
+    path: Path,
+    layout: Layout | None = None,
+    measurement: str | None = None,
+    part: str | None = None,
+) -> Scan:
+    """Read the scan that a file, or a measurement of it, holds, or one of several.
+
+    Args:
+        path, layout, measurement: as for `read_scans`.
+        part: the name of one of several.
+
+    Raises:
+        BadInput: as `read_scans`; or there is no such part, or several and none is named.
+    """
+    return only(str(path), read_scans(path, layout, measurement), part)
 
 
 def read_image(path: Path, layout: Layout | None = None) -> Volume:

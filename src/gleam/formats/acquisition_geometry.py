@@ -12,25 +12,34 @@ from gleam.errors import BadInput
 from gleam.formats.acquisition_head import Records
 from gleam.formats.scan import centred_affine
 
-_DIRECTIONS = ("read_dir", "phase_dir", "slice_dir")
-_TOLERANCE = 0.02  # of unit vectors, of the slice distance, and of what is one place, in mm
+DIRECTIONS = ("read_dir", "phase_dir", "slice_dir")
+PARALLEL = 0.02  # of unit vectors
+ONE_PLACE = 0.02  # mm
 
 
 def slice_order(firsts: Records) -> NDArray[np.intp]:
     """The order of the slices in space.
 
-    That of their index, unless positions along `slice_dir` then go to and fro, as they do where
+    That of their index, unless positions along the normal then go to and fro, as they do where
     the index counts the excitations of an interleaved scan.
 
     Args:
         firsts: the head of one line of each slice, by index.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # refused later
-        along = (firsts["position"] * firsts["slice_dir"][0]).sum(axis=1)
+        along = firsts["position"].astype(np.float64) @ normal_of(firsts[0])
         steps = np.diff(along)
     if (steps >= 0).all() or (steps <= 0).all():
         return np.arange(len(firsts))
     return np.argsort(along, kind="stable")
+
+
+def normal_of(head: np.void) -> NDArray[np.float64]:
+    """(3,) of a line's slice; zeros where it does not say."""
+    normal: NDArray[np.float64] = head["slice_dir"].astype(np.float64)
+    if not normal.any():
+        normal = np.cross(head["read_dir"].astype(np.float64), head["phase_dir"])
+    return normal
 
 
 def placed(
@@ -43,39 +52,31 @@ def placed(
 
     Args:
         name: of the scan, for messages.
-        firsts: the head of one line of each slice, in the order of the slices.
+        firsts: the head of one line of each slice, in the order of the slices: an even stack.
         matrix: size of the image, (readout, phase) or (readout, phase 1, phase 2).
         voxel: its size in mm along the same axes, then the slice thickness for 2D scans.
 
     Raises:
-        BadInput: directions that are not at right angles, or slices that are no even stack.
+        BadInput: directions that are not at right angles.
     """
-    directions = np.stack([firsts[axis].astype(np.float64) for axis in _DIRECTIONS], axis=1)
+    directions = np.stack([firsts[axis].astype(np.float64) for axis in DIRECTIONS], axis=1)
     centres = firsts["position"].astype(np.float64)
     if not directions.any():
         return voxel, centred_affine(matrix, voxel, len(firsts))
-    read, phase, normal = axes = directions[0]
+    axes = directions[0]
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
-        if not normal.any():
-            directions[:, 2] = normal = axes[2] = np.cross(read, phase)
+        axes[2] = normal_of(firsts[0])
         skew = np.abs(axes @ axes.T - np.eye(3)).max()
-    if not skew < _TOLERANCE or not np.isfinite(centres).all():
+    if not skew < PARALLEL or not np.isfinite(centres).all():
         raise BadInput(
-            f"{name}: its lines have no sound place in space ({', '.join(_DIRECTIONS)} are not "
+            f"{name}: its lines have no sound place in space ({', '.join(DIRECTIONS)} are not "
             "at right angles, or a position is not finite); set them to 0 where unknown"
         )
-    if not np.abs(directions - axes).max() < _TOLERANCE:
-        raise BadInput(f"{name}: its slices are not parallel; give each orientation a file")
 
     steps = axes * np.array(voxel)[:, None]  # from voxel to voxel
-    slices = np.arange(len(centres))[:, None]
-    if np.ptp(centres, axis=0).max() > _TOLERANCE:
+    if np.ptp(centres, axis=0).max() > ONE_PLACE:
         steps[2] = (centres[-1] - centres[0]) / (len(centres) - 1)
-        distance = float(np.linalg.norm(steps[2]))
-        uneven = np.abs(centres - centres[0] - slices * steps[2]).max()
-        if max(uneven, distance - abs(steps[2] @ normal)) > _TOLERANCE * distance:
-            raise BadInput(f"{name}: its slices are no even stack; give each stack a file")
-        voxel = (*voxel[:2], distance)
+        voxel = (*voxel[:2], float(np.linalg.norm(steps[2])))
     elif len(matrix) == 2:
         centres = centres - len(centres) // 2 * steps[2]
 

@@ -26,14 +26,15 @@ Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_raw_data.md`
   their own, the `reference`. One that contradicts the header is left out.
 - What is zero in the middle slice all along a line, or a column, was filled in by the vendor and is
   not sampled.
+- What is not one even stack of slices, or one slab, falls into parts, each a scan: see
+  `gleam.formats.acquisition_parts`.
 - `gleam.formats.acquisition_time` says what the time between frames is.
 - `matrix` is the field of view asked for (recon space) in voxels as they were encoded.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,6 @@ from gleam.errors import BadInput
 from gleam.formats.acquisition_extent import Load, as_acquired
 from gleam.formats.acquisition_geometry import placed
 from gleam.formats.acquisition_head import (
-    ACQUISITION_HEADER,
     CALIBRATION,
     CALIBRATION_AND_IMAGING,
     NO_IMAGING,
@@ -50,106 +50,118 @@ from gleam.formats.acquisition_head import (
     Records,
     flagged,
 )
+from gleam.formats.acquisition_kspace import Assembled, place
 from gleam.formats.acquisition_lines import lay_out
+from gleam.formats.acquisition_parts import kinds, stacks
 from gleam.formats.acquisition_series import unfinished
 from gleam.formats.acquisition_time import frame_time
 from gleam.formats.ismrmrd_header import Header
-from gleam.formats.scan import LARGEST, Array, Scan, calibration_box, usable
+from gleam.formats.scan import LARGEST, Array, Scan, calibration_box, named, only, usable
 from gleam.formats.stored import non_zero
 
-__all__ = ["ACQUISITION_HEADER", "Assembled", "Load", "assemble"]
 
-_PATTERN = ["frame", "step_1", "step_2", "start", "stop"]  # a line's place within its slice
-
-
-@dataclass(frozen=True)
-class Assembled:
-    """K-space (slice, coil, frame, *space), put together from its lines slice by slice.
-
-    Attributes:
-        name: of the scan, for messages.
-        shape: (slice, coil, frame, *space).
-        lines: the table of `lay_out`.
-        load: see `assemble`.
-        sampled: (frame, *space) bool; what is kept. None keeps all.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    lines: Records
-    load: Load
-    sampled: NDArray[np.bool_] | None = None
-
-    def __getitem__(self, index: int, /) -> Array:
-        """(coil, frame, *space) complex64 of one slice.
-
-        Raises:
-            BadInput: values that are not finite or too large, or what `load` raises.
-        """
-        if not 0 <= index < self.shape[0]:
-            raise IndexError(f"slice {index} of {self.shape[0]}")
-        kspace = np.zeros(self.shape[1:], np.complex64)
-        lines = self.lines[self.lines["slice"] == index]
-        with np.errstate(over="ignore", invalid="ignore"):  # seen below
-            for line, data in zip(lines, self.load(lines["index"]), strict=True):
-                kept = data[:, line["first"] : line["last"]] * line["weight"]
-                kept = kept[:, ::-1] if line["reversed"] else kept
-                kspace[:, *_place(line, kspace.ndim - 3)] += kept
-        if not usable(kspace):
-            raise BadInput(
-                f"{self.name}: slice {index} holds k-space values that are not finite numbers, or "
-                f"beyond {LARGEST:g}; export it again"
-            )
-        if self.sampled is not None:
-            kspace[:, ~self.sampled] = 0
-        return kspace
-
-
-def assemble(name: str, header: Header, heads: Records, load: Load) -> Scan:
-    """The scan that some acquisitions make; their data are fetched slice by slice.
+def assemble(
+    name: str, header: Callable[[int], Header], heads: Records, load: Load
+) -> dict[str, Callable[[], Scan]]:
+    """The scans that some acquisitions make, see `Scans`; data are fetched slice by slice.
 
     Args:
-        name: of the scan; messages start with it.
-        header: the encoding, `ismrmrd_header.parse` of the XML.
+        name: of the whole; messages start with it.
+        header: of an encoding, by its number: `ismrmrd_header.parse` of the XML.
         heads: (acquisition,) of dtype `ACQUISITION_HEADER`, in any order.
         load: (wanted,) increasing indices into `heads` → the complex64 (coil, samples) data of
             each, in that order. For acquisitions held in a list:
-            `lambda wanted: [data[i] for i in wanted]`. Called when a slice is asked for, and here
-            for the noise and the middle slice.
+            `lambda wanted: [data[i] for i in wanted]`. Called when a slice is asked for, and where
+            a scan is read for the noise and the middle slice.
 
     Raises:
-        BadInput: nothing to image, or acquisitions that contradict the header or each other.
+        BadInput: nothing to image; and where there is but one scan or one is read, acquisitions
+            that contradict the header or each other.
     """
-    noise, imaging, calibration, apart = _sort(name, header, heads)
+    found = list(kinds(heads, _imaging(name, heads)))
+    scans: dict[str, Callable[[], Scan]] = {}
+    for kind, encoding, channels in found:
+        try:
+            laid = _laid_out(named(name, kind), header(encoding), heads, load, encoding, channels)
+        except BadInput as error:
+            if len(found) == 1:
+                raise
+            scans[kind] = partial(_refuse, str(error))  # one part; the others may do
+            continue
+        for stack, lines in stacks(heads, laid.lines, laid.three_d).items():
+            word = "-".join(filter(None, (kind, stack)))
+            scans[word] = partial(_scan, replace(laid, name=named(name, word), lines=lines), word)
+    return scans
+
+
+def _refuse(why: str) -> Scan:
+    raise BadInput(why)
+
+
+@dataclass(frozen=True)
+class _Laid:
+    """Lines of one encoding and as many channels, with their places in k-space.
+
+    Attributes:
+        name, heads, load: see `assemble`.
+        said: the header of the encoding.
+        header: with what was acquired of it.
+        lines: the table of `lay_out`.
+        imaging, noise, apart: (acquisition,) bool; the lines that make the scan, those of noise,
+            and calibration of another contrast.
+        stopped: a warning, if the scan was.
+    """
+
+    name: str
+    said: Header
+    header: Header
+    heads: Records
+    load: Load
+    lines: Records
+    imaging: NDArray[np.bool_]
+    noise: NDArray[np.bool_]
+    apart: NDArray[np.bool_]
+    stopped: tuple[str, ...]
+
+    @property
+    def three_d(self) -> bool:
+        return self.header.encoded[2] > 1
+
+
+def _laid_out(
+    name: str, said: Header, heads: Records, load: Load, encoding: int, channels: int
+) -> _Laid:
+    noise = flagged(heads, NOISE)
+    of_kind = (heads["encoding_space_ref"] == encoding) & (heads["active_channels"] == channels)
+    imaging, calibration, apart = _sort(name, said, heads, of_kind & ~noise)
     left_out, stopped = unfinished(heads, imaging)
     imaging = imaging & ~left_out
-    said, header = header, as_acquired(header, heads, imaging | calibration, load)
+    header = as_acquired(said, heads, imaging | calibration, load)
     lines = lay_out(name, header, heads, imaging, calibration)
-    coils = np.unique(heads["active_channels"][lines["index"]])
-    if len(coils) > 1:
-        raise BadInput(
-            f"{name}: its lines have {' or '.join(map(str, coils))} channels; give each a file"
-        )
+    return _Laid(name, said, header, heads, load, lines, imaging, noise, apart, stopped)
 
-    three_d = header.encoded[2] > 1
-    space, fov = header.encoded[: 2 + three_d], header.encoded_fov[: 2 + three_d]
-    counts = (int(lines["slice"].max()) + 1, int(coils[0]), int(lines["frame"].max()) + 1)
-    if three_d and counts[0] > 1:
-        raise BadInput(f"{name}: has {counts[0]} slabs of a 3D scan; give each a file")
-    kspace = Assembled(name, (*counts, *space), lines, load)
+
+def _scan(laid: _Laid, part: str) -> Scan:
+    """Of one part, of which `laid` holds the lines."""
+    name, header, heads, lines = laid.name, laid.header, laid.heads, laid.lines
+    space = header.encoded[: 2 + laid.three_d]
+    fov = header.encoded_fov[: 2 + laid.three_d]
+    coils = int(heads["active_channels"][lines["index"][0]])
+    counts = (int(lines["slice"].max()) + 1, coils, int(lines["frame"].max()) + 1)
+    kspace = Assembled(name, (*counts, *space), lines, laid.load)
     sampled = _sampled(kspace)
     voxel = tuple(f / n for f, n in zip(fov, space, strict=True))
     matrix = tuple(
         min(n, max(1, round(f / v)))
         for n, f, v in zip(space, header.recon_fov, voxel, strict=False)
     )
-    if not three_d:
+    if not laid.three_d:
         voxel = (*voxel, header.recon_fov[2] / header.recon[2])
     firsts = heads[lines["index"][np.unique(lines["slice"], return_index=True)[1]]]
     voxel, affine = placed(name, firsts, matrix, voxel)
-    of_image = lines[imaging[lines["index"]]]
+    of_image = lines[laid.imaging[lines["index"]]]
     step = frame_time(header, heads[of_image["index"]], of_image["frame"])
-    white, warnings = _noise(header, heads, noise, heads[lines["index"][0]], load)
+    white, warnings = _noise(header, heads, laid.noise, heads[lines["index"][0]], laid.load)
     return Scan(
         name=name,
         kspace=replace(kspace, sampled=sampled),
@@ -157,20 +169,33 @@ def assemble(name: str, header: Header, heads: Records, load: Load) -> Scan:
         readout=0,
         matrix=matrix,
         voxel=voxel,
-        thickness=None if three_d else header.recon_fov[2] / header.recon[2],
+        thickness=None if laid.three_d else header.recon_fov[2] / header.recon[2],
         affine=affine,
         calibration=calibration_box(sampled),
         noise=white,
         contrast=header.contrast | ({} if step is None else {"frame_time": step}),
-        reference=_reference(name, said, heads, apart, load),
-        warnings=(*header.warnings, *stopped, *warnings),
+        reference=_reference(laid),
+        warnings=(*header.warnings, *laid.stopped, *warnings),
+        part=part,
     )
 
 
-def _sort(name: str, header: Header, heads: Records) -> tuple[NDArray[np.bool_], ...]:
-    """Which acquisitions are noise, imaging, calibration that joins it, and such that does not."""
-    noise = flagged(heads, NOISE)
+def _imaging(name: str, heads: Records) -> NDArray[np.bool_]:
+    """(acquisition,): lines that make scans; of a scan made for calibration, those."""
     lines = ~flagged(heads, NOISE | NO_IMAGING)
+    alone = lines & flagged(heads, CALIBRATION) & ~flagged(heads, CALIBRATION_AND_IMAGING)
+    imaging = lines & ~alone
+    imaging = imaging if imaging.any() else alone
+    if not imaging.any():
+        raise BadInput(f"{name}: none of its {len(heads)} acquisitions is an imaging line")
+    return imaging
+
+
+def _sort(
+    name: str, header: Header, heads: Records, of_kind: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], ...]:
+    """Which acquisitions are imaging, calibration that joins it, and such that does not."""
+    lines = of_kind & ~flagged(heads, NO_IMAGING)
     for limits, counter in (
         (header.limits, "kspace_encode_step_1"),
         (header.limits_2, "kspace_encode_step_2"),
@@ -183,22 +208,20 @@ def _sort(name: str, header: Header, heads: Records) -> tuple[NDArray[np.bool_],
         imaging, alone = alone, imaging
     if not imaging.any():
         raise BadInput(f"{name}: none of its {len(heads)} acquisitions is an imaging line")
-    if heads["encoding_space_ref"][imaging].any():
-        raise BadInput(f"{name}: its lines have several encodings; give each a file")
-    alone &= heads["encoding_space_ref"] == 0
     separate = header.calibration in ("separate", "external")
-    return noise, imaging, alone & (not separate), alone & separate
+    return imaging, alone & (not separate), alone & separate
 
 
-def _reference(
-    name: str, header: Header, heads: Records, apart: NDArray[np.bool_], load: Load
-) -> Scan | None:
+def _reference(laid: _Laid) -> Scan | None:
     """The scan of the calibration lines that do not join the imaging lines."""
+    slices = laid.heads["idx"]["slice"]
+    apart = laid.apart & np.isin(slices, slices[laid.lines["index"]])
     if not apart.any():
         return None
-    of_these = partial(_load_some, load=load, some=np.flatnonzero(apart))
+    name = f"{laid.name}'s calibration"
+    of_these = partial(_load_some, load=laid.load, some=np.flatnonzero(apart))
     try:
-        return assemble(f"{name}'s calibration", header, heads[apart], of_these)
+        return only(name, assemble(name, lambda _: laid.said, laid.heads[apart], of_these))
     except BadInput:  # it is needed only where the scan has no centre of its own
         return None
 
@@ -209,27 +232,14 @@ def _load_some(wanted: NDArray[np.intp], load: Load, some: NDArray[np.intp]) -> 
 
 def _sampled(kspace: Assembled) -> NDArray[np.bool_]:
     """(frame, *space): where lines lie, less the lines and columns that are zero."""
-    lines = np.unique(kspace.lines[["slice", *_PATTERN]])
-    each = np.split(lines[_PATTERN], np.flatnonzero(np.diff(lines["slice"])) + 1)
-    if any(len(one) != len(each[0]) or (one != each[0]).any() for one in each):
-        raise BadInput(
-            f"{kspace.name}: its slices were not sampled at the same positions; give each slice "
-            "a file"
-        )
     sampled = np.zeros(kspace.shape[2:], np.bool_)
-    for line in each[0]:
-        sampled[_place(line, sampled.ndim - 2)] = True
-    filled = non_zero(Path(kspace.name), kspace[kspace.shape[0] // 2][None])
+    for line in kspace.lines[kspace.lines["slice"] == 0]:  # as of every slice
+        sampled[place(line, sampled.ndim - 2)] = True
+    filled = non_zero(kspace[kspace.shape[0] // 2])
     others = (0, *range(2, filled.ndim))
     sampled &= filled.any(axis=1, keepdims=True)
     sampled &= filled.any(axis=others, keepdims=True)
     return sampled
-
-
-def _place(line: np.void, phases: int) -> tuple[int | slice, ...]:
-    """Of a line in (frame, *space), which has so many phase encodings."""
-    frame, step_1, step_2, start, stop = (int(line[field]) for field in _PATTERN)
-    return (frame, slice(start, stop), *(step_1, step_2)[:phases])
 
 
 def _noise(

@@ -35,8 +35,8 @@ from gleam.errors import BadInput
 from gleam.files import replacing
 from gleam.formats.geometry import Geometry
 from gleam.formats.layout import Arrangement, Layout
-from gleam.formats.scan import Array, Scan
-from gleam.formats.stored import bare_scan
+from gleam.formats.scan import Array, Scan, Scans, only
+from gleam.formats.stored import bare_scans
 from gleam.formats.volume import Volume
 
 _RANK, _LARGEST_RANK = 16, 32  # NumPy's own limit, with BART's sizes of 1 beyond its 16
@@ -45,7 +45,7 @@ _LARGEST_SIZE = 2**40
 _LARGEST_HEADER = 65536  # bytes; BART adds its command line and file names below the sizes
 
 
-def read(path: Path, layout: Layout | None = None) -> Scan:
+def read(path: Path, layout: Layout | None = None) -> Scans:
     """Read the k-space of `path` (.cfl or .hdr); it stays in the file until a slice is asked for.
 
     The file is gone through once, for its zeros.
@@ -61,9 +61,11 @@ def read(path: Path, layout: Layout | None = None) -> Scan:
     barts = layout.axes is None
     arrangement = layout.marked(data, _barts(data, sizes)) if barts else layout.arrange(data, sizes)
     load = partial(_load, arrangement=arrangement)
-    scan = bare_scan(data, arrangement, load, "BART cfl")
+    scans = bare_scans(data, arrangement, load, "BART cfl")
     geometry = _under(_header(data), "Geometry") if layout == Layout() else ""
-    return Geometry.parse(data, geometry).given_to(scan) if geometry else scan
+    if not geometry or len(scans) > 1:
+        return scans
+    return {"": lambda: Geometry.parse(data, geometry).given_to(only(str(path), scans))}
 
 
 def write_kspace(scan: Scan, path: Path) -> None:

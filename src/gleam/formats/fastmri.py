@@ -60,7 +60,7 @@ def read(path: Path) -> Scan:
         )
     sampled = sampled & _acquired(path, header, columns)
     middle = _load(path, slices // 2, slice(None), sampled)
-    sampled = sampled & non_zero(path, middle[None]).any(axis=(0, 1))
+    sampled = sampled & non_zero(middle).any(axis=(0, 1))
 
     matrix = (min(rows, header.recon[0]), min(columns, header.recon[1]))
     voxel = (

@@ -7,8 +7,8 @@
   phase).
 - `mask`, where there is one, says by zeros what else was not sampled: one number for each x, or an
   array (y, x) or (frame, y, x), with z before y in 3D.
-- All else is as in .npy files: what is zero in every coil was not sampled, slices must agree,
-  voxels are 1 mm, the affine is centred.
+- All else is as in .npy files: what is zero in every coil was not sampled, slices that differ in it
+  are scans of their own, voxels are 1 mm, the affine is centred.
 
 Complex numbers are h5py's (`r`, `i`) or MATLAB's (`real`, `imag`).
 """
@@ -25,15 +25,15 @@ from numpy.typing import NDArray
 from gleam.errors import BadInput
 from gleam.formats import hdf5
 from gleam.formats.layout import Arrangement, Layout
-from gleam.formats.scan import Scan
-from gleam.formats.stored import bare_scan
+from gleam.formats.scan import Scans
+from gleam.formats.stored import bare_scans
 from gleam.words import nearest
 
 _USUAL = "kspace"
 _FASTMRI = Layout(("slice", "coil", "y", "x"), readout="y")
 
 
-def read(path: Path, layout: Layout | None = None) -> Scan:
+def read(path: Path, layout: Layout | None = None) -> Scans:
     """Read the k-space of one array; the file is gone through once, for its zeros.
 
     Raises:
@@ -54,7 +54,7 @@ def read(path: Path, layout: Layout | None = None) -> Scan:
     arrangement = layout.arrange(path, shape)
     mask = _mask(path, arrangement)
     load = partial(_load_sampled, name=name, arrangement=arrangement, mask=mask)
-    return bare_scan(path, arrangement, load, "HDF5 array")
+    return bare_scans(path, arrangement, load, "HDF5 array")
 
 
 def arrays(path: Path) -> dict[str, tuple[int, ...]]:

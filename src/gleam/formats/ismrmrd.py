@@ -16,7 +16,7 @@ is asked for.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,8 +30,8 @@ from gleam.errors import BadInput
 from gleam.formats import hdf5, hdf5_variable, mrd2
 from gleam.formats.acquisition_head import ACQUISITION_HEADER, NOISE, Records, flagged
 from gleam.formats.acquisitions import assemble
-from gleam.formats.ismrmrd_header import parse
-from gleam.formats.scan import Array, Scan
+from gleam.formats.ismrmrd_header import Header, parse
+from gleam.formats.scan import Array, Scan, Scans
 
 _MEASUREMENT = re.compile(r"dataset(?:_(\d+))?")
 
@@ -42,8 +42,8 @@ def measurements(file: h5py.File) -> list[str]:
     return sorted(found, key=lambda name: int(found[name][1] or 0))
 
 
-def read(path: Path, measurement: str | None = None) -> Scan:
-    """Read a measurement of a file of acquisitions.
+def read(path: Path, measurement: str | None = None) -> Scans:
+    """What a measurement of a file of acquisitions holds.
 
     Args:
         path: the file.
@@ -64,25 +64,34 @@ def read(path: Path, measurement: str | None = None) -> Scan:
             )
         group = hdf5.group(file, chosen)
         xml = hdf5_variable.text(hdf5.dataset(group, "xml"))
-        try:
-            header = parse(xml)
-        except BadInput as error:
-            raise BadInput(f"{path}: {error}") from error
-        heads, places = _acquisitions(path, hdf5.dataset(group, "data"), header.encoded[0])
+
+        def header(encoding: int) -> Header:
+            try:
+                return parse(xml, encoding)
+            except BadInput as error:
+                raise BadInput(f"{path}: {error}") from error
+
+        readout = header(0).encoded[0]
+        heads, places = _acquisitions(path, hdf5.dataset(group, "data"), readout)
         for name in names[: names.index(chosen)] if chosen in names else ():
             data = hdf5.dataset(hdf5.group(file, name), "data")
-            earlier, there = _acquisitions(path, data, header.encoded[0])
+            earlier, there = _acquisitions(path, data, readout)
             of_noise = flagged(earlier, NOISE)
             heads = np.concatenate([earlier[of_noise], heads])
             places = np.concatenate([there[of_noise], places])
+
     shapes = np.stack([heads["active_channels"], heads["number_of_samples"]], axis=1)
     load = partial(_load, path=path, places=places, shapes=shapes)
-    scan = assemble(path.stem, header, heads, load)
+    scans = assemble(path.stem, header, heads, load)
+    return {part: partial(_complete, path, chosen, scan) for part, scan in scans.items()}
+
+
+def _complete(path: Path, measurement: str, read: Callable[[], Scan]) -> Scan:
+    scan = read()
     if scan.noise is None:
-        noise, warnings = _noise(path, chosen, scan.kspace.shape[1])
+        noise, warnings = _noise(path, measurement, scan.kspace.shape[1])
         scan = replace(scan, noise=noise, warnings=(*scan.warnings, *warnings))
-    which = f", {chosen} of {len(names)} measurements" if len(names) > 1 else ""
-    return replace(scan, format=f"ISMRMRD{which}")
+    return replace(scan, format="ISMRMRD")
 
 
 def _acquisitions(path: Path, data: h5py.Dataset, readout: int) -> tuple[Records, Records]:

@@ -1,4 +1,4 @@
-"""The ISMRMRD header of one Cartesian encoding, the file's first: XML to a few numbers, and back.
+"""The ISMRMRD header of one Cartesian encoding: XML to a few numbers, and back.
 
 Source: the ISMRMRD schema, https://ismrmrd.readthedocs.io, `ismrmrd.xsd`. Matrix sizes and fields
 of view (mm) are (x, y, z), x being the readout. A document type definition is refused, and with it
@@ -74,8 +74,12 @@ class _NoDoctype(ET.TreeBuilder):
         raise BadInput("the header brings its own document type, which is not safe; remove it")
 
 
-def parse(xml: bytes) -> Header:
+def parse(xml: bytes, encoding: int = 0) -> Header:
     """Read the header.
+
+    Args:
+        xml: all of it.
+        encoding: which of its encodings, counted from 0.
 
     Raises:
         BadInput: not XML, not an ISMRMRD header, not Cartesian, or a number is missing or wrong.
@@ -87,6 +91,12 @@ def parse(xml: bytes) -> Header:
         raise BadInput("the header is not well-formed XML") from error
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
+
+    encodings = root.findall("encoding")
+    if encoding >= max(1, len(encodings)):  # where there is none, a number will be missing
+        raise BadInput(f"the header describes {len(encodings)} encodings, none of them {encoding}")
+    for other in encodings[:encoding] + encodings[encoding + 1 :]:
+        root.remove(other)
 
     trajectory = root.findtext("encoding/trajectory", "cartesian").strip()
     if trajectory.lower() != "cartesian":

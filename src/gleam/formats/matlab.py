@@ -8,8 +8,9 @@ the axes in the opposite order; complex numbers are pairs of `real` and `imag`. 
   MATLAB are our `x`, columns our `y`, and that there are 16 coils.
 - Without a name, the array is the only complex one, or the only one of these with 3 axes or more.
   It is centred k-space.
-- What is zero in every coil was not sampled; slices must agree. The file holds no geometry that is
-  known here: voxels are 1 mm, the matrix is k-space's, the affine is centred.
+- What is zero in every coil was not sampled; slices that differ in it are scans of their own. The
+  file holds no geometry that is known here: voxels are 1 mm, the matrix is k-space's, the affine is
+  centred.
 - Only complex arrays of numbers are ever opened. They stay in a 7.3 file until a slice is asked
   for; out of older ones, they are read whole (at most 2 GiB).
 """
@@ -24,12 +25,12 @@ from numpy.typing import NDArray
 from gleam.errors import BadInput
 from gleam.formats import cmrxrecon, hdf5_array, matlab5
 from gleam.formats.layout import Arrangement, Layout
-from gleam.formats.scan import Scan
-from gleam.formats.stored import Load, bare_image, bare_scan, image_arrangement
+from gleam.formats.scan import Scans
+from gleam.formats.stored import Load, bare_image, bare_scans, image_arrangement
 from gleam.formats.volume import Volume
 
 
-def read(path: Path, layout: Layout | None = None) -> Scan:
+def read(path: Path, layout: Layout | None = None) -> Scans:
     """Read the k-space of one array; the file is gone through once, for its zeros.
 
     Raises:
@@ -49,7 +50,7 @@ def read(path: Path, layout: Layout | None = None) -> Scan:
         )
     arrangement = layout.arrange(path, shape)
     load = _loader(path, name, arrangement)
-    return bare_scan(path, arrangement, load, format)
+    return bare_scans(path, arrangement, load, format)
 
 
 def read_image(path: Path, layout: Layout | None = None) -> Volume:

@@ -2,8 +2,8 @@
 
 K-space is complex64 or complex128, centred at ⌊N/2⌋. Its axes are those that the user names (see
 `Layout`), else (coil, y, x), (slice, coil, y, x) or (slice, coil, frame, y, x), of unknown readout.
-What is zero in every coil was not sampled; slices must agree. The file holds no geometry: voxels
-are 1 mm, the matrix is k-space's, the affine is centred.
+What is zero in every coil was not sampled; slices that differ in it are scans of their own. The
+file holds no geometry: voxels are 1 mm, the matrix is k-space's, the affine is centred.
 
 Images are written as complex64 (slice, frame, y, x) or (1, frame, z, y, x). Those read are numbers
 of any kind, whose axes the user names; voxels are 1 mm.
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from gleam.errors import BadInput
 from gleam.files import replacing
 from gleam.formats.layout import Arrangement, Layout
-from gleam.formats.scan import Scan
-from gleam.formats.stored import bare_image, bare_scan, image_arrangement
+from gleam.formats.scan import Scans
+from gleam.formats.stored import bare_image, bare_scans, image_arrangement
 from gleam.formats.volume import Volume
 
 _USUAL = {
@@ -33,7 +33,7 @@ _USUAL = {
 }
 
 
-def read(path: Path, layout: Layout | None = None) -> Scan:
+def read(path: Path, layout: Layout | None = None) -> Scans:
     """Read k-space; it stays in the file until a slice is asked for.
 
     The file is gone through once, for its zeros.
@@ -52,7 +52,7 @@ def read(path: Path, layout: Layout | None = None) -> Scan:
         )
     arrangement = layout.arrange(path, shape)
     load = partial(_load, arrangement=arrangement)
-    return bare_scan(path, arrangement, load, "NumPy array")
+    return bare_scans(path, arrangement, load, "NumPy array")
 
 
 def read_image(path: Path, layout: Layout | None = None) -> Volume:

@@ -5,6 +5,7 @@ image that belongs to it is centred the same way. Readers bring their file to th
 nobody downstream knows where a scan came from.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Protocol, runtime_checkable
@@ -39,7 +40,8 @@ class Scan:
     """One acquisition: k-space, sampling, geometry.
 
     Attributes:
-        name: the file's name without suffix; goes into output names, never a patient's.
+        name: the file's name without suffix, and which part of it this is, if there are several;
+            goes into output names, never a patient's.
         kspace: (slice, coil, frame, *space) complex64, read slice by slice; positions that were
             not sampled hold zero.
         sampled: (frame, *space) bool, any axis may have length 1; what was acquired. Lines a
@@ -63,6 +65,7 @@ class Scan:
         warnings: what was left out of the file or looks odd in it, for whoever uses the scan; each
             one sentence that goes on from "NAME: ", no patient fields.
         thickness: of a 2D scan's slices in mm, which is not their distance; None where unknown.
+        part: which of the scans of its file it is; empty where that holds one.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Scan:
     reference: "Scan | None" = None
     warnings: tuple[str, ...] = ()
     thickness: float | None = None
+    part: str = ""
 
     def __post_init__(self) -> None:
         shape, pattern = self.kspace.shape, self.sampled.shape
@@ -110,6 +114,68 @@ class Scan:
         padding, partial Fourier) are allowed.
         """
         return bool(self.sampled[:, *bounding_box(self.sampled)].all())
+
+
+# What a file or a stream holds, by the names of its parts; each is read when it is asked for. The
+# name of an only one is empty.
+Scans = Mapping[str, Callable[[], Scan]]
+
+
+def only(name: str, scans: Scans, part: str | None = None) -> Scan:
+    """Read the one scan, or the part that is meant.
+
+    Args:
+        name: of what holds them, for messages.
+        scans: at least one.
+        part: its name; None if there is but one.
+
+    Raises:
+        BadInput: there is no such part, or several and none is named; or it cannot be read.
+    """
+    found = list(choose(name, scans, part).values())
+    if len(found) > 1:
+        raise BadInput(
+            f"{name}: holds {len(found)} scans ({_listed(scans)}); choose one with --part"
+        )
+    return found[0]()
+
+
+def _listed(scans: Scans) -> str:
+    return ", ".join(scans) if len(scans) > 1 else "one scan alone, without parts"
+
+
+def choose(name: str, scans: Scans, part: str | None) -> Scans:
+    """All of them, or the part that is named.
+
+    Args:
+        name: of what holds them, for messages.
+        scans: at least one.
+        part: its name; None takes all.
+
+    Raises:
+        BadInput: there is no such part.
+    """
+    if part is None:
+        return scans
+    if part not in scans:
+        raise BadInput(f"{name}: has no part {part!r}; it holds {_listed(scans)}")
+    return {part: scans[part]}
+
+
+def named(name: str, part: str) -> str:
+    """Of the scan that a part is: the file's name, and which."""
+    return f"{name}-{part}" if part else name
+
+
+def which_slices(numbers: Sequence[int]) -> str:
+    """The name of a part that some slices make: `slices0-11`, `slices1-11by2`, `slice4`."""
+    first, last = numbers[0], numbers[-1]
+    if len(numbers) == 1:
+        return f"slice{first}"
+    by = numbers[1] - first
+    if list(numbers) != list(range(first, last + 1, by)):
+        return f"slices{'+'.join(map(str, numbers))}"
+    return f"slices{first}-{last}" + (f"by{by}" if by > 1 else "")
 
 
 def bounding_box(sampled: NDArray[np.bool_]) -> tuple[slice, ...]:

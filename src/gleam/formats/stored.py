@@ -4,8 +4,9 @@ Or a coil of a slice, so that a volume larger than the memory can be gone throug
 of plain numbers leave open: the scan, or the image, of an array and nothing else.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ from gleam.formats.scan import (
     LARGEST,
     Array,
     Scan,
+    Scans,
     Slices,
     calibration_box,
     centred_affine,
+    named,
     usable,
+    which_slices,
 )
 from gleam.formats.volume import Volume
 
@@ -78,17 +82,18 @@ def each_coil(kspace: Slices, index: int) -> Iterator[Array]:
         yield from kspace[index]
 
 
-def bare_scan(
+def bare_scans(
     path: Path,
     arrangement: Arrangement,
     load: Load,
     format: str,
     mask: NDArray[np.bool_] | None = None,
-) -> Scan:
-    """The scan of a file that says nothing beyond its k-space.
+) -> Scans:
+    """What a file holds that says nothing beyond its k-space.
 
     What is zero in every coil was not sampled, voxels are 1 mm, the matrix is k-space's less
-    oversampling, and the affine is centred. The file is gone through once, for its zeros.
+    oversampling, and the affine is centred. The file is gone through once, for its zeros. Slices
+    that were not sampled alike are scans of their own; an empty one says nothing of it.
 
     Args:
         path: the file.
@@ -98,25 +103,57 @@ def bare_scan(
         mask: (frame, *space), any axis may have length 1; what else was not sampled.
 
     Raises:
-        BadInput: the slices were sampled at different positions, or hold values that are not
-            finite.
+        BadInput: values that are not finite.
     """
     kspace = Stored(path, arrangement.shape, load)
-    sampled = non_zero(path, kspace)
-    if mask is not None:
-        sampled &= mask
+    patterns: dict[bytes, NDArray[np.bool_]] = {}
+    slices: dict[bytes, list[int]] = {}
+    empty: list[int] = []
+    for index in range(kspace.shape[0]):
+        sampled = non_zero(each_coil(kspace, index))
+        if mask is not None:
+            sampled &= mask
+        key = np.packbits(sampled).tobytes()
+        patterns[key] = sampled
+        (slices.setdefault(key, []) if sampled.any() else empty).append(index)
+    first, *others = slices.items() or [(key, [])]
+    alike = {first[0]: sorted(first[1] + empty), **dict(others)}
+    parts = {which_slices(own) if others else "": (key, own) for key, own in alike.items()}
+    return {
+        part: partial(_bare_scan, path, arrangement, load, format, patterns[key], part, own)
+        for part, (key, own) in parts.items()
+    }
+
+
+def _bare_scan(
+    path: Path,
+    arrangement: Arrangement,
+    load: Load,
+    format: str,
+    sampled: NDArray[np.bool_],
+    part: str,
+    slices: list[int],
+) -> Scan:
+    shape = (len(slices), *arrangement.shape[1:])
     matrix, voxel = arrangement.matrix, (1.0, 1.0, 1.0)
     return Scan(
-        name=path.stem,
-        kspace=kspace,
+        name=named(path.stem, part),
+        kspace=Stored(path, shape, partial(_load_some, load=load, slices=slices)),
         sampled=sampled,
         readout=arrangement.readout,
         matrix=matrix,
         voxel=voxel,
-        affine=centred_affine(matrix, voxel, kspace.shape[0]),
+        affine=centred_affine(matrix, voxel, len(slices)),
         calibration=calibration_box(sampled),
         format=format,
+        part=part,
     )
+
+
+def _load_some(
+    path: Path, index: int, coils: slice, load: Load, slices: list[int]
+) -> NDArray[np.complexfloating]:
+    return load(path, slices[index], coils)
 
 
 def image_arrangement(path: Path, shape: tuple[int, ...], layout: Layout | None) -> Arrangement:
@@ -167,28 +204,16 @@ def bare_image(
     return Volume(image, voxel, centred_affine(tuple(space), voxel, slices), name=path.stem)
 
 
-def non_zero(path: Path, kspace: Slices) -> NDArray[np.bool_]:
-    """Where the coils hold data: (frame, *space) bool.
+def non_zero(coils: Iterable[NDArray[np.complexfloating]]) -> NDArray[np.bool_]:
+    """Where some coil of a slice holds data: (frame, *space) bool.
 
     For files that mark what was not sampled by exact zeros only.
 
     Args:
-        path: of the file, for messages.
-        kspace: (slice, coil, frame, *space) complex; see `each_coil` for what is in memory.
-
-    Raises:
-        BadInput: the slices differ.
+        coils: (frame, *space) complex of each.
     """
-    patterns = []
-    for index in range(kspace.shape[0]):
-        pattern = np.zeros((), np.bool_)  # its size comes from data, not from what a file claims
-        with np.errstate(invalid="ignore"):  # some NaNs complain when they are compared
-            for coil in each_coil(kspace, index):
-                pattern = pattern | (coil != 0)
-        if pattern.any():  # a slice without any data says nothing
-            patterns.append(pattern)
-    if any((pattern != patterns[0]).any() for pattern in patterns):
-        raise BadInput(
-            f"{path}: its slices were not sampled at the same positions; give each slice a file"
-        )
-    return patterns[0] if patterns else np.zeros(kspace.shape[2:], np.bool_)
+    pattern = np.zeros((), np.bool_)  # its size comes from data, not from what a file claims
+    with np.errstate(invalid="ignore"):  # some NaNs complain when they are compared
+        for coil in coils:
+            pattern = pattern | (coil != 0)
+    return pattern

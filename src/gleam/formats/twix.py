@@ -20,6 +20,7 @@ https://github.com/ismrmrd/siemens_to_ismrmrd, `main.cpp`.
 - The phase correction of EPI is not applied.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -38,7 +39,7 @@ from gleam.formats.acquisition_head import (
     REVERSED,
 )
 from gleam.formats.acquisitions import assemble
-from gleam.formats.scan import Scan
+from gleam.formats.scan import Scan, Scans
 from gleam.formats.twix_blocks import load, measurements
 from gleam.formats.twix_protocol import header
 
@@ -68,8 +69,8 @@ _REFERENCE, _REFERENCE_AND_IMAGE, _REFLECT, _NOISE = map(_bits, (22, 23, 24, 25)
 _OTHER = _bits(1, 2, 10, 14, 15, 21, 51)
 
 
-def read(path: Path, measurement: str | None = None) -> Scan:
-    """Read a measurement of a file; its lines stay there until a slice is asked for.
+def read(path: Path, measurement: str | None = None) -> Scans:
+    """What a measurement of a file holds; its lines stay there until a slice is asked for.
 
     Args:
         path: the file.
@@ -112,10 +113,15 @@ def read(path: Path, measurement: str | None = None) -> Scan:
         )
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
-    assembled = assemble(path.stem, encoding, ours, lines)
-    cut = _cut_off(path, imaging, assembled) if scan.cut else ()
-    which = f", measurement {chosen} of {len(found)}" if len(found) > 1 else ""
-    return replace(assembled, format=f"Siemens twix{which}", warnings=(*cut, *assembled.warnings))
+    scans = assemble(path.stem, lambda _: encoding, ours, lines)
+    cut_off = partial(_cut_off, path, imaging) if scan.cut else None
+    return {part: partial(_complete, read, cut_off) for part, read in scans.items()}
+
+
+def _complete(read: Callable[[], Scan], cut_off: Callable[[Scan], tuple[str, ...]] | None) -> Scan:
+    scan = read()
+    cut = () if cut_off is None else cut_off(scan)
+    return replace(scan, format="Siemens twix", warnings=(*cut, *scan.warnings))
 
 
 def _cut_off(path: Path, imaging: NDArray[Any], scan: Scan) -> tuple[str, ...]:

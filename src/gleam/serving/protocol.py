@@ -19,7 +19,9 @@ waveforms and texts in between, and closes; images or texts come back, and then 
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,14 +59,14 @@ class Stream:
     """What came from a client so far.
 
     Attributes:
-        header: parsed.
+        header: of an encoding, by its number; see `ismrmrd_header.parse`.
         heads: of the acquisitions, each an `ACQUISITION_HEADER`.
         data: of the acquisitions, (coil, sample) complex64.
         messages: how many of each kind came.
         closed: whether the client is done.
     """
 
-    header: Header | None = None
+    header: Callable[[int], Header] | None = None
     heads: list[bytes] = field(default_factory=list)
     data: list[Array] = field(default_factory=list)
     messages: Counter[str] = field(default_factory=Counter)
@@ -128,7 +130,9 @@ def _receive_header(wire: Wire, stream: Stream) -> None:
     xml = wire.take(_claimed(wire, length, "a header"))
     if stream.header is not None:
         raise BadInput("a second header (message 3) came; give each scan a connection")
-    stream.header = parse(xml.rstrip(b"\0"))
+    xml = xml.rstrip(b"\0")
+    parse(xml)  # a scan that cannot be used is refused before it comes
+    stream.header = partial(parse, xml)
 
 
 def _receive_acquisition(wire: Wire, stream: Stream) -> None:

@@ -13,7 +13,6 @@ from gleam.errors import BadInput
 from gleam.formats.acquisition_head import ACQUISITION_HEADER
 from gleam.formats.acquisitions import assemble
 from gleam.formats.ismrmrd_image import images
-from gleam.formats.scan import Scan
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.serving.protocol import Stream, receive, send_close, send_image, send_text
@@ -36,20 +35,17 @@ def answer(connection: socket.socket, load: Load, limits: Limits) -> str:
         What came, and what went or why nothing did, in one line without a patient's fields.
     """
     with connection:
-        wire, stream, sent, warnings = Wire(connection, limits), Stream(), 0, tuple[str, ...]()
+        wire, stream, sent, warnings = Wire(connection, limits), Stream(), 0, list[str]()
+
+        def warn(warning: str) -> None:
+            warnings.append(warning)
+            send_text(wire, f"WRN {warning}")
+
         try:
             receive(wire, stream)
-            scan = _scan(stream)
-            if scan is not None:
-                warnings, chosen = scan.warnings, load()
-                example = Prepared(scan, Settings(sets=chosen.sets))
-                doubts = (f"{chosen.name}: {doubt}" for doubt in chosen.check(example))
-                warnings = (*example.header.warnings, *doubts)
-                for warning in warnings:
-                    send_text(wire, f"WRN {warning}")
-                for image in _reconstructed(example, chosen, stream, wire):
-                    send_image(wire, image)
-                    sent += 1
+            for image in _reconstructed(stream, load, wire, warn):
+                send_image(wire, image)
+                sent += 1
             send_close(wire)
             outcome = f"{_count(sent, 'image')}, {_megabytes(wire.sent)} out"
         except Gone as error:
@@ -65,34 +61,48 @@ def answer(connection: socket.socket, load: Load, limits: Limits) -> str:
     return "; ".join([f"{', '.join([*came, _megabytes(wire.received)])} in", outcome, *warnings])
 
 
-def _scan(stream: Stream) -> Scan | None:
-    """The scan of a whole stream, if there is one.
+def _reconstructed(
+    stream: Stream, load: Load, wire: Wire, warn: Callable[[str], None]
+) -> Iterator[Any]:
+    """Each `ismrmrd.Image` of a whole stream's scans, if there are any, each scan a series.
+
+    A scan that cannot be reconstructed is no more than a warning where another can.
 
     Gadgetron's clients first ask for what the server may know of a scan, in a configuration and a
     close alone. They take no text then; that nothing comes back is an answer.
     """
     if stream.header is None:
-        return None
+        return
     heads = np.frombuffer(b"".join(stream.heads), ACQUISITION_HEADER)
-    return assemble("scan", stream.header, heads, lambda wanted: [stream.data[i] for i in wanted])
-
-
-def _reconstructed(
-    example: Prepared, chosen: Reconstructor, stream: Stream, wire: Wire
-) -> Iterator[Any]:
-    """Each `ismrmrd.Image` of a stream's scan."""
-    volume = reconstruct(
-        chosen.method,
-        example,
-        device=chosen.device,
-        progress=lambda done: wire.check_time(),
-    )
-    head = np.frombuffer(stream.heads[0], ACQUISITION_HEADER)[0]
-    for image in images(replace(volume, method=chosen.words)):
-        # What clients go by beside the geometry.
-        image.measurement_uid = int(head["measurement_uid"])
-        image.patient_table_position = tuple(head["patient_table_position"].tolist())
-        yield image
+    scans = assemble("scan", stream.header, heads, lambda wanted: [stream.data[i] for i in wanted])
+    chosen, examples, refused = load(), list[Prepared](), list[BadInput]()
+    for read in scans.values():
+        try:
+            example = Prepared(read(), Settings(sets=chosen.sets))
+            doubts = [f"{chosen.name}: {doubt}" for doubt in chosen.check(example)]
+        except BadInput as error:
+            refused.append(error)
+            continue
+        examples.append(example)
+        for warning in (*example.header.warnings, *doubts):
+            warn(f"{example.header.name}: {warning}" if len(scans) > 1 else warning)
+    if not examples:
+        raise refused[0]
+    for why in refused:
+        warn(str(why))
+    for series, example in enumerate(examples):
+        volume = reconstruct(
+            chosen.method,
+            example,
+            device=chosen.device,
+            progress=lambda done: wire.check_time(),
+        )
+        for image in images(replace(volume, method=chosen.words)):
+            # What clients go by beside the geometry.
+            image.image_series_index = series
+            image.measurement_uid = int(heads["measurement_uid"][0])
+            image.patient_table_position = tuple(heads["patient_table_position"][0].tolist())
+            yield image
 
 
 def _reason(error: Exception) -> str:
