@@ -85,6 +85,20 @@ def test_slices_that_were_acquired_one_after_the_other():
     assert "last slice, number 3" in warning
 
 
+def test_a_single_pass_through_slices_in_turn():
+    """Line 22 has two of three slices."""
+    acquired = loops(line=24, slice=3)[:-4]
+    kept, (warning,) = left(acquired)
+    assert kept == without_last(acquired, "line")
+    assert "last phase encoding, number 22 from 0, was not finished (2 of 3 lines)" in warning
+    for whole in (
+        loops(line=24, slice=3),
+        loops(line=24, slice=3)[:-3],
+        loops(line=24, phase=3)[:-1],
+    ):
+        assert left(whole) == (whole, ())
+
+
 def test_a_file_that_is_sorted_otherwise():
     """By slice, where the scanner visited them in turn."""
     acquired = loops(repetition=3, line=8, slice=2)[:-5]

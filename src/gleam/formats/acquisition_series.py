@@ -11,7 +11,8 @@ counter was the outermost loop: a phase, set, contrast, or slice. It was not fin
 
 One with the same pattern as another was finished. So keyholes and interleaved or random patterns
 stay. Averages do not count: a line is there if one average of it is. Nor do lines for calibration
-and imaging that one repetition has alone.
+and imaging that one repetition has alone. Where slices were visited in turn, and once, it is the
+last phase encoding that some of them lack.
 """
 
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ from numpy.typing import NDArray
 
 from gleam.formats.acquisition_head import CALIBRATION_AND_IMAGING, FRAME, Records, flagged
 
-_COUNTERS = (*FRAME, "slice")
 _STEPS = ("kspace_encode_step_1", "kspace_encode_step_2")
+_NAMES = {name: name for name in (*FRAME, "slice")} | {_STEPS[0]: "phase encoding"}
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,14 @@ def unfinished(
         index = index[np.argsort(clock)]
     ordered = heads[index]
     out = np.zeros(len(heads), np.bool_)
-    found = [last for counter in _COUNTERS if (last := _last(ordered, counter)) is not None]
+    found = [last for counter in _NAMES if (last := _last(ordered, counter)) is not None]
     if not found:
         return out, ()
     last = min(found, key=lambda last: int(last.lines.sum()))
     out[index[last.lines]] = True
     return out, (
-        f"its last {last.counter}, number {last.value} from 0, was not finished ({last.places} of "
-        f"{last.whole} lines); it was left out",
+        f"its last {_NAMES[last.counter]}, number {last.value} from 0, was not finished "
+        f"({last.places} of {last.whole} lines); it was left out",
     )
 
 
@@ -80,9 +81,9 @@ def _last(heads: Records, counter: str) -> _Last | None:
     if len(values) == 1 or not (in_turn or counter == "repetition"):
         return None
     last = int(start.argmax())
-    within = [other for other in _COUNTERS if other != counter]
+    within = [other for other in (*FRAME, "slice", *_STEPS) if other != counter]
     # Each line once, in time: those of averages after the first go.
-    place = _number(*(idx[field] for field in (*within, *_STEPS)))
+    place = _number(*(idx[field] for field in within))
     _, once = np.unique(_number(group, place), return_index=True)
     # Nor those that calibrate, too, and that one repetition alone has: the first, most often.
     alone = np.bincount(place[once])[place[once]] == 1
@@ -121,7 +122,7 @@ def _stopped(
     for other in others[shared[others] == size]:  # has all its lines and more
         its = group == other
         lacking = its & ~np.isin(place, place[group == last])
-        if counter != "slice" and not begun[lacking].any():
+        if counter in _STEPS or (counter != "slice" and not begun[lacking].any()):
             continue
         starts_alike = not lacking[its][:size].any()
         if starts_alike or (counter == "repetition" and alike and len(others) > 1):
@@ -134,14 +135,16 @@ def _stopped(
     even = np.bincount(group[first], minlength=len(sizes)) * slices == sizes
     if even[others].all() and not even[last]:
         return True
-    spread = rest.max() - rest.min()
-    return bool(not alike and len(others) > 1 and size < rest.min() - spread - slices)
+    spread, steps = rest.max() - rest.min(), counter in _STEPS
+    return bool(not steps and not alike and len(others) > 1 and size < rest.min() - spread - slices)
 
 
 def _number(*columns: NDArray[np.integer]) -> NDArray[np.intp]:
     """(line,): one number for each combination that occurs."""
     combined = np.zeros(len(columns[0]), np.intp)
     for column in columns:
+        if np.ptp(column) == 0:
+            continue
         values, which = np.unique(column, return_inverse=True)
         _, combined = np.unique(combined * len(values) + which, return_inverse=True)
     return combined
