@@ -1,5 +1,6 @@
 """What is left out of a series that stopped early, and what is not."""
 
+from functools import partial
 from itertools import product
 
 import ismrmrd
@@ -11,6 +12,7 @@ from gleam.formats.acquisition_head import ACQUISITION_HEADER
 from gleam.formats.acquisition_series import unfinished
 from gleam.formats.acquisitions import assemble
 from gleam.formats.ismrmrd_header import parse
+from gleam.formats.scan import only
 
 COUNTERS = {"line": "kspace_encode_step_1", "partition": "kspace_encode_step_2"}
 
@@ -196,12 +198,13 @@ def test_frames_that_are_whole_are_the_scan(last):
             at = {"distance": 6.0 * index, "gain": 1.0 + repetition}
             scanner.acquire(line, repetition=repetition, slice=index, **at)
     lines = scanner.acquisitions
-    scan = assemble(
+    scans = assemble(
         "scan",
-        parse(ismrmrd.xsd.ToXML(scanner.header()).encode()),
+        partial(parse, ismrmrd.xsd.ToXML(scanner.header()).encode()),
         np.frombuffer(b"".join(bytes(line.getHead()) for line in lines), ACQUISITION_HEADER),
         lambda wanted: [lines[i].data for i in wanted],
     )
+    scan = only("scan", scans)
     assert scan.kspace.shape == (2, 3, 2, 16, 48)
     assert scan.complete
     assert scan.calibration == ((0, 16), (0, 48))
