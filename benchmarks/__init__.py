@@ -1,1 +1,5 @@
 """Benchmarks: `make bench` runs them all and writes benchmarks/results/latest.json."""
+
+from gleam import threads
+
+threads.settle()

@@ -5,8 +5,6 @@ import platform
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from gleam.files import replacing
 
 Figures = dict[str, dict[str, Any]]
@@ -14,24 +12,25 @@ Figures = dict[str, dict[str, Any]]
 LATEST = Path(__file__).parent / "results" / "latest.json"
 
 
-def figure(value: float, unit: str, benchmark: str) -> dict[str, Any]:
-    """One entry of the results."""
+def figure(value: float, unit: str, benchmark: str, threads: int = 1) -> dict[str, Any]:
+    """One entry of the results; of several threads, by a benchmark that sets them itself."""
+    setting = "OMP_NUM_THREADS=1 " if threads == 1 else ""
     return {
         "value": float(f"{value:.4g}"),
         "unit": unit,
-        "command": f"OMP_NUM_THREADS=1 python -m benchmarks.{benchmark}",
-        "hardware": hardware(),
+        "command": f"{setting}python -m benchmarks.{benchmark}",
+        "hardware": hardware(threads),
     }
 
 
-def hardware() -> str:
-    """The CPU in words."""
+def hardware(threads: int = 1) -> str:
+    """The CPU in words, and how many threads used it."""
     try:
         with open("/proc/cpuinfo") as file:
             names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
     except OSError:
         names = []
-    return f"{names[0] if names else platform.machine()}, {torch.get_num_threads()} thread"
+    return f"{names[0] if names else platform.machine()}, {threads} thread" + "s" * (threads > 1)
 
 
 def show(figures: Figures) -> None:

@@ -12,7 +12,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
         demo, "SETS", {"train": (2, 1, 1), "validation": (1, 1, 2), "test": (2, 1, 3)}
     )
     monkeypatch.setattr(demo, "STEPS", 2)
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr(demo, "cores", lambda: 1)
 
 
 @pytest.mark.usefixtures("tiny")

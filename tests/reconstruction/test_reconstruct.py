@@ -1,6 +1,7 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Barrier
 
 import nibabel
 import numpy as np
@@ -24,6 +25,7 @@ from gleam.formats import Scan, nifti
 from gleam.metrics import magnitude
 from gleam.networks import build
 from gleam.physics.baselines import cg_sense, zero_filled
+from gleam.physics.slabs import Measured
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstruct import Method, reconstruct
 
@@ -56,6 +58,34 @@ def test_result_is_cropped_to_the_matrix() -> None:
     volume = reconstruct(zero_filled, example)
     whole = reconstruct(zero_filled, prepared(tiny_scan((24, 20))))
     assert largest_error(volume.image, cropped(whole.image, (24, 14))) < 1e-6
+
+
+@pytest.mark.parametrize("at_once", [2, 3, 9])
+def test_slices_at_once_are_those_in_turn(at_once: int) -> None:
+    example = prepared(tiny_scan(slices=5))
+    seen: list[int] = []
+    mask = MaskRecipe(acceleration=1.6)
+    volume = reconstruct(NETWORK, example, mask, progress=seen.append, at_once=at_once)
+    in_turn = reconstruct(NETWORK, example, mask)
+    assert np.array_equal(volume.image, in_turn.image)
+    assert seen == [1, 2, 3, 4, 5]
+
+
+def test_slices_at_once_are_no_more_than_asked_for() -> None:
+    """Nor do they keep what a backward pass would need: threads have a mode of their own."""
+    together, busy, most = Barrier(3, timeout=60), [], []
+
+    def method(measurement: Measured) -> torch.Tensor:
+        assert not torch.is_grad_enabled()
+        assert torch.get_num_threads() == 1
+        busy.append(1)
+        most.append(len(busy))
+        together.wait()
+        busy.pop()
+        return measurement.adjoint
+
+    reconstruct(method, prepared(tiny_scan(slices=6)), at_once=3)
+    assert max(most) <= 3
 
 
 def test_undersampled_scan_is_unfolded() -> None:

@@ -7,6 +7,7 @@ from tiny import tiny_recipe, trained_on
 
 from gleam.errors import BadInput
 from gleam.networks import build
+from gleam.threads import cores
 from gleam.training import run
 from gleam.training.run import Row
 
@@ -32,6 +33,9 @@ def refused(folder: Path) -> str:
 def test_start_says_what_will_be_trained_and_with_what(folder: Path) -> None:
     assert run.load_recipe(folder) == RECIPE
     environment = json.loads((folder / "environment.json").read_text())
+    assert environment["threads"] == 1
+    assert environment["processes"] == 1
+    assert environment["cores"] == cores()
     assert environment["torch"] == torch.__version__
     assert environment["seed"] == RECIPE.seed
     assert run.read_metrics(folder) == []

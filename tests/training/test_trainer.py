@@ -221,7 +221,10 @@ def test_killed_at_random_points_and_resumed_it_ends_the_same(
         assert process.wait() == 0
         assert process.stderr is not None
         said = process.stderr.read()
-    ours = r"(gleam: warning: data.validation: .*\n)?(step \d+: validation PSNR [\d.]+ dB\n)*"
+    ours = (
+        r"(gleam: warning: data.validation: .*\n)?training on the CPU, 1 thread\n"
+        r"(step \d+: validation PSNR [\d.]+ dB\n)*"
+    )
     assert re.fullmatch(ours, said)  # no library's noise
     train(recipe, tmp_path / "undisturbed")
     assert_same_end(folder, tmp_path / "undisturbed")

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import current_thread, main_thread
 
+from gleam import threads
 from gleam.errors import BadInput, Stopped, Terminated, code_of
 from gleam.files import disk_is_full, unwritable
 
@@ -36,8 +37,9 @@ USAGE = "\n".join(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code."""
-    # What goes wrong is said in one line of our own; PyTorch reads this when it is imported.
+    # What goes wrong is said in one line of our own; PyTorch reads these when it is imported.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    threads.settle()
     verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         with _terminable():

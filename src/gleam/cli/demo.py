@@ -1,7 +1,6 @@
 """gleam demo: the whole way on simulated data, verb by verb, as one would type it."""
 
 import importlib
-import os
 import shlex
 import shutil
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from gleam.cli.arguments import parse
 from gleam.errors import BadInput
 from gleam.files import make_folder
+from gleam.threads import cores
 
 MARK = ".made-by-gleam-demo"
 SETS = {"train": (40, 4, 1), "validation": (4, 2, 2), "test": (8, 2, 3)}  # scans, slices, seed
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def commands(out: Path) -> list[list[str]]:
     """What is run, in order."""
-    workers = str(min(4, os.cpu_count() or 1))
+    workers = str(cores())
     steps: list[list[str]] = []
     for name, (scans, slices, seed) in SETS.items():
         raw, ready = str(out / "scans" / name), str(out / "prepared" / name)

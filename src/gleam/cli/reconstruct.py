@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import tyro
 from rich.progress import Progress, TaskID
 
@@ -102,6 +103,7 @@ def main(arguments: Sequence[str]) -> None:
     make_folder(a.out.parent)
     chosen = reconstructor(a.run, a.iterations, _change(a.until), a.force)
     settings = Settings(a.calibration, chosen.sets, a.coils, a.array.layout, a.reference)
+    in_turn = a.iterations or a.until or torch.device(chosen.device).type == "cuda"
     scans = read_scans(a.scan, settings.layout, a.group)
     for part, read in choose(str(a.scan), scans, a.part).items():
         out = a.out if a.part or not part else part_of(a.out, part)
@@ -119,6 +121,7 @@ def main(arguments: Sequence[str]) -> None:
                 mask,
                 chosen.device,
                 partial(_advance, progress, task),
+                at_once=1 if in_turn else torch.get_num_threads(),
             )
         warn(chosen.name, doubts)
         words, used = chosen.words, list[int]()

@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 
+import torch
+
 from gleam.errors import BadInput, Signalled
 from gleam.processes import PROCESSES, cause_of_death, settle, share_of_memory
 from gleam.serving.session import Load, answer
 from gleam.serving.wire import Limits
+from gleam.threads import share
 
 _QUEUE = 64  # clients that may wait; further ones are turned away by the system
 _GRACE = 5.0  # seconds to end by itself what has taken too long
@@ -42,7 +45,7 @@ def serve(
         BadInput: that is no place to listen at, or another program does.
         Signalled: by SIGINT or SIGTERM, the only end there is.
     """
-    memory = share_of_memory(connections)
+    memory, threads = share_of_memory(connections), share(connections)
     clients: list[_Client] = []
     with _listening(host, port) as listener, _stopped() as stop:
         PROCESSES.set_forkserver_preload(["gleam.serving.session"])
@@ -65,7 +68,7 @@ def serve(
                 with suppress(OSError):  # it went away again
                     connection, address = listener.accept()
                     try:
-                        clients.append(_Client(connection, address, load, limits, memory))
+                        clients.append(_Client(connection, address, load, limits, memory, threads))
                     except (OSError, EOFError):
                         log(f"{_spelled(address)}: refused: no process can be started for it")
         for client in clients:
@@ -89,6 +92,7 @@ class _Client:
         load: Load,
         limits: Limits,
         memory: int | None,
+        threads: int,
     ) -> None:
         self._address, self._start = _spelled(address), time.monotonic()
         self._cut_off = ""
@@ -96,7 +100,9 @@ class _Client:
         self._pipe, theirs = PROCESSES.Pipe(duplex=False)
         with theirs, connection:  # both are the process's from here on
             self.process = PROCESSES.Process(
-                target=_answer, args=(theirs, connection, load, limits, memory), daemon=True
+                target=_answer,
+                args=(theirs, connection, load, limits, memory, threads),
+                daemon=True,
             )
             self.process.start()
 
@@ -115,9 +121,15 @@ class _Client:
 
 
 def _answer(
-    pipe: Connection, connection: socket.socket, load: Load, limits: Limits, memory: int | None
+    pipe: Connection,
+    connection: socket.socket,
+    load: Load,
+    limits: Limits,
+    memory: int | None,
+    threads: int,
 ) -> None:
     settle(memory)
+    torch.set_num_threads(threads)
     warnings.simplefilter("ignore")  # of libraries, on numbers that nobody can use
     said = answer(connection, load, limits)
     with suppress(OSError):  # the server is gone

@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 
+import torch
 from rich.progress import Progress
 
 from gleam.errors import BadInput
@@ -58,7 +59,9 @@ def simulate(
         if workers == 1:
             written: Iterator[None] = map(write, range(scans), paths)
         else:  # spawned, as forking a process that holds threads (torch) is unsafe
-            pool = ProcessPoolExecutor(min(workers, scans), get_context("spawn"))
+            pool = ProcessPoolExecutor(
+                min(workers, scans), get_context("spawn"), torch.set_num_threads, (1,)
+            )
             written = stack.enter_context(pool).map(write, range(scans), paths)
         for _ in written:
             progress.advance(task)

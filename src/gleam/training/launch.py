@@ -15,6 +15,7 @@ from types import FrameType
 
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
+from gleam import threads
 from gleam.errors import Stopped
 from gleam.training.group import common_words
 
@@ -72,14 +73,13 @@ def environments(store: TCPStore, devices: int) -> list[dict[str, str]]:
 
     Args:
         store: where they meet.
-        devices: how many there are; they share the machine's cores, unless the user says otherwise.
+        devices: how many there are; they share the cores, unless the user says otherwise.
     """
-    threads = max(1, (os.cpu_count() or 1) // devices)
     loopback = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
     common = {
-        "OMP_NUM_THREADS": str(threads),
         **loopback,
         **os.environ,
+        **threads.environment(devices),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(store.port),
         "TORCHELASTIC_USE_AGENT_STORE": "True",

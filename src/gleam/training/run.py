@@ -7,6 +7,7 @@
 | checkpoints/ | to resume from |
 | metrics.csv | step, metric, index, value, seconds: loss per module, PSNR per iteration |
 | tensorboard/ | the same, to look at |
+| environment.json | versions, seed, git state, processes and threads |
 | environment.json | versions, seed, git state |
 | trained_on.json | scans by sha256, their kinds, masks: see `gleam.data.trained_on` |
 | summary.json | parameters, memory, time per step, how it ended |
@@ -30,11 +31,13 @@ from torch import Tensor
 
 import gleam
 from gleam import recipe as recipes
+from gleam import threads
 from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.files import check_exists, gone, replacing, unwritable
 from gleam.networks import Unrolled, build
 from gleam.recipe import Recipe
+from gleam.training.group import size_of_group
 
 TRAINED_ON = "trained_on.json"
 COLUMNS = ["step", "metric", "index", "value", "seconds"]
@@ -130,7 +133,10 @@ def environment(seed: int) -> dict[str, Any]:
         "torch": torch.__version__,
         "platform": platform.platform(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "cores": threads.cores(),
+        "processes": size_of_group(),
         "threads": torch.get_num_threads(),
+        "waiting": os.environ.get("OMP_WAIT_POLICY"),
         "seed": seed,
         "git": _git_state(),
     }

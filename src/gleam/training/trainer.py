@@ -84,12 +84,25 @@ def train(
             part = _prepare(recipe, folder, resume, quiet, spread, group)
             record = recorded(folder, recipe, part.parameters, part.frozen, part.progress, quiet)
             with _stop_signals() as stop_asked, record if group.records else nullcontext() as kept:
+                if kept:
+                    kept.display.say(_where(group))
                 _learn(part, kept, stop_asked)
         except Lost as lost:
             begun = run.is_there(folder)
             again = f"; {go_on(folder)}" if begun else ""
             raise Stopped(f"{group.traced(lost)}{again}") from lost
     return group.records
+
+
+def _where(group: Group) -> str:
+    """On what is trained: the first line of a run."""
+    on_gpu = group.device.type == "cuda"
+    device = torch.cuda.get_device_name(group.device) if on_gpu else "the CPU"
+    count = torch.get_num_threads()
+    threads = f"{count} thread" + "s" * (count > 1)
+    if group.size > 1:
+        return f"training in {group.size} processes on {device}, {threads} each"
+    return f"training on {device}, {threads}"
 
 
 def go_on(folder: Path) -> str:
