@@ -13,6 +13,7 @@ from gleam.data import jobs
 from gleam.data.cluster import prepare_on
 from gleam.data.manifest import recorded
 from gleam.data.prepare import Settings
+from gleam.data.split import divide, shares, subjects
 from gleam.errors import BadInput
 from gleam.files import make_folder
 from gleam.formats import read_scans, scan_file
@@ -50,6 +51,14 @@ class Arguments:
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
         default_factory=LayoutArguments
     )
+    split: str | None = None
+    """80/10/10, say: divide the scans by subject, so many percent into OUT/train, OUT/validation
+    and OUT/test; folders are then searched with all that is below them."""
+    subject: str | None = None
+    """Regular expression that finds the subject in a scan's path, with --split: 'sub-(\\d+)', say.
+    By default the folder below the one given; or else every file is a subject."""
+    seed: int = 0
+    """Of --split: another one divides the subjects otherwise."""
     workers: int = 1
     """Processes."""
     memory: str | None = None
@@ -76,26 +85,31 @@ def main(arguments: Sequence[str]) -> None:
     if a.dask is not None and (a.workers != 1 or a.memory is not None):
         raise BadInput("prepare: with --dask, the cluster says how many workers and what memory")
     memory = None if a.memory is None else amount(a.memory, "prepare: --memory", _LEAST)
-    scans = jobs.find_scans(inputs)
-    for scan in scans:
-        if scan.resolve() == (out / f"{scan.stem}.h5").resolve():
-            raise BadInput(f"{scan}: is no example file; give another folder for the examples")
+    folders = _folders(a, inputs, out)
+    for folder, scans in folders.items():
+        for scan in scans:
+            if scan.resolve() == (folder / f"{scan.stem}.h5").resolve():
+                raise BadInput(f"{scan}: is no example file; give another folder for the examples")
     reference = None if a.reference is None else scan_file(a.reference).resolve()
     if reference is not None:
         read_scans(reference, a.array.layout)  # what is wrong with it is said once
-    make_folder(out)
     settings = Settings(a.calibration, a.sets, a.coils, a.array.layout, reference, a.group)
-    if a.dask is None:
-        work = jobs.prepare(scans, out, settings, a.workers, memory)
-    else:
-        work = prepare_on(a.dask, scans, out, settings)
-    outcomes = list(followed(recorded(work, out), "preparing", len(scans)))
-    counts = {s: sum(o.status == s for o in outcomes) for s in ("prepared", "kept", "skipped")}
+    outcomes: list[jobs.Outcome] = []
+    for folder, scans in folders.items():
+        make_folder(folder)
+        if a.dask is None:
+            work = jobs.prepare(scans, folder, settings, a.workers, memory)
+        else:
+            work = prepare_on(a.dask, scans, folder, settings)
+        done = list(followed(recorded(work, folder), f"preparing {folder.name}", len(scans)))
+        counts = {s: sum(o.status == s for o in done) for s in ("prepared", "kept", "skipped")}
+        if not a.json:
+            print(", ".join(f"{count} {s}" for s, count in counts.items()), f"in {folder}")
+        outcomes += done
     skipped = sorted((o for o in outcomes if o.status == "skipped"), key=lambda o: o.source)
     if a.json:
         print(json.dumps([{**vars(o), "source": str(o.source)} for o in outcomes]))
     else:
-        print(", ".join(f"{count} {status}" for status, count in counts.items()), f"in {out}")
         for outcome in skipped:
             print(f"  skipped {_called(outcome)}: {outcome.reason}")
         for outcome in sorted(outcomes, key=lambda o: o.source):
@@ -108,3 +122,14 @@ def main(arguments: Sequence[str]) -> None:
 
 def _called(outcome: jobs.Outcome) -> str:
     return outcome.source.name + (f", part {outcome.part}" if outcome.part else "")
+
+
+def _folders(a: Arguments, inputs: Sequence[Path], out: Path) -> dict[Path, list[Path]]:
+    """The scans that go into each folder."""
+    if a.split is None:
+        if a.subject is not None or a.seed:
+            raise BadInput("prepare: --subject and --seed are for --split")
+        return {out: jobs.find_scans(inputs)}
+    parts = shares(a.split)
+    divided = divide(subjects(inputs, out, a.subject), parts, a.seed, out)
+    return {out / side: jobs.find_scans(own) for side, own in divided.items()}
