@@ -15,9 +15,10 @@ from gleam.comparison.plan import Plan
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = tmp_path_factory.mktemp("made")
     examples = example_files(here, scans=2)
+    unseen = example_files(here / "unseen", scans=2, first=10)
     values = tiny_recipe(examples, steps=2).model_dump(mode="json")
     schemes = {"greedy": {}, "end-to-end": {"training": {"modules": 1}}, "again": {}}
-    values["compare"] = {"schemes": schemes, "test": {"simulated": str(examples)}, "seeds": 2}
+    values["compare"] = {"schemes": schemes, "test": {"simulated": str(unseen)}, "seeds": 2}
     (here / "recipe.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     return here / "recipe.yaml"
 
@@ -59,7 +60,7 @@ def test_devices_are_asked_for_and_shown(
 
 
 def test_other_test_sets_can_be_named(recipe: Path, tmp_path: Path) -> None:
-    examples = str(recipe.parent / "examples")
+    examples = str(recipe.parent / "unseen" / "examples")
     chosen = ["--schemes", "greedy", "--seeds", "1", "--test", examples]
     assert main(["compare", str(recipe), "--out", str(tmp_path / "out"), *chosen]) == 0
     assert (tmp_path / "out" / "scores-examples.csv").exists()

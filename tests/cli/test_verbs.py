@@ -183,7 +183,7 @@ def test_evaluate_without_a_run_scores_the_baselines(
 ) -> None:
     what = ["evaluate", "--data", made / "examples", "--out", tmp_path / "report"]
     summary = said(capsys, *what, "--mask.acceleration", 2)
-    assert list(summary["per_scan"]["means"]) == ["zero-filled", "CG-SENSE"]
+    assert list(summary["per_scan"]["means"]) == ["zero-filled", "CG-SENSE", "wavelets"]
     assert "equispaced mask, 2×" in (tmp_path / "report" / "report.html").read_text()
 
 

@@ -61,7 +61,7 @@ def test_summary_holds_costs_scores_and_differences(comparison: Comparison, tmp_
     assert gap == pytest.approx(means[0] - means[1])
     assert len(scores["greedy"]["psnr_complex_by_seed"]) == 2
     rows = (tmp_path / "scores-simulated.csv").read_text().splitlines()
-    assert len(rows) == 1 + 3 * 5  # scans, methods
+    assert len(rows) == 1 + 3 * 6  # scans, methods
 
 
 def test_terminal_table_has_a_row_per_scheme(comparison: Comparison) -> None:

@@ -101,7 +101,7 @@ def wait_for(process: Process, folder: Path, step: int) -> None:
 def said(process: Process) -> list[str]:
     """What it wrote to stderr, without progress."""
     assert process.stderr is not None
-    progress = re.compile(r"training in \d processes on the CPU, 1 thread each|.*validation PSNR.*")
+    progress = re.compile(r"training in \d processes on the CPU, 1 thread each|.*validation.*")
     return [line for line in process.stderr.read().splitlines() if not progress.fullmatch(line)]
 
 
