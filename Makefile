@@ -11,7 +11,7 @@ BIN := .venv/bin
 	touch $@
 
 demo: .venv
-	$(BIN)/gleam demo
+	$(BIN)/gleam demo --force
 
 test test-all bench: export OMP_NUM_THREADS = 1
 

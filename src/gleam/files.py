@@ -71,6 +71,30 @@ def make_folder(out: Path, wanted: Path | None = None) -> None:
         raise BadInput(_said(wanted or out, error) + "; choose another place") from error
 
 
+def check_new(
+    path: Path,
+    force: bool,
+    what: str = "is there already",
+    instead: str = "choose another place",
+) -> None:
+    """Have nothing replaced unless the user says so: every verb's rule for what it writes.
+
+    Args:
+        path: what is to be written, a file or a folder, empty perhaps; of BART's pair, the .cfl.
+        force: whether what is there may be replaced.
+        what: is wrong with it, for the message.
+        instead: what else the user can do.
+
+    Raises:
+        BadInput: it is there already.
+    """
+    pair = [path.with_suffix(".hdr")] if path.suffix == ".cfl" else []
+    for one in (path, *pair):
+        empty = one.is_dir() and not any(one.iterdir())
+        if one.exists() and not empty and not force:
+            raise BadInput(f"{one}: {what}; replace it with --force, or {instead}")
+
+
 def check_exists(path: Path, advice: str) -> None:
     """Tell what is not there from what is there and holds nothing.
 

@@ -20,8 +20,10 @@ def test_demo_goes_the_whole_way_and_names_its_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "demo"
-    for _ in range(2):  # the second time it replaces the first
-        assert main(["demo", "--out", str(out)]) == 0
+    assert main(["demo", "--out", str(out)]) == 0
+    assert main(["demo", "--out", str(out)]) == 2
+    assert "is there already; replace it with --force" in capsys.readouterr().err
+    assert main(["demo", "--out", str(out), "--force"]) == 0
     said = capsys.readouterr().out.splitlines()
     report = out / "report" / "report.html"
     assert said[-1] == f"report: {report}"
@@ -34,6 +36,6 @@ def test_demo_does_not_replace_a_folder_it_did_not_make(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "thesis.tex").touch()
-    assert main(["demo", "--out", str(tmp_path)]) == 2
+    assert main(["demo", "--out", str(tmp_path), "--force"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert (tmp_path / "thesis.tex").exists()

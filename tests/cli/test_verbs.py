@@ -174,7 +174,7 @@ def test_evaluate_says_its_summary(
     for method in ("zero-filled", "CG-SENSE", "run"):
         assert method in json.dumps(summary)
     assert (tmp_path / "report" / "report.html").is_file()
-    assert main([*map(str, what)]) == 0
+    assert main([*map(str, what), "--force"]) == 0
     assert "CG-SENSE" in capsys.readouterr().out
 
 
@@ -463,7 +463,7 @@ def test_train_grows_and_polishes_a_run(
 
 def test_reconstruct_stops_early(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scan, out = made / "scans" / "scan-0000.h5", made / "early.npy"
-    common = ["reconstruct", made / "run", scan, "-o", out, "--acceleration", 1.6]
+    common = ["reconstruct", made / "run", scan, "-o", out, "--acceleration", 1.6, "--force"]
     assert said(capsys, *common, "--iterations", 2)["iterations"] == [2, 2]
     early = np.load(out)
     assert said(capsys, *common, "--until", "change<9")["iterations"] == [2, 2]

@@ -231,6 +231,7 @@ def test_a_folder_of_other_runs_is_refused(planned: Planned, tmp_path: Path) -> 
     compare(planned({"greedy": {}}), tmp_path)
     with pytest.raises(BadInput, match="seed-0: holds a run of another recipe"):
         compare(planned({"greedy": {"training": {"loss": "l2"}}}), tmp_path)
+    compare(planned({"greedy": {"training": {"loss": "l2"}}}), tmp_path, force=True)
 
 
 def test_something_must_be_scored_on(planned: Planned, tmp_path: Path) -> None:

@@ -95,5 +95,5 @@ def test_a_cluster_without_workers_is_said(
 
 def test_missing_library_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(BadInput, match=r"pip install 'gleam-mri\[dask\]'"):
+    with pytest.raises(BadInput, match=r"pip install -e '\.\[dask\]'"):
         list(prepare_on("localhost:8786", [], tmp_path, Settings()))

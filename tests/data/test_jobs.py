@@ -31,14 +31,19 @@ def scans(tmp_path: Path) -> Path:
     return tmp_path / "scans"
 
 
-def prepare(scans: Path, out: Path, workers: int = 1, **settings: int) -> dict[str, str]:
+def prepare(
+    scans: Path, out: Path, workers: int = 1, force: bool = False, **settings: int
+) -> dict[str, str]:
     """What became of each scan."""
-    return {o.source.stem: o.status for o in outcomes(scans, out, workers, **settings)}
+    return {o.source.stem: o.status for o in outcomes(scans, out, workers, force, **settings)}
 
 
-def outcomes(scans: Path, out: Path, workers: int = 1, **settings: int) -> list[Outcome]:
+def outcomes(
+    scans: Path, out: Path, workers: int = 1, force: bool = False, **settings: int
+) -> list[Outcome]:
     make_folder(out)
-    done = list(jobs.prepare(jobs.find_scans([scans]), out, Settings(**settings), workers))
+    found = jobs.find_scans([scans])
+    done = list(jobs.prepare(found, out, Settings(**settings), workers, force=force))
     return sorted(done, key=lambda outcome: outcome.source)
 
 
@@ -55,20 +60,25 @@ def test_what_was_prepared_is_kept(scans: Path, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_changed_scan_or_settings_are_done_again(scans: Path, tmp_path: Path) -> None:
+def test_changed_scan_or_settings_are_done_again_where_that_is_said(
+    scans: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     prepare(scans, out)
     stat = (scans / "scan-1.h5").stat()
     os.utime(scans / "scan-1.h5", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
-    assert prepare(scans, out) == all_are("kept") | {"scan-1": "prepared"}
-    assert prepare(scans, out, calibration=6) == all_are("prepared")
+    (changed,) = (o for o in outcomes(scans, out) if o.status == "skipped")
+    assert changed.source.name == "scan-1.h5"
+    assert "scan-1.h5: is there already, made of another file" in (changed.reason or "")
+    assert prepare(scans, out, force=True) == all_are("kept") | {"scan-1": "prepared"}
+    assert prepare(scans, out, force=True, calibration=6) == all_are("prepared")
 
 
 def test_another_reference_is_another_preparation(scans: Path, tmp_path: Path) -> None:
     source, out, reference = scans / "scan-1.h5", tmp_path / "out", tmp_path / "reference.h5"
 
     def status(settings: Settings) -> str:
-        return jobs.prepare_one(source, out, settings)[0].status
+        return jobs.prepare_one(source, out, settings, force=True)[0].status
 
     shutil.copy(source, reference)
     assert status(Settings()) == "prepared"
@@ -96,7 +106,7 @@ def test_header_of_a_cfl_pair_counts_as_the_scan(tmp_path: Path) -> None:
     assert prepare(tmp_path / "scans", tmp_path) == {"pair": "kept"}
     header = tmp_path / "scans" / "pair.hdr"
     header.write_text(header.read_text() + "# Creator\n")
-    assert prepare(tmp_path / "scans", tmp_path) == {"pair": "prepared"}
+    assert prepare(tmp_path / "scans", tmp_path, force=True) == {"pair": "prepared"}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -160,7 +160,7 @@ def test_without_matplotlib_it_says_what_to_install(
     evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(BadInput, match=r"pip install 'gleam-mri\[report\]'"):
+    with pytest.raises(BadInput, match=r"pip install -e '\.\[report\]'"):
         write_report(tmp_path / "r.html", evaluation)
     assert not list(tmp_path.iterdir())
 

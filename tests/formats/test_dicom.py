@@ -10,7 +10,7 @@ import pydicom
 import pytest
 from scipy.spatial.transform import Rotation
 
-from gleam.errors import BadInput
+from gleam.errors import BadInput, Unwritable
 from gleam.formats import Volume, dicom, dicom_series, nifti
 
 SHAPES = {"3D": (1, 1, 5, 8, 11), "2D": (4, 1, 8, 11), "cine": (2, 3, 8, 11)}
@@ -202,6 +202,11 @@ def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
             dicom.write_image(volume, path)
     assert {path: path.read_bytes() for path in mine.iterdir()} == before
     assert (tmp_path / "file").read_text() == "somebody's"
+    dicom.write_image(volume, mine, force=True)
+    (mine / "letter.txt").touch()
+    with pytest.raises(BadInput, match="is there already, and no DICOM series"):
+        dicom.write_image(volume, mine, force=True)
+    assert (mine / "letter.txt").exists()
 
 
 def test_all_files_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +218,7 @@ def test_all_files_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         save(image, path)
 
     monkeypatch.setattr(dicom_series, "save", full_disk)
-    with pytest.raises(BadInput, match="No space left"):
+    with pytest.raises(Unwritable, match="No space left"):
         dicom.write_image(oblique("2D"), tmp_path / "series")
     assert not list(tmp_path.iterdir())
 
@@ -259,7 +264,7 @@ def test_without_pydicom_the_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pydicom", None)
     for call in (lambda: dicom.check(tmp_path / "series", 1), lambda: dicom.parse_tags([])):
-        with pytest.raises(BadInput, match=r"gleam-mri\[dicom\]"):
+        with pytest.raises(BadInput, match=r"\.\[dicom\]"):
             call()
 
 

@@ -73,7 +73,7 @@ def test_workers_do_not_change_the_scans(tmp_path):
 def test_files_that_are_there_are_left_alone(tmp_path):
     there = tmp_path / "scan-0001.h5"
     there.write_bytes(b"mine")
-    with pytest.raises(BadInput, match=r"scan-0001\.h5: exists; choose another folder"):
+    with pytest.raises(BadInput, match=r"scan-0001\.h5: is there already; replace it"):
         simulate(tmp_path, 2, SMALL, seed=0)
     assert list(tmp_path.iterdir()) == [there]
     assert there.read_bytes() == b"mine"

@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What goes wrong is said in one line of our own; PyTorch reads these when it is imported.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     threads.settle()
-    verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    said = sys.argv[1:] if arguments is None else arguments
+    verb, *rest = [_from_home(argument) for argument in said] or ["--help"]
     try:
         with _terminable():
             _run(verb, rest)
@@ -99,6 +100,14 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _from_home(argument: str) -> str:
+    """With `~` as the folder it means, which a shell leaves as it is in --out=~/run."""
+    option, equals, value = argument.partition("=")
+    if argument.startswith("--") and value.startswith("~"):
+        return option + equals + os.path.expanduser(value)
+    return os.path.expanduser(argument)
 
 
 def _forget_output() -> None:

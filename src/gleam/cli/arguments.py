@@ -96,7 +96,8 @@ def parse(kind: type[T], verb: str, arguments: Sequence[str], default: T | None 
     flags = dict.fromkeys(re.findall(r"--[a-z][a-z0-9.-]*", help.getvalue()))
     for name in (a.partition("=")[0].replace("_", "-") for a in arguments if a.startswith("--")):
         if name not in flags:
-            what = f"{name}: no such option; {nearest(name, flags)}"
+            hint = nearest(name, flags, f"gleam {verb} --help names them all")
+            what = f"{name}: no such option; {hint}"
     raise BadInput(f"{verb}: {what}")
 
 

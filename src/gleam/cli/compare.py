@@ -19,6 +19,8 @@ from gleam.errors import BadInput
 from gleam.evaluation.page import check_libraries
 from gleam.files import make_folder
 from gleam.recipe import Recipe
+from gleam.recipe import read as read_recipe
+from gleam.terminal import console
 from gleam.training import run
 from gleam.training.rehearsal import Rehearsal, not_there, rehearse
 
@@ -54,7 +56,8 @@ class Arguments:
     """Only try every scheme out, on a tiny simulated scan: no data are needed, nothing is
     written."""
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Score on scans that are learnt from, and on other kinds of scans than those."""
+    """Replace runs of other recipes that are there; and score on scans that are learnt from, and on
+    other kinds of scans than those."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the result as JSON."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
@@ -65,7 +68,7 @@ def main(arguments: Sequence[str]) -> None:
     named = next((Path(a) for a in arguments if a.endswith((".yaml", ".yml"))), None)
     base, chosen = plans.read(named) if named else (Recipe(), None)
     a = parse(Arguments, "compare", arguments, Arguments(recipe=base))
-    if chosen is None or a.file != named:
+    if named is None or chosen is None or a.file != named:
         raise BadInput("compare: say which schemes, with a recipe, one .yaml file")
     if min(a.workers, a.devices, a.seeds or 1) < 1 or a.seeds == 0:
         raise BadInput("compare: --workers, --devices and --seeds are 1 or more")
@@ -74,6 +77,9 @@ def main(arguments: Sequence[str]) -> None:
     changes: dict[str, object] = {} if a.seeds is None else {"seeds": a.seeds}
     if a.test:
         changes["test"] = {path.name: path for path in a.test}
+    if "compare" not in read_recipe(named):
+        schemes = ", ".join(chosen.schemes)
+        console.print(f"{named}: lists no schemes, so its rivals are: {schemes}", soft_wrap=True)
     plan = plans.make(a.recipe, chosen.changed(**changes), a.schemes)
     if a.dry_run:
         _dry_run(plan, a.json)

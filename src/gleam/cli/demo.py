@@ -6,10 +6,13 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from gleam.cli.arguments import parse
 from gleam.errors import BadInput
-from gleam.files import make_folder
+from gleam.files import check_new, make_folder
 from gleam.threads import cores
 
 MARK = ".made-by-gleam-demo"
@@ -28,13 +31,16 @@ class Arguments:
     """
 
     out: Path = Path("demo")
-    """Folder for everything; an earlier demo in it is replaced."""
+    """Folder for everything."""
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace an earlier demo that is there."""
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
-    out = parse(Arguments, "demo", arguments).out
-    _make_room(out)
+    a = parse(Arguments, "demo", arguments)
+    out = a.out
+    _make_room(out, a.force)
     for command in commands(out):
         print(f"\n$ gleam {shlex.join(command)}", flush=True)
         verb, *rest = command
@@ -64,10 +70,11 @@ def commands(out: Path) -> list[list[str]]:
     return [*steps, ["evaluate", *runs, *test]]
 
 
-def _make_room(out: Path) -> None:
+def _make_room(out: Path, force: bool) -> None:
     if out.exists():
         if not (out / MARK).is_file():
             raise BadInput(f"{out}: exists and is not an earlier demo; choose another with --out")
+        check_new(out, force)
         shutil.rmtree(out)
     make_folder(out)
     (out / MARK).touch()

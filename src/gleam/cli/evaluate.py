@@ -22,7 +22,7 @@ from gleam.evaluation.page import check_libraries
 from gleam.evaluation.report import write_report
 from gleam.evaluation.runs import summary_of
 from gleam.evaluation.tables import terminal_table, write_tables
-from gleam.files import make_folder
+from gleam.files import check_new, make_folder
 from gleam.recipe import MaskRecipe
 from gleam.terminal import followed, warn
 from gleam.training import run
@@ -46,7 +46,8 @@ class Arguments:
     out: Path = Path("evaluation")
     """Folder of the results."""
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Score runs on scans that they were trained on, and on other kinds of scans than those."""
+    """Replace the results that are there; and score runs on scans that they were trained on, and on
+    other kinds of scans than those."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the summary as JSON."""
     mask: MaskRecipe = field(default_factory=MaskRecipe)
@@ -70,6 +71,7 @@ def main(arguments: Sequence[str]) -> None:
         raise BadInput("evaluate: the runs learnt different masks; choose one with --mask.kind …")
     if run.is_there(a.out):
         raise BadInput(f"{a.out}: is a run; give the results another folder with --out")
+    check_new(a.out / "summary.json", a.force)
     check_libraries()
     sets = {recipe.network.sets for recipe, _ in trained.values()}
     if len(sets) > 1:

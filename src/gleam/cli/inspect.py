@@ -16,6 +16,7 @@ from gleam.data.example import Example, ExampleFile, is_example
 from gleam.data.facts import Facts, example_facts, scan_facts
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
+from gleam.files import check_new
 from gleam.formats import Scan, read_scans
 from gleam.formats.montage import grey
 from gleam.formats.scan import choose
@@ -46,6 +47,8 @@ class Arguments:
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
         default_factory=LayoutArguments
     )
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace a picture that is there."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print it all as JSON, a line for each scan."""
 
@@ -61,16 +64,31 @@ def main(arguments: Sequence[str]) -> None:
     found: dict[str, tuple[Facts, Preview | None]]
     if a.file.suffix == ".h5" and is_example(a.file):
         example = ExampleFile(a.file)
+        outs = _outs(a, [""])
         found = {"": ({"example": example_facts(example)}, of_example(example))}
     else:
         settings = Settings(layout=a.array.layout, reference=a.reference)
         scans = read_scans(a.file, settings.layout, a.group)
         wanted = choose(str(a.file), scans, a.part)
+        outs = _outs(a, list(wanted))
         found = {part: _of_scan(read, settings, len(wanted) > 1) for part, read in wanted.items()}
     for part, (facts, preview) in found.items():
         nothing = {"part": part, "scan": None, "example": None, "refused": None, "picture": None}
-        out = None if a.out is None else part_of(a.out, part if len(found) > 1 else "")
-        _show({"file": str(a.file), **nothing, **facts}, preview, out, a.json)
+        _show({"file": str(a.file), **nothing, **facts}, preview, outs.get(part), a.json)
+
+
+def _outs(a: Arguments, parts: list[str]) -> dict[str, Path]:
+    """The picture of each part, where there are to be any.
+
+    Raises:
+        BadInput: one is there already.
+    """
+    if a.out is None:
+        return {}
+    outs = {part: part_of(a.out, part if len(parts) > 1 else "") for part in parts}
+    for out in outs.values():
+        check_new(out, a.force)
+    return outs
 
 
 def _of_scan(

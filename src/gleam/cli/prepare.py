@@ -67,6 +67,9 @@ class Arguments:
     dask: str | None = None
     """Address of a Dask scheduler you trust, host:port, to work there instead; its workers must
     reach the files under the same paths."""
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace examples that are there and were made of another file, with other settings or by
+    another version."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print what became of each scan as JSON."""
 
@@ -98,9 +101,9 @@ def main(arguments: Sequence[str]) -> None:
     for folder, scans in folders.items():
         make_folder(folder)
         if a.dask is None:
-            work = jobs.prepare(scans, folder, settings, a.workers, memory)
+            work = jobs.prepare(scans, folder, settings, a.workers, memory, a.force)
         else:
-            work = prepare_on(a.dask, scans, folder, settings)
+            work = prepare_on(a.dask, scans, folder, settings, a.force)
         done = list(followed(recorded(work, folder), f"preparing {folder.name}", len(scans)))
         counts = {s: sum(o.status == s for o in done) for s in ("prepared", "kept", "skipped")}
         if not a.json:

@@ -18,7 +18,7 @@ from gleam.cli.run import reconstructor
 from gleam.data.facts import axis_names
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
-from gleam.files import make_folder
+from gleam.files import check_new, make_folder
 from gleam.formats import Volume, dicom, image_writer, read_scans
 from gleam.formats.scan import choose
 from gleam.physics.sampling import Kind
@@ -75,7 +75,8 @@ class Arguments:
         default_factory=LayoutArguments
     )
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Use a network on another kind of scan than it was trained on."""
+    """Replace an image, or a DICOM series, that is there; and use a network on another kind of scan
+    than it was trained on."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print what was written as JSON, a line for each image."""
 
@@ -97,7 +98,7 @@ def main(arguments: Sequence[str]) -> None:
     write = image_writer(a.out)
     is_dicom = write is dicom.write_image
     if is_dicom:
-        write = partial(dicom.write_image, tags=dicom.parse_tags(a.tag))
+        write = partial(dicom.write_image, tags=dicom.parse_tags(a.tag), force=a.force)
     elif a.tag:
         raise BadInput(f"{a.out}: --tag is for DICOM; write to a folder or a .dcm file")
     make_folder(a.out.parent)
@@ -105,14 +106,18 @@ def main(arguments: Sequence[str]) -> None:
     settings = Settings(a.calibration, chosen.sets, a.coils, a.array.layout, a.reference)
     in_turn = a.iterations or a.until or torch.device(chosen.device).type == "cuda"
     scans = read_scans(a.scan, settings.layout, a.group)
-    for part, read in choose(str(a.scan), scans, a.part).items():
-        out = a.out if a.part or not part else part_of(a.out, part)
+    wanted = choose(str(a.scan), scans, a.part)
+    outs = {part: a.out if a.part or not part else part_of(a.out, part) for part in wanted}
+    for out in outs.values():
+        check_new(out, a.force)
+    for part, read in wanted.items():
+        out = outs[part]
         example = Prepared(read(), settings)
         warn(example.header.name, example.header.warnings)
         doubts = chosen.check(example, mask)
         if is_dicom:
             slices, _, frames, *_ = example.shape
-            dicom.check(out, slices * frames * math.prod(example.header.matrix[:-2]))
+            dicom.check(out, slices * frames * math.prod(example.header.matrix[:-2]), a.force)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("reconstructing", total=example.shape[0])
             volume = reconstruct(

@@ -54,6 +54,8 @@ class Arguments:
     """What the files' names begin with; sets of other shapes can share a folder."""
     workers: int = 1
     """Processes."""
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace scans that are there under the same names."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the files as JSON."""
 
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str]) -> None:
         raise BadInput("simulate: fastMRI's layout holds static 2D scans; leave --format h5 out")
     scans = a.scans if a.scans is not None else 10 if a.image is None else 1
     format = a.format or ("h5" if static_2d else "cfl")
-    paths = simulate(a.out, scans, draw, a.seed, format, a.workers, a.name)
+    paths = simulate(a.out, scans, draw, a.seed, format, a.workers, a.name, a.force)
     if a.json:
         print(json.dumps([str(path) for path in paths]))
     else:

@@ -54,6 +54,8 @@ class Arguments:
     """Go on with this run, from its last checkpoint (instead of a recipe and --out)."""
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Only try the recipe out, on a tiny simulated scan: no data are needed, nothing is written."""
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace a run that is there."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the run's summary, or what the dry run found, as JSON."""
     devices: int | None = None
@@ -102,7 +104,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     resume = a.resume is not None or _again(recipe, folder)
     try:
-        last = train_in_stages(recipe, folder, resume, spread=spread)
+        last = train_in_stages(recipe, folder, resume, spread=spread, force=a.force)
     except Unwritable as error:
         if run.is_there(folder) or resume:
             error.go_on = go_on(folder)

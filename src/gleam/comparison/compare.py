@@ -82,7 +82,8 @@ def compare(
         folder: of everything; made when missing.
         workers: see `train_all`.
         devices: if more than one, time the ways to train on so many, too.
-        force: score on scans that are learnt from, and on other kinds of scans than those.
+        force: replace runs of other recipes; and score on scans that are learnt from, and on other
+            kinds of scans than those.
 
     Raises:
         BadInput: the data do not fit the recipe, or are no test of it; the folder holds other
@@ -113,7 +114,7 @@ def compare(
         for name, recipe in fitting.items()
         if len(rates[name]) > 1
     }
-    failed = train_all([job for own in trials.values() for job in own.values()], workers)
+    failed = train_all([job for own in trials.values() for job in own.values()], workers, force)
     tried = {
         name: {rate: _psnr(job, failed) for rate, job in own.items()}
         for name, own in trials.items()
@@ -134,7 +135,7 @@ def compare(
         ]
         for name, recipe in recipes.items()
     }
-    failed |= train_all([job for own in jobs.values() for job in own], workers)
+    failed |= train_all([job for own in jobs.values() for job in own], workers, force)
     results = [
         Result(
             name=name,

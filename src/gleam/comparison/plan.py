@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from gleam import recipe as recipes
 from gleam.errors import BadInput
 from gleam.files import replacing
-from gleam.recipe import END_TO_END, Count, Part, Positive, Recipe, first_problem
+from gleam.recipe import END_TO_END, Count, FilePath, Part, Positive, Recipe, first_problem
 from gleam.words import nearest
 
 
@@ -48,7 +48,7 @@ class CompareRecipe(Part):
     learning_rates: tuple[Positive, ...] = ()
     """Rates to choose from, for each scheme by itself: on the first seed, at a quarter of the
     steps, by validation PSNR. None: every scheme trains at its recipe's rate."""
-    test: dict[str, Path] = Field(default={})
+    test: dict[str, FilePath] = Field(default={})
     """Folders of example files to score on, by the name that the report gives them."""
     schemes: dict[str, SchemeRecipe] = Field(default={}, min_length=1)
     """By name."""
@@ -135,6 +135,8 @@ def read(path: Path) -> tuple[Recipe, CompareRecipe]:
         BadInput: see `gleam.recipe.load`.
     """
     values = dict(recipes.read(path))
+    if "recipes" in values:
+        raise BadInput(f"{path}: is what a comparison wrote down; give the recipe it was made of")
     part = values.pop("compare", None)
     base = recipes.parse(values, str(path))
     if part is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gleam.data.workers import spread
 from gleam.errors import BadInput, Diverged, Stopped
+from gleam.files import check_new
 from gleam.recipe import Recipe
 from gleam.terminal import console, followed
 from gleam.training import run
@@ -25,20 +26,20 @@ class Job:
         """The folder of the run that ends with the network asked for."""
         return self.folder / POLISHED if self.recipe.training.polish else self.folder
 
-    @property
-    def done(self) -> bool:
-        """Whether it was trained, and polished, to its last step.
+    def make_room(self, force: bool) -> None:
+        """Have the folder hold no other run.
 
         Raises:
-            BadInput: the folder holds a run of another recipe.
+            BadInput: it holds one, and that is not to be replaced.
         """
-        if not run.is_there(self.folder):
-            return False
-        if run.load_recipe(self.folder) != self.recipe:
-            raise BadInput(
-                f"{self.folder}: holds a run of another recipe than this comparison's; "
-                "remove it, or give another folder with --out"
-            )
+        if run.is_there(self.folder) and run.load_recipe(self.folder) != self.recipe:
+            other = "holds a run of another recipe than this comparison's"
+            check_new(self.folder, force, other, "give another folder with --out")
+            run.discard(self.folder)
+
+    @property
+    def done(self) -> bool:
+        """Whether it was trained, and polished, to its last step."""
         polish = self.recipe.training.polish
         return run.finished(self.folder, self.recipe.training.steps) and (
             not polish or run.finished(self.last, polish)
@@ -53,21 +54,24 @@ class _Outcome:
     error: BadInput | Stopped | None = None
 
 
-def train_all(jobs: Sequence[Job], workers: int) -> dict[Path, str]:
+def train_all(jobs: Sequence[Job], workers: int, force: bool = False) -> dict[Path, str]:
     """Train what is not trained yet; whatever was begun goes on.
 
     Args:
         jobs: all folders different.
         workers: processes, each with one run at a time and one thread. A single one trains in this
             process, with all threads.
+        force: replace runs of other recipes.
 
     Returns:
         By folder, why a run that diverged did so.
 
     Raises:
-        BadInput: see `Job.done` and `gleam.training.stages.train_in_stages`.
+        BadInput: see `Job.make_room` and `gleam.training.stages.train_in_stages`.
         Stopped: a run was stopped by a signal, or its process died.
     """
+    for job in jobs:
+        job.make_room(force)
     waiting = [job for job in jobs if not job.done]
     outcomes: Iterable[_Outcome] = map(_alone, waiting)
     if workers > 1:

@@ -17,19 +17,21 @@ from gleam.data.jobs import Outcome, prepare_one
 from gleam.data.prepare import Settings
 from gleam.errors import BadInput, Stopped
 from gleam.terminal import warn
+from gleam.words import not_installed
 
 PATIENCE = 30.0
 """Seconds in which a scheduler must answer."""
 
 
 def prepare_on(
-    address: str, sources: Sequence[Path], out: Path, settings: Settings
+    address: str, sources: Sequence[Path], out: Path, settings: Settings, force: bool = False
 ) -> Iterator[Outcome]:
     """Prepare each scan as `gleam.data.jobs.prepare` does, on a cluster.
 
     Args:
         address: of the scheduler, host:port; anything `distributed.Client` takes.
-        sources, out, settings: as there. How much memory a worker may take is the cluster's affair.
+        sources, out, settings, force: as there. How much memory a worker may take is the cluster's
+            affair.
 
     Raises:
         BadInput: `distributed` is not installed, or nothing answers at the address.
@@ -38,7 +40,7 @@ def prepare_on(
     try:
         distributed = import_module("distributed")
     except ImportError as error:
-        raise BadInput("--dask needs distributed; pip install 'gleam-mri[dask]'") from error
+        raise BadInput(f"--dask {not_installed('distributed', 'dask')}") from error
     try:
         workers = asyncio.run(_workers(distributed, address))
     except Exception as error:  # whatever listens there may answer anything
@@ -49,7 +51,7 @@ def prepare_on(
     goal = out.resolve()
     with distributed.Client(address, set_as_default=False, timeout=PATIENCE) as client:
         jobs = {
-            client.submit(prepare_one, source.resolve(), goal, settings, pure=False): source
+            client.submit(prepare_one, source.resolve(), goal, settings, force, pure=False): source
             for source in sources
         }
         for job in distributed.as_completed(jobs, loop=client.loop):

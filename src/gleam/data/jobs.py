@@ -16,11 +16,15 @@ from gleam.data.header import VERSION
 from gleam.data.prepare import Prepared, Settings
 from gleam.data.workers import spread
 from gleam.errors import BadInput, Stopped
-from gleam.files import check_exists
+from gleam.files import check_exists, check_new
 from gleam.formats import SCAN_SUFFIXES, read_scans, scan_file
 from gleam.formats.scan import named
 
 Status = Literal["prepared", "kept", "skipped"]
+
+_MADE_OTHERWISE = (
+    "is there already, made of another file, with other settings or by another version"
+)
 
 
 @dataclass(frozen=True)
@@ -81,10 +85,12 @@ def prepare(
     settings: Settings,
     workers: int = 1,
     memory: int | None = None,
+    force: bool = False,
 ) -> Iterator[Outcome]:
     """Prepare each scan, see `prepare_one`, in whatever order they finish.
 
-    What was prepared before from the same file with the same settings is kept.
+    What was prepared before from the same file with the same settings is kept; what was prepared
+    otherwise is not replaced unless that is said.
 
     Args:
         sources: scan files, no two of one name.
@@ -93,18 +99,25 @@ def prepare(
         workers: processes, each with one scan at a time.
         memory: bytes that a worker may take (see `gleam.data.workers`); a scan that needs more is
             skipped. By default, equal shares of the machine's memory.
+        force: see `prepare_one`.
 
     Raises:
         Stopped: see `prepare_one`.
     """
-    job = partial(prepare_one, out=out, settings=settings)
+    job = partial(prepare_one, out=out, settings=settings, force=force)
     return chain.from_iterable(spread(job, sources, workers, memory, _lost))
 
 
-def prepare_one(source: Path, out: Path, settings: Settings) -> list[Outcome]:
+def prepare_one(source: Path, out: Path, settings: Settings, force: bool = False) -> list[Outcome]:
     """Prepare what one file holds; what is wrong with it becomes the outcome's reason.
 
     An only scan becomes `out`/NAME.h5, each of several `out`/NAME-PART.h5.
+
+    Args:
+        source: the file.
+        out: folder of the examples.
+        settings: how to prepare it.
+        force: replace an example that is there and was made otherwise.
 
     Raises:
         Stopped: the disk is full, or the folder is gone; other scans would fare no better.
@@ -119,7 +132,7 @@ def prepare_one(source: Path, out: Path, settings: Settings) -> list[Outcome]:
     sha256 = None
     try:
         fingerprint = _fingerprint(source, settings)
-        kept = _kept(source, "", out, fingerprint)
+        kept = _kept(source, "", out, fingerprint, force)
         if kept is not None:
             return [kept]
         with source.open("rb") as file:
@@ -132,7 +145,7 @@ def prepare_one(source: Path, out: Path, settings: Settings) -> list[Outcome]:
     outcomes = []
     for part, scan in scans.items():
         try:
-            outcome = _kept(source, part, out, fingerprint)
+            outcome = _kept(source, part, out, fingerprint, force)
             if outcome is None:
                 example = Prepared(scan(), settings, fingerprint, sha256)
                 write(example, out / f"{named(source.stem, part)}.h5")
@@ -145,15 +158,22 @@ def prepare_one(source: Path, out: Path, settings: Settings) -> list[Outcome]:
     return outcomes
 
 
-def _kept(source: Path, part: str, out: Path, fingerprint: str) -> Outcome | None:
-    """What was prepared before from the same file in the same way."""
+def _kept(source: Path, part: str, out: Path, fingerprint: str, force: bool) -> Outcome | None:
+    """What was prepared before from the same file in the same way.
+
+    Raises:
+        BadInput: something else is there, and is not to be replaced.
+    """
     goal = out / f"{named(source.stem, part)}.h5"
     if not goal.exists():
         return None
     if not is_example(goal):
         raise BadInput(f"{goal}: is there and is no example file; give another folder")
     before = _prepared_before(goal, fingerprint)
-    return None if before is None else _done(source, "kept", before, part)
+    if before is not None:
+        return _done(source, "kept", before, part)
+    check_new(goal, force, _MADE_OTHERWISE, "give another folder")
+    return None
 
 
 def _done(source: Path, status: Status, example: Example, part: str) -> Outcome:

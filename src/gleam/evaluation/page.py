@@ -24,6 +24,7 @@ from gleam.evaluation.statistics import CONFIDENCE
 from gleam.evaluation.summary import Summary, summarise
 from gleam.evaluation.tables import seconds, shown
 from gleam.files import replacing
+from gleam.words import not_installed
 
 COLUMNS = 6  # of pictures, at most
 
@@ -36,9 +37,7 @@ def check_libraries() -> None:
     """
     for name in ("jinja2", "matplotlib"):
         if find_spec(name) is None:
-            raise BadInput(
-                f"the report needs {name}; install it with: pip install 'gleam-mri[report]'"
-            )
+            raise BadInput(f"the report {not_installed(name, 'report')}")
 
 
 def write_page(path: Path, template: str, content: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """DICOM images out: one series of MR images, a file for each slice and frame.
 
-- A name without suffix is a folder, new or empty: 0001.dcm, 0002.dcm, … run over the slices (z in
-  3D) of the first frame, then of the next. A name that ends in .dcm is a file with a single image.
+- A name without suffix is a folder of nothing else: 0001.dcm, 0002.dcm, … run over the slices (z
+  in 3D) of the first frame, then of the next. A name that ends in .dcm is a file with one image.
 - Classic MR Image Storage, which every archive takes, in explicit little endian.
 - Every image is marked as derived and as not for diagnosis; `gleam.formats.dicom_series` says how.
 - Patient and study are empty, UIDs new, unless the user says them: `TAGS`.
@@ -15,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gleam.errors import BadInput
-from gleam.files import replacing
+from gleam.files import check_new, replacing
 from gleam.formats.volume import Volume
-from gleam.words import nearest
+from gleam.words import nearest, not_installed
 
 # What a user may say, and which kind of value it is; all else the image says of itself.
 TAGS = {
@@ -61,19 +61,25 @@ _KINDS = {
 }
 
 
-def write_image(volume: Volume, path: Path, tags: Mapping[str, str] = MappingProxyType({})) -> None:
+def write_image(
+    volume: Volume,
+    path: Path,
+    tags: Mapping[str, str] = MappingProxyType({}),
+    force: bool = False,
+) -> None:
     """Write the magnitude: all files or none.
 
     Args:
         volume: the image.
         path: a folder, or a .dcm file.
         tags: what the user says, from `parse_tags`.
+        force: replace what is there, but nothing that is no DICOM.
 
     Raises:
         BadInput: see `check`; or DICOM cannot hold the image's axes, or the folder cannot be
             written to.
     """
-    check(path, math.prod(volume.image.shape[:-2]))
+    check(path, math.prod(volume.image.shape[:-2]), force)
     from gleam.formats import dicom_series
 
     images = dicom_series.images(volume, tags)
@@ -86,12 +92,12 @@ def write_image(volume: Volume, path: Path, tags: Mapping[str, str] = MappingPro
             dicom_series.save(image, temporary / f"{number:04}.dcm")
 
 
-def check(path: Path, images: int) -> None:
+def check(path: Path, images: int, force: bool = False) -> None:
     """Refuse a path before any work is done for it.
 
     Raises:
         BadInput: pydicom is not installed, a file would have to hold several images, or the folder
-            holds something.
+            holds something that is not to be replaced.
     """
     _need_pydicom()
     if path.suffix:
@@ -100,8 +106,9 @@ def check(path: Path, images: int) -> None:
                 f"{path}: a DICOM file holds one image and this scan makes {images}; give a "
                 f"folder, {path.with_suffix('')}/"
             )
-    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise BadInput(f"{path}: is there already; give a new or an empty folder")
+    elif path.exists() and not (path.is_dir() and all(p.suffix == ".dcm" for p in path.iterdir())):
+        raise BadInput(f"{path}: is there already, and no DICOM series; give a new folder")
+    check_new(path, force)
 
 
 def parse_tags(said: Iterable[str]) -> dict[str, str]:
@@ -138,4 +145,4 @@ def _need_pydicom() -> None:
     try:
         import pydicom  # noqa: F401
     except ImportError as error:
-        raise BadInput("writing DICOM needs pydicom; pip install 'gleam-mri[dicom]'") from error
+        raise BadInput(f"writing DICOM {not_installed('pydicom', 'dicom')}") from error

@@ -23,6 +23,7 @@ from gleam.errors import BadInput
 from gleam.files import replacing
 from gleam.formats.scan import usable
 from gleam.formats.volume import Volume
+from gleam.words import not_installed
 
 _BEST_COMPRESSION = 1032  # of zlib
 
@@ -97,4 +98,4 @@ def _nibabel(path: Path) -> Any:
     try:
         return import_module("nibabel")
     except ImportError as error:
-        raise BadInput(f"{path}: NIfTI needs nibabel; pip install 'gleam-mri[nifti]'") from error
+        raise BadInput(f"{path}: NIfTI {not_installed('nibabel', 'nifti')}") from error

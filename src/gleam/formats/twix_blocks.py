@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.formats.scan import Array
+from gleam.words import not_installed
 
 _ACQEND, _SYNCDATA = 1 << 0, 1 << 5
 _NAME = 48  # bytes that a buffer's name takes at most
@@ -63,9 +64,7 @@ def measurements(path: Path) -> list[Measurement]:
         layouts = import_module("twixtools.mdh_def")
         table = import_module("twixtools.hdr_def").MultiRaidFileHeader
     except ImportError as error:
-        raise BadInput(
-            f"{path}: reading twix needs twixtools; pip install 'gleam-mri[twix]'"
-        ) from error
+        raise BadInput(f"{path}: reading twix {not_installed('twixtools', 'twix')}") from error
     size = path.stat().st_size
     try:
         with path.open("rb") as file:

@@ -6,7 +6,7 @@ makes another one, and checks it like one that was read.
 """
 
 from gleam.recipe.files import load, parse, read, save
-from gleam.recipe.part import Part, first_problem
+from gleam.recipe.part import FilePath, Part, first_problem
 from gleam.recipe.schema import (
     END_TO_END,
     Count,
@@ -23,6 +23,7 @@ __all__ = [
     "END_TO_END",
     "Count",
     "DataRecipe",
+    "FilePath",
     "MaskRecipe",
     "NetworkRecipe",
     "Part",

@@ -19,7 +19,13 @@ def load(path: Path) -> Recipe:
         BadInput: the file cannot be read, is not YAML, or has a field that does not exist or a
             value that does not fit; one line naming file, field, value and the nearest name.
     """
-    return parse(read(path), str(path))
+    values = read(path)
+    if "compare" in values:
+        raise BadInput(
+            f"{path}: says what to compare, which a run does not; run it with: gleam compare "
+            f"{path}, or leave its part `compare` out"
+        )
+    return parse(values, str(path))
 
 
 def read(path: Path) -> dict[Any, Any]:

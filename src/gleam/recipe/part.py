@@ -5,14 +5,18 @@ A part may hold others; a field is named by the path to it, as in training.modul
 
 import reprlib
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeGuard, TypeVar, get_args, get_origin
+from pathlib import Path
+from typing import Annotated, Any, TypeGuard, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from gleam.errors import BadInput
 from gleam.words import nearest
 
 P = TypeVar("P", bound="Part")
+
+# `~` is the user's home in a recipe, too.
+FilePath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 class Part(BaseModel):

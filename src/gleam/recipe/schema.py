@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from gleam.recipe.part import Part
+from gleam.recipe.part import FilePath, Part
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -43,9 +43,9 @@ class MaskRecipe(Part):
 class DataRecipe(Part):
     """Example files (from `gleam prepare`): folders or files."""
 
-    train: Path = Path("prepared/train")
+    train: FilePath = Path("prepared/train")
     """Examples to learn from; masks are drawn afresh in every step."""
-    validation: Path | None = None
+    validation: FilePath | None = None
     """Examples to choose the best checkpoint on; one fixed mask per scan."""
     batch: Count = 1
     """Slices per step, or slabs of volumes."""
@@ -144,7 +144,7 @@ class NetworkRecipe(Part):
 class TrainingRecipe(Part):
     """How gradients flow, and the optimizer."""
 
-    start: Path | None = None
+    start: FilePath | None = None
     """Run whose weights the first iterations start from; by default all are drawn."""
     frozen: Annotated[int, Field(ge=0)] = 0
     """How many of these stay as they are: only the iterations after them are trained."""
@@ -155,7 +155,7 @@ class TrainingRecipe(Part):
     storage: Literal["store", "checkpoint", "invert", "offload"] = "store"
     """What a module keeps for its backward pass: all activations; an image per iteration;
     its output alone, from which the rest is found by inversion; all, but in host memory."""
-    offload_to: Path | None = None
+    offload_to: FilePath | None = None
     """Folder for a memory-mapped file that `storage: offload` uses instead of host memory."""
     loss_weights: Literal["flat", "ramped", "last"] = "flat"
     """Of the modules' losses: all 1; rising evenly to 1; the last one's only."""

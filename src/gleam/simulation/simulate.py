@@ -13,7 +13,9 @@ import torch
 from rich.progress import Progress
 
 from gleam.errors import BadInput
+from gleam.files import check_new
 from gleam.formats import Scan, write_scan
+from gleam.processes import settle
 from gleam.terminal import console
 
 
@@ -25,6 +27,7 @@ def simulate(
     format: Literal["h5", "cfl"] = "h5",
     workers: int = 1,
     name: str = "scan",
+    force: bool = False,
 ) -> list[Path]:
     """Write `scans` simulated scans to `out`/NAME-0000.h5 and so on; return their paths in order.
 
@@ -40,6 +43,7 @@ def simulate(
             "cfl" (BART) volumes and series too, without readout oversampling.
         workers: processes that share the scans.
         name: what the files' names begin with.
+        force: replace what is there.
 
     Raises:
         BadInput: a scan that cannot be simulated, or a file that is there already.
@@ -48,8 +52,7 @@ def simulate(
         raise BadInput(f"simulate: {scans} scans by {workers} workers; use 1 or more of each")
     paths = [out / f"{name}-{index:04d}.{format}" for index in range(scans)]
     for path in paths:
-        if path.exists():
-            raise BadInput(f"{path}: exists; choose another folder")
+        check_new(path, force)
     write = partial(_write, draw, seed)
     began = time.monotonic()
     with ExitStack() as stack:
@@ -59,15 +62,19 @@ def simulate(
         if workers == 1:
             written: Iterator[None] = map(write, range(scans), paths)
         else:  # spawned, as forking a process that holds threads (torch) is unsafe
-            pool = ProcessPoolExecutor(
-                min(workers, scans), get_context("spawn"), torch.set_num_threads, (1,)
-            )
+            pool = ProcessPoolExecutor(min(workers, scans), get_context("spawn"), _settle)
             written = stack.enter_context(pool).map(write, range(scans), paths)
         for _ in written:
             progress.advance(task)
             if time.monotonic() - began > 2:
                 progress.start()
     return paths
+
+
+def _settle() -> None:
+    """Begin a process: Ctrl-C is for its parent, and it has one thread."""
+    settle(None)
+    torch.set_num_threads(1)
 
 
 def _write(draw: Callable[..., Scan], seed: int, index: int, path: Path) -> None:

@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -34,12 +35,17 @@ from gleam import recipe as recipes
 from gleam import threads
 from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
-from gleam.files import check_exists, gone, replacing, unwritable
+from gleam.files import check_exists, check_new, gone, replacing, unwritable
 from gleam.networks import Unrolled, build
 from gleam.recipe import Recipe
 from gleam.training.group import size_of_group
 
 TRAINED_ON = "trained_on.json"
+# The recipe goes first: without it there is no run.
+_PARTS = (
+    "recipe.yaml", "model.safetensors", "checkpoints", "metrics.csv", "tensorboard",
+    "environment.json", "summary.json", "train.log", "polished", TRAINED_ON,
+)  # fmt: skip
 COLUMNS = ["step", "metric", "index", "value", "seconds"]
 
 
@@ -54,7 +60,9 @@ class Row:
     seconds: float
 
 
-def start(folder: Path, recipe: Recipe, data: str, trained_on: TrainedOn) -> None:
+def start(
+    folder: Path, recipe: Recipe, data: str, trained_on: TrainedOn, force: bool = False
+) -> None:
     """Make the folder and say what will be trained in it, and with what.
 
     Args:
@@ -62,17 +70,29 @@ def start(folder: Path, recipe: Recipe, data: str, trained_on: TrainedOn) -> Non
         recipe: what will be trained.
         data: fingerprint of the examples, and of the weights it starts from.
         trained_on: what will have been learnt from.
+        force: replace another run in the folder.
 
     Raises:
         BadInput: the folder holds another run, or cannot be written to.
     """
     if is_there(folder):
-        raise BadInput(f"{folder}: holds a run already; resume it (--resume) or choose another")
+        check_new(folder, force, "holds a run already", "go on with it (--resume)")
+        discard(folder)
     with replacing(folder / "environment.json") as temporary:
         temporary.write_text(json.dumps({**environment(recipe.seed), "data": data}, indent=2))
     write_trained_on(folder, trained_on)
     write_metrics(folder, [])
     recipes.save(recipe, folder / "recipe.yaml")  # from here on, it is a run
+
+
+def discard(folder: Path) -> None:
+    """Remove a run, and nothing else that is in its folder."""
+    for name in _PARTS:
+        part = folder / name
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
 
 
 def is_there(folder: Path) -> bool:

@@ -65,6 +65,7 @@ def train_in_stages(
     resume: bool = False,
     quiet: bool = False,
     spread: Spread = ALONE,
+    force: bool = False,
 ) -> Path | None:
     """Train a recipe; if it says so, polish the network in a run of its own inside the first.
 
@@ -74,6 +75,7 @@ def train_in_stages(
         resume: go on from where it stopped, in either stage.
         quiet: show no progress.
         spread: see `train`; who polishes is alone.
+        force: replace another run in `folder`.
 
     Returns:
         The folder of the run that ends with the network asked for; of several processes, in the one
@@ -83,7 +85,7 @@ def train_in_stages(
         BadInput, Stopped, Diverged: see `gleam.training.trainer.train`.
     """
     done = resume and recipe.training.polish and run.finished(folder, recipe.training.steps)
-    if not done and not train(recipe, folder, resume, quiet, spread):
+    if not done and not train(recipe, folder, resume, quiet, spread, force):
         return None
     steps = recipe.training.polish
     if not steps:

@@ -54,6 +54,7 @@ def train(
     resume: bool = False,
     quiet: bool = False,
     spread: Spread = ALONE,
+    force: bool = False,
 ) -> bool:
     """Train, validate and checkpoint until the recipe's last step.
 
@@ -67,6 +68,7 @@ def train(
         resume: go on from the last checkpoint in `folder`.
         quiet: show no progress.
         spread: how the processes that the launcher started divide the work.
+        force: replace another run in `folder`.
 
     Returns:
         Whether this process keeps the run's records; of several one does.
@@ -81,7 +83,7 @@ def train(
     spread.check(recipe, size_of_group())
     with joined(spread.replicas, spread.timeout) as group:
         try:
-            part = _prepare(recipe, folder, resume, quiet, spread, group)
+            part = _prepare(recipe, folder, resume, quiet, spread, group, force)
             record = recorded(folder, recipe, part.parameters, part.frozen, part.progress, quiet)
             with _stop_signals() as stop_asked, record if group.records else nullcontext() as kept:
                 if kept:
@@ -157,7 +159,13 @@ class _Part:
 
 
 def _prepare(
-    recipe: Recipe, folder: Path, resume: bool, quiet: bool, spread: Spread, group: Group
+    recipe: Recipe,
+    folder: Path,
+    resume: bool,
+    quiet: bool,
+    spread: Spread,
+    group: Group,
+    force: bool,
 ) -> _Part:
     """Read what there is, make the folder, and take this process's modules."""
     t = recipe.training
@@ -177,7 +185,7 @@ def _prepare(
             run.write_trained_on(folder, data.trained_on())
         forget_after(folder, checkpoint.step_of(last) if last else 0)
     elif group.records:
-        run.start(folder, recipe, data.fingerprint, data.trained_on())
+        run.start(folder, recipe, data.fingerprint, data.trained_on(), force)
     if group.records and not quiet:
         for what, doubt in data.doubts():
             warn(what, [doubt])
