@@ -11,7 +11,10 @@ install_import_hook("gleam", "beartype.beartype").__enter__()
 
 import torch  # noqa: E402
 
+from gleam import terminal  # noqa: E402
+
 torch.set_num_threads(1)
+terminal.EVERY = 3600.0  # what is said of slow work is no part of what tests look at
 
 
 def pytest_xdist_auto_num_workers() -> int:

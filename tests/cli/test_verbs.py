@@ -248,10 +248,11 @@ def test_reconstruct_writes_a_dicom_series(
 def test_reconstruct_calibrates_from_a_reference(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reference, out = made / "scans" / "scan-0000.h5", tmp_path / "image.npy"
+    reference = made / "scans" / "scan-0000.h5"
     scan = undersampled(read_scan(reference), (np.arange(20) % 2 == 0)[None, None])
     write_scan(scan, tmp_path / "scan.h5")
-    for method in (made / "run", "cg-sense"):
+    for number, method in enumerate((made / "run", "cg-sense")):
+        out = tmp_path / f"{number}.npy"
         what = ["reconstruct", method, tmp_path / "scan.h5", "-o", out, "--reference", reference]
         assert said(capsys, *what)["shape"] == [2, 1, 24, 20]
     what = ["prepare", tmp_path / "scan.h5", tmp_path / "examples", "--reference", reference]

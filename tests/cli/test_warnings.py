@@ -56,5 +56,5 @@ def test_reconstruct(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     out, err = capsys.readouterr()
     assert TEXT not in out
     assert err == f"gleam: warning: scan: {TEXT}\n"
-    assert main([*command, "--reference", str(scan)]) == 0
+    assert main([*command, "--reference", str(scan), "--force"]) == 0
     assert f"gleam: warning: scan: its reference: {TEXT}\n" in capsys.readouterr().err

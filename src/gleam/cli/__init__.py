@@ -8,13 +8,14 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import current_thread, main_thread
 
 from gleam import threads
 from gleam.errors import BadInput, Stopped, Terminated, code_of
 from gleam.files import disk_is_full, unwritable
+from gleam.terminal import Clock, doing
 
 VERBS = {
     "demo": "the whole way on simulated data, in three minutes",
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     said = sys.argv[1:] if arguments is None else arguments
     verb, *rest = [_from_home(argument) for argument in said] or ["--help"]
     try:
-        with _terminable():
+        with _terminable(), doing(_busy(verb)):
             _run(verb, rest)
             print(end="", flush=True)  # what cannot be written is met here, not at Python's end
     except (BadInput, Stopped) as error:
@@ -76,6 +77,12 @@ def _run(verb: str, rest: Sequence[str]) -> None:
         from gleam.words import nearest
 
         raise BadInput(f"{verb}: no such verb; {nearest(verb, VERBS)}")
+
+
+def _busy(verb: str) -> Callable[[], str]:
+    """What a verb says of itself while it has nothing better to say; of several processes, one."""
+    first, clock = os.environ.get("RANK", "0") == "0", Clock(1)
+    return lambda: f"{verb}: at work, {clock.left(0)}" if first else ""
 
 
 def _unforeseen(error: OSError, verb: str) -> object:

@@ -20,7 +20,7 @@ from gleam.evaluation.page import check_libraries
 from gleam.files import make_folder
 from gleam.recipe import Recipe
 from gleam.recipe import read as read_recipe
-from gleam.terminal import console
+from gleam.terminal import say
 from gleam.training import run
 from gleam.training.rehearsal import Rehearsal, not_there, rehearse
 
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> None:
         changes["test"] = {path.name: path for path in a.test}
     if "compare" not in read_recipe(named):
         schemes = ", ".join(chosen.schemes)
-        console.print(f"{named}: lists no schemes, so its rivals are: {schemes}", soft_wrap=True)
+        say(f"{named}: lists no schemes, so its rivals are: {schemes}")
     plan = plans.make(a.recipe, chosen.changed(**changes), a.schemes)
     if a.dry_run:
         _dry_run(plan, a.json)

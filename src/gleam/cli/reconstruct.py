@@ -11,7 +11,6 @@ from typing import Annotated
 
 import torch
 import tyro
-from rich.progress import Progress, TaskID
 
 from gleam.cli.arguments import LayoutArguments, parse, part_of
 from gleam.cli.run import reconstructor
@@ -25,7 +24,7 @@ from gleam.physics.sampling import Kind
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.early_exit import EarlyExit
 from gleam.reconstruction.reconstruct import reconstruct
-from gleam.terminal import console, warn
+from gleam.terminal import counted, warn
 
 
 @dataclass(frozen=True)
@@ -118,14 +117,13 @@ def main(arguments: Sequence[str]) -> None:
         if is_dicom:
             slices, _, frames, *_ = example.shape
             dicom.check(out, slices * frames * math.prod(example.header.matrix[:-2]), a.force)
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task("reconstructing", total=example.shape[0])
+        with counted("reconstructing", example.shape[0]) as done:
             volume = reconstruct(
                 chosen.method,
                 example,
                 mask,
                 chosen.device,
-                partial(_advance, progress, task),
+                done,
                 at_once=1 if in_turn else torch.get_num_threads(),
             )
         warn(chosen.name, doubts)
@@ -136,10 +134,6 @@ def main(arguments: Sequence[str]) -> None:
             words += f" to {max(used)}" if len({*used}) > 1 else ""
         write(replace(volume, method=words), out)
         _say(volume, out, words, used, a.json)
-
-
-def _advance(progress: Progress, task: TaskID, done: int) -> None:
-    progress.update(task, completed=done)
 
 
 def _say(volume: Volume, out: Path, words: str, used: list[int], as_json: bool) -> None:

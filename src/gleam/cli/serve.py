@@ -13,6 +13,7 @@ from gleam.cli.run import reconstructor
 from gleam.errors import BadInput
 from gleam.serving.server import serve
 from gleam.serving.wire import Limits
+from gleam.terminal import silence
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def main(arguments: Sequence[str]) -> None:
     limits = Limits(amount(a.size, "serve: --size"), a.idle, a.seconds)
     load = partial(reconstructor, a.run, force=a.force)
     load()  # what is wrong with the run is said now, not to clients
-    serve(load, a.host, a.port, a.connections, limits, _log)
+    with silence():
+        serve(load, a.host, a.port, a.connections, limits, _log)
 
 
 def _log(line: str) -> None:

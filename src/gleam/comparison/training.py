@@ -9,7 +9,7 @@ from gleam.data.workers import spread
 from gleam.errors import BadInput, Diverged, Stopped
 from gleam.files import check_new
 from gleam.recipe import Recipe
-from gleam.terminal import console, followed
+from gleam.terminal import followed, say
 from gleam.training import run
 from gleam.training.stages import POLISHED, train_in_stages
 
@@ -87,7 +87,7 @@ def train_all(jobs: Sequence[Job], workers: int, force: bool = False) -> dict[Pa
 
 
 def _alone(job: Job) -> _Outcome:
-    console.print(f"training {job.folder}", highlight=False)
+    say(f"training {job.folder}")
     return _train(job)
 
 

@@ -1,6 +1,5 @@
 """A folder of simulated scans."""
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -10,13 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from rich.progress import Progress
 
 from gleam.errors import BadInput
 from gleam.files import check_new
 from gleam.formats import Scan, write_scan
 from gleam.processes import settle
-from gleam.terminal import console
+from gleam.terminal import followed
 
 
 def simulate(
@@ -54,20 +52,14 @@ def simulate(
     for path in paths:
         check_new(path, force)
     write = partial(_write, draw, seed)
-    began = time.monotonic()
     with ExitStack() as stack:
-        progress = Progress(console=console, transient=True, disable=not console.is_terminal)
-        stack.callback(progress.stop)
-        task = progress.add_task("Simulating", total=scans)
         if workers == 1:
             written: Iterator[None] = map(write, range(scans), paths)
         else:  # spawned, as forking a process that holds threads (torch) is unsafe
             pool = ProcessPoolExecutor(min(workers, scans), get_context("spawn"), _settle)
             written = stack.enter_context(pool).map(write, range(scans), paths)
-        for _ in written:
-            progress.advance(task)
-            if time.monotonic() - began > 2:
-                progress.start()
+        for _ in followed(written, "simulating", scans):
+            pass
     return paths
 
 

@@ -17,6 +17,7 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from gleam import threads
 from gleam.errors import Stopped
+from gleam.terminal import silence
 from gleam.training.group import common_words
 
 POLL = 0.05  # seconds
@@ -46,7 +47,7 @@ def launch(devices: int, command: Sequence[str]) -> int:
         for environment in environments(store, devices)
     ]
     try:
-        with _signals_passed_on(processes) as signalled:
+        with silence(), _signals_passed_on(processes) as signalled:
             codes = _wait(processes)
     finally:
         for process in processes:

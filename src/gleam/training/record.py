@@ -139,7 +139,7 @@ def recorded(
     quiet: bool,
 ) -> Iterator[Record]:
     """Go on with the record of a run."""
-    with shown(progress.step, recipe.training.steps, quiet) as display:
+    with shown(folder / "train.log", progress.step, recipe.training.steps, quiet) as display:
         yield Record(folder, recipe, parameters, frozen, display, progress)
 
 

@@ -7,6 +7,7 @@
 | checkpoints/ | to resume from |
 | metrics.csv | step, metric, index, value, seconds: loss per module, PSNR per iteration |
 | tensorboard/ | the same, to look at |
+| train.log | how far it was, and when |
 | environment.json | versions, seed, git state, processes and threads |
 | environment.json | versions, seed, git state |
 | trained_on.json | scans by sha256, their kinds, masks: see `gleam.data.trained_on` |

@@ -10,7 +10,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from gleam.errors import BadInput, Signalled, Stopped
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
 from gleam.recipe import Recipe
-from gleam.terminal import warn
+from gleam.terminal import silence, warn
 from gleam.training import checkpoint, run
 from gleam.training.checkpoint import Progress
 from gleam.training.data import find_data
@@ -85,7 +85,8 @@ def train(
         try:
             part = _prepare(recipe, folder, resume, quiet, spread, group, force)
             record = recorded(folder, recipe, part.parameters, part.frozen, part.progress, quiet)
-            with _stop_signals() as stop_asked, record if group.records else nullcontext() as kept:
+            kept_here = record if group.records else silence()
+            with _stop_signals() as stop_asked, kept_here as kept:
                 if kept:
                     kept.display.say(_where(group))
                 _learn(part, kept, stop_asked)
