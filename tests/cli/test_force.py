@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from test_bad_input import tree
-from tiny import example_files, tiny_recipe
+from tiny import example_files, tiny_recipe, trained_on
 
 from gleam import recipe as recipes
 from gleam.cli import main
@@ -19,7 +19,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     examples = example_files(here, scans=1)
     recipe = tiny_recipe(examples, steps=1)
     recipes.save(recipe, here / "recipe.yaml")
-    run.start(here / "run", recipe, "data")
+    run.start(here / "run", recipe, "data", trained_on(recipe))
     run.save_model(here / "run", build(recipe.network).state_dict())
     return here
 

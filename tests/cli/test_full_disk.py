@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from full import files_limited_to
 from test_bad_input import tree
-from tiny import example_files, tiny_recipe
+from tiny import example_files, tiny_recipe, trained_on
 
 from gleam import recipe as recipes
 from gleam.cli import main
@@ -29,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     examples = example_files(here, scans=3)
     recipe = tiny_recipe(examples)
     recipes.save(recipe, here / "recipe.yaml")
-    run.start(here / "run", recipe, "data")
+    run.start(here / "run", recipe, "data", trained_on(recipe))
     run.save_model(here / "run", build(recipe.network).state_dict())
     return here
 
@@ -42,7 +42,7 @@ def command(verb: str, made: Path, out: Path) -> list[object]:
         "train": [made / "recipe.yaml", "--out", out],
         "evaluate": [made / "run", "--data", made / "examples", "--out", out],
         "reconstruct": ["zero-filled", scans / "scan-0.h5", "-o", out / "image.nii"],
-        "compare": [made / "recipe.yaml", "--test", made / "examples", "--out", out],
+        "compare": [made / "recipe.yaml", "--test", made / "examples", "--out", out, "--force"],
     }[verb]
 
 
@@ -50,7 +50,9 @@ def line(capfd: pytest.CaptureFixture[str]) -> str:
     """The one that says what happened; only a verb's own progress stands before it."""
     err = capfd.readouterr().err
     *before, last = err.splitlines()
-    assert not [one for one in before if not one.startswith(("training ", "step "))], err
+    assert not [
+        one for one in before if not one.startswith(("training ", "step ", "gleam: warning: "))
+    ], err
     assert last.startswith("gleam: ")
     return last.removeprefix("gleam: ")
 
@@ -105,7 +107,7 @@ def test_what_was_trained_stays_whole_and_goes_on(
 
         patch.setattr(checkpoint, "save_file", full)
         assert main(["train", str(made / "recipe.yaml"), "--out", str(folder)]) == 1
-    assert line(capfd).endswith(f", go on with: gleam train --resume {folder}")
+    assert line(capfd).endswith(f", then go on with: gleam train --resume {folder}")
     assert [path.name for path in checkpoint.found(folder / "checkpoints")] == ["step-00000002"]
     assert main(["train", "--resume", str(folder)]) == 0
     assert run.read_summary(folder)["steps"] == 6
@@ -126,7 +128,8 @@ def test_run_whose_folder_vanishes(
 
         patch.setattr(checkpoint, "publish", vanish)
         assert main(["train", str(made / "recipe.yaml"), "--out", str(folder)]) == 1
-    assert "was the folder deleted or moved?" in line(capfd)
+    said = line(capfd)
+    assert "was the folder deleted or moved? Put it back, then go on with: gleam train" in said
     assert not folder.exists()
     if moved:
         assert main(["train", "--resume", str(tmp_path / "elsewhere")]) == 0

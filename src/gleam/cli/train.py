@@ -13,7 +13,7 @@ import tyro
 
 from gleam import recipe as recipes
 from gleam.cli.arguments import parse
-from gleam.errors import BadInput, Unwritable
+from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training import run
 from gleam.training.group import size_of_group
@@ -21,7 +21,6 @@ from gleam.training.launch import launch
 from gleam.training.rehearsal import not_there, rehearse
 from gleam.training.spread import Spread
 from gleam.training.stages import grown, polished, train_in_stages
-from gleam.training.trainer import go_on
 
 
 @dataclass(frozen=True)
@@ -103,12 +102,7 @@ def main(arguments: Sequence[str]) -> None:
             sys.exit(code)
         return
     resume = a.resume is not None or _again(recipe, folder)
-    try:
-        last = train_in_stages(recipe, folder, resume, spread=spread, force=a.force)
-    except Unwritable as error:
-        if run.is_there(folder) or resume:
-            error.go_on = go_on(folder)
-        raise
+    last = train_in_stages(recipe, folder, resume, spread=spread, force=a.force)
     if last is not None:
         _print(last, a.json)
 

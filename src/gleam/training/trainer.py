@@ -27,7 +27,7 @@ from gleam.data.loader import (
     image_shape,
     slices_in_turn,
 )
-from gleam.errors import BadInput, Signalled, Stopped
+from gleam.errors import BadInput, Signalled, Stopped, Unwritable
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
 from gleam.recipe import Recipe
@@ -86,13 +86,17 @@ def train(
             part = _prepare(recipe, folder, resume, quiet, spread, group, force)
             record = recorded(folder, recipe, part.parameters, part.frozen, part.progress, quiet)
             kept_here = record if group.records else silence()
-            with _stop_signals() as stop_asked, kept_here as kept:
-                if kept:
-                    kept.display.say(_where(group))
-                _learn(part, kept, stop_asked)
+            try:
+                with _stop_signals() as stop_asked, kept_here as kept:
+                    if kept:
+                        kept.display.say(_where(group))
+                    _learn(part, kept, stop_asked)
+            except Unwritable as error:
+                error.go_on = f"then {_go_on(folder)}"
+                raise
         except Lost as lost:
             begun = run.is_there(folder)
-            again = f"; {go_on(folder)}" if begun else ""
+            again = f"; {_go_on(folder)}" if begun else ""
             raise Stopped(f"{group.traced(lost)}{again}") from lost
     return group.records
 
@@ -108,8 +112,7 @@ def _where(group: Group) -> str:
     return f"training on {device}, {threads}"
 
 
-def go_on(folder: Path) -> str:
-    """How a run goes on that was stopped."""
+def _go_on(folder: Path) -> str:
     return f"go on with: gleam train --resume {shlex.quote(str(folder))}"
 
 
@@ -283,7 +286,7 @@ def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], int]) ->
             raise record.failure
         if step < t.steps:
             number = stop_asked() or group.asked_to_stop()
-            raise Signalled(f"stopped at step {step}; {go_on(part.folder)}", number)
+            raise Signalled(f"stopped at step {step}; {_go_on(part.folder)}", number)
         group.meet()
     except Lost as lost:
         lost.when = f"at step {step + 1}"
