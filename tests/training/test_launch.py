@@ -99,7 +99,7 @@ def wait_for(process: Process, folder: Path, step: int) -> None:
 
 
 def said(process: Process) -> list[str]:
-    """What it wrote to stderr, without progress."""
+    """What it wrote to stderr, without progress and warnings."""
     assert process.stderr is not None
     progress = ("step ", "train: at work", "training ", "gleam: warning: ")
     return [line for line in process.stderr.read().splitlines() if not line.startswith(progress)]
