@@ -308,6 +308,17 @@ def test_a_centre_that_nothing_says_is_where_the_energy_is(scanner, read, missin
     np.testing.assert_allclose(scan.kspace[0][:, 0], scanner.ideal() * decay, **READ)
 
 
+def test_a_centre_beyond_all_lines_says_nothing(scanner, read):
+    """A placeholder of 64 lines, of which 24 were acquired."""
+    for line in range(24):
+        scanner.acquire(line, gain=10.0 if line == 12 else 1.0)
+    scanner.encoded, scanner.step_1 = (32, 64, 1), (63, 32)
+    scan = read(scanner)
+    np.testing.assert_array_equal(np.flatnonzero(scan.sampled[0].any(0)), range(20, 44))
+    (warning,) = scan.warnings
+    assert "centre of phase encoding 1 at line 32, but lines 0 to 23 were acquired" in warning
+
+
 def test_a_centre_that_nothing_says_is_in_the_middle_where_the_energy_is_near(scanner, read):
     for line in range(0, 24, 3):
         scanner.acquire(line, gain=10.0 if line == 15 else 1.0)

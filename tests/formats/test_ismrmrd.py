@@ -159,6 +159,7 @@ def several(tmp_path):
 def test_the_last_of_several_measurements_is_the_scan(several, scanner, suffix):
     scan = read_scan(several.rename(several.with_suffix(suffix)))
     np.testing.assert_allclose(scan.kspace[0][:, 0], scanner.ideal(gain=11), rtol=2e-5, atol=2e-3)
+    assert scan.format == "ISMRMRD, dataset_11 of 4 measurements"
     # Noise of those before it, of as many coils, each with its own bandwidth.
     expected = np.repeat([n * n**0.5 for n in (3, 1, 11)], 8)
     np.testing.assert_allclose(np.sort(scan.noise[0].real), np.sort(expected), rtol=1e-6)

@@ -393,6 +393,7 @@ def test_a_measurement_may_be_chosen(save, kspace, refused):
     path = save(in_full(3 * kspace), in_full(2 * kspace), in_full(kspace))
     np.testing.assert_array_equal(read_scan(path).kspace[0][:, 0], kspace)
     np.testing.assert_array_equal(read_scan(path, None, "2").kspace[0][:, 0], 2 * kspace)
+    assert read_scan(path, None, "2").format == "Siemens twix, measurement 2 of 3"
     for wrong in ("0", "4", "-1", "dataset"):
         said = refused(lambda path, wrong=wrong: read_scan(path, None, wrong), path)
         assert "--group is one of 1, 2, 3" in said

@@ -87,6 +87,17 @@ def test_what_was_left_out_of_the_scan_is_said_first() -> None:
     assert said.endswith(f"in; 2 images, 0.0 MB out; {text[4:-1]}")
 
 
+def test_a_series_that_stopped_early_is_what_was_finished() -> None:
+    scanner = Scanner()
+    scanner.points = [(scanner.voxel(*POINT), 8.0)]
+    for repetition, line in np.ndindex(3, 24):
+        if (repetition, line) < (2, 20):
+            scanner.acquire(line, repetition=repetition)
+    (text, *images), _ = session(small_stream(scanner))
+    assert text.startswith("WRN its last repetition, number 2 from 0, was not finished (20 of 24")
+    assert [image.phase for image in images] == [0, 1]
+
+
 def test_every_image_says_where_it_lies() -> None:
     scanner = small_scanner()
     images, _ = session(small_stream(scanner))

@@ -3,8 +3,9 @@
 - A scan of one partition is 2D, or multi-slice 2D, whatever z its encoded matrix has: Pulseq
   sequences on Siemens scanners say 2 for every 2D scan (https://github.com/pulseq/pulseq, issue
   34). The slice is then as thick as the field of view asked for.
-- Where nothing says which line is the centre, it is the middle one, unless the line of most energy
-  is far from it, as it is in partial Fourier.
+- Where nothing says which line is the centre, or one is said that lies beyond those acquired (a
+  placeholder, again), it is the middle one, unless the line of most energy is far from it, as it is
+  in partial Fourier.
 - Where the last lines that the header announces were not acquired, a warning says so: the scan may
   have been stopped. What there is, is used.
 """
@@ -41,10 +42,10 @@ def as_acquired(header: Header, heads: Records, chosen: NDArray[np.bool_], load:
             encoded_fov=(*header.encoded_fov[:2], header.recon_fov[2]),
             recon=(*header.recon[:2], 1),
         )
-    short = (*_cut_short(header.limits, first, 1), *_cut_short(header.limits_2, second, 2))
+    odd = (*_contradictions(header.limits, first, 1), *_contradictions(header.limits_2, second, 2))
     return replace(
         header,
-        warnings=(*header.warnings, *short),
+        warnings=(*header.warnings, *odd),
         limits=_limits(header.limits, header.encoded[1], first, heads, chosen, 1, load),
         limits_2=_limits(header.limits_2, header.encoded[2], second, heads, chosen, 2, load),
     )
@@ -61,7 +62,8 @@ def _limits(
 ) -> tuple[int, int] | None:
     """Of one phase encoding, with the centre of energy where none was said and it fits."""
     first, last = int(steps.min()), int(steps.max())
-    if size == 1 or (said and said[1] > 0) or first == last or last - first + 1 >= size:
+    known = said is not None and max(first, 1) <= said[1] <= last
+    if size == 1 or known or first == last or last - first + 1 >= size:
         return said
     centre = energy_centre(heads, chosen, axis, size // 2, load)
     if not 0 <= first + size // 2 - centre <= last + size // 2 - centre < size:
@@ -69,17 +71,25 @@ def _limits(
     return (said[0] if said else 0, centre)
 
 
-def _cut_short(
+def _contradictions(
     said: tuple[int, int] | None, steps: NDArray[np.uint16], axis: int
 ) -> tuple[str, ...]:
-    """A warning where more is missing at the end than undersampling leaves out in between."""
+    """A warning where the centre that is said was not reached, or lines are missing at the end."""
     lines = np.unique(steps).astype(np.int64)
-    gap = int(np.diff(lines).max(initial=1))
-    if said is None or said[0] - int(lines[-1]) <= gap or len(lines) == 1:
+    gap = int(np.diff(lines).max(initial=1))  # of which undersampling leaves out as many
+    first, last = int(lines[0]), int(lines[-1])
+    if said is None or len(lines) == 1:
+        return ()
+    if said[1] > last or 0 < said[1] < first:
+        return (
+            f"its header has the centre of phase encoding {axis} at line {said[1]}, but lines "
+            f"{first} to {last} were acquired; the middle is taken, or the line of most energy",
+        )
+    if said[0] - last <= gap:
         return ()
     return (
         f"its header announces lines up to {said[0]} along phase encoding {axis}, but the last one "
-        f"acquired is {lines[-1]}: was it stopped? What is missing counts as never acquired",
+        f"acquired is {last}: was it stopped? What is missing counts as never acquired",
     )
 
 

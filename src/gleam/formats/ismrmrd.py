@@ -83,15 +83,16 @@ def read(path: Path, measurement: str | None = None) -> Scans:
     shapes = np.stack([heads["active_channels"], heads["number_of_samples"]], axis=1)
     load = partial(_load, path=path, places=places, shapes=shapes)
     scans = assemble(path.stem, header, heads, load)
-    return {part: partial(_complete, path, chosen, scan) for part, scan in scans.items()}
+    words = f"ISMRMRD, {chosen} of {len(names)} measurements" if len(names) > 1 else "ISMRMRD"
+    return {part: partial(_complete, path, chosen, words, scan) for part, scan in scans.items()}
 
 
-def _complete(path: Path, measurement: str, read: Callable[[], Scan]) -> Scan:
+def _complete(path: Path, measurement: str, words: str, read: Callable[[], Scan]) -> Scan:
     scan = read()
     if scan.noise is None:
         noise, warnings = _noise(path, measurement, scan.kspace.shape[1])
         scan = replace(scan, noise=noise, warnings=(*scan.warnings, *warnings))
-    return replace(scan, format="ISMRMRD")
+    return replace(scan, format=words)
 
 
 def _acquisitions(path: Path, data: h5py.Dataset, readout: int) -> tuple[Records, Records]:

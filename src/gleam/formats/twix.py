@@ -115,13 +115,17 @@ def read(path: Path, measurement: str | None = None) -> Scans:
         raise BadInput(f"{path}: {error}") from error
     scans = assemble(path.stem, lambda _: encoding, ours, lines)
     cut_off = partial(_cut_off, path, imaging) if scan.cut else None
-    return {part: partial(_complete, read, cut_off) for part, read in scans.items()}
+    which = f", measurement {chosen} of {len(found)}" if len(found) > 1 else ""
+    words = f"Siemens twix{which}"
+    return {part: partial(_complete, words, read, cut_off) for part, read in scans.items()}
 
 
-def _complete(read: Callable[[], Scan], cut_off: Callable[[Scan], tuple[str, ...]] | None) -> Scan:
+def _complete(
+    words: str, read: Callable[[], Scan], cut_off: Callable[[Scan], tuple[str, ...]] | None
+) -> Scan:
     scan = read()
     cut = () if cut_off is None else cut_off(scan)
-    return replace(scan, format="Siemens twix", warnings=(*cut, *scan.warnings))
+    return replace(scan, format=words, warnings=(*cut, *scan.warnings))
 
 
 def _cut_off(path: Path, imaging: NDArray[Any], scan: Scan) -> tuple[str, ...]:
