@@ -111,7 +111,8 @@ def _stopped(
         last: the group.
     """
     sizes = np.bincount(group)
-    shared = np.bincount(group, np.isin(place, place[group == last]), len(sizes)).astype(int)
+    held = np.isin(place, place[group == last])
+    shared = np.bincount(group, held, len(sizes)).astype(int)
     others = np.delete(np.arange(len(sizes)), last)
     size, rest = sizes[last], sizes[others]
     if (shared[others][rest == size] == size).any():  # the same pattern
@@ -121,7 +122,7 @@ def _stopped(
     begun = np.isin(frame, frame[group == last])
     for other in others[shared[others] == size]:  # has all its lines and more
         its = group == other
-        lacking = its & ~np.isin(place, place[group == last])
+        lacking = its & ~held
         if counter in _STEPS or (counter != "slice" and not begun[lacking].any()):
             continue
         starts_alike = not lacking[its][:size].any()

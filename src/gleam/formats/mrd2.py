@@ -19,8 +19,11 @@ def refuse(path: Path) -> None:
     Raises:
         BadInput: it is one.
     """
-    with path.open("rb") as file:
-        start = file.read(len(_HDF5))
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_HDF5))
+    except OSError:
+        return  # said by whoever reads it
     convert = f"mrd_to_ismrmrd < {path.name}"
     if start == _HDF5:
         with hdf5.opened(path) as opened:
