@@ -22,6 +22,7 @@ from gleam.cli.arguments import parse
 from gleam.formats import cfl, read_scan, write_scan
 from gleam.recipe import Recipe
 from gleam.simulation import simulate_scan
+from gleam.training import run, trainer
 
 
 @pytest.fixture(scope="module")
@@ -442,6 +443,33 @@ def test_options_reach_every_field_of_the_recipe(instead: dict[str, object]) -> 
         options += [flag, *map(str, several)]
     a = parse(train.Arguments, "train", options, train.Arguments(recipe=Recipe()))
     assert flat(a.recipe.model_dump(mode="json")) == changed
+
+
+def test_growth_that_makes_worse_keeps_the_network(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    psnr = trainer.validate
+
+    def spoilt(*arguments: Any) -> list[float]:
+        """The iterations that were added make it worse."""
+        return [value - 9 * (k >= 3) for k, value in enumerate(psnr(*arguments))]
+
+    monkeypatch.setattr(trainer, "validate", spoilt)
+    grown = tmp_path / "grown"
+    command = ["train", "--start", str(made / "run"), "--grow", "2", "--out", str(grown)]
+    assert main(command) == 0
+    assert "dB before it grew, so the network is kept as it was" in capsys.readouterr().out
+    summary = run.read_summary(grown)
+    assert summary["best_validation_psnr_db"] < summary["psnr_before_growing_db"]
+    before, after = (run.load_run(folder) for folder in (made / "run", grown))
+    assert after[0].network == before[0].network
+    weights = before[1].state_dict()
+    assert all(weights[name].equal(kept) for name, kept in after[1].state_dict().items())
+
+    monkeypatch.setattr(trainer, "validate", psnr)
+    again = ["train", "--start", str(grown), "--grow", "1", "--out", str(tmp_path / "again")]
+    assert main(again) == 0  # from what was kept
+    assert run.load_recipe(tmp_path / "again").network.iterations == 4
 
 
 def test_train_grows_and_polishes_a_run(

@@ -127,6 +127,12 @@ def _print(folder: Path, as_json: bool) -> None:
         f"{summary['peak_memory_bytes'] / 2**20:.0f} MiB at most"
         + (f", validation PSNR {best:.2f} dB" if best is not None else "")
     )
+    before = summary.get("psnr_before_growing_db")
+    if before is not None and best < before:
+        print(
+            f"it had {before:.2f} dB before it grew, so the network is kept as it was; try more "
+            "--training.steps, or another --training.learning-rate"
+        )
 
 
 def _begun(arguments: Sequence[str]) -> Recipe | None:
@@ -142,7 +148,7 @@ def _begun(arguments: Sequence[str]) -> Recipe | None:
     if said["start"] is None:
         return None
     start = Path(said["start"])
-    recipe = run.load_recipe(start)
+    recipe = run.recipe_of_network(start)
     counts = {name: int(n) for name, n in said.items() if n and n.isdecimal() and int(n) > 0}
     if "grow" in counts:
         return grown(recipe, start, counts["grow"])

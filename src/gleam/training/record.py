@@ -33,6 +33,7 @@ class Record:
         times: seconds of each step.
         rows: of metrics.csv, not written yet.
         failure: the first number that was not finite; nothing is written from then on.
+        before: validation PSNR of the network that the run grew from; if better, that one is kept.
     """
 
     folder: Path
@@ -45,9 +46,12 @@ class Record:
     times: list[float] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     failure: Diverged | None = None
+    before: float | None = None
 
     def __post_init__(self) -> None:
-        self.memory = run.read_summary(self.folder).get("peak_memory_bytes", 0)
+        summary = run.read_summary(self.folder)
+        self.memory = summary.get("peak_memory_bytes", 0)
+        self.before = summary.get("psnr_before_growing_db")
         self.events = Events(self.folder / "tensorboard", self.progress.step + 1)
 
     def add(self, note: Note, seconds: float) -> bool:
@@ -69,6 +73,8 @@ class Record:
             return False
         self._rows("psnr", note.psnr)
         *_, final = note.psnr.values()
+        if frozen := self.recipe.training.frozen:
+            self.before = note.psnr[frozen - 1]
         self.display.say(f"step {done.step}: validation PSNR {final:.2f} dB")
         if not final > done.best_psnr:
             return False
@@ -84,7 +90,9 @@ class Record:
         self.rows.clear()
         self.events.flush()
         run.write_summary(self.folder, self._summary())
-        if done.best_step in (None, done.step):
+        if self.before is not None and done.best_psnr < self.before:
+            run.save_model(self.folder, self.frozen)
+        elif done.best_step in (None, done.step):
             weights = checkpoint.drafted_weights(checkpoints, done.step, modules)
             run.save_model(self.folder, {**self.frozen, **self._of_network(weights)})
         checkpoint.publish(checkpoints, modules, done)
@@ -107,6 +115,7 @@ class Record:
             "modules": self.recipe.module_sizes(),
             "best_step": done.best_step,
             "best_validation_psnr_db": None if done.best_step is None else done.best_psnr,
+            "psnr_before_growing_db": self.before,
         }
 
     def _of_network(self, modules: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -42,9 +42,10 @@ from gleam.recipe import Recipe
 from gleam.training.group import size_of_group
 
 TRAINED_ON = "trained_on.json"
+MODEL = "model.safetensors"
 # The recipe goes first: without it there is no run.
 _PARTS = (
-    "recipe.yaml", "model.safetensors", "checkpoints", "metrics.csv", "tensorboard",
+    "recipe.yaml", MODEL, "checkpoints", "metrics.csv", "tensorboard",
     "environment.json", "summary.json", "train.log", "polished", TRAINED_ON,
 )  # fmt: skip
 COLUMNS = ["step", "metric", "index", "value", "seconds"]
@@ -208,7 +209,7 @@ def read_metrics(folder: Path) -> list[Row]:
 
 def save_model(folder: Path, weights: Mapping[str, Tensor]) -> None:
     """Write model.safetensors: a network's weights by name."""
-    with replacing(folder / "model.safetensors") as temporary:
+    with replacing(folder / MODEL) as temporary:
         save_file({name: weight.contiguous() for name, weight in weights.items()}, temporary)
 
 
@@ -224,19 +225,39 @@ def load_recipe(folder: Path) -> Recipe:
     return recipes.load(folder / "recipe.yaml")
 
 
+def recipe_of_network(folder: Path) -> Recipe:
+    """The recipe of the network that a run ended with.
+
+    Of a run that grew and was none the better for it, that is the network that it grew from.
+
+    Raises:
+        BadInput: the folder is not a run, or its network is not there.
+    """
+    recipe, path = load_recipe(folder), folder / MODEL
+    if not path.is_file():
+        raise BadInput(f"{path}: is not there; has the run got to its first checkpoint?")
+    try:
+        with safe_open(path, "pt") as file:
+            iterations = {name.split(".")[1] for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (OSError, SafetensorError, IndexError) as error:
+        raise BadInput(f"{path}: is broken or of another network than recipe.yaml") from error
+    frozen = recipe.training.frozen
+    if not frozen or len(iterations) != frozen:
+        return recipe
+    alone = {"start": None, "frozen": 0, "modules": 1, "overlap": 0, "loss_weights": "flat"}
+    return recipe.changed(network={"iterations": frozen}, training=alone)
+
+
 def load_run(folder: Path) -> tuple[Recipe, Unrolled]:
-    """A trained network and its recipe, on the CPU, ready for inference.
+    """A trained network and its recipe (`recipe_of_network`), on the CPU, ready for inference.
 
     Raises:
         BadInput: the folder is not a run, its files are broken or do not fit each other, or a later
             version made it.
     """
-    recipe = load_recipe(folder)
+    recipe, path = recipe_of_network(folder), folder / MODEL
     read_trained_on(folder)  # of a later version, the weights may mean something else
     network = build(recipe.network, recipe.seed)
-    path = folder / "model.safetensors"
-    if not path.is_file():
-        raise BadInput(f"{path}: is not there; has the run got to its first checkpoint?")
     try:
         network.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
