@@ -12,22 +12,28 @@ from pathlib import Path
 
 from gleam.data.example import write
 from gleam.data.prepare import Prepared, Settings
+from gleam.files import sha256_of
 from gleam.formats import Layout, Scan, read_scan
 from gleam.formats.scan import centred_affine
 
 
 def brains(folder: Path) -> list[Prepared]:
     """The fully sampled real brains, prepared as `gleam prepare` does: no setting is theirs."""
-    # Partial along x only, so y was the readout.
-    small = read_scan(folder / "brain8ch_smallfov_full.mat", Layout.parse("y:readout x coil"))
-    scans = (
-        read_scan(folder / "brain8ch_espirit_full.cfl"),
-        read_scan(folder / "brain16ch_96.mat", Layout.parse("x y coil")),
-        # The head is larger than its field of view, which asks for two map sets; it gets one, as
-        # the networks were trained for.
-        replace(sampled_box(small), name="brain8ch_smallfov (one map set)"),
-    )
-    return [Prepared(one, Settings()) for one in scans]
+    layouts = {
+        "brain8ch_espirit_full.cfl": None,
+        "brain16ch_96.mat": Layout.parse("x y coil"),
+        # Partial along x only, so y was the readout.
+        "brain8ch_smallfov_full.mat": Layout.parse("y:readout x coil"),
+    }
+    examples = []
+    for name, layout in layouts.items():
+        scan = read_scan(folder / name, layout)
+        if "smallfov" in name:
+            # The head is larger than its field of view, which asks for two map sets; it gets one,
+            # as the networks were trained for.
+            scan = replace(sampled_box(scan), name="brain8ch_smallfov (one map set)")
+        examples.append(Prepared(scan, Settings(), sha256=sha256_of(folder / name)))
+    return examples
 
 
 def sampled_box(scan: Scan) -> Scan:

@@ -26,7 +26,7 @@ from gleam.evaluation.report import write_report
 from gleam.evaluation.runs import summary_of
 from gleam.evaluation.tables import write_tables
 from gleam.physics.baselines import cg_sense, sliding_window, zero_filled
-from gleam.training.run import load_run, read_summary
+from gleam.training.run import load_run, read_summary, read_trained_on
 
 CG_WEIGHTS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)
 CG_STEPS = (3, 5, 8, 12, 20)
@@ -74,8 +74,12 @@ def study(
         rival: whose weight is chosen.
         title: of the pictures; the mask is added.
         out: folder of the results.
+
+    Raises:
+        BadInput: the network was made with one of the scans.
     """
     recipe, network = load_run(folder)
+    read_trained_on(folder).check_unseen(str(folder), real)
     validation = undersample(simulated, recipe.mask)
     cases = undersample(real, recipe.mask)
     distances = [check_conventions(case) for case in (validation[0], *cases)]

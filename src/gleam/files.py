@@ -5,6 +5,7 @@ What goes wrong with a disk is said in one way, whoever writes: `unwritable`.
 
 import errno
 import glob
+import hashlib
 import os
 import re
 import secrets
@@ -189,3 +190,9 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     elif os.path.exists(path):  # unlike Path's, it says no where it may not look
         os.unlink(path)
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's content, as `sha256sum` prints it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,7 +16,7 @@ from gleam.data.header import VERSION
 from gleam.data.prepare import Prepared, Settings
 from gleam.data.workers import spread
 from gleam.errors import BadInput, Stopped
-from gleam.files import check_exists, check_new
+from gleam.files import check_exists, sha256_of, check_new
 from gleam.formats import SCAN_SUFFIXES, read_scans, scan_file
 from gleam.formats.scan import named
 
@@ -135,8 +135,7 @@ def prepare_one(source: Path, out: Path, settings: Settings, force: bool = False
         kept = _kept(source, "", out, fingerprint, force)
         if kept is not None:
             return [kept]
-        with source.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = sha256_of(source)
         scans = read_scans(source, settings.layout, settings.measurement)
     except Stopped:
         raise

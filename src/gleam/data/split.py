@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gleam.data import manifest
 from gleam.errors import BadInput
-from gleam.files import check_exists
+from gleam.files import check_exists, sha256_of
 from gleam.formats import SCAN_SUFFIXES, scan_file
 
 SIDES = ("train", "validation", "test")
@@ -133,7 +133,7 @@ def _is_scan(path: Path) -> bool:
 def _copies(files: Iterable[Path]) -> list[list[Path]]:
     """Files with the same content; only what looks alike is read as a whole."""
     alike = [list(files)]
-    for fact in (_size, _glimpse, _sha256):
+    for fact in (_size, _glimpse, sha256_of):
         alike = [same for some in alike for same in _grouped(some, fact) if len(same) > 1]
     return alike
 
@@ -156,11 +156,6 @@ def _glimpse(file: Path) -> bytes:
     with file.open("rb") as content:
         content.seek(max(0, _size(file) // 2 - _GLIMPSE // 2))
         return content.read(_GLIMPSE)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _names_in(path: Path) -> set[str]:

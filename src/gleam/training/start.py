@@ -1,8 +1,7 @@
 """Where training starts: from weights that are drawn, or from those of an earlier run."""
 
-import hashlib
-
 from gleam.errors import BadInput
+from gleam.files import sha256_of
 from gleam.networks import Unrolled, build
 from gleam.recipe import Recipe
 from gleam.training import run
@@ -36,5 +35,4 @@ def fingerprint_of_start(recipe: Recipe) -> str:
     """Of the earlier run's weights; empty where they are drawn."""
     if recipe.training.start is None:
         return ""
-    with (recipe.training.start / "model.safetensors").open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(recipe.training.start / "model.safetensors")
