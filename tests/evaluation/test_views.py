@@ -1,8 +1,10 @@
+import numpy as np
 import torch
 from toy_test_set import FRAMES, toy_series
 from toys import noise
 
 from gleam.evaluation.views import views
+from gleam.formats.upright import upright
 
 
 def test_a_slice_is_one_plane_as_it_is() -> None:
@@ -23,6 +25,21 @@ def test_a_volume_is_three_planes_through_its_middle() -> None:
     torch.testing.assert_close(z.images["a"], volume[:, 3])
     torch.testing.assert_close(y.images["a"], volume[:, :, 8])
     torch.testing.assert_close(x.errors["a"], error[:, :, :, 2])
+
+
+def test_planes_of_a_volume_in_the_patient_are_upright() -> None:
+    target = noise(1, 1, 1, 5, 6, 7)
+    affine = np.eye(4)[:, [2, 0, 1, 3]]  # x to the head, y to the left, z to the back
+    seen = upright(affine, (5, 6, 7), (1.0, 1.0, 1.0), 1)
+    z, y, x = views(target, {}, seen)
+    assert [view.name.partition(",")[0] for view in (z, y, x)] == [
+        "coronal", "sagittal", "transverse"
+    ]  # fmt: skip
+    volume = target[0, 0].abs()
+    at = [int(view.name.rpartition("= ")[2]) for view in (z, y, x)]
+    torch.testing.assert_close(z.target, volume[:, at[0]].mT.flip(-2))
+    torch.testing.assert_close(y.target, volume[:, :, at[1]].mT.flip(-2))
+    torch.testing.assert_close(x.target, volume[:, :, :, at[2]])
 
 
 def test_a_series_moves_and_has_a_profile_through_what_moves() -> None:

@@ -46,3 +46,13 @@ def test_volume_shows_three_planes(shape: tuple[int, ...]) -> None:
     for name, plane in expected.items():
         assert largest_error(preview.images[name], plane) < 1e-5
     assert [name[0] for name in of_example(prepared(scan)).images] == ["z", "y", "x"]
+    assert of_scan(scan, None).caption == of_example(prepared(scan)).caption == ""
+
+    turned = replace(scan, affine=np.diag([-1.0, 1.0, 1.0, 1.0]) @ scan.affine)
+    preview = of_scan(turned, None)
+    assert "radiological" in preview.caption
+    assert preview.caption == of_example(prepared(turned)).caption
+    names = [f"transverse, z = {z}", f"coronal, y = {y}", f"sagittal, x = {x}"]
+    seen = [volume[z][:, ::-1], volume[::-1, y, ::-1], volume[::-1, :, x]]
+    for name, plane in zip(names, seen, strict=True):
+        assert largest_error(preview.images[name], plane) < 1e-5

@@ -123,6 +123,8 @@ def _show(facts: Facts, preview: Preview | None, out: Path | None, as_json: bool
         print(json.dumps(facts))
         return
     _print(facts, "" if preview is None else ", ".join(preview.images))
+    if preview is not None and preview.caption:
+        print(preview.caption)
     console = Console()
     if console.is_terminal and drawn:
         pictures.show(drawn, console)

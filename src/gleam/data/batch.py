@@ -16,6 +16,7 @@ from torch import Tensor
 from gleam.arrays import Image, Maps, cut, slabs
 from gleam.data.example import Example, Slice
 from gleam.errors import BadInput
+from gleam.formats.upright import Upright, upright
 from gleam.physics.fourier import Axes, fft, ifft
 from gleam.physics.measurement import Measurement
 from gleam.physics.sampling import DIMENSIONS, draw
@@ -35,6 +36,7 @@ class Batch:
         slices: the slice's number in it.
         matrix: the size that results are cropped to before they are judged or written.
         cores: of slabs with margins, each one's: where results count.
+        upright: how each one's planes are shown; None where its place is not known.
     """
 
     measurement: Measured
@@ -43,6 +45,7 @@ class Batch:
     slices: list[int]
     matrix: tuple[int, ...]
     cores: list["Slab"] | None = None
+    upright: Sequence[Upright | None] = ()
 
     def core(self, image: Image) -> Complex[Tensor, "batch set frame *core"]:
         """The part of an image, or of the target, that counts."""
@@ -126,6 +129,7 @@ def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
         slices=[item.index for item in items],
         matrix=items[0].example.header.matrix,
         cores=cores or None,
+        upright=[upright_of(item.example) for item in items],
     )
 
 
@@ -151,6 +155,12 @@ def collate_volume(item: Item, mask: MaskRecipe | None, size: int) -> Batch:
     whole = Slabbed(maps, one.mask, one.axes, axis, size, torch.cat(adjoints, axis), one.noise)
     target = torch.cat(targets, axis) if targets else None
     return replace(batch, measurement=whole, target=target, cores=None)
+
+
+def upright_of(example: Example) -> Upright | None:
+    """How an example's planes are shown; None where its place is not known."""
+    header = example.header
+    return upright(np.array(header.affine), header.matrix, header.voxel, example.shape[0])
 
 
 def mask_seed(name: str) -> int:

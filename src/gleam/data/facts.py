@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.data.example import Example
-from gleam.formats.scan import Scan, bounding_box, centred_affine
+from gleam.formats.scan import Scan, bounding_box, is_placed
 
 Facts = dict[str, Any]
 
@@ -96,7 +96,7 @@ def _orientation(scan: Scan) -> Facts | None:
     None where the affine is the one of files that do not say.
     """
     slices = scan.kspace.shape[0]
-    if np.array_equal(scan.affine, centred_affine(scan.matrix, scan.voxel, slices)):
+    if not is_placed(scan.affine, scan.matrix, scan.voxel, slices):
         return None
     normal = scan.affine[:3, 2]
     tilt = np.abs(normal) / (np.linalg.norm(normal) or 1.0)

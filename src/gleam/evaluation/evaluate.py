@@ -18,6 +18,7 @@ from gleam.data.batch import Batch
 from gleam.errors import BadInput
 from gleam.evaluation.examples import Example, example
 from gleam.evaluation.scores import FrameScore, Score, or_worst, score, score_frames
+from gleam.formats.upright import Upright
 from gleam.metrics import magnitude, psnr_complex
 from gleam.physics.slabs import Measured
 
@@ -76,6 +77,7 @@ class _ScanResult:
     slices: list[int] = field(default_factory=list)
     targets: list[Tensor] = field(default_factory=list)
     masks: list[Tensor] = field(default_factory=list)
+    upright: list[Upright | None] = field(default_factory=list)
 
 
 def evaluate(methods: Sequence[Method], batches: Iterable[Batch], examples: int = 3) -> Evaluation:
@@ -146,6 +148,7 @@ def _scans(
             scan.slices.append(number)
             scan.targets.append(target[i : i + 1])
             scan.masks.append(mask[i, 0])
+            scan.upright.append(batch.upright[i] if batch.upright else None)
             for method_name, result in scan.results.items():
                 result.images.append(images[method_name][i : i + 1])
                 result.progress.append(progress[method_name][i])
@@ -205,6 +208,7 @@ def _middle(scan: _ScanResult, scores: list[Score]) -> Example:
         images={method: result.images[i] for method, result in scan.results.items()},
         mask=scan.masks[i],
         scores={s.method: s for s in scores if s.slice == number},
+        upright=scan.upright[i],
     )
 
 

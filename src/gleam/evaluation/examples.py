@@ -10,6 +10,7 @@ from torch import Tensor
 from gleam.arrays import Image
 from gleam.evaluation.scores import Score
 from gleam.evaluation.views import View, views
+from gleam.formats.upright import CAPTION, Upright
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Example:
         views: planes and profiles.
         sampling: what was sampled, zero frequency in the middle: (y, x), (z, y), or (frame, y).
         scores: method → scores of the slice.
+        caption: which way a volume's planes are shown; empty where that is not known.
     """
 
     scan: str
@@ -29,6 +31,7 @@ class Example:
     views: list[View]
     sampling: Bool[Tensor, "rows columns"]
     scores: dict[str, Score]
+    caption: str = ""
 
     def of(self, methods: Mapping[str, str]) -> "Example":
         """The same with some of the methods, by new names."""
@@ -41,15 +44,17 @@ def example(
     images: dict[str, Tensor],
     mask: Bool[Tensor, "#frame *#space"],
     scores: dict[str, Score],
+    upright: Upright | None = None,
 ) -> Example:
     """What there is to see of one example (batch 1); `mask` is in shift-free order."""
     any_score = next(iter(scores.values()))
     return Example(
         scan=any_score.scan,
         slice=any_score.slice,
-        views=views(target, images),
+        views=views(target, images, upright),
         sampling=sampling_picture(mask, (target.shape[-2], target.shape[-1])),
         scores=scores,
+        caption=CAPTION if upright and target.ndim == 6 else "",
     )
 
 

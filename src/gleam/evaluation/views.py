@@ -8,6 +8,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from gleam.arrays import Image
+from gleam.formats.upright import Upright
 from gleam.reconstruction.cuts import cuts
 
 Volume = Complex[Tensor, "set frame *space"]
@@ -36,7 +37,7 @@ class View:
         return View(self.name, self.target, images, errors)
 
 
-def views(target: Image, images: Mapping[str, Image]) -> list[View]:
+def views(target: Image, images: Mapping[str, Image], upright: Upright | None = None) -> list[View]:
     """All there is to see of one example (batch 1).
 
     They are the cuts of the target, see `gleam.reconstruction.cuts`.
@@ -49,7 +50,7 @@ def views(target: Image, images: Mapping[str, Image]) -> list[View]:
             {method: _joined(cut(image[0])) for method, image in images.items()},
             {method: _joined(cut(image[0] - reference)) for method, image in images.items()},
         )
-        for name, cut in cuts(_joined(reference)).items()
+        for name, cut in cuts(_joined(reference), upright).items()
     ]
 
 

@@ -5,6 +5,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from gleam.formats.volume import Volume
+
+
+def slices(volume: Volume) -> NDArray[np.uint8]:
+    """(frame, slice, rows, columns): grey levels of every slice, z in 3D, the head up if known."""
+    levels, planes = grey(volume.magnitude), volume.upright
+    return levels if planes is None else planes[0].shown(levels)
+
 
 def grey(magnitude: NDArray[np.float32]) -> NDArray[np.uint8]:
     """8-bit grey of the same shape; black is 0, white the 99.5th percentile of the whole."""

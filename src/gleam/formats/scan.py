@@ -252,3 +252,10 @@ def centred_affine(
     affine = np.diag([*step, 1.0])
     affine[:3, 3] = [-d * (n // 2) for d, n in zip(step, size, strict=True)]
     return affine
+
+
+def is_placed(
+    affine: NDArray[np.float64], matrix: tuple[int, ...], voxel: tuple[float, ...], slices: int
+) -> bool:
+    """Whether an affine is another than that of files that say nothing; see `centred_affine`."""
+    return not np.array_equal(affine, centred_affine(matrix, voxel, slices))

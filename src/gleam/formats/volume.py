@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.formats.scan import Array
+from gleam.formats.upright import Upright, upright
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,12 @@ class Volume:
     name: str = ""
     method: str = ""
     thickness: float | None = None
+
+    @property
+    def upright(self) -> Upright | None:
+        """How its planes are shown; None where its place is not known."""
+        slices, _, *space = self.image.shape
+        return upright(self.affine, tuple(space), self.voxel, slices)
 
     @property
     def magnitude(self) -> NDArray[np.float32]:

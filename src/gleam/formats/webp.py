@@ -1,6 +1,6 @@
 """Animated WebP out: 8-bit grey magnitude to look at, a picture for each frame, without end.
 
-A picture shows all slices (z in 3D) side by side, in grey levels as PNG's. It stays for the time
+A picture shows all slices (z in 3D) side by side, as in PNG's tiles. It stays for the time
 between frames, or 50 ms where that is not known. Lossless.
 
 Source: https://developers.google.com/speed/webp/docs/riff_container; sides end at 16383.
@@ -12,7 +12,7 @@ from PIL import Image
 
 from gleam.errors import BadInput
 from gleam.files import replacing
-from gleam.formats.montage import grey, tiled
+from gleam.formats.montage import slices, tiled
 from gleam.formats.volume import Volume
 
 _LARGEST = 16383  # pixels along a side
@@ -26,7 +26,7 @@ def write_image(volume: Volume, path: Path) -> None:
         BadInput: the slices side by side are too large for a picture, or the folder cannot be
             written to.
     """
-    first, *others = (Image.fromarray(tiled(frame)) for frame in grey(volume.magnitude))
+    first, *others = (Image.fromarray(tiled(frame)) for frame in slices(volume))
     if max(first.size) > _LARGEST:
         width, height = first.size
         raise BadInput(

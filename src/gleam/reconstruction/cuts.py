@@ -7,22 +7,34 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gleam.formats.upright import Plane, Upright
+
 Cut = Callable[[Tensor], Tensor]  # of (…, frame, *space), as (…, time, rows, columns)
 
 
-def cuts(magnitude: Float[Tensor, "frame *space"]) -> dict[str, Cut]:
+def cuts(
+    magnitude: Float[Tensor, "frame *space"], upright: Upright | None = None
+) -> dict[str, Cut]:
     """What to show of an image, by name; the one plane of a 2D slice has none.
 
     A 2D slice is one plane. A volume is three, through the middle of what it shows. A series has a
     profile besides: the line along x through what moves most, one frame below the other.
+
+    Args:
+        magnitude: of the image.
+        upright: how a volume's planes are shown; None shows them as they are stored.
     """
     cuts: dict[str, Cut] = {"": _whole}
     if magnitude.ndim == 4:
         middle = _middle(magnitude.mean(0))
-        axes = zip("zyx", (-3, -2, -1), middle, strict=True)
-        cuts = {f"{name} = {n}": partial(_plane, axis=axis, index=n) for name, axis, n in axes}
+        cuts = {
+            plane_name(axis, n, upright): partial(
+                _plane, axis=axis - 3, index=n, seen=upright and upright[axis]
+            )
+            for axis, n in enumerate(middle)
+        }
     if len(magnitude) > 1:
-        plane = next(iter(cuts.values()))
+        plane = partial(_plane, axis=-3, index=middle[0]) if magnitude.ndim == 4 else _whole
         row = _moving_row(plane(magnitude))
         times = max(1, round(magnitude.shape[-1] / 2 / len(magnitude)))
         cuts[f"x over time (down), y = {row}"] = partial(
@@ -31,12 +43,19 @@ def cuts(magnitude: Float[Tensor, "frame *space"]) -> dict[str, Cut]:
     return cuts
 
 
+def plane_name(axis: int, index: int, upright: Upright | None) -> str:
+    """Of a volume's plane across an axis, 0 being z."""
+    place = f"{'zyx'[axis]} = {index}"
+    return place if upright is None else f"{upright[axis].name}, {place}"
+
+
 def _whole(slice_: Tensor) -> Tensor:
     return slice_
 
 
-def _plane(volume: Tensor, axis: int, index: int) -> Tensor:
-    return volume.select(axis, index)
+def _plane(volume: Tensor, axis: int, index: int, seen: Plane | None = None) -> Tensor:
+    plane = volume.select(axis, index)
+    return plane if seen is None else seen.shown(plane)
 
 
 def _profile(series: Tensor, plane: Cut, row: int, times: int) -> Tensor:

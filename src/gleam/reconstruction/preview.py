@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gleam.arrays import crop
-from gleam.data.batch import Item, collate, collate_volume
+from gleam.data.batch import Item, collate, collate_volume, upright_of
 from gleam.data.example import Example
 from gleam.data.loader import SLAB
 from gleam.formats.scan import Array, Scan
 from gleam.formats.stored import each_coil
+from gleam.formats.upright import CAPTION, upright
 from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.physics.fourier import ifft, shift_free
-from gleam.reconstruction.cuts import cuts
+from gleam.reconstruction.cuts import cuts, plane_name
 
 _IN_PLANE = (-2, -1)
 _SLICE = "middle slice"
@@ -32,11 +33,13 @@ class Preview:
         sampling: (rows, columns) float32 from 0 to 1, centred k-space: the share of frames that
             sampled a position; of 3D scans, its mean along the readout.
         method: how the image was made.
+        caption: which way the planes of a volume are shown; empty where that is not known.
     """
 
     images: dict[str, NDArray[np.float32]]
     sampling: NDArray[np.float32]
     method: str
+    caption: str = ""
 
 
 def of_scan(scan: Scan, example: Example | None) -> Preview:
@@ -59,16 +62,17 @@ def of_scan(scan: Scan, example: Example | None) -> Preview:
         _planes(kspace.mean(axis=0) / np.where(share > 0, share, 1))
         for kspace in each_coil(scan.kspace, scan.kspace.shape[0] // 2)
     ]
-    images = {}
+    images, seen = {}, None
+    if len(scan.matrix) == 3:
+        seen = upright(scan.affine, scan.matrix, scan.voxel, 1)
     for axis, plane in enumerate(map(np.stack, zip(*coils, strict=True))):
         name, matrix = _SLICE, scan.matrix
         if len(matrix) == 3:
-            name, matrix = (
-                f"{'zyx'[axis]} = {matrix[axis] // 2}",
-                matrix[:axis] + matrix[axis + 1 :],
-            )
-        images[name] = _root_sum_of_squares(plane, matrix)
-    return Preview(images, sampling, "zero-filled")
+            name = plane_name(axis, matrix[axis] // 2, seen)
+            matrix = matrix[:axis] + matrix[axis + 1 :]
+        image = _root_sum_of_squares(plane, matrix)
+        images[name] = image if seen is None else seen[axis].shown(image)
+    return Preview(images, sampling, "zero-filled", CAPTION if seen else "")
 
 
 def _planes(kspace: Array) -> list[Array]:
@@ -91,7 +95,8 @@ def of_example(example: Example) -> Preview:
     if sampling.ndim == 3:
         sampling = sampling.mean(-3 if header.readout is None else header.readout)
     method = "CG-SENSE" if len(example.shape) == 5 else "zero-filled"
-    return Preview(_seen(example), sampling.numpy(), method)
+    caption = CAPTION if len(example.shape) == 6 and upright_of(example) else ""
+    return Preview(_seen(example), sampling.numpy(), method, caption)
 
 
 @torch.no_grad()
@@ -103,7 +108,8 @@ def _seen(example: Example) -> dict[str, NDArray[np.float32]]:
     method = cg_sense if len(example.shape) == 5 else zero_filled
     image = method(batch.measurement)[0]  # (set, frame, *space)
     magnitude = crop(image.abs().square().sum(0).sqrt(), example.header.matrix)
-    return {name or _SLICE: cut(magnitude).mean(0).numpy() for name, cut in cuts(magnitude).items()}
+    found = cuts(magnitude, upright_of(example))
+    return {name or _SLICE: cut(magnitude).mean(0).numpy() for name, cut in found.items()}
 
 
 def _root_sum_of_squares(kspace: Array, matrix: tuple[int, ...]) -> NDArray[np.float32]:
