@@ -47,12 +47,13 @@ def make_run(folder: Path, recipe: Recipe, kind: Any) -> None:
 
 @pytest.fixture
 def say(capfd: pytest.CaptureFixture[str]) -> Say:
-    """Run a command line; what stands on stderr of it, its exit code being `code`."""
+    """Run a command line; what it warns of or ends with, its exit code being `code`."""
 
     def check(*arguments: object, code: int = 0) -> list[str]:
         capfd.readouterr()
         assert main([str(argument) for argument in arguments]) == code
-        return capfd.readouterr().err.splitlines()
+        lines = capfd.readouterr().err.splitlines()
+        return [line for line in lines if line.startswith("gleam: ")]
 
     return check
 
@@ -82,11 +83,11 @@ def test_another_kind_of_scan_is_refused_unless_forced(
 
 
 def test_the_same_kind_of_scan_goes_without_a_word(here: Path, tmp_path: Path, say: Say) -> None:
-    what = ["reconstruct", here / "on 2D slices", here / "2D slices.cfl", "-o", tmp_path / "x.npy"]
-    assert say(*what, "--acceleration", 1.6) == []
-    (doubt,) = say(*what)
+    what = ["reconstruct", here / "on 2D slices", here / "2D slices.cfl", "-o"]
+    assert say(*what, tmp_path / "same.npy", "--acceleration", 1.6) == []
+    (doubt,) = say(*what, tmp_path / "full.npy")
     assert "was trained at 1.6×, and 2D slices is 1× accelerated" in doubt
-    two = say(*what, "--acceleration", 1.1, "--mask", "random")
+    two = say(*what, tmp_path / "other.npy", "--acceleration", 1.1, "--mask", "random")
     assert [line.split("was trained ")[1].split(",")[0] for line in two] == [
         "at 1.6×", "with equispaced masks",
     ]  # fmt: skip
@@ -138,11 +139,7 @@ def test_runs_know_what_they_and_those_before_them_were_trained_on(
     """Trained, resumed after an early version began it, and grown on other scans."""
     recipe = tiny_recipe(here / "examples", steps=1)
     recipes.save(recipe, tmp_path / "recipe.yaml")
-    (warning,) = (
-        line
-        for line in say("train", tmp_path / "recipe.yaml", "--out", tmp_path / "run")
-        if "warning" in line
-    )
+    (warning,) = say("train", tmp_path / "recipe.yaml", "--out", tmp_path / "run")
     assert "data.validation: scan-0, scan-1 are in data.train too" in warning
     record = tmp_path / "run" / run.TRAINED_ON
     recorded = run.read_trained_on(tmp_path / "run")
@@ -186,7 +183,7 @@ def test_examples_of_other_versions_are_named(here: Path, tmp_path: Path, say: S
 
     made_by(None, examples, "scan-0")
     (line,) = say(*train, tmp_path / "old")
-    again = "prepare the scans again with `gleam prepare` (docs/versions.md)"
+    again = "prepare the scans again with `gleam prepare --force` (docs/versions.md)"
     old = f"was made by version 1 of preparation, this is version {VERSION}; {again}"
     assert line == f"gleam: warning: {examples}: {old}"
     scored = ["--data", examples, "--out", tmp_path / "report"]
@@ -201,6 +198,6 @@ def test_examples_of_other_versions_are_named(here: Path, tmp_path: Path, say: S
     (line,) = say(*train, tmp_path / "later", code=2)
     assert f"scan-0.h5: was made by version {VERSION + 1} of preparation, this program" in line
 
-    done = say("prepare", tmp_path / "scans", examples)
-    assert done == []
+    say("prepare", tmp_path / "scans", examples, code=2)
+    assert say("prepare", tmp_path / "scans", examples, "--force") == []
     assert {one.header.version for one in find(examples, 1)} == {VERSION}

@@ -16,7 +16,7 @@ from gleam.data.header import VERSION
 from gleam.data.prepare import Prepared, Settings
 from gleam.data.workers import spread
 from gleam.errors import BadInput, Stopped
-from gleam.files import check_exists, sha256_of, check_new
+from gleam.files import check_exists, check_new, sha256_of
 from gleam.formats import SCAN_SUFFIXES, read_scans, scan_file
 from gleam.formats.scan import named
 

@@ -14,7 +14,7 @@ def check_versions(examples: Sequence[ExampleFile]) -> str | None:
         BadInput: several did, whose intensities and noise levels differ.
     """
     by_version = {example.header.version: example for example in examples}
-    again = "prepare the scans again with `gleam prepare` (docs/versions.md)"
+    again = "prepare the scans again with `gleam prepare --force` (docs/versions.md)"
     if len(by_version) > 1:
         *_, (old, one), (new, other) = sorted(by_version.items())
         raise BadInput(
