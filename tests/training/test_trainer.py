@@ -74,7 +74,7 @@ def test_run_leaves_everything_that_it_promises(examples: Path, tmp_path: Path) 
     train(recipe, folder)
     assert {path.name for path in folder.iterdir()} == {
         "recipe.yaml", "model.safetensors", "checkpoints", "metrics.csv", "tensorboard",
-        "environment.json", "trained_on.json", "summary.json",
+        "environment.json", "trained_on.json", "summary.json", "train.log",
     }  # fmt: skip
     assert run.load_recipe(folder) == recipe
     with (folder / "metrics.csv").open(newline="") as file:
