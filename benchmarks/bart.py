@@ -63,8 +63,9 @@ def undersample(examples: Sequence[Example], mask: MaskRecipe) -> list[Case]:
         decoded = tuple(axis for axis in space if axis not in example.header.axes)
         for batch in every_slice([example], mask):
             whole = example[batch.slices[0]]
-            kspace = whole.kspace * batch.measurement.mask[0]
-            kspace = fft(kspace, decoded) if decoded else kspace
+            # A mask may vary along any axis, the readout too: it applies to k-space along all.
+            kspace = fft(whole.kspace, decoded) if decoded else whole.kspace
+            kspace = kspace * batch.measurement.mask[0]
             cases.append(Case(batch, centred(kspace, space).numpy(), whole.maps.numpy()))
     return cases
 

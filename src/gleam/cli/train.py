@@ -113,7 +113,12 @@ def _again(recipe: Recipe, folder: Path) -> bool:
     Another run that is in the folder is none of it: it was refused the first time, and is again.
     """
     again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-    return again and run.is_there(folder) and run.load_recipe(folder) == recipe
+    if not again or not run.is_there(folder):
+        return False
+    begun = run.load_recipe(folder)
+    if recipe.training.minutes is not None and begun.training.minutes is None:
+        recipe = recipe.lasting(begun.training.steps)
+    return begun == recipe
 
 
 def _print(folder: Path, as_json: bool) -> None:

@@ -17,7 +17,7 @@ import torch
 
 from gleam.comparison import plan as plans
 from gleam.comparison.devices import Devices, measure_devices
-from gleam.comparison.measure import Entry, measure, with_steps
+from gleam.comparison.measure import Entry, measure
 from gleam.comparison.plan import Plan, slug
 from gleam.comparison.score import Scores, score
 from gleam.comparison.training import Job, train_all
@@ -186,4 +186,4 @@ def _with_rate(recipe: Recipe, rate: float) -> Recipe:
 
 
 def _trial(recipe: Recipe, rate: float) -> Recipe:
-    return with_steps(_with_rate(recipe, rate), max(1, recipe.training.steps // TRIAL))
+    return _with_rate(recipe, rate).lasting(max(1, recipe.training.steps // TRIAL))

@@ -108,18 +108,11 @@ def _entry(plan: Plan, name: str, found: dict[str, Any] | None, seconds: float) 
     if plan.compare.schemes[name].budget == "time":
         steps = max(1, round(steps / of_time))
     return Entry(
-        recipe=with_steps(recipe.changed(network=network), steps),
+        recipe=recipe.changed(network=network).lasting(steps),
         cost=Cost(**found["cost"]),
         seconds=seconds * of_time,
         ratio=of_time,
     )
-
-
-def with_steps(recipe: Recipe, steps: int) -> Recipe:
-    """The recipe with other steps, validated as often."""
-    t = recipe.training
-    every = max(1, round(t.validate_every * steps / t.steps))
-    return recipe.changed(training={"steps": steps, "validate_every": every})
 
 
 def _measured(
@@ -172,7 +165,8 @@ def known_costs(path: Path) -> dict[str, Any]:
 def priced(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe costs depend on: all but how long, and how fast, it learns."""
     learning = {
-        "steps", "learning_rate", "warmup", "validate_every", "checkpoint_every", "keep", "polish",
+        "steps", "minutes", "learning_rate", "warmup", "validate_every", "checkpoint_every", "keep",
+        "polish",
     }  # fmt: skip
     return recipe.model_dump(mode="json", exclude={"seed": True, "training": learning})
 

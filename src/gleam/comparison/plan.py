@@ -195,6 +195,11 @@ def _recipe(base: Recipe, scheme: SchemeRecipe, name: str) -> Recipe:
     except BadInput as error:
         raise BadInput(f"compare.schemes.{name}: {error}") from error
     t, fit = recipe.training, f"compare.schemes.{name}.fit: {scheme.fit}"
+    if t.minutes is not None:
+        raise BadInput(
+            f"compare.schemes.{name}: training.minutes: {t.minutes:g}: a comparison counts steps; "
+            "say training.steps, and budget: time for a scheme that takes as long as another"
+        )
     if scheme.fit is not None and t.start is not None:
         raise BadInput(
             f"{fit} makes the network smaller, but training.start: {t.start} is of one size; "

@@ -12,6 +12,8 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+STEPS = 2000  # of training, if nothing is said
+
 # What training says where one module holds all iterations: the network is trained end-to-end.
 END_TO_END: dict[str, Any] = {"modules": 1, "overlap": 0, "loss_weights": "flat"}
 
@@ -161,7 +163,10 @@ class TrainingRecipe(Part):
     """Of the modules' losses: all 1; rising evenly to 1; the last one's only."""
     loss: Literal["l1", "l2", "l1+ssim"] = "l1"
     """On complex images (SSIM on magnitudes), against the same target for every module."""
-    steps: Count = 2000
+    steps: Count = STEPS
+    minutes: Positive | None = None
+    """Instead of steps: as many as take so long, validation apart. Timed once, when training
+    begins, on a network that is thrown away; the run's recipe says the steps."""
     learning_rate: Positive = 1e-3
     """Of Adam, at its highest."""
     warmup: Annotated[int, Field(ge=0)] = 50
@@ -175,6 +180,15 @@ class TrainingRecipe(Part):
     of its own, in the folder `polished` of the run's."""
     keep: Count = 2
     """How many of the last checkpoints stay (and the best one)."""
+
+    @model_validator(mode="after")
+    def _one_length(self) -> "TrainingRecipe":
+        if self.minutes is not None and self.steps != STEPS:
+            raise ValueError(
+                f"minutes: {self.minutes:g} say how long, and so do steps: {self.steps}; "
+                f"leave out one of the two (steps are {STEPS} if not said)"
+            )
+        return self
 
 
 class Recipe(Part):
@@ -228,6 +242,12 @@ class Recipe(Part):
         if t.offload_to is not None and t.storage != "offload":
             raise ValueError("training.offload_to is for training.storage: offload only")
         return self
+
+    def lasting(self, steps: int) -> "Recipe":
+        """The recipe with so many steps, validated as often in all."""
+        t = self.training
+        every = max(1, round(t.validate_every * steps / t.steps))
+        return self.changed(training={"steps": steps, "minutes": None, "validate_every": every})
 
     def loss_weights(self) -> list[float]:
         """Of each module's loss."""

@@ -210,6 +210,13 @@ class Group:
                 raise SystemExit(1)
         return lost
 
+    def most(self, number: float) -> float:
+        """The largest of what the processes know."""
+        numbers = torch.tensor(number, dtype=torch.float64)
+        if self.store is not None:
+            self._all(lambda: dist.all_reduce(numbers, dist.ReduceOp.MAX))
+        return float(numbers)
+
     def meet(self) -> None:
         """Wait until all have come to this line."""
         if self.store is not None:

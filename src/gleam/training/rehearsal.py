@@ -126,7 +126,12 @@ def _scan(recipe: Recipe) -> Scan:
 def _shortened(recipe: Recipe, example: Path) -> Recipe:
     """The recipe on other data, and as short as it can be."""
     t = recipe.training
-    changes: dict[str, Any] = {"steps": 1, "validate_every": 1, "checkpoint_every": 1}
+    changes: dict[str, Any] = {
+        "steps": 1,
+        "minutes": None,
+        "validate_every": 1,
+        "checkpoint_every": 1,
+    }
     changes["polish"] = min(t.polish, 1)
     if t.offload_to is not None:
         changes["offload_to"] = example.parent

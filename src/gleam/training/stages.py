@@ -51,12 +51,10 @@ def polished(recipe: Recipe, start: Path, steps: int) -> Recipe:
         "frozen": 0,
         "storage": "checkpoint",
         "offload_to": None,
-        "steps": steps,
         "learning_rate": t.learning_rate / GENTLER,
-        "validate_every": max(1, round(t.validate_every * steps / t.steps)),
         "polish": 0,
     }
-    return recipe.changed(training=training)
+    return recipe.lasting(steps).changed(training=training)
 
 
 def train_in_stages(
@@ -91,6 +89,7 @@ def train_in_stages(
     if not steps:
         return folder
     last = folder / POLISHED
+    recipe = run.load_recipe(folder)  # its steps are known by now
     if not run.finished(last, steps):
         train(polished(recipe, folder, steps), last, run.is_there(last), quiet)
     return last

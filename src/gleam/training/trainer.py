@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from gleam import recipe as recipes
 from gleam.arrays import crop
 from gleam.data.batch import Batch
 from gleam.data.example import ExampleFile
@@ -33,6 +34,7 @@ from gleam.networks import Unrolled
 from gleam.recipe import Recipe
 from gleam.terminal import silence, warn
 from gleam.training import checkpoint, run
+from gleam.training.budget import steps_within
 from gleam.training.checkpoint import Progress
 from gleam.training.data import find_data
 from gleam.training.flow import Module, train_step
@@ -84,7 +86,9 @@ def train(
     with joined(spread.replicas, spread.timeout) as group:
         try:
             part = _prepare(recipe, folder, resume, quiet, spread, group, force)
-            record = recorded(folder, recipe, part.parameters, part.frozen, part.progress, quiet)
+            record = recorded(
+                folder, part.recipe, part.parameters, part.frozen, part.progress, quiet
+            )
             kept_here = record if group.records else silence()
             try:
                 with _stop_signals() as stop_asked, kept_here as kept:
@@ -199,7 +203,13 @@ def _prepare(
         costs = partial(_costs, modules, network, batches.at(0), recipe, group.device)
         lengths = cut(group.from_first(costs, len(modules)), group.places)
     first = sum(lengths[: group.place])
-    mine = {number: modules[number] for number in range(first, first + lengths[group.place])}
+    numbers = range(first, first + lengths[group.place])
+    if t.minutes is not None:
+        recipe = recipe.lasting(steps_within(t.minutes, recipe, batches, numbers, group))
+        modules = make_modules(network, recipe)  # with the schedules of as many steps
+        if group.records:
+            recipes.save(recipe, folder / "recipe.yaml")
+    mine = {number: modules[number] for number in numbers}
     iterations = [one for module in mine.values() for one in module.iterations]
     frozen = network.iterations[: network.frozen]
     before = sum(recipe.module_sizes()[:first])
