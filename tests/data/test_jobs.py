@@ -226,7 +226,7 @@ def test_what_no_reader_foresaw_is_skipped_too(
     monkeypatch.setattr(jobs, "read_scans", fails)
     (outcome,) = jobs.prepare_one(scans / "scan-0.h5", tmp_path, Settings())
     assert outcome.status == "skipped"
-    said = r"cannot be prepared \(ZeroDivisionError in test_jobs\.py, line \d+\)"
+    said = r"cannot be used \(ZeroDivisionError in test_jobs\.py, line \d+\)"
     assert re.fullmatch(said, str(outcome.reason))
 
 

@@ -1,6 +1,5 @@
 """gleam prepare: scans to example files."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from gleam.cli.arguments import LayoutArguments, amount, parse
+from gleam.cli.outcomes import report
 from gleam.data import jobs
 from gleam.data.cluster import prepare_on
 from gleam.data.manifest import recorded
@@ -97,34 +97,15 @@ def main(arguments: Sequence[str]) -> None:
     if reference is not None:
         read_scans(reference, a.array.layout)  # what is wrong with it is said once
     settings = Settings(a.calibration, a.sets, a.coils, a.array.layout, reference, a.group)
-    outcomes: list[jobs.Outcome] = []
+    done: dict[Path, list[jobs.Outcome]] = {}
     for folder, scans in folders.items():
         make_folder(folder)
         if a.dask is None:
             work = jobs.prepare(scans, folder, settings, a.workers, memory, a.force)
         else:
             work = prepare_on(a.dask, scans, folder, settings, a.force)
-        done = list(followed(recorded(work, folder), f"preparing {folder.name}", len(scans)))
-        counts = {s: sum(o.status == s for o in done) for s in ("prepared", "kept", "skipped")}
-        if not a.json:
-            print(", ".join(f"{count} {s}" for s, count in counts.items()), f"in {folder}")
-        outcomes += done
-    skipped = sorted((o for o in outcomes if o.status == "skipped"), key=lambda o: o.source)
-    if a.json:
-        print(json.dumps([{**vars(o), "source": str(o.source)} for o in outcomes]))
-    else:
-        for outcome in skipped:
-            print(f"  skipped {_called(outcome)}: {outcome.reason}")
-        for outcome in sorted(outcomes, key=lambda o: o.source):
-            for warning in outcome.warnings:
-                print(f"  warning {_called(outcome)}: {warning}")
-    if len(skipped) == len(outcomes):
-        one = skipped[0]
-        raise BadInput(f"{out}: none of the scans could be prepared ({_called(one)}: {one.reason})")
-
-
-def _called(outcome: jobs.Outcome) -> str:
-    return outcome.source.name + (f", part {outcome.part}" if outcome.part else "")
+        done[folder] = [*followed(recorded(work, folder), f"preparing {folder.name}", len(scans))]
+    report(done, out, ("prepared", "kept", "skipped"), a.json)
 
 
 def _folders(a: Arguments, inputs: Sequence[Path], out: Path) -> dict[Path, list[Path]]:

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,11 @@ import torch
 import tyro
 
 from gleam.cli.arguments import LayoutArguments, parse, part_of
+from gleam.cli.outcomes import report
 from gleam.cli.run import reconstructor
 from gleam.data.facts import axis_names
+from gleam.data.jobs import find_scans
+from gleam.data.manifest import recorded
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder
@@ -23,13 +26,18 @@ from gleam.formats.scan import choose
 from gleam.physics.sampling import Kind
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.early_exit import EarlyExit
+from gleam.reconstruction.many import Job, identity, reconstruct_many
 from gleam.reconstruction.reconstruct import reconstruct
-from gleam.terminal import counted, warn
+from gleam.reconstruction.reconstructor import Reconstructor
+from gleam.terminal import counted, followed, warn
 
 
 @dataclass(frozen=True)
 class Arguments:
     """Reconstruct a scan with a trained run, as it was acquired or undersampled first.
+
+    Of a folder of scans, each becomes an image in the folder --out; what was done before in the
+    same way is kept, and manifest.jsonl says what became of each.
 
     Example: gleam reconstruct runs/greedy scan.h5 -o scan.nii.gz --until 'change<0.01'
     """
@@ -38,10 +46,14 @@ class Arguments:
     """Run folder; or zero-filled, cg-sense, wavelet; or sliding-window, temporal-tv, low-rank, of a
     series."""
     scan: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCAN")]
-    """Scan file: ISMRMRD or fastMRI .h5, Siemens .dat, BART .cfl, .mat, .npy."""
+    """Scan file: ISMRMRD or fastMRI .h5, Siemens .dat, BART .cfl, .mat, .npy; or a folder of
+    them."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Image: .nii.gz, .nii, .mrd, .npy, .png, .webp, .cfl or .dcm; a name without suffix is a
     folder for a DICOM series."""
+    format: str | None = None
+    """Of a folder's images: nii.gz (by default), nii, npy, mrd, png, webp, cfl, dicom, or what a
+    challenge takes, fastmri or cmrxrecon. Of one image, instead of what its suffix says."""
     acceleration: float | None = None
     """Undersample a fully sampled scan by this first; by default it is taken as it is."""
     mask: Kind = "equispaced"
@@ -92,18 +104,26 @@ def main(arguments: Sequence[str]) -> None:
                 f"reconstruct: --shutter cuts corners of a poisson mask, not of {a.mask}"
             )
         mask = MaskRecipe(kind=a.mask, acceleration=a.acceleration, shutter=a.shutter)
+    many = a.scan.is_dir()
+    if many and a.part is not None:
+        raise BadInput("reconstruct: --part is for one file; of a folder, all are reconstructed")
     if a.out.exists() and a.out.resolve().with_suffix("") == a.scan.resolve().with_suffix(""):
         raise BadInput(f"{a.out}: is the scan itself; give the image another name")
-    write = image_writer(a.out)
+    format = a.format or ("nii.gz" if many else None)
+    write = image_writer(a.out, format)
     is_dicom = write is dicom.write_image
     if is_dicom:
         write = partial(dicom.write_image, tags=dicom.parse_tags(a.tag), force=a.force)
     elif a.tag:
         raise BadInput(f"{a.out}: --tag is for DICOM; write to a folder or a .dcm file")
-    make_folder(a.out.parent)
+    make_folder(a.out if many else a.out.parent)
     chosen = reconstructor(a.run, a.iterations, _change(a.until), a.force)
-    settings = Settings(a.calibration, chosen.sets, a.coils, a.array.layout, a.reference)
-    in_turn = a.iterations or a.until or torch.device(chosen.device).type == "cuda"
+    settings = Settings(a.calibration, chosen.sets, a.coils, a.array.layout, a.reference, a.group)
+    if many:
+        what = identity(chosen.method, chosen.words, mask)
+        job = Job(settings, format or "", partial(_quietly, chosen, mask), write, a.force, what)
+        _folder(a.scan, a.out, job, a.json)
+        return
     scans = read_scans(a.scan, settings.layout, a.group)
     wanted = choose(str(a.scan), scans, a.part)
     outs = {part: a.out if a.part or not part else part_of(a.out, part) for part in wanted}
@@ -113,31 +133,53 @@ def main(arguments: Sequence[str]) -> None:
         out = outs[part]
         example = Prepared(read(), settings)
         warn(example.header.name, example.header.warnings)
-        doubts = chosen.check(example, mask)
         if is_dicom:
             slices, _, frames, *_ = example.shape
             dicom.check(out, slices * frames * math.prod(example.header.matrix[:-2]), a.force)
         with counted("reconstructing", example.shape[0]) as done:
-            volume = reconstruct(
-                chosen.method,
-                example,
-                mask,
-                chosen.device,
-                done,
-                at_once=1 if in_turn else torch.get_num_threads(),
-            )
+            volume, doubts, used = _image(chosen, mask, example, done)
         warn(chosen.name, doubts)
-        words, used = chosen.words, list[int]()
-        if isinstance(chosen.method, EarlyExit) and (a.iterations or a.until):
-            used, chosen.method.used = chosen.method.used, []
-            words += f", stopped after {min(used)}"
-            words += f" to {max(used)}" if len({*used}) > 1 else ""
-        write(replace(volume, method=words), out)
-        _say(volume, out, words, used, a.json)
+        write(volume, out)
+        _say(volume, out, used, a.json)
 
 
-def _say(volume: Volume, out: Path, words: str, used: list[int], as_json: bool) -> None:
-    """What was written; `used` are the iterations of a network that stops early."""
+def _folder(scans: Path, out: Path, job: Job, as_json: bool) -> None:
+    sources = find_scans([scans])
+    if out.resolve() == scans.resolve():
+        raise BadInput(f"{out}: holds the scans; give the images another folder")
+    work = recorded(reconstruct_many(sources, out, job), out)
+    outcomes = list(followed(work, "reconstructing", len(sources)))
+    report({out: outcomes}, out, ("reconstructed", "kept", "skipped"), as_json)
+
+
+def _quietly(
+    chosen: Reconstructor, mask: MaskRecipe | None, example: Prepared
+) -> tuple[Volume, list[str]]:
+    volume, doubts, _ = _image(chosen, mask, example, lambda done: None)
+    return volume, [f"{chosen.name}: {doubt}" for doubt in doubts]
+
+
+def _image(
+    chosen: Reconstructor,
+    mask: MaskRecipe | None,
+    example: Prepared,
+    progress: Callable[[int], None],
+) -> tuple[Volume, list[str], list[int]]:
+    """With what may make it worse, and the iterations of a network that stops early."""
+    doubts = chosen.check(example, mask)
+    words, used, method = chosen.words, list[int](), chosen.method
+    stops = isinstance(method, EarlyExit) and bool(method.iterations or method.change)
+    in_turn = stops or torch.device(chosen.device).type == "cuda"
+    at_once = 1 if in_turn else torch.get_num_threads()
+    volume = reconstruct(method, example, mask, chosen.device, progress, at_once=at_once)
+    if isinstance(method, EarlyExit) and stops:
+        used, method.used = method.used, []
+        words += f", stopped after {min(used)}" + (f" to {max(used)}" if len({*used}) > 1 else "")
+    return replace(volume, method=words), doubts, used
+
+
+def _say(volume: Volume, out: Path, used: list[int], as_json: bool) -> None:
+    """What was written; `used` as `_image` gives it."""
     if as_json:
         shape, voxel = list(volume.image.shape), list(volume.voxel)
         facts = {"out": str(out), "shape": shape, "voxel_mm": voxel}
@@ -146,7 +188,7 @@ def _say(volume: Volume, out: Path, words: str, used: list[int], as_json: bool) 
     axes = ", ".join(("slice", "frame", *axis_names(volume.image.ndim - 2)))
     print(f"{out}: {' × '.join(map(str, volume.image.shape))} ({axes})")
     if used:
-        print(words)
+        print(volume.method)
 
 
 def _change(said: str | None) -> float | None:

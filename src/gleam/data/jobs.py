@@ -20,11 +20,9 @@ from gleam.files import check_exists, check_new, sha256_of
 from gleam.formats import SCAN_SUFFIXES, read_scans, scan_file
 from gleam.formats.scan import named
 
-Status = Literal["prepared", "kept", "skipped"]
+Status = Literal["prepared", "reconstructed", "kept", "skipped"]
 
-_MADE_OTHERWISE = (
-    "is there already, made of another file, with other settings or by another version"
-)
+MADE_OTHERWISE = "is there already, made of another file, with other settings or by another version"
 
 
 @dataclass(frozen=True)
@@ -33,12 +31,13 @@ class Outcome:
 
     Attributes:
         source: its file.
-        status: prepared now, kept from before, or skipped.
+        status: prepared or reconstructed now, kept from before, or skipped.
         reason: why it was skipped, in one line; names files without their folders.
-        shape: of its example, (slice, coil, frame, *space).
+        shape: of its example, (slice, coil, frame, *space); or image, (slice, frame, *space).
         sha256: of the file's content; of BART's pair, the .cfl's.
         warnings: of its example, see `gleam.data.example.Header`.
         part: which scan of its file it is; empty where that holds one.
+        fingerprint: of an image: as long as it is the same, so would be the image.
     """
 
     source: Path
@@ -48,6 +47,7 @@ class Outcome:
     sha256: str | None = None
     warnings: tuple[str, ...] = ()
     part: str = ""
+    fingerprint: str = ""
 
 
 def find_scans(inputs: Sequence[Path]) -> list[Path]:
@@ -73,8 +73,8 @@ def find_scans(inputs: Sequence[Path]) -> list[Path]:
         other = names.setdefault(path.stem, path)
         if other != path:
             raise BadInput(
-                f"{path}: would overwrite the example of {other}, which has the same name; "
-                "prepare them into different folders"
+                f"{path}: would overwrite what is made of {other}, which has the same name; "
+                "write them into different folders"
             )
     return found
 
@@ -124,15 +124,14 @@ def prepare_one(source: Path, out: Path, settings: Settings, force: bool = False
     """
 
     def skipped(error: Exception, part: str = "") -> Outcome:
-        reason = _reason(error).removeprefix(f"{source}: ")
-        for folder in {file.parent for file in (source, out / "any", settings.reference or source)}:
-            reason = reason.replace(f"{folder}{os.sep}", "")
-        return Outcome(source, "skipped", reason, None, sha256, part=part)
+        return Outcome(
+            source, "skipped", reason(error, source, out, settings), None, sha256, part=part
+        )
 
     sha256 = None
     try:
-        fingerprint = _fingerprint(source, settings)
-        kept = _kept(source, "", out, fingerprint, force)
+        mark = fingerprint(source, settings)
+        kept = _kept(source, "", out, mark, force)
         if kept is not None:
             return [kept]
         sha256 = sha256_of(source)
@@ -144,9 +143,9 @@ def prepare_one(source: Path, out: Path, settings: Settings, force: bool = False
     outcomes = []
     for part, scan in scans.items():
         try:
-            outcome = _kept(source, part, out, fingerprint, force)
+            outcome = _kept(source, part, out, mark, force)
             if outcome is None:
-                example = Prepared(scan(), settings, fingerprint, sha256)
+                example = Prepared(scan(), settings, mark, sha256)
                 write(example, out / f"{named(source.stem, part)}.h5")
                 outcome = _done(source, "prepared", example, part)
         except Stopped:  # a full disk: it would do the same to the rest
@@ -171,13 +170,21 @@ def _kept(source: Path, part: str, out: Path, fingerprint: str, force: bool) -> 
     before = _prepared_before(goal, fingerprint)
     if before is not None:
         return _done(source, "kept", before, part)
-    check_new(goal, force, _MADE_OTHERWISE, "give another folder")
+    check_new(goal, force, MADE_OTHERWISE, "give another folder")
     return None
 
 
 def _done(source: Path, status: Status, example: Example, part: str) -> Outcome:
     header = example.header
     return Outcome(source, status, None, example.shape, header.sha256, header.warnings, part)
+
+
+def reason(error: Exception, source: Path, out: Path, settings: Settings) -> str:
+    """Why a scan was skipped, in one line that names files without their folders."""
+    said = _reason(error).removeprefix(f"{source}: ")
+    for folder in {file.parent for file in (source, out / "any", settings.reference or source)}:
+        said = said.replace(f"{folder}{os.sep}", "")
+    return said
 
 
 def _reason(error: Exception) -> str:
@@ -192,7 +199,7 @@ def _reason(error: Exception) -> str:
     # Not what the error says: that may quote the file, and so a patient's name.
     *_, place = traceback.extract_tb(error.__traceback__)
     where = f"{Path(place.filename).name}, line {place.lineno}"
-    return f"cannot be prepared ({type(error).__name__} in {where})"
+    return f"cannot be used ({type(error).__name__} in {where})"
 
 
 def _lost(source: Path, cause: str) -> list[Outcome]:
@@ -211,14 +218,18 @@ def _prepared_before(goal: Path, fingerprint: str) -> ExampleFile | None:
     return example if example.header.fingerprint == fingerprint else None
 
 
-def _fingerprint(source: Path, settings: Settings) -> str:
-    """Changes with the file (or BART's pair), the settings, and the version of preparation."""
+def fingerprint(source: Path, settings: Settings, *others: object) -> str:
+    """Changes with the file (or BART's pair), the settings, others, and the version of preparation.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
     files = [source] if settings.reference is None else [source, settings.reference]
     headers = [file.with_suffix(".hdr") for file in files]
     try:
         stats = [file.stat() for file in (*files, *(h for h in headers if h.exists()))]
     except OSError as error:
         raise BadInput(f"{error.filename}: cannot be read ({error.strerror})") from error
-    facts: list[object] = [VERSION, source.name, asdict(settings)]
+    facts: list[object] = [VERSION, source.name, asdict(settings), *others]
     facts += [(stat.st_size, stat.st_mtime_ns) for stat in stats]
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()

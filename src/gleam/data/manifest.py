@@ -1,4 +1,4 @@
-"""The manifest of a folder of examples: `manifest.jsonl`, one line of JSON for every scan.
+"""The manifest of a folder of examples, or images: `manifest.jsonl`, a line of JSON for every scan.
 
 | field | content |
 | --- | --- |
@@ -10,6 +10,9 @@
 | sha256 | of the scan file (BART's .cfl), as `sha256sum` prints it; null where it was not read |
 | warnings | what was left out of the scan or looks odd in it, a sentence each |
 
+Of images, the status is "reconstructed", the shape the image's, and `fingerprint` stays the same as
+long as the image would.
+
 A line is appended as soon as a scan is done; of several lines of one scan the last counts. Before a
 run starts, and when it ends, the others go, and so does what a killed run left half-written.
 """
@@ -17,12 +20,15 @@ run starts, and when it ends, the others go, and so does what a killed run left 
 import json
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from gleam.data.jobs import Outcome
 from gleam.errors import BadInput
 from gleam.files import replacing, unwritable
 
 NAME = "manifest.jsonl"
+
+Entry = dict[str, Any]  # see above
 
 
 def recorded(outcomes: Iterable[Outcome], out: Path) -> Iterator[Outcome]:
@@ -47,16 +53,33 @@ def recorded(outcomes: Iterable[Outcome], out: Path) -> Iterator[Outcome]:
 
 def _line(outcome: Outcome) -> str:
     there = outcome.status != "skipped"
+    made = "reconstructed" if outcome.fingerprint else "prepared"
     entry = {
         "source": outcome.source.name,
         "part": outcome.part,
-        "status": "prepared" if there else "skipped",
+        "status": made if there else "skipped",
         "reason": None if there else outcome.reason,
         "shape": outcome.shape,
         "sha256": outcome.sha256,
         "warnings": outcome.warnings,
     }
-    return json.dumps(entry) + "\n"
+    mark = {"fingerprint": outcome.fingerprint} if there and outcome.fingerprint else {}
+    return json.dumps(entry | mark) + "\n"
+
+
+def entries(out: Path) -> dict[str, list[Entry]]:
+    """What the manifest of a folder says, by source; nothing where there is none.
+
+    Raises:
+        BadInput: what is there under its name is no manifest.
+    """
+    path = out / NAME
+    _tidy(path)
+    found: dict[str, list[Entry]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        entry = json.loads(line)
+        found.setdefault(entry["source"], []).append(entry)
+    return found
 
 
 def _key(entry: dict[str, str]) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from gleam.formats import (
     nifti,
     npy,
     png,
+    submission,
     twix,
     webp,
 )
@@ -30,11 +31,13 @@ from gleam.formats.scan import Scan, Scans, only
 from gleam.formats.volume import Volume
 
 __all__ = [
+    "FORMATS",
     "SCAN_SUFFIXES",
     "Layout",
     "Scan",
     "Scans",
     "Volume",
+    "image_name",
     "image_writer",
     "read_image",
     "read_scan",
@@ -119,6 +122,16 @@ _WRITE_IMAGE: dict[str, Callable[[Volume, Path], None]] = {
 }
 
 
+# By name, for many images: their suffix, and what writes them.
+FORMATS: dict[str, tuple[str, Callable[[Volume, Path], None]]] = {
+    **{name: (f".{name}", _WRITE_IMAGE[f".{name}"]) for name in ("nii.gz", "nii", "npy", "mrd")},
+    **{name: (f".{name}", _WRITE_IMAGE[f".{name}"]) for name in ("png", "webp", "cfl")},
+    "dicom": ("", dicom.write_image),
+    "fastmri": (".h5", submission.write_fastmri),
+    "cmrxrecon": (".mat", submission.write_cmrxrecon),
+}
+
+
 def scan_file(path: Path) -> Path:
     """The file that stands for a scan: the .cfl of BART's pair, be it named without suffix."""
     pair = path.parent / f"{path.stem if path.suffix == '.hdr' else path.name}.cfl"
@@ -197,14 +210,39 @@ def write_scan(scan: Scan, path: Path) -> None:
     _by_suffix(_WRITE_SCAN, path)(scan, path)
 
 
-def image_writer(path: Path) -> Callable[[Volume, Path], None]:
-    """What writes images in the format that the suffix says, all at once or not at all.
+def image_writer(path: Path, format: str | None = None) -> Callable[[Volume, Path], None]:
+    """What writes images, all at once or not at all.
+
+    Args:
+        path: where to.
+        format: one of `FORMATS`; by default what the suffix says.
 
     Raises:
-        BadInput: the suffix is not known; when writing, a library for the format is missing, or
-            the folder cannot be written to.
+        BadInput: the suffix or the format is not known; when writing, a library for the format is
+            missing, the format cannot hold the image, or the folder cannot be written to.
     """
-    return _by_suffix(_WRITE_IMAGE, path)
+    if format is None:
+        return _by_suffix(_WRITE_IMAGE, path)
+    return _format(format)[1]
+
+
+def image_name(name: str, format: str) -> str:
+    """What an image is called in a folder of its like.
+
+    Args:
+        name: the scan's.
+        format: one of `FORMATS`.
+
+    Raises:
+        BadInput: the format is not known.
+    """
+    return name + _format(format)[0]
+
+
+def _format(name: str) -> tuple[str, Callable[[Volume, Path], None]]:
+    if name not in FORMATS:
+        raise BadInput(f"--format is not {name!r}; it is one of {', '.join(FORMATS)}")
+    return FORMATS[name]
 
 
 def _by_suffix(table: dict[str, _T], path: Path) -> _T:

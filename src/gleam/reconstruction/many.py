@@ -1,0 +1,134 @@
+"""Reconstructing many scans into a folder: resumable, and none stops the rest.
+
+What was reconstructed before is kept as long as the scan, the method and the settings are the same,
+by what the manifest says (`gleam.data.manifest`).
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gleam.data import manifest
+from gleam.data.jobs import MADE_OTHERWISE, Outcome, fingerprint, reason
+from gleam.data.prepare import Prepared, Settings
+from gleam.errors import Stopped
+from gleam.files import check_new, sha256_of
+from gleam.formats import Scan, image_name, read_scans
+from gleam.formats.scan import named
+from gleam.formats.volume import Volume
+from gleam.reconstruction.early_exit import EarlyExit
+from gleam.reconstruction.reconstruct import Method
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done to each scan.
+
+    Attributes:
+        settings: how it is prepared.
+        format: of the images, one of `gleam.formats.FORMATS`.
+        image: makes the image of a prepared scan; and warnings, see `Scan`.
+        write: writes it in that format.
+        force: replace what is there and was made otherwise.
+        identity: what the image depends on beside the scan and the settings.
+    """
+
+    settings: Settings
+    format: str
+    image: Callable[[Prepared], tuple[Volume, Sequence[str]]]
+    write: Callable[[Volume, Path], None]
+    force: bool
+    identity: str
+
+
+def reconstruct_many(sources: Sequence[Path], out: Path, job: Job) -> Iterator[Outcome]:
+    """Reconstruct each scan into `out`, as NAME.SUFFIX, or NAME-PART.SUFFIX of several in a file.
+
+    Args:
+        sources: scan files, no two of one name.
+        out: a folder that is there; its manifest is read.
+        job: what to do.
+
+    Raises:
+        BadInput: what is there under the manifest's name is none.
+        Stopped: the disk is full, or the folder is gone; other scans would fare no better.
+    """
+    recorded = manifest.entries(out)
+    for source in sources:
+        try:
+            mark = fingerprint(source, job.settings, job.format, job.identity)
+            kept = _kept(source, out, job, mark, recorded.get(source.name, []))
+            if kept:
+                yield from kept
+                continue
+            sha256 = sha256_of(source)
+            scans = read_scans(source, job.settings.layout, job.settings.measurement)
+        except Exception as error:  # whatever a file does to a reader must not stop the rest
+            yield Outcome(source, "skipped", reason(error, source, out, job.settings))
+            continue
+        for part, read in scans.items():
+            yield _one(source, part, read, out, job, mark, sha256)
+
+
+def _one(
+    source: Path,
+    part: str,
+    read: Callable[[], Scan],
+    out: Path,
+    job: Job,
+    mark: str,
+    sha256: str,
+) -> Outcome:
+    goal = out / image_name(named(source.stem, part), job.format)
+    try:
+        check_new(goal, job.force, MADE_OTHERWISE, "choose another folder")
+        example = Prepared(read(), job.settings)
+        volume, warnings = job.image(example)
+        job.write(volume, goal)
+    except Stopped:
+        raise
+    except Exception as error:
+        why = reason(error, source, out, job.settings)
+        return Outcome(source, "skipped", why, None, sha256, part=part)
+    warnings = (*example.header.warnings, *warnings)
+    shape = volume.image.shape
+    return Outcome(source, "reconstructed", None, shape, sha256, warnings, part, mark)
+
+
+def _kept(
+    source: Path, out: Path, job: Job, mark: str, before: Sequence[manifest.Entry]
+) -> list[Outcome]:
+    """What became of a file, if all of it is there and would come out the same."""
+    for entry in before:
+        goal = out / image_name(named(source.stem, entry["part"]), job.format)
+        if entry.get("fingerprint") != mark or not goal.exists():
+            return []
+    return [
+        Outcome(
+            source,
+            "kept",
+            None,
+            tuple(entry["shape"]),
+            entry["sha256"],
+            tuple(entry["warnings"]),
+            entry["part"],
+            mark,
+        )
+        for entry in before
+    ]
+
+
+def identity(method: Method, *others: object) -> str:
+    """Changes with what a method does: the weights and the stops of a network.
+
+    Args:
+        method: the method.
+        others: what else tells it from others, its name first of all.
+    """
+    digest = hashlib.sha256(repr(others).encode())
+    if isinstance(method, EarlyExit):
+        digest.update(repr((method.modules, method.iterations, method.change)).encode())
+        for name, tensor in sorted(method.network.state_dict().items()):
+            digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
