@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.formats.layout import Arrangement, Layout
+from gleam.formats.plausible import doubts
 from gleam.formats.scan import (
     LARGEST,
     Array,
@@ -136,9 +137,10 @@ def _bare_scan(
 ) -> Scan:
     shape = (len(slices), *arrangement.shape[1:])
     matrix, voxel = arrangement.matrix, (1.0, 1.0, 1.0)
+    kspace = Stored(path, shape, partial(_load_some, load=load, slices=slices))
     return Scan(
         name=named(path.stem, part),
-        kspace=Stored(path, shape, partial(_load_some, load=load, slices=slices)),
+        kspace=kspace,
         sampled=sampled,
         readout=arrangement.readout,
         matrix=matrix,
@@ -147,6 +149,7 @@ def _bare_scan(
         calibration=calibration_box(sampled),
         format=format,
         part=part,
+        warnings=doubts(each_coil(kspace, shape[0] // 2), shape[1]),
     )
 
 
