@@ -222,7 +222,7 @@ def test_reconstruct_writes_the_image_where_and_as_bright_as_it_was(
             image = np.load(out)
         else:
             assert out.with_suffix(".hdr").is_file()
-            image = np.stack([cfl.read(out).kspace[i][0] for i in range(2)])
+            image = np.stack([read_scan(out).kspace[i][0] for i in range(2)])
         assert largest_error(image, combined) < 0.05
     else:
         image = nibabel.load(out)
@@ -347,7 +347,7 @@ def test_volume_from_scan_to_image(tmp_path: Path, capsys: pytest.CaptureFixture
         assert what["shape"] == [1, 1, 26, 20, 18]
         assert what["voxel_mm"] == list(scan.voxel)
     images["npy"] = np.load(tmp_path / "image.npy")[0, 0]
-    images["cfl"] = cfl.read(tmp_path / "image.cfl").kspace[0][0, 0]
+    images["cfl"] = read_scan(tmp_path / "image.cfl").kspace[0][0, 0]
     nifti = nibabel.load(tmp_path / "image.nii.gz")
     assert nifti.affine == pytest.approx(np.diag([-1, -1, 1, 1]) @ scan.affine, abs=1e-3)
     assert nifti.header.get_zooms() == pytest.approx(scan.voxel[::-1])
