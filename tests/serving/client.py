@@ -102,12 +102,16 @@ class Server:
             return answer_on(connection)
 
     def lines(self) -> list[str]:
-        """Of the log, without the first, once there is one for each connection."""
+        """Of the log, once there is one for each connection; not the first, nor that it stopped."""
         deadline = time.monotonic() + 60
-        while len(lines := self._log.read_text().splitlines()[1:]) < len(self.connections):
+        while len(lines := self._of_connections()) < len(self.connections):
             assert time.monotonic() < deadline, lines
-        assert len(lines) == len(self.connections)
+        assert len(lines) == len(self.connections), lines
         return lines
+
+    def _of_connections(self) -> list[str]:
+        _listening, *lines = self._log.read_text().partition(" listening on ")[2].splitlines()
+        return [line for line in lines if line != "gleam: stopped"]
 
     def __enter__(self) -> "Server":
         return self

@@ -1,5 +1,4 @@
 import importlib
-import itertools
 from functools import partial
 
 import numpy as np
@@ -48,19 +47,6 @@ def test_a_format_that_cannot_hold_the_scan_leaves_no_file(tmp_path):
     with pytest.raises(BadInput, match=r"write \.cfl instead"):
         simulate(tmp_path, 1, partial(simulate_scan, (16, 16, 16), 2, 1, 20.0), seed=1)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_progress_shows_after_two_seconds_on_a_terminal_only(tmp_path, monkeypatch):
-    started = []
-    monkeypatch.setattr(module.Progress, "start", lambda self: started.append(not self.disable))
-    simulate(tmp_path / "quick", 1, SMALL, seed=0)
-    assert started == []
-    clock = itertools.count(step=3)
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
-    simulate(tmp_path / "piped", 1, SMALL, seed=0)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    simulate(tmp_path / "shown", 1, SMALL, seed=0)
-    assert started == [False, True]
 
 
 def test_workers_do_not_change_the_scans(tmp_path):
