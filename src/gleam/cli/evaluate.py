@@ -16,12 +16,13 @@ from gleam.data.loader import check, every_slice
 from gleam.data.versions import check_versions
 from gleam.errors import BadInput
 from gleam.evaluation.evaluate import evaluate
+from gleam.evaluation.fastmri import references
 from gleam.evaluation.methods import baselines
 from gleam.evaluation.methods import trained as method
 from gleam.evaluation.page import check_libraries
 from gleam.evaluation.report import write_report
 from gleam.evaluation.runs import summary_of
-from gleam.evaluation.tables import terminal_table, write_tables
+from gleam.evaluation.tables import fastmri_means, terminal_table, write_tables
 from gleam.files import check_new, make_folder
 from gleam.recipe import MaskRecipe
 from gleam.terminal import followed, warn
@@ -43,6 +44,9 @@ class Arguments:
     """Run folders; their names become the methods' names."""
     data: Path | None = None
     """Example files to test on: a folder or a file."""
+    raw: Path | None = None
+    """Folder of the raw fastMRI files of these examples: also score as fastMRI does, against their
+    reconstruction_rss, into fastmri.csv."""
     out: Path = Path("evaluation")
     """Folder of the results."""
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -78,6 +82,7 @@ def main(arguments: Sequence[str]) -> None:
         raise BadInput("evaluate: the runs have different network.sets; evaluate them apart")
     examples = find(a.data, *sets)
     check(examples, a.mask)
+    raw = {} if a.raw is None else references(a.raw, examples)
     test = _check(folders, examples, a.mask, a.force)
     names = _names(folders)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -88,7 +93,7 @@ def main(arguments: Sequence[str]) -> None:
     slices = sum(example.shape[0] for example in examples)
     make_folder(a.out)
     batches = followed(every_slice(examples, a.mask), "evaluating", slices)
-    evaluation = evaluate(methods, batches)
+    evaluation = evaluate(methods, batches, raw=raw)
     write_tables(evaluation, a.out)
     summaries = [summary_of(folder, names[folder], trained[folder][0]) for folder in folders]
     title = f"{a.mask.kind} mask, {a.mask.acceleration:g}×"
@@ -99,6 +104,9 @@ def main(arguments: Sequence[str]) -> None:
         print(json.dumps(json.loads((a.out / "summary.json").read_text())))
     else:
         Console().print(terminal_table(evaluation))
+        for name, means in fastmri_means(evaluation).items():
+            said = ", ".join(f"{metric.upper()} {mean:.4g}" for metric, mean in means.items())
+            print(f"as fastMRI scores, {name}: {said}")
         print(f"report: {a.out / 'report.html'}")
 
 

@@ -7,8 +7,9 @@ fastMRI magnitude metrics is the maximum of the reference volume in both.
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from gleam.arrays import Image, crop
 from gleam.data.batch import Batch
 from gleam.errors import BadInput
 from gleam.evaluation.examples import Example, example
+from gleam.evaluation.fastmri import FastmriScore, Reference, fastmri_score
 from gleam.evaluation.scores import FrameScore, Score, or_worst, score, score_frames
 from gleam.formats.upright import Upright
 from gleam.metrics import magnitude, psnr_complex
@@ -49,6 +51,7 @@ class Evaluation:
         iterations: method → mean complex PSNR (dB) per slice after each iteration.
         seconds: method → seconds per slice, median over batches.
         examples: pictures for the report.
+        fastmri: a score per scan and method, of scans whose raw file has what to compare with.
     """
 
     methods: list[str]
@@ -58,6 +61,7 @@ class Evaluation:
     iterations: dict[str, list[float]]
     seconds: dict[str, float]
     examples: list[Example]
+    fastmri: list[FastmriScore] = field(default_factory=list)
 
 
 @dataclass
@@ -80,7 +84,12 @@ class _ScanResult:
     upright: list[Upright | None] = field(default_factory=list)
 
 
-def evaluate(methods: Sequence[Method], batches: Iterable[Batch], examples: int = 3) -> Evaluation:
+def evaluate(
+    methods: Sequence[Method],
+    batches: Iterable[Batch],
+    examples: int = 3,
+    raw: Mapping[str, Reference] = MappingProxyType({}),
+) -> Evaluation:
     """Score every method on every example; the scores are computed on the CPU.
 
     Args:
@@ -88,6 +97,7 @@ def evaluate(methods: Sequence[Method], batches: Iterable[Batch], examples: int 
         batches: the test set, scan after scan; only one scan is held in memory. Images are judged
             cropped to the batch's matrix.
         examples: of how many scans, the first ones, the middle slice is kept for pictures.
+        raw: by scan, what fastMRI would compare with; see `gleam.evaluation.fastmri`.
 
     Raises:
         BadInput: no method, or two of one name; no example, or one without a target; examples of
@@ -113,6 +123,11 @@ def evaluate(methods: Sequence[Method], batches: Iterable[Batch], examples: int 
         result.slices.extend(slices)
         result.scans.extend(whole)
         result.frames.extend(frames)
+        if scan.name in raw:
+            result.fastmri.extend(
+                fastmri_score(method, scan.name, _static(one.images), raw[scan.name])
+                for method, one in scan.results.items()
+            )
         if len(result.examples) < examples:
             result.examples.append(_middle(scan, slices))
         for name in names:
@@ -197,6 +212,11 @@ def _score(scan: _ScanResult) -> tuple[list[Score], list[Score], list[FrameScore
         images = torch.cat(result.images, dim=2)
         whole += score(method, scan.name, [None], images, volume, maximum)
     return slices, whole, frames
+
+
+def _static(images: Sequence[Tensor]) -> Tensor:
+    """(slice, y, x) magnitude of a scan without frames, as fastMRI's are."""
+    return magnitude(torch.cat([*images]))[:, 0]
 
 
 def _middle(scan: _ScanResult, scores: list[Score]) -> Example:

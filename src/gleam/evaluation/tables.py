@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gleam.evaluation.evaluate import Evaluation
+from gleam.evaluation.fastmri import FastmriScore
 from gleam.evaluation.scores import METRICS, FrameScore, Metric, Score
 from gleam.evaluation.statistics import CONFIDENCE, Estimate
 from gleam.evaluation.summary import Summary, summarise
@@ -23,9 +25,10 @@ def write_tables(evaluation: Evaluation, folder: Path) -> None:
     """Write `metrics.csv`, `scans.csv` and `summary.json` into `folder`, each in one go.
 
     `metrics.csv` has a row per method and slice, `scans.csv` one per method and scan (the whole
-    volume at once); of series, `frames.csv` has one per method, slice and frame. `summary.json`
-    has the means of the first two, their intervals and the paired differences; a number that is
-    not defined is null there and `nan` in the CSV files.
+    volume at once); of series, `frames.csv` has one per method, slice and frame. `fastmri.csv` has
+    a row per method and scan that was compared as fastMRI does. `summary.json` has the means of the
+    first two, their intervals and the paired differences; a number that is not defined is null
+    there and `nan` in the CSV files.
 
     Raises:
         BadInput: the folder cannot be written to.
@@ -34,6 +37,8 @@ def write_tables(evaluation: Evaluation, folder: Path) -> None:
     write_scores(folder / "scans.csv", evaluation.scans)
     if evaluation.frames:
         write_scores(folder / "frames.csv", evaluation.frames)
+    if evaluation.fastmri:
+        write_scores(folder / "fastmri.csv", evaluation.fastmri)
     summary = {
         "scans": len({score.scan for score in evaluation.scans}),
         "slices": len(evaluation.slices) // len(evaluation.methods),
@@ -42,10 +47,23 @@ def write_tables(evaluation: Evaluation, folder: Path) -> None:
         "per_slice": _plain(summarise(evaluation.slices)),
         "psnr_complex_after_iteration": evaluation.iterations,
         "seconds_per_slice": evaluation.seconds,
+        "fastmri": fastmri_means(evaluation),
     }
     with replacing(folder / "summary.json") as path:
         text = json.dumps(finite(summary), indent=2, ensure_ascii=False, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
+
+
+def fastmri_means(evaluation: Evaluation) -> dict[str, dict[str, float]]:
+    """Method → metric → mean over scans, as fastMRI says it."""
+    return {
+        method: {
+            metric: statistics.fmean(getattr(s, metric) for s in scores)
+            for metric in ("mse", "nmse", "psnr", "ssim")
+        }
+        for method in evaluation.methods
+        if (scores := [score for score in evaluation.fastmri if score.method == method])
+    }
 
 
 def terminal_table(evaluation: Evaluation) -> Table:
@@ -89,13 +107,15 @@ def seconds(time: float) -> str:
     return f"{time:.2g}" if time >= 1e-3 else "< 0.001"
 
 
-def write_scores(goal: Path, scores: Sequence[Score] | Sequence[FrameScore]) -> None:
+def write_scores(
+    goal: Path, scores: Sequence[Score] | Sequence[FrameScore] | Sequence[FastmriScore]
+) -> None:
     """Write a row per score, at least one; those of whole scans have no column `slice`.
 
     Raises:
         BadInput: the file cannot be written.
     """
-    whole = all(score.slice is None for score in scores)
+    whole = all(getattr(score, "slice", None) is None for score in scores)
     columns = [f.name for f in fields(scores[0]) if not (whole and f.name == "slice")]
     with replacing(goal) as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
