@@ -60,6 +60,8 @@ def test_what_the_user_says_goes_before(tmp_path, make_scan):
         {"voxel": [1.0, 1.0]},
         {"affine": [[1.0] * 4] * 3},
         {"affine": [["nan"] * 4] * 4},
+        {"affine": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1e308, 0, 0, 1]]},
+        {"affine": [[1e300, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]},
         {"thickness": -1.0},
         {"matrix": [8]},
         {"matrix": [80, 9]},

@@ -4,7 +4,6 @@ fastMRI's layout and BART's pairs hold neither position nor orientation, and BAR
 either. What this program writes in them carries it beside, where other programs pass over it.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from gleam.errors import BadInput
 from gleam.formats.scan import Scan
+
+_FARTHEST = 1e6  # mm; NaN is not within it either
 
 
 class Geometry(BaseModel):
@@ -42,7 +43,7 @@ class Geometry(BaseModel):
         """From its line.
 
         Raises:
-            BadInput: it is none, or its numbers are not finite; says `path`.
+            BadInput: it is none, or its numbers are no lengths in a scanner; says `path`.
         """
         try:
             found = cls.model_validate_json(text)
@@ -53,7 +54,8 @@ class Geometry(BaseModel):
         if (
             len(found.voxel) != 3
             or [len(row) for row in found.affine] != [4] * 4
-            or not all(math.isfinite(number) for number in numbers)
+            or found.affine[3] != (0, 0, 0, 1)
+            or not all(abs(number) <= _FARTHEST for number in numbers)
             or min(*lengths, *found.matrix, 1) <= 0
         ):
             raise BadInput(f"{path}: its geometry is damaged; get the file anew")
