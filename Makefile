@@ -14,6 +14,8 @@ demo: .venv
 	$(BIN)/gleam demo --force
 
 test test-all bench: export OMP_NUM_THREADS = 1
+# or every process of the tests would compile all sources again
+unexport PYTHONDONTWRITEBYTECODE
 
 # one process for each CPU; each takes the tests of files that follow each other, so that what
 # the tests of a file share is seldom made twice, and the first to end helps the others

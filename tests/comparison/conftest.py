@@ -18,7 +18,7 @@ def unseen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return example_files(tmp_path_factory.mktemp("unseen"), first=10)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def planned(examples: Path, unseen: Path) -> Any:
     """Make a plan of schemes on tiny scans."""
 

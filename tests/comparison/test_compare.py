@@ -2,7 +2,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -28,10 +28,30 @@ SCHEMES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def twice_as_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def twice_as_fast() -> Iterator[None]:
     """Rivals' steps take half the time of those of the scheme compared against."""
-    monkeypatch.setattr(measure, "interleaved", lambda *_: {"own": [1.0], "against": [2.0]})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measure, "interleaved", lambda *_: {"own": [1.0], "against": [2.0]})
+        yield
+
+
+@pytest.fixture(scope="module")
+def two_seeds(planned: Planned, tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    """The schemes with two seeds; to be looked at only."""
+    return compare(planned(SCHEMES, seeds=2), tmp_path_factory.mktemp("two-seeds"))
+
+
+@pytest.fixture
+def copied(two_seeds: Comparison, tmp_path: Path) -> Path:
+    """A copy of that comparison's folder."""
+    return Path(shutil.copytree(root(two_seeds), tmp_path / "copied"))
+
+
+def root(comparison: Comparison) -> Path:
+    """The folder of a comparison."""
+    parents = comparison.results[0].runs[0].folder.parents
+    return next(folder for folder in parents if (folder / "costs.json").exists())
 
 
 @pytest.fixture
@@ -53,12 +73,11 @@ def psnr(comparison: Comparison, method: str) -> list[float]:
     return [score.psnr_complex for score in scans if score.method == method]
 
 
-def test_every_scheme_gets_its_budget(planned: Planned, tmp_path: Path) -> None:
-    comparison = compare(planned(SCHEMES, seeds=2), tmp_path)
-    greedy, rival, shallow = comparison.results
-    assert [result.recipe.training.steps for result in comparison.results] == [6, 12, 6]
+def test_every_scheme_gets_its_budget(two_seeds: Comparison) -> None:
+    greedy, rival, shallow = two_seeds.results
+    assert [result.recipe.training.steps for result in two_seeds.results] == [6, 12, 6]
     assert rival.recipe.training.validate_every == 6  # as often in its time
-    assert [len(result.runs) for result in comparison.results] == [2, 1, 2]
+    assert [len(result.runs) for result in two_seeds.results] == [2, 1, 2]
     assert [run.load_recipe(job.folder).seed for job in greedy.runs] == [0, 1]
     assert greedy.entry is not None
     assert shallow.entry is not None
@@ -68,9 +87,11 @@ def test_every_scheme_gets_its_budget(planned: Planned, tmp_path: Path) -> None:
     assert shallow.entry.seconds == 1.0
 
 
-def test_a_score_is_the_mean_over_seeds(planned: Planned, tmp_path: Path) -> None:
-    both = compare(planned(SCHEMES, seeds=2), tmp_path)
-    one = compare(planned(SCHEMES, seeds=1), tmp_path)
+def test_a_score_is_the_mean_over_seeds(
+    planned: Planned, two_seeds: Comparison, copied: Path
+) -> None:
+    both = two_seeds
+    one = compare(planned(SCHEMES, seeds=1), copied)
     assert one.scores["simulated"].seeds["greedy"][0] == both.scores["simulated"].seeds["greedy"][0]
     assert psnr(both, "greedy") != psnr(one, "greedy")
     assert psnr(both, "CG-SENSE") == psnr(one, "CG-SENSE")
@@ -98,27 +119,39 @@ def test_what_was_trained_is_not_trained_again(
     assert len(trained) == 6
 
 
+def entries(comparison: Comparison) -> list[Any]:
+    return [result.entry for result in comparison.results]
+
+
 def test_costs_are_measured_once(
-    planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planned: Planned,
+    two_seeds: Comparison,
+    copied: Path,
+    trained: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = compare(planned(SCHEMES), tmp_path).results
-    assert set(json.loads((tmp_path / "costs.json").read_text())) == set(SCHEMES)
+    assert set(json.loads((copied / "costs.json").read_text())) == set(SCHEMES)
     monkeypatch.setattr(measure, "interleaved", lambda *_: {"own": [9.0], "against": [1.0]})
-    assert compare(planned(SCHEMES), tmp_path).results == before
+    assert entries(compare(planned(SCHEMES), copied)) == entries(two_seeds)
+    assert not trained
 
 
 def test_fields_that_recipes_got_since_do_not_change_what_was_measured(
-    planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planned: Planned,
+    two_seeds: Comparison,
+    copied: Path,
+    trained: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = compare(planned(SCHEMES), tmp_path).results
-    costs = json.loads((tmp_path / "costs.json").read_text())
+    costs = json.loads((copied / "costs.json").read_text())
     for one in costs.values():
         for recipe in (one["asked"]["recipe"], one["asked"]["against"]):
             del recipe["training"]["overlap"]
             del recipe["network"]["regulariser"]["inputs"]
-    (tmp_path / "costs.json").write_text(json.dumps(costs))
+    (copied / "costs.json").write_text(json.dumps(costs))
     monkeypatch.setattr(measure, "interleaved", lambda *_: {"own": [9.0], "against": [1.0]})
-    assert compare(planned(SCHEMES), tmp_path).results == before
+    assert entries(compare(planned(SCHEMES), copied)) == entries(two_seeds)
+    assert not trained
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "7"])
@@ -129,15 +162,15 @@ def test_broken_costs_are_refused_in_one_line(text: str, planned: Planned, tmp_p
 
 
 def test_a_run_that_was_begun_goes_on(
-    planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planned: Planned, two_seeds: Comparison, copied: Path, trained: list[Path]
 ) -> None:
-    plan = planned({"greedy": {}})
-    undisturbed = compare(plan, tmp_path / "one").results[0].runs[0].folder
-    folder = compare(plan, tmp_path / "other").results[0].runs[0].folder
+    undisturbed = two_seeds.results[0].runs[0].folder
+    folder = copied / undisturbed.relative_to(root(two_seeds))
     for name in ("step-00000006", "step-00000004"):
         shutil.rmtree(folder / "checkpoints" / name, ignore_errors=True)
     (folder / "summary.json").unlink()
-    compare(plan, tmp_path / "other")
+    compare(planned({"greedy": {}}), copied)
+    assert trained == [folder]
     got, expected = (f / "model.safetensors" for f in (folder, undisturbed))
     assert got.read_bytes() == expected.read_bytes()
 
@@ -216,7 +249,7 @@ def test_a_worker_that_is_killed_or_stopped_stops_the_comparison(
     tmp_path: Path, planned: Planned
 ) -> None:
     job = training.Job(planned({"greedy": {}}).base, tmp_path / "run")
-    assert training._lost(job, "SIGKILL").kind is Stopped
+    assert isinstance(training._lost(job, "SIGKILL").error, Stopped)
 
     def stop(*_: Any, **__: Any) -> None:
         raise Stopped("by a signal")
@@ -227,11 +260,10 @@ def test_a_worker_that_is_killed_or_stopped_stops_the_comparison(
             training.train_all([job], workers=1)
 
 
-def test_a_folder_of_other_runs_is_refused(planned: Planned, tmp_path: Path) -> None:
-    compare(planned({"greedy": {}}), tmp_path)
+def test_a_folder_of_other_runs_is_refused(planned: Planned, copied: Path) -> None:
     with pytest.raises(BadInput, match="seed-0: holds a run of another recipe"):
-        compare(planned({"greedy": {"training": {"loss": "l2"}}}), tmp_path)
-    compare(planned({"greedy": {"training": {"loss": "l2"}}}), tmp_path, force=True)
+        compare(planned({"greedy": {"training": {"loss": "l2"}}}), copied)
+    compare(planned({"greedy": {"training": {"loss": "l2"}}}), copied, force=True)
 
 
 def test_something_must_be_scored_on(planned: Planned, tmp_path: Path) -> None:

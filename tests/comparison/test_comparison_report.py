@@ -22,13 +22,14 @@ SCHEMES = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def comparison(
-    planned: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planned: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory
 ) -> Comparison:
-    monkeypatch.setattr(measure, "interleaved", lambda *_: {"own": [1.0], "against": [2.0]})
-    monkeypatch.setattr(measure, "fitted", lambda *_: None)
-    return compare(planned(SCHEMES, seeds=2), tmp_path / "comparison")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measure, "interleaved", lambda *_: {"own": [1.0], "against": [2.0]})
+        patch.setattr(measure, "fitted", lambda *_: None)
+        return compare(planned(SCHEMES, seeds=2), tmp_path_factory.mktemp("comparison") / "all")
 
 
 def test_report_names_every_scheme_and_says_what_does_not_fit(

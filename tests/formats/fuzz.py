@@ -2,14 +2,13 @@
 
 Mutant n of a kind is made from (kind, n) alone. A child makes and reads them one after the other,
 its memory bounded; the parent ends it when one takes too long, and starts another after the mutant
-that a child died of. `python tests/formats/fuzz.py KIND FOLDER N` does mutant N again, and leaves
-its file in FOLDER/spoilt.
+that a child died of. Children are forked from a server that has imported the libraries.
+`python tests/formats/fuzz.py KIND FOLDER N` does mutant N again, and leaves its file in
+FOLDER/spoilt.
 """
 
 import os
 import resource
-import select
-import subprocess
 import sys
 import tempfile
 import traceback
@@ -17,15 +16,19 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
+from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
+from gleam.processes import PROCESSES, cause_of_death
+
 SECONDS = 60  # for one mutant; sound files take milliseconds
 START = 600  # seconds for a child to begin, which on a busy machine is most of it
 MEMORY = 2**28  # bytes for one mutant; sound files have some kilobytes
+ERRORS = "errors"  # a file in a child's folder: what it wrote to its outputs
 PLACE = "/dev/shm" if os.path.isdir("/dev/shm") else None  # in memory: a disk takes half the time
 
 
@@ -41,28 +44,24 @@ def fuzz(kind: str, first: int, stop: int) -> Report:
     """Do mutants `first` to `stop` − 1 in children."""
     report, done = Report(), first
     while done < stop:
-        with (
-            tempfile.TemporaryDirectory(dir=PLACE) as folder,
-            tempfile.TemporaryFile() as errors,
-            subprocess.Popen(
-                [sys.executable, __file__, kind, folder, f"{done}", f"{stop}"],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-            ) as child,
-        ):
-            lines = _lines(child)
-            ready = next(lines, None)
-            for line in lines:
-                outcome, _, what = line.partition(": ")
+        with tempfile.TemporaryDirectory(dir=PLACE) as folder:
+            ours, theirs = PROCESSES.Pipe(duplex=False)
+            job = (theirs, kind, Path(folder), done, stop)
+            child = PROCESSES.Process(target=_child, args=job, daemon=True)
+            child.start()
+            theirs.close()
+            said = _said(ours)
+            ready = next(said, None)
+            for outcome, what in said:
                 report.counts[outcome] += 1
                 if what:
                     report.wrong[done] = what
                 done += 1
             child.kill()
             if done < stop:
-                errors.seek(0)
-                how = "took too long" if child.wait() == -9 else f"died ({child.returncode})"
-                how = f"{how}: {errors.read().decode(errors='replace')}"
+                how = cause_of_death(child)
+                how = "took too long" if how == "SIGKILL" else f"died ({how})"
+                how = f"{how}: {(Path(folder) / ERRORS).read_text(errors='replace')}"
                 if ready is None:
                     raise RuntimeError(how)
                 report.counts["wrong"] += 1
@@ -71,17 +70,23 @@ def fuzz(kind: str, first: int, stop: int) -> Report:
     return report
 
 
-def _lines(child: subprocess.Popen[bytes]) -> Iterator[str]:
-    """What it prints, until it ends or says nothing for too long."""
-    rest, patience = b"", START
-    assert child.stdout is not None
-    while select.select([child.stdout], [], [], patience)[0]:
-        patience = SECONDS
-        read = os.read(child.stdout.fileno(), 65536)
-        if not read:
-            return
-        *lines, rest = (rest + read).split(b"\n")
-        yield from (line.decode() for line in lines)
+def _said(pipe: Connection) -> Iterator[tuple[str, str]]:
+    """What the child says, until it ends or says nothing for too long."""
+    patience = START
+    with suppress(EOFError):
+        while pipe.poll(patience):
+            patience = SECONDS
+            outcome, _, what = pipe.recv().partition(": ")
+            yield outcome, what
+
+
+def _child(pipe: Connection, kind: str, folder: Path, first: int, stop: int) -> None:
+    """Say what `work` says; what libraries print goes to a file."""
+    errors = os.open(folder / ERRORS, os.O_CREAT | os.O_WRONLY)
+    os.dup2(errors, 1)
+    os.dup2(errors, 2)
+    for said in work(kind, folder, first, stop):
+        pipe.send(said)
 
 
 def work(kind: str, folder: Path, first: int, stop: int) -> Iterator[str]:
@@ -128,8 +133,6 @@ def _bound_memory() -> None:
 
 
 if __name__ == "__main__":
-    kind, place, first, *rest = sys.argv[1:]
-    stop = int(rest[0]) if rest else int(first) + 1
-    with redirect_stdout(sys.stderr):  # libraries may talk
-        for said in work(kind, Path(place), int(first), stop):
-            print(said, file=sys.__stdout__, flush=True)
+    kind, place, number = sys.argv[1:]
+    for said in work(kind, Path(place), int(number), int(number) + 1):
+        print(said)

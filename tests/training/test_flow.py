@@ -418,9 +418,7 @@ def points(draw):
     return FAMILIES[name] | fields, sizes, overlap, weights, storage, shape
 
 
-@given(points())
-@settings(max_examples=40, deadline=None)
-def test_every_scheme_has_the_gradients_of_plain_autograd(point):
+def check_gradients(point):
     fields, sizes, overlap, weights, storage, shape = point
     problem = {**fields, "sets": shape["sets"]}, shape
     network, measurement, target = toy_training(problem, sum(sizes), dtype=torch.complex128)
@@ -434,3 +432,16 @@ def test_every_scheme_has_the_gradients_of_plain_autograd(point):
     for one, other in zip(found, expected, strict=True):
         # As one vector: where a scan is sampled in full, the gradient of a step μ is zero.
         assert_same([flat(one)], [flat(other)], tolerance)
+
+
+@given(points())
+@settings(max_examples=15, deadline=None)
+def test_every_scheme_has_the_gradients_of_plain_autograd(point):
+    check_gradients(point)
+
+
+@pytest.mark.slow
+@given(points())
+@settings(max_examples=300, deadline=None)
+def test_many_schemes_have_the_gradients_of_plain_autograd(point):
+    check_gradients(point)
