@@ -13,6 +13,7 @@ from gleam.cli.arguments import LayoutArguments, parse
 from gleam.errors import BadInput
 from gleam.formats import Scan, read_image
 from gleam.simulation import simulate, simulate_from_image, simulate_scan
+from gleam.terminal import warn
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Arguments:
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
     """Folder the scans go to."""
     image: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Image to scan instead of procedural anatomy: .nii, .nii.gz, .npy or .mat. What is real gets a
-    random phase."""
+    """Image to scan instead of procedural anatomy: .nii, .nii.gz, .npy, .mat, or a folder of
+    DICOM files (one series). What is real gets a random phase."""
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
         default_factory=LayoutArguments
     )
@@ -58,6 +59,13 @@ class Arguments:
     """Replace scans that are there under the same names."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the files as JSON."""
+
+
+_MAGNITUDE = (
+    "holds magnitudes, which a scanner has processed already: what is trained or scored on them "
+    "looks better than on raw k-space, so claim no quality on scans from them (Shimron et al., "
+    "Implicit data crimes, PNAS 2022, doi 10.1073/pnas.2117203119)"
+)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -91,5 +99,7 @@ def _from_image(a: Arguments, path: Path) -> tuple[Callable[..., Scan], bool]:
             "simulate: the image says itself what --slices and --frames are; leave them out"
         )
     image = read_image(path, a.array.layout)
+    if not image.image.imag.any():
+        warn("--from", [_MAGNITUDE])
     static_2d = image.image.ndim == 4 and image.image.shape[1] == 1
     return partial(simulate_from_image, image, a.shape, a.coils, a.snr), static_2d

@@ -12,6 +12,7 @@ from gleam.errors import BadInput
 from gleam.formats import (
     cfl,
     dicom,
+    dicom_read,
     fastmri,
     hdf5,
     hdf5_array,
@@ -104,6 +105,8 @@ _READ_IMAGE: dict[str, Callable[[Path, Layout | None], Volume]] = {
     ".nii.gz": _self_described(nifti.read_image),
     ".npy": npy.read_image,
     ".mat": matlab.read_image,
+    ".dcm": _self_described(dicom_read.read_image),
+    "/": _self_described(dicom_read.read_image),
 }
 _WRITE_SCAN: dict[str, Callable[[Scan, Path], None]] = {
     ".h5": fastmri.write,
@@ -194,8 +197,8 @@ def read_image(path: Path, layout: Layout | None = None) -> Volume:
     Raises:
         BadInput: as `read_scan`.
     """
-    read = _by_suffix(_READ_IMAGE, path)
-    if not path.is_file():
+    read = _READ_IMAGE["/"] if path.is_dir() else _by_suffix(_READ_IMAGE, path)
+    if not path.exists():
         raise BadInput(f"{path}: no such file")
     return read(path, layout)
 
