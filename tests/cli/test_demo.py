@@ -1,8 +1,10 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from gleam.cli import demo, main
+from gleam.training.run import load_recipe
 
 
 @pytest.fixture
@@ -11,7 +13,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         demo, "SETS", {"train": (2, 1, 1), "validation": (1, 1, 2), "test": (2, 1, 3)}
     )
-    monkeypatch.setattr(demo, "STEPS", 2)
+    monkeypatch.setattr(demo, "MINUTES", 0.002)
     monkeypatch.setattr(demo, "cores", lambda: 1)
 
 
@@ -26,7 +28,13 @@ def test_demo_goes_the_whole_way_and_names_its_report(
     assert main(["demo", "--out", str(out), "--force"]) == 0
     said = capsys.readouterr().out.splitlines()
     report = out / "report" / "report.html"
-    assert said[-1] == f"report: {report}"
+    assert said[-2] == f"report: {report}"
+    assert re.fullmatch(
+        r"greedy: \d+\.\d dB (above|below) CG-SENSE .*, below zero filling on (no|\d+) slices?",
+        said[-1],
+    )
+    recipes = [load_recipe(out / "runs" / name) for name in ("end-to-end", "greedy")]
+    assert all(recipe.training.minutes is None for recipe in recipes)
     page = report.read_text()
     assert all(name in page for name in ("zero-filled", "CG-SENSE", "end-to-end", "greedy"))
     assert (out / "scan-0000.png").read_bytes().startswith(b"\x89PNG")
@@ -39,3 +47,22 @@ def test_demo_does_not_replace_a_folder_it_did_not_make(
     assert main(["demo", "--out", str(tmp_path), "--force"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert (tmp_path / "thesis.tex").exists()
+
+
+@pytest.mark.parametrize(
+    ("greedy", "said"),
+    [
+        ((3.0, 5.0), "greedy: 1.5 dB above CG-SENSE on average, below zero filling on no slice"),
+        ((0.5, 3.0), "greedy: 0.8 dB below CG-SENSE on average, below zero filling on 1 slice"),
+        ((0.0, 1.0), "greedy: 2.0 dB below CG-SENSE on average, below zero filling on 2 slices"),
+    ],
+)
+def test_the_outcome_is_that_of_the_scores(
+    greedy: tuple[float, float], said: str, tmp_path: Path
+) -> None:
+    scores = {"zero-filled": (1.0, 2.0), "CG-SENSE": (2.0, 3.0), "greedy": greedy}
+    lines = ["method,scan,slice,psnr_complex"]
+    for method, values in scores.items():
+        lines += [f"{method},scan,{i},{value}" for i, value in enumerate(values)]
+    (tmp_path / "metrics.csv").write_text("\n".join(lines))
+    assert demo._outcome(tmp_path / "metrics.csv") == said

@@ -18,7 +18,7 @@ from gleam.files import disk_is_full, unwritable
 from gleam.terminal import Clock, doing
 
 VERBS = {
-    "demo": "the whole way on simulated data, in three minutes",
+    "demo": "the whole way on simulated data, in two minutes",
     "simulate": "write scan files of procedural anatomy",
     "inspect": "say what a file holds, and what prepare would make of it",
     "prepare": "make example files of scans: maps, target, one scale",
