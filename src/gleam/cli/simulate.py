@@ -71,35 +71,35 @@ _MAGNITUDE = (
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     a = parse(Arguments, "simulate", arguments)
-    draw, static_2d = _procedural(a) if a.image is None else _from_image(a, a.image)
+    draw, static_2d, warnings = _procedural(a) if a.image is None else _from_image(a, a.image)
     if not static_2d and a.format == "h5":
         raise BadInput("simulate: fastMRI's layout holds static 2D scans; leave --format h5 out")
     scans = a.scans if a.scans is not None else 10 if a.image is None else 1
     format = a.format or ("h5" if static_2d else "cfl")
     paths = simulate(a.out, scans, draw, a.seed, format, a.workers, a.name, a.force)
+    warn("--from", warnings)
     if a.json:
         print(json.dumps([str(path) for path in paths]))
     else:
         print(f"{len(paths)} scans in {a.out}; next: gleam prepare {a.out} OUT")
 
 
-def _procedural(a: Arguments) -> tuple[Callable[..., Scan], bool]:
-    """What draws the scans, and whether they are static and 2D."""
+def _procedural(a: Arguments) -> tuple[Callable[..., Scan], bool, Sequence[str]]:
+    """What draws the scans, whether they are static and 2D, and what to warn of."""
     if a.array.layout is not None:
         raise BadInput("simulate: --axes and --variable say what an image holds; name it by --from")
     shape, frames = a.shape or (128, 128), 1 if a.frames is None else a.frames
     static_2d = len(shape) == 2 and frames == 1
     slices = a.slices if a.slices is not None else 8 if static_2d else 1
-    return partial(simulate_scan, shape, a.coils, slices, a.snr, frames=frames), static_2d
+    return partial(simulate_scan, shape, a.coils, slices, a.snr, frames=frames), static_2d, ()
 
 
-def _from_image(a: Arguments, path: Path) -> tuple[Callable[..., Scan], bool]:
+def _from_image(a: Arguments, path: Path) -> tuple[Callable[..., Scan], bool, Sequence[str]]:
     if a.slices is not None or a.frames is not None:
         raise BadInput(
             "simulate: the image says itself what --slices and --frames are; leave them out"
         )
     image = read_image(path, a.array.layout)
-    if not image.image.imag.any():
-        warn("--from", [_MAGNITUDE])
     static_2d = image.image.ndim == 4 and image.image.shape[1] == 1
-    return partial(simulate_from_image, image, a.shape, a.coils, a.snr), static_2d
+    draw = partial(simulate_from_image, image, a.shape, a.coils, a.snr)
+    return draw, static_2d, () if image.image.imag.any() else (_MAGNITUDE,)
