@@ -17,7 +17,7 @@ def run() -> Figures:
     """Measure; figures by name."""
     kspace = slice_kspace()
     low = SIZE // 2 - BOX // 2
-    box = torch.from_numpy(kspace[:, low : low + BOX, low : low + BOX].copy())[None]
+    box = torch.from_numpy(kspace[:, low : low + BOX, low : low + BOX].copy())[None, :, None]
 
     def ours() -> None:
         espirit(box, (SIZE, SIZE))

@@ -17,12 +17,12 @@ needs_bart = pytest.mark.skipif(shutil.which("bart") is None, reason="bart is no
 
 
 def centre(kspace, box):
-    """The calibration region (slice, coil, *box) of centred k-space (coil, *space)."""
+    """The calibration region (slice, coil, frame, *box) of centred k-space (coil, *space)."""
     cut = [
         slice(n // 2 - c // 2, n // 2 - c // 2 + c)
         for n, c in zip(kspace.shape[1:], box, strict=True)
     ]
-    return kspace[(slice(None), *cut)][None]
+    return kspace[(slice(None), *cut)][None, :, None]
 
 
 def transform(function, data):
@@ -171,10 +171,19 @@ def test_slices_do_not_depend_on_each_other_or_on_chunks(monkeypatch):
     assert (together - alone).abs().max() < 1e-5
 
 
-def test_units_do_not_matter():
+@pytest.mark.parametrize("unit", [1e-22, 1e-9, 1e15])
+def test_units_do_not_matter(unit):
     space = (32, 32)
     box = centre(simulated(space, 4)[2], (16, 16))
-    assert (espirit(box * 1e-9, space) - espirit(box, space)).abs().max() < 1e-3
+    assert (espirit(box * unit, space) - espirit(box, space)).abs().max() < 1e-3
+
+
+def test_frames_of_opposite_sign_count_together():
+    """Their mean is next to nothing."""
+    space = (32, 32)
+    box = centre(simulated(space, 4)[2], (16, 16))
+    maps = espirit(torch.cat([box, -0.99 * box], 2), space)
+    assert (maps - espirit(box, space)).abs().max() < 1e-3
 
 
 def test_a_coil_of_noise_gets_a_map_near_zero():
@@ -188,7 +197,7 @@ def test_a_coil_of_noise_gets_a_map_near_zero():
 
 
 def test_nothing_but_noise_gives_finite_maps():
-    noise = torch.randn(1, 4, 16, 16, dtype=torch.complex64)
+    noise = torch.randn(1, 4, 1, 16, 16, dtype=torch.complex64)
     maps = espirit(noise, (32, 32), 2)
     assert maps.isfinite().all()
 
@@ -198,7 +207,7 @@ def test_a_point_without_noise(seed):
     """All patches are the same: a matrix of rank one, which single precision may not decompose."""
     generator = torch.Generator().manual_seed(seed)
     coils = torch.randn(2, dtype=torch.complex64, generator=generator)
-    maps = espirit(coils[None, :, None, None].expand(1, 2, 5, 6), (8, 6))[0, 0, :, 0]
+    maps = espirit(coils[None, :, None, None, None].expand(1, 2, 1, 5, 6), (8, 6))[0, 0, :, 0]
     found = (maps.conj() * (coils / coils.norm())[:, None, None]).sum(0).abs()
     assert found[4, 3] == pytest.approx(1, abs=1e-5)
 
@@ -221,7 +230,7 @@ def test_the_narrowest_boxes_still_give_maps():
 
 
 def test_misfits_are_refused():
-    box = torch.zeros(1, 2, 8, 8, dtype=torch.complex64)
+    box = torch.zeros(1, 2, 1, 8, 8, dtype=torch.complex64)
     with pytest.raises(BadInput, match="other axes"):
         espirit(box, (16, 16, 16))
     for sets in (0, 3):
@@ -287,8 +296,8 @@ def test_a_volume_leaves_less_than_a_2d_estimate_of_each_position(lines):
     # The calibration region at each position along the readout, at the readout's full length.
     before = space[0] // 2 - 12
     longer = torch.nn.functional.pad(box, (0, 0, 0, 0, before, space[0] - 24 - before))
-    positions = torch.fft.fftshift(torch.fft.ifft(torch.fft.ifftshift(longer, dim=1), dim=1), dim=1)
-    apart = espirit(positions.movedim(1, 0), space[1:])[:, 0, :, 0].movedim(0, 1)
+    positions = torch.fft.fftshift(torch.fft.ifft(torch.fft.ifftshift(longer, dim=2), dim=2), dim=2)
+    apart = espirit(positions.movedim(2, 0), space[1:])[:, 0, :, 0].movedim(0, 1)
     together = espirit(box[None], space)[0, 0, :, 0]
     images = transform(torch.fft.ifftn, volume_kspace(1, snr=1e6))[:, head_of(kspace)]
     left = []

@@ -56,3 +56,12 @@ def test_volume_shows_three_planes(shape: tuple[int, ...]) -> None:
     seen = [volume[z][:, ::-1], volume[::-1, y, ::-1], volume[::-1, :, x]]
     for name, plane in zip(names, seen, strict=True):
         assert largest_error(preview.images[name], plane) < 1e-5
+
+
+def test_frames_of_opposite_sign_are_seen() -> None:
+    """The mean of their k-space is nothing."""
+    scan = tiny_scan((16, 18, 20), slices=1)
+    still = np.asarray(scan.kspace)
+    inverted = replace(scan, kspace=np.concatenate([still, -still], axis=2))
+    for name, plane in of_scan(scan, None).images.items():
+        assert largest_error(of_scan(inverted, None).images[name], plane) < 1e-5

@@ -2,52 +2,34 @@
 
 It is one of three:
 
-- the scan's own fully sampled centre, averaged over frames;
-- where frames were sampled at different positions, the average over time: each position is the
-  mean of the frames that have it, and is sampled if any frame has it (Kellman et al., MRM 2001).
-  So it is for a fully sampled series, too, when its masks are to keep no calibration lines. Then
-  only those frames of a position count that an interleaved scan, 8 times accelerated, would have
-  had: all frames together would be a better average than accelerated data can give;
+- the scan's own centre, where every frame sampled it in full. Frames are never averaged then: they
+  may differ in sign and contrast, as in inversion recovery, phase cycling and multi-echo series,
+  and cancel. All their coils are the same, so they count one beside the other;
+- where frames have no centre in common, the average over time: each position is the mean of the
+  frames that have it, and is sampled if any frame has it (Kellman et al., MRM 2001). So it is for a
+  fully sampled series, too, when its masks are to keep no calibration lines. Then only those frames
+  of a position count that an interleaved scan, 8 times accelerated, would have had: all frames
+  together would be a better average than accelerated data can give;
 - the centre of a reference scan of the same coils and field of view: one that the user names, or
   else, where the scan has no centre of its own, the one that came with it.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Complex
+from jaxtyping import Bool
 from torch import Tensor
 
-from gleam.arrays import centre, crop
+from gleam.data.centre import Box, Calibration, energy, in_box, read_centre
 from gleam.data.grid import Grid
 from gleam.data.reference import matched
 from gleam.errors import BadInput
 from gleam.formats.scan import Scan, calibration_box
-from gleam.formats.stored import each_coil
 
 _READOUT = 24  # samples of the readout that go with the calibration lines
 _INTERLEAVES = 8  # frames until an interleaved scan is back at the same line
-
-Box = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """The centre of k-space that a scan is calibrated from.
-
-    Attributes:
-        kspace: centred along every axis; coils and intensities as they were scanned.
-        averages: how many samples of a scan make one of these; the noise is less by the root.
-        kept: size along each space axis of what masks keep of it.
-        gain: what brings these intensities to those of the scan to be calibrated.
-    """
-
-    kspace: Complex[Tensor, "slice coil *box"]
-    averages: float
-    kept: Box
-    gain: float = 1.0
 
 
 def calibrate(
@@ -66,7 +48,7 @@ def calibrate(
     Raises:
         BadInput: see `from_itself` and `from_reference`.
     """
-    if reference is None and _available(scan, grid) is None:
+    if reference is None and _available(scan, grid, lines) is None:
         reference = scan.reference
     if reference is None:
         return from_itself(scan, grid, lines)
@@ -74,7 +56,7 @@ def calibrate(
 
 
 def from_itself(scan: Scan, grid: Grid, lines: int | None) -> Calibration:
-    """The centre of the scan's own k-space, averaged over frames.
+    """The centre of the scan's own k-space, of all frames together or averaged over time.
 
     Args:
         scan: the scan.
@@ -94,21 +76,21 @@ def from_itself(scan: Scan, grid: Grid, lines: int | None) -> Calibration:
             )
         if scan.complete:
             pattern = pattern & _interleaved(scan, grid)
-    available = _available(scan, grid)
+    available = _available(scan, grid, lines)
     if available is None:
         raise BadInput(
             f"{scan.name}: has no fully sampled centre of k-space to calibrate coils from; scan "
             "with calibration lines, or give prepare or reconstruct a --reference of the same coils"
         )
     box = _box(scan, grid, available, lines)
-    return _read(scan, grid, pattern, box, _kept(grid, box, lines))
+    return read_centre(scan, grid, pattern, box, _kept(grid, box, lines))
 
 
 def from_reference(scan: Scan, grid: Grid, reference: Scan, lines: int | None) -> Calibration:
     """The centre of another scan's k-space.
 
-    The noise of both is taken to be the same. The gain is the ratio of their energies at the
-    positions in the centre that both sampled.
+    The noise of both is taken to be the same. The gain is the root of the ratio of their energies,
+    means over frames, at the positions in the centre that both sampled.
 
     Args:
         scan: the scan to be calibrated.
@@ -121,29 +103,44 @@ def from_reference(scan: Scan, grid: Grid, reference: Scan, lines: int | None) -
             of the size asked for; or the scan holds nothing there.
     """
     there = matched(scan, grid, reference)
-    available = _available(reference, there)
+    available = _available(reference, there, None)
     if available is None:
         raise BadInput(
             f"{reference.name}: has no fully sampled centre of k-space; give a reference that has"
         )
     box = _box(scan, grid, available, lines)
     kept, pattern = _kept(grid, box, lines), grid.pattern(scan)
-    calibration = _read(reference, there, there.pattern(reference), box, kept)
-    scanned = _read(scan, grid, pattern, box, kept)
-    both = _cut(scan, grid, pattern, box).any(0)
-    energy, its = (float((c.kspace * both).abs().square().sum()) for c in (scanned, calibration))
-    if its == 0 or energy == 0:
+    calibration = read_centre(reference, there, there.pattern(reference), box, kept)
+    pattern = in_box(scan, grid, pattern, box)
+    own = energy(scan, grid, pattern, box)
+    its = float((calibration.kspace * pattern.any(0)).abs().square().sum())
+    if its == 0 or own == 0:
         raise BadInput(
             f"{scan.name}: holds no signal where its reference {reference.name} is sampled"
         )
-    return replace(calibration, gain=math.sqrt(energy / its))
+    warnings = tuple(f"its reference: {warning}" for warning in calibration.warnings)
+    return replace(calibration, gain=math.sqrt(own / its), warnings=warnings)
 
 
-def _available(scan: Scan, grid: Grid) -> Box | None:
-    """Size along each axis of the largest centre that can be calibrated from."""
-    limits = scan.calibration
-    if (scan.sampled != scan.sampled[:1]).any():
-        limits = calibration_box(np.broadcast_to(scan.sampled.any(0), (1, *scan.space)))
+def _available(scan: Scan, grid: Grid, lines: int | None) -> Box | None:
+    """Size along each axis of the largest centre that can be calibrated from.
+
+    It is that of every frame, or of the average over time if that is too small.
+    """
+    own = _centred(grid, scan.calibration)
+    if (scan.sampled == scan.sampled[:1]).all():
+        return own
+    limits = calibration_box(np.broadcast_to(scan.sampled.any(0), (1, *scan.space)))
+    averaged = _centred(grid, limits)
+    if own is None or averaged is None or lines == 0:
+        return averaged
+    wanted = (min(lines or _usual(n), most) for n, most in zip(grid.space, averaged, strict=True))
+    enough = all(n >= least for n, least in zip(own, wanted, strict=True))
+    return own if enough else averaged
+
+
+def _centred(grid: Grid, limits: tuple[tuple[int, int], ...] | None) -> Box | None:
+    """The size of a box with the zero frequency in its middle, between limits."""
     if limits is None:
         return None
     box = list(grid.space)
@@ -151,6 +148,11 @@ def _available(scan: Scan, grid: Grid) -> Box | None:
         (start, stop), middle = limits[axis], grid.space[axis] // 2
         box[axis] = min(2 * (middle - start) + 1, 2 * (stop - middle), stop - start)
     return tuple(box)
+
+
+def _usual(size: int) -> int:
+    """Calibration lines of so many."""
+    return max(10, round(0.08 * size))
 
 
 def _box(scan: Scan, grid: Grid, available: Box, lines: int | None) -> Box:
@@ -161,7 +163,7 @@ def _box(scan: Scan, grid: Grid, available: Box, lines: int | None) -> Box:
         if axis == grid.decoded:
             box.append(min(_READOUT, most))
             continue
-        usual = max(10, round(0.08 * size)) if scan.complete and lines is None else 32
+        usual = _usual(size) if scan.complete and lines is None else 32
         wanted = lines or min(usual, most)
         if not 1 <= wanted <= most:
             raise BadInput(
@@ -189,30 +191,3 @@ def _interleaved(scan: Scan, grid: Grid) -> Bool[Tensor, "frame *space"]:
             along = torch.arange(grid.space[axis])
             position = position + along.reshape(-1, *[1] * (-1 - axis))
     return position % every == 0
-
-
-def _read(scan: Scan, grid: Grid, pattern: Tensor, box: Box, kept: Box) -> Calibration:
-    """Each position's mean over the frames that `pattern` says; zero where there are none."""
-    pattern = _cut(scan, grid, pattern, box)
-    counts = pattern.sum(0).clamp(min=1)
-    slices = []
-    for index in range(scan.kspace.shape[0]):
-        coils = []
-        for coil in each_coil(scan.kspace, index):
-            kspace = torch.from_numpy(coil)
-            if not torch.isfinite(torch.view_as_real(kspace)).all():
-                raise BadInput(f"{scan.name}: slice {index} of its k-space has NaN or Inf")
-            for axis in grid.axes:
-                kspace = centre(kspace, axis, box[axis])
-            kspace = crop(grid.encode(grid.decode(kspace)), box)
-            coils.append((kspace * pattern).sum(0) / counts)
-        slices.append(torch.stack(coils))
-    return Calibration(torch.stack(slices), averages=1 / float((1 / counts).mean()), kept=kept)
-
-
-def _cut(scan: Scan, grid: Grid, pattern: Tensor, box: Box) -> Bool[Tensor, "frame *box"]:
-    """The part of a pattern that lies in the box; of length 1 along axes that do not vary."""
-    for axis in grid.axes:
-        if pattern.shape[axis] > 1:
-            pattern = centre(pattern, axis, box[axis])
-    return pattern.expand(scan.kspace.shape[2], *pattern.shape[1:])

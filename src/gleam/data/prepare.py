@@ -88,7 +88,8 @@ class Prepared:
             compression = compression_matrix(self._calibration, settings.coils)
             self._calibration = mix(self._calibration, compression)
             self._mixing = compression if self._mixing is None else compression @ self._mixing
-        noise = noise_level(self._calibration) * math.sqrt(source.averages)
+        each_frame = self._calibration.movedim(2, 1).flatten(0, 1)
+        noise = noise_level(each_frame) * math.sqrt(source.averages)
         scale = _intensity(self._calibration, grid.space) * source.gain
         if not scale > 0:
             raise BadInput(f"{scan.name}: its calibration region holds no signal; leave it out")
@@ -109,7 +110,7 @@ class Prepared:
             contrast=scan.contrast,
             fingerprint=fingerprint,
             sha256=sha256,
-            warnings=(*scan.warnings, *(f"its reference: {w}" for w in _warnings(reference))),
+            warnings=(*scan.warnings, *_of_reference(reference), *source.warnings),
             version=VERSION,
         )
 
@@ -175,14 +176,16 @@ def _reference(settings: Settings, part: str) -> Scan | None:
     return only(str(path), scans)
 
 
-def _warnings(reference: Scan | None) -> tuple[str, ...]:
-    return () if reference is None else reference.warnings
+def _of_reference(reference: Scan | None) -> tuple[str, ...]:
+    return () if reference is None else tuple(f"its reference: {w}" for w in reference.warnings)
 
 
-def _intensity(calibration: Complex[Tensor, "slice coil *box"], space: tuple[int, ...]) -> float:
-    """The 98th percentile of the root-sum-of-squares calibration image over all slices."""
-    box = calibration.shape[2:]
+def _intensity(
+    calibration: Complex[Tensor, "slice coil frame *box"], space: tuple[int, ...]
+) -> float:
+    """The 98th percentile over all slices of the root-sum-of-squares image of coils and frames."""
+    box = calibration.shape[3:]
     axes = tuple(range(-len(box), 0))
-    image = ifft(shift_free(calibration, axes), axes).abs().square().sum(1).sqrt()
+    image = ifft(shift_free(calibration, axes), axes).abs().square().sum((1, 2)).sqrt()
     # An orthonormal FFT of fewer samples makes a brighter image.
     return float(np.quantile(image.numpy(), 0.98)) * math.sqrt(math.prod(box) / math.prod(space))

@@ -6,6 +6,9 @@ leaves true k-space as it is. This is a convolution, so in the image it is one s
 matrix G over the coils per pixel, with eigenvalues in [0, 1], and the sensitivities at a pixel
 are the vectors that G leaves as they are: its eigenvectors with eigenvalue 1. There are two of
 them where the object wraps over the edge of the field of view and two of its points share a pixel.
+
+Frames of a series see the same coils. Their patches lie in one space, whatever their signs and
+contrasts are, so their calibration matrices stand one below the other: their Gram matrices add up.
 """
 
 import math
@@ -21,7 +24,7 @@ CHUNK = 2**21  # entries of G held at a time: 16 MB, and three times that to dec
 
 
 def espirit(
-    calibration: Complex[Tensor, "slice coil *calibration"],
+    calibration: Complex[Tensor, "slice coil frame *calibration"],
     space: tuple[int, ...],
     sets: int = 1,
     kernel: int = 6,
@@ -32,7 +35,7 @@ def espirit(
 
     Args:
         calibration: the fully sampled centre of k-space, in any units; two space axes, or three
-            for a volume.
+            for a volume. All its frames count together.
         space: size of the image that the maps belong to, along the same axes.
         sets: number of map sets; two where the object is larger than the field of view.
         kernel: patch size in samples, at most two fifths of the calibration region along each
@@ -70,14 +73,14 @@ class Sensitivities:
 
     def __init__(
         self,
-        calibration: Complex[Tensor, "coil *calibration"],
+        calibration: Complex[Tensor, "coil frame *calibration"],
         space: tuple[int, ...],
         sets: int = 1,
         kernel: int = 6,
         threshold: float = 0.02,
         crop: float = 0.8,
     ) -> None:
-        coils, *box = calibration.shape
+        coils, _, *box = calibration.shape
         if len(box) != len(space):
             raise BadInput(
                 f"ESPIRiT: an image of size {space} has other axes than its calibration region of "
@@ -89,6 +92,7 @@ class Sensitivities:
             )
         self.space, self.sets, self.crop = space, sets, crop
         centre = calibration.to(torch.complex64)
+        centre = centre / centre.abs().max().clamp(min=torch.finfo().tiny)  # of its squares, sums
         widths = [max(1, min(kernel, 2 * samples // 5)) for samples in box]
         self._operator = _operator(centre, widths, threshold)
         self._reference = _strongest(centre)
@@ -121,21 +125,13 @@ class Sensitivities:
 
 def _operator(centre: Tensor, widths: Sequence[int], threshold: float) -> Tensor:
     """G as a trigonometric polynomial: coefficients (*displacement, coil, coil), in FFT order."""
-    patches = centre
-    for axis, width in enumerate(widths, 1):
-        patches = patches.unfold(axis, width, 1)
-    patches = patches.movedim(0, len(widths)).flatten(len(widths)).flatten(0, -2)
-    try:
-        _, weights, rows = torch.linalg.svd(patches, full_matrices=False)
-    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-        # Single precision gives up on some phantoms without noise.
-        _, weights, rows = torch.linalg.svd(patches.to(torch.complex128), full_matrices=False)
-        weights, rows = weights.float(), rows.to(centre.dtype)
-    kept = weights > threshold * weights[0]
+    gram = torch.stack([_gram(frame, widths) for frame in centre.unbind(1)]).sum(0)
+    power, vectors = _spectrum(gram)
+    kept = power > threshold**2 * power[-1]
     degrees = [2 * width - 1 for width in widths]
     if not kept.any():  # no signal at all
         return centre.new_zeros(*degrees, len(centre), len(centre))
-    rows = rows[kept].reshape(-1, len(centre), *widths)
+    rows = vectors[:, kept].mH.reshape(-1, len(centre), *widths)
     # Averaged over all patches, two samples act on each other by their displacement alone. So the
     # projector is summed over equal displacements: the correlation of its rows, by FFT.
     axes = tuple(range(2, rows.ndim))
@@ -143,6 +139,25 @@ def _operator(centre: Tensor, widths: Sequence[int], threshold: float) -> Tensor
     spectrum = spectrum.permute(*axes, 1, 0)
     correlation: Tensor = torch.fft.ifftn(spectrum @ spectrum.mH, dim=tuple(range(len(widths))))
     return correlation / math.prod(widths)
+
+
+def _gram(frame: Tensor, widths: Sequence[int]) -> Tensor:
+    """PᴴP of the calibration matrix P (patch, coil · *width) of one frame (coil, *calibration)."""
+    patches = frame
+    for axis, width in enumerate(widths, 1):
+        patches = patches.unfold(axis, width, 1)
+    patches = patches.movedim(0, len(widths)).flatten(len(widths)).flatten(0, -2)
+    return patches.mH @ patches
+
+
+def _spectrum(gram: Tensor) -> tuple[Tensor, Tensor]:
+    """The squared singular values of P, ascending, and its right singular vectors as columns."""
+    try:
+        power, vectors = torch.linalg.eigh(gram)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        # Single precision gives up on some phantoms without noise.
+        power, vectors = torch.linalg.eigh(gram.to(torch.complex128))
+    return power.float(), vectors.to(gram.dtype)
 
 
 def _evaluate(operator: Tensor, space: Sequence[int], at: Sequence[Tensor]) -> Tensor:

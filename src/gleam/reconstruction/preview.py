@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -58,19 +59,24 @@ def of_scan(scan: Scan, example: Example | None) -> Preview:
         sampling = sampling.mean(axis=scan.readout or 0)
     elif example is not None:
         return Preview(_seen(example), sampling, "CG-SENSE")
-    coils = [
-        _planes(kspace.mean(axis=0) / np.where(share > 0, share, 1))
-        for kspace in each_coil(scan.kspace, scan.kspace.shape[0] // 2)
-    ]
+    alike = bool((scan.sampled == scan.sampled[:1]).all())
+    energies = []
+    for kspace in each_coil(scan.kspace, scan.kspace.shape[0] // 2):
+        # Frames that differ in sign would cancel in an average.
+        frames = kspace if alike else (kspace.mean(axis=0) / np.where(share > 0, share, 1))[None]
+        planes = zip(*map(_planes, frames), strict=True)
+        energies.append([_energy(np.stack(plane)) for plane in planes])
     images, seen = {}, None
     if len(scan.matrix) == 3:
         seen = upright(scan.affine, scan.matrix, scan.voxel, 1)
-    for axis, plane in enumerate(map(np.stack, zip(*coils, strict=True))):
+    for axis, of_coils in enumerate(zip(*energies, strict=True)):
         name, matrix = _SLICE, scan.matrix
         if len(matrix) == 3:
             name = plane_name(axis, matrix[axis] // 2, seen)
             matrix = matrix[:axis] + matrix[axis + 1 :]
-        image = _root_sum_of_squares(plane, matrix)
+        magnitude = torch.stack(of_coils).sum(0).sqrt()
+        sizes = [min(m, n) for m, n in zip(matrix, magnitude.shape, strict=True)]
+        image = crop(magnitude, sizes).numpy()
         images[name] = image if seen is None else seen[axis].shown(image)
     return Preview(images, sampling, "zero-filled", CAPTION if seen else "")
 
@@ -112,9 +118,7 @@ def _seen(example: Example) -> dict[str, NDArray[np.float32]]:
     return {name or _SLICE: cut(magnitude).mean(0).numpy() for name, cut in found.items()}
 
 
-def _root_sum_of_squares(kspace: Array, matrix: tuple[int, ...]) -> NDArray[np.float32]:
-    """(coil, rows, columns) k-space to the image, cropped."""
+def _energy(kspace: Array) -> Float[Tensor, "rows columns"]:
+    """(frame, rows, columns) k-space to the mean squared magnitude of its images."""
     images = ifft(shift_free(torch.from_numpy(kspace), _IN_PLANE), _IN_PLANE)
-    sizes = [min(m, n) for m, n in zip(matrix, kspace.shape[1:], strict=True)]
-    magnitude: Tensor = crop(images.abs().square().sum(0).sqrt(), sizes)
-    return magnitude.numpy()
+    return images.abs().square().mean(0)
