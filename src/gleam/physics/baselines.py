@@ -67,7 +67,7 @@ def sliding_window(measurement: Measured, weight: float = 0.04, steps: int = 20)
 
     with torch.no_grad():
         sense = replace(sense, mask=summed(mask.float()))
-        zero_frequency = sense.mask[..., *[slice(1)] * (mask.ndim - 3)].clamp(min=1)
+        zero_frequency = sense.mask[*[slice(None)] * 3, *[slice(1)] * (mask.ndim - 3)].clamp(min=1)
         return conjugate_gradients(
             lambda x: sense.normal(x) + weight * x,
             (1 + weight / zero_frequency) * summed(measurement.adjoint),
