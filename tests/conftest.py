@@ -1,6 +1,7 @@
 """Shapes are checked at run time in every test; one thread keeps results the same everywhere."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from gleam import terminal  # noqa: E402
 
 torch.set_num_threads(1)
 terminal.EVERY = 3600.0  # what is said of slow work is no part of what tests look at
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # or what tests start ignored it, too
 
 
 def pytest_xdist_auto_num_workers() -> int:
