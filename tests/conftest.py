@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,10 @@ install_import_hook("gleam", "beartype.beartype").__enter__()
 
 import torch  # noqa: E402
 
-from gleam import terminal  # noqa: E402
+from gleam import terminal, threads  # noqa: E402
 
 torch.set_num_threads(1)
 terminal.EVERY = 3600.0  # what is said of slow work is no part of what tests look at
-
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script
     signal.signal(signal.SIGINT, signal.default_int_handler)  # or what tests start ignored it, too
@@ -24,7 +22,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of
 
 def pytest_xdist_auto_num_workers() -> int:
     """Of `-n auto`: the CPUs that this process may use, which the machine's may outnumber."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return threads.cores()
 
 
 @pytest.fixture(scope="session")
