@@ -220,8 +220,8 @@ COMMAND_LINES = {
     "simulate x --shape 16 16 --frames 8 --format h5": "fastMRI's layout holds static 2D scans; "
     "leave --format h5 out",
     "simulate x --variable v": "--axes and --variable say what an image holds; name it by --from",
-    "simulate x --from y.nii --frames 8": "the image says itself what --slices and --frames are; "
-    "leave them out",
+    "simulate x --from y.nii --frames 8": "the image says itself what --slices and --frames are, "
+    "and its size; leave them and --oversized out",
     "reconstruct": "missing: RUN; SCAN; -o PATH, --out PATH",
     "reconstruct a b --ot c": "--ot: no such option; did you mean --out?",
     "reconstruct a b c -o d": "c: one value too many",

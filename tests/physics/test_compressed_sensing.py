@@ -32,8 +32,7 @@ def undersampled(kind: str, acceleration: float, size: int = 64, frames: int = 1
 def test_wavelets_are_as_good_as_those_of_bart(kind, acceleration):
     case = undersampled(kind, acceleration, 96)
     ours = case.psnr(wavelet(case.measurement))
-    # Random shifts move a single image by 0.1 dB, theirs as ours.
-    assert ours > case.psnr(bart.wavelet(case, 0.005)) - 0.2
+    assert ours > case.psnr(bart.wavelet(case, 0.005)) - 0.1
     assert ours > case.psnr(cg_sense(case.measurement)) + 2
 
 

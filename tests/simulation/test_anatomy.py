@@ -63,6 +63,18 @@ def test_outline_is_deepest_inside_and_negative_outside():
     assert 0.02 < filled < 0.6
 
 
+def test_share_of_bodies_larger_than_the_field_of_view_is_as_asked_for():
+    """Those reach far along every border; others may touch one here or there."""
+
+    def reach(oversized):
+        depths = [draw_outline((64, 64), rng(i), oversized) for i in range(40)]
+        return np.array([np.mean([*(d[0] > 0), *(d[:, 0] > 0)]) for d in depths])
+
+    assert np.mean(reach(1.0)) > 0.4
+    assert np.mean(reach(0.0)) < 0.1
+    assert 0.02 < np.mean(reach(1 / 6) > np.max(reach(0.0))) < 0.4
+
+
 def test_phase_is_smooth_and_sometimes_strong():
     phases = [draw_phase((128, 128), rng(i)) for i in range(60)]
     steps = [abs(np.diff(p, axis=0)).max() for p in phases]

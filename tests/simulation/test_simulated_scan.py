@@ -136,7 +136,7 @@ def test_scan_shows_the_anatomy_it_drew(monkeypatch):
     monkeypatch.setattr(
         module,
         "draw_anatomy",
-        lambda s, _: anatomies.append(_blob((32, 32), (5, -3))) or anatomies[-1],
+        lambda s, *_: anatomies.append(_blob((32, 32), (5, -3))) or anatomies[-1],
     )
     monkeypatch.setattr(module, "Coils", lambda s, c, _: np.ones((c, *s), np.complex64) / c**0.5)
     scan = simulate_scan((32, 32), 4, 1, NOISELESS, 0)
@@ -157,6 +157,7 @@ def test_scan_shows_the_anatomy_it_drew(monkeypatch):
         ({"oversampling": 0}, "oversampling is 0"),
         ({"frames": 3}, r"3 frames of shape \(32, 32\); use 1, or 4"),
         ({"frames": 0}, "0 frames"),
+        ({"oversized": 1.5}, "oversized is 1.5; use a share"),
         ({"frames": 8, "shape": (16, 16, 16)}, "8 frames of shape"),
     ],
 )
@@ -173,7 +174,7 @@ def test_large_volumes_are_drawn_on_a_grid_that_fits(monkeypatch, most, grid):
     """And are as bright, and where they were."""
     grids = []
 
-    def block(shape, _):
+    def block(shape, *_):
         grids.append(shape)
         mesh = np.ix_(*((np.arange(n) - n // 2) / n for n in shape))
         return np.exp(-sum(x**2 for x in mesh) * 40).astype(np.complex64)

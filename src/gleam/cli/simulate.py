@@ -13,6 +13,7 @@ from gleam.cli.arguments import LayoutArguments, parse
 from gleam.errors import BadInput
 from gleam.formats import Scan, read_image
 from gleam.simulation import simulate, simulate_from_image, simulate_scan
+from gleam.simulation.anatomy import OVERSIZED
 from gleam.terminal import warn
 
 
@@ -47,6 +48,9 @@ class Arguments:
     """Lowest and highest number of coils; drawn per scan."""
     snr: tuple[float, float] = (10.0, 200.0)
     """Lowest and highest signal-to-noise ratio; drawn per scan."""
+    oversized: float | None = None
+    """Share of slices, or volumes, whose body is larger than the field of view; by default one in
+    six. One map set does not describe such a scan (see --sets of gleam prepare)."""
     seed: int = 0
     """The same seed gives the same scans."""
     format: Literal["h5", "cfl"] | None = None
@@ -91,13 +95,16 @@ def _procedural(a: Arguments) -> tuple[Callable[..., Scan], bool, Sequence[str]]
     shape, frames = a.shape or (128, 128), 1 if a.frames is None else a.frames
     static_2d = len(shape) == 2 and frames == 1
     slices = a.slices if a.slices is not None else 8 if static_2d else 1
-    return partial(simulate_scan, shape, a.coils, slices, a.snr, frames=frames), static_2d, ()
+    oversized = OVERSIZED if a.oversized is None else a.oversized
+    draw = partial(simulate_scan, shape, a.coils, slices, a.snr, frames=frames, oversized=oversized)
+    return draw, static_2d, ()
 
 
 def _from_image(a: Arguments, path: Path) -> tuple[Callable[..., Scan], bool, Sequence[str]]:
-    if a.slices is not None or a.frames is not None:
+    if any(said is not None for said in (a.slices, a.frames, a.oversized)):
         raise BadInput(
-            "simulate: the image says itself what --slices and --frames are; leave them out"
+            "simulate: the image says itself what --slices and --frames are, and its size; leave "
+            "them and --oversized out"
         )
     image = read_image(path, a.array.layout)
     static_2d = image.image.ndim == 4 and image.image.shape[1] == 1

@@ -24,9 +24,12 @@ from gleam.physics.wavelet import LEVELS, shrink
 
 Proximal = Callable[[Image], Image]
 
+# Grids that move from step to step leave each image their own pattern: the mean of the last images
+# has less of it (0.2 to 0.8 dB, Poisson discs on two simulated slices and a brain).
+SHIFTED = 20
 
-# BART's documentation uses this weight; it is good at SNR 30 to 100. On four simulated slices,
-# between 40 and 100 steps change images by 0.3 dB.
+
+# BART's documentation uses this weight; it is good at SNR 30 to 100.
 def wavelet(measurement: Measured, weight: float = 0.005, steps: int = 60) -> Image:
     """P(x) = ‖W x‖₁, of the wavelets of each frame and map set (Lustig et al., MRM 58, 2007).
 
@@ -37,7 +40,7 @@ def wavelet(measurement: Measured, weight: float = 0.005, steps: int = 60) -> Im
     """
     space = measurement.adjoint.ndim - 3
     axes, shifts = tuple(range(-space, 0)), _shifts(space, 2**LEVELS)
-    return _fista(measurement, lambda z: shrink(z, weight, axes, next(shifts)), steps)
+    return _fista(measurement, lambda z: shrink(z, weight, axes, next(shifts)), steps, SHIFTED)
 
 
 # Weights and steps of the next two were chosen on three simulated hearts (64², 16 frames, 5 coils,
@@ -72,18 +75,22 @@ def low_rank(measurement: Measured, weight: float = 0.02, steps: int = 30) -> Im
     """
     _check_series(measurement, "low-rank")
     shifts = _shifts(measurement.adjoint.ndim - 3, BLOCK)
-    return _fista(measurement, lambda z: shrink_blocks(z, weight, next(shifts)), steps)
+    return _fista(measurement, lambda z: shrink_blocks(z, weight, next(shifts)), steps, SHIFTED)
 
 
 @torch.no_grad()
-def _fista(measurement: Measured, proximal: Proximal, steps: int) -> Image:
+def _fista(measurement: Measured, proximal: Proximal, steps: int, averaged: int = 1) -> Image:
+    """The mean of the last images, so many."""
     x = sliding_window(measurement)  # of one frame, CG-SENSE
     ahead, t = x, 1.0
-    for _ in range(steps):
+    total = torch.zeros_like(x)
+    for step in range(steps):
         before, x = x, proximal(_everywhere(_descended, ahead, measurement))
         previous, t = t, (1 + math.sqrt(1 + 4 * t * t)) / 2
         ahead = torch.add(x, x - before, alpha=(previous - 1) / t)
-    return _everywhere(_seen, x, measurement)
+        if step >= steps - averaged:
+            total += x / averaged
+    return _everywhere(_seen, total, measurement)
 
 
 def _descended(x: Image, measurement: Measurement) -> Image:

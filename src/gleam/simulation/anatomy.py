@@ -14,17 +14,23 @@ from numpy.typing import NDArray
 
 Field = NDArray[np.float32]
 
+OVERSIZED = 1 / 6
 
-def draw_anatomy(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.complex64]:
+
+def draw_anatomy(
+    shape: tuple[int, ...], rng: np.random.Generator, oversized: float = OVERSIZED
+) -> NDArray[np.complex64]:
     """A complex image of `shape` (`y x` or `z y x`), zero outside the body, magnitude up to 1."""
-    image, _ = draw_body(shape, rng)
+    image, _ = draw_body(shape, rng, oversized)
     phasor: NDArray[np.complex64] = np.exp(1j * draw_phase(shape, rng))
     return image * phasor
 
 
-def draw_body(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Field, Field]:
+def draw_body(
+    shape: tuple[int, ...], rng: np.random.Generator, oversized: float = OVERSIZED
+) -> tuple[Field, Field]:
     """The magnitude of an image, and how deep inside the body every voxel lies."""
-    depth = draw_outline(shape, rng)
+    depth = draw_outline(shape, rng, oversized)
     image = _inside(depth, rng)
     image *= 1 + rng.uniform(0, 0.12) * smooth_noise(shape, log_uniform(rng, 0.004, 0.02), rng)
     if rng.random() < 0.8:
@@ -61,14 +67,16 @@ def smooth_noise(shape: tuple[int, ...], scale: float, rng: np.random.Generator)
     return field
 
 
-def draw_outline(shape: tuple[int, ...], rng: np.random.Generator) -> Field:
+def draw_outline(
+    shape: tuple[int, ...], rng: np.random.Generator, oversized: float = OVERSIZED
+) -> Field:
     """How deep inside the body every voxel lies: 1 at its centre, 0 on its surface, then negative.
 
-    The body is a deformed ellipsoid of random size, place and rotation; one in six is larger than
-    the field of view.
+    The body is a deformed ellipsoid of random size, place and rotation. A share of them,
+    `oversized`, is larger than the field of view.
     """
     dims = len(shape)
-    size = rng.uniform(0.6, 0.98, dims) * (rng.uniform(1.2, 1.8) if rng.random() < 1 / 6 else 1)
+    size = rng.uniform(0.6, 0.98, dims) * (rng.uniform(1.2, 1.8) if rng.random() < oversized else 1)
     middle = rng.normal(0, 0.06, dims)
     rotation = np.linalg.qr(rng.normal(size=(dims, dims)))[0] / size[:, None]
     position = np.ix_(

@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import map_coordinates
 
-from gleam.simulation.anatomy import Field, draw_body, draw_phase, log_uniform, smooth_noise
+from gleam.simulation.anatomy import (
+    OVERSIZED,
+    Field,
+    draw_body,
+    draw_phase,
+    log_uniform,
+    smooth_noise,
+)
 
 Points = NDArray[np.floating]
 Position = tuple[Points, Points]  # y, x of every point
@@ -93,7 +100,7 @@ class Chamber:
 
 
 def draw_beating_heart(
-    shape: tuple[int, int], frames: int, rng: np.random.Generator
+    shape: tuple[int, int], frames: int, rng: np.random.Generator, oversized: float = OVERSIZED
 ) -> NDArray[np.complex64]:
     """One cycle of a heart in a body: (frame, y, x), magnitude up to 1.
 
@@ -101,8 +108,9 @@ def draw_beating_heart(
         shape: `y x`.
         frames: over one cycle.
         rng: where the draw comes from.
+        oversized: share of bodies that are larger than the field of view.
     """
-    image, depth = draw_body(shape, rng)
+    image, depth = draw_body(shape, rng, oversized)
     y, x = ((np.arange(n, dtype=np.float32) - n // 2) / np.float32(max(shape)) for n in shape)
     position: Position = np.broadcast_to(y[:, None], shape), np.broadcast_to(x, shape)
     left, right = draw_chambers(position, depth, rng)

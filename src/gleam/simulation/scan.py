@@ -7,7 +7,7 @@ import numpy as np
 from gleam.errors import BadInput
 from gleam.formats.scan import Scan, centred_affine
 from gleam.simulation.acquire import acquire, draw_receiver
-from gleam.simulation.anatomy import draw_anatomy
+from gleam.simulation.anatomy import OVERSIZED, draw_anatomy
 from gleam.simulation.coils import Coils
 from gleam.simulation.heart import draw_beating_heart
 
@@ -26,6 +26,7 @@ def simulate_scan(
     oversampling: int = 2,
     name: str = "simulated",
     frames: int = 1,
+    oversized: float = OVERSIZED,
 ) -> Scan:
     """A fully sampled scan of procedural anatomy; every slice shows another one.
 
@@ -48,11 +49,13 @@ def simulate_scan(
         oversampling: field of view along the readout over that of `shape`.
         name: name of the scan.
         frames: 1, or 4 or more of a 2D series.
+        oversized: share of slices, or volumes, whose body is larger than the field of view. One map
+            set does not describe such a scan (Uecker et al., MRM 71, 2014).
 
     Raises:
         BadInput: a size or ratio that cannot be simulated.
     """
-    _check(shape, slices, oversampling, frames)
+    _check(shape, slices, oversampling, frames, oversized)
     rng = np.random.default_rng(seed)
     count, ratio = draw_receiver(coils, snr, rng)
     field_of_view, thickness = rng.uniform(180, 260), rng.uniform(2, 5)
@@ -61,9 +64,9 @@ def simulate_scan(
     fine = tuple(round(n * finer) for n in shape)
     maps = Coils(fine, count, rng)
     if frames == 1:
-        anatomies = [draw_anatomy(fine, rng)[None] for _ in range(slices)]
+        anatomies = [draw_anatomy(fine, rng, oversized)[None] for _ in range(slices)]
     else:
-        anatomies = [draw_beating_heart(fine, frames, rng) for _ in range(slices)]
+        anatomies = [draw_beating_heart(fine, frames, rng, oversized) for _ in range(slices)]
     space, wide = ((n[0] * oversampling, *n[1:]) for n in (shape, fine))
     kspace = acquire(anatomies, maps, count, space, wide, ratio, rng)
 
@@ -87,7 +90,9 @@ def simulate_scan(
     )
 
 
-def _check(shape: tuple[int, ...], slices: int, oversampling: int, frames: int) -> None:
+def _check(
+    shape: tuple[int, ...], slices: int, oversampling: int, frames: int, oversized: float
+) -> None:
     def demand(holds: bool, what: str) -> None:
         if not holds:
             raise BadInput(f"simulate: {what}")
@@ -104,3 +109,4 @@ def _check(shape: tuple[int, ...], slices: int, oversampling: int, frames: int) 
         f"{frames} frames of shape {shape}; use 1, or {_FEWEST_FRAMES} or more of a shape y x",
     )
     demand(oversampling >= 1, f"oversampling is {oversampling}; use 1 or more")
+    demand(0 <= oversized <= 1, f"oversized is {oversized}; use a share, from 0 to 1")
