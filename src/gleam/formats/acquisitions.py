@@ -57,7 +57,7 @@ from gleam.formats.acquisition_series import unfinished
 from gleam.formats.acquisition_time import frame_time
 from gleam.formats.ismrmrd_header import Header
 from gleam.formats.scan import LARGEST, Array, Scan, calibration_box, named, only, usable
-from gleam.formats.stored import non_zero
+from gleam.formats.zeros import non_zero
 
 
 def assemble(

@@ -12,8 +12,8 @@ dimension fastest.
 - Dimension 10 holds the frames, 13 the slices of a 2D scan; any other must be 1.
 - Where the user names the axes (see `Layout`), this meaning does not hold: the words stand in the
   order of the header's sizes.
-- K-space is centred at ⌊N/2⌋, as `bart fft -u` has it. What is zero in every coil and slice was
-  not sampled.
+- K-space is centred at ⌊N/2⌋, as `bart fft -u` has it. What is zero in every coil was not
+  sampled (see `zeros`).
 - The pair holds no geometry: voxels are 1 mm, the matrix is k-space's, the affine is centred. What
   is written here says it under "# Geometry", where BART does not look; it holds unless the user
   says something else.

@@ -34,7 +34,8 @@ from gleam.formats.geometry import Geometry
 from gleam.formats.hdf5_writer import creating
 from gleam.formats.ismrmrd_header import Header, parse, serialise
 from gleam.formats.scan import Array, Scan, calibration_box, centred_affine
-from gleam.formats.stored import Stored, non_zero
+from gleam.formats.stored import Stored
+from gleam.formats.zeros import non_zero
 
 
 def read(path: Path) -> Scan:

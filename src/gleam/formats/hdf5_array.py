@@ -7,8 +7,8 @@
   phase).
 - `mask`, where there is one, says by zeros what else was not sampled: one number for each x, or an
   array (y, x) or (frame, y, x), with z before y in 3D.
-- All else is as in .npy files: what is zero in every coil was not sampled, slices that differ in it
-  are scans of their own, voxels are 1 mm, the affine is centred.
+- All else is as in .npy files: what is zero in every coil was not sampled (see `zeros`), slices
+  that differ in it are scans of their own, voxels are 1 mm, the affine is centred.
 
 Complex numbers are h5py's (`r`, `i`) or MATLAB's (`real`, `imag`).
 """

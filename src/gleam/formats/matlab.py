@@ -8,9 +8,9 @@ the axes in the opposite order; complex numbers are pairs of `real` and `imag`. 
   MATLAB are our `x`, columns our `y`, and that there are 16 coils.
 - Without a name, the array is the only complex one, or the only one of these with 3 axes or more.
   It is centred k-space.
-- What is zero in every coil was not sampled; slices that differ in it are scans of their own. The
-  file holds no geometry that is known here: voxels are 1 mm, the matrix is k-space's, the affine is
-  centred.
+- What is zero in every coil was not sampled (see `zeros`); slices that differ in it are scans of
+  their own. The file holds no geometry that is known here: voxels are 1 mm, the matrix is
+  k-space's, the affine is centred.
 - Only complex arrays of numbers are ever opened. They stay in a 7.3 file until a slice is asked
   for; out of older ones, they are read whole (at most 2 GiB).
 """

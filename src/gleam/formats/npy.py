@@ -2,8 +2,9 @@
 
 K-space is complex64 or complex128, centred at ⌊N/2⌋. Its axes are those that the user names (see
 `Layout`), else (coil, y, x), (slice, coil, y, x) or (slice, coil, frame, y, x), of unknown readout.
-What is zero in every coil was not sampled; slices that differ in it are scans of their own. The
-file holds no geometry: voxels are 1 mm, the matrix is k-space's, the affine is centred.
+What is zero in every coil was not sampled (see `zeros`); slices that differ in it are scans of
+their own. The file holds no geometry: voxels are 1 mm, the matrix is k-space's, the affine is
+centred.
 
 Images are written as complex64 (slice, frame, y, x) or (1, frame, z, y, x). Those read are numbers
 of any kind, whose axes the user names; voxels are 1 mm.

@@ -4,7 +4,7 @@ Or a coil of a slice, so that a volume larger than the memory can be gone throug
 of plain numbers leave open: the scan, or the image, of an array and nothing else.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from gleam.formats.scan import (
     which_slices,
 )
 from gleam.formats.volume import Volume
+from gleam.formats.zeros import sampled_by_zeros
 
 Load = Callable[[Path, int, slice], NDArray[np.complexfloating]]
 
@@ -92,9 +93,10 @@ def bare_scans(
 ) -> Scans:
     """What a file holds that says nothing beyond its k-space.
 
-    What is zero in every coil was not sampled, voxels are 1 mm, the matrix is k-space's less
-    oversampling, and the affine is centred. The file is gone through once, for its zeros. Slices
-    that were not sampled alike are scans of their own; an empty one says nothing of it.
+    Lines that are zero in every coil were not sampled (see `gleam.formats.zeros`), voxels are 1 mm,
+    the matrix is k-space's less oversampling, and the affine is centred. The file is gone through
+    once, for its zeros. Slices that were not sampled alike are scans of their own; an empty one
+    says nothing of it.
 
     Args:
         path: the file.
@@ -110,10 +112,10 @@ def bare_scans(
     patterns: dict[bytes, NDArray[np.bool_]] = {}
     slices: dict[bytes, list[int]] = {}
     empty: list[int] = []
-    for index in range(kspace.shape[0]):
-        sampled = non_zero(each_coil(kspace, index))
+    each_slice = (each_coil(kspace, index) for index in range(kspace.shape[0]))
+    for index, sampled in enumerate(sampled_by_zeros(each_slice, arrangement.readout)):
         if mask is not None:
-            sampled &= mask
+            sampled = sampled & mask
         key = np.packbits(sampled).tobytes()
         patterns[key] = sampled
         (slices.setdefault(key, []) if sampled.any() else empty).append(index)
@@ -205,18 +207,3 @@ def bare_image(
         )
     voxel = (1.0, 1.0, 1.0)
     return Volume(image, voxel, centred_affine(tuple(space), voxel, slices), name=path.stem)
-
-
-def non_zero(coils: Iterable[NDArray[np.complexfloating]]) -> NDArray[np.bool_]:
-    """Where some coil of a slice holds data: (frame, *space) bool.
-
-    For files that mark what was not sampled by exact zeros only.
-
-    Args:
-        coils: (frame, *space) complex of each.
-    """
-    pattern = np.zeros((), np.bool_)  # its size comes from data, not from what a file claims
-    with np.errstate(invalid="ignore"):  # some NaNs complain when they are compared
-        for coil in coils:
-            pattern = pattern | (coil != 0)
-    return pattern
