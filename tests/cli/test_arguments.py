@@ -49,14 +49,14 @@ def test_an_array_is_reconstructed_whatever_its_axes(scans: Path) -> None:
 def test_arrays_prepared_with_other_axes_are_prepared_again(
     scans: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def status(axes: str) -> Any:
+    def status(axes: str, *more: str, code: int = 0) -> Any:
         out = scans / "prepared"
-        assert run("prepare", scans / "npy", out, "--axes", axes, "--json") == 0
+        assert run("prepare", scans / "npy", out, "--axes", axes, "--json", *more) == code
         return json.loads(capfd.readouterr().out)[0]["status"]
 
-    assert [status(a) for a in ("coil y x", "coil y x", "coil x y")] == [
-        *("prepared", "kept", "prepared")
-    ]
+    assert [status(a) for a in ("coil y x", "coil y x")] == ["prepared", "kept"]
+    assert status("coil x y", code=2) == "skipped"
+    assert status("coil x y", "--force") == "prepared"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_arrays_prepared_with_other_axes_are_prepared_again(
         (["--axes", "x y cil"], "did you mean coil?"),
         (["--axes", "x y coil"], "say by --variable which is k-space"),
         (["--axes", "x y", "--variable", "raw"], "give each axis longer than 1 its word"),
-        (["--axes", "x y coil", "--variable", "rew"], "did you mean raw?"),
+        (["--axes", "x y coil", "--variable", "rew"], "known are raw, twice"),
         (["--variable", "raw"], "does not say what the axes of 'raw' (20 × 24 × 3) mean"),
     ],
 )

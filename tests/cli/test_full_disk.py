@@ -61,7 +61,7 @@ def line(capfd: pytest.CaptureFixture[str]) -> str:
     ("verb", "room"),
     [
         ("simulate", ROOM),
-        ("inspect", 200),
+        ("inspect", 1000),
         ("train", ROOM),
         ("evaluate", ROOM),
         ("reconstruct", 1000),

@@ -45,9 +45,13 @@ def test_measurement(
 def test_another_measurement_is_another_preparation(
     scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for group in (["--group", "dataset_1"], ["--group", "dataset_2"]):
-        assert main(["prepare", str(scan), str(tmp_path / "out"), *group]) == 0
-        assert capsys.readouterr().out.startswith("1 prepared, 0 kept")
+    def prepare(group: str, *more: str) -> tuple[int, str]:
+        command = ["prepare", str(scan), str(tmp_path / "out"), "--group", group, *more]
+        return main(command), capsys.readouterr().out
+
+    assert prepare("dataset_1")[1].startswith("1 prepared, 0 kept")
+    assert prepare("dataset_2")[0] == 2
+    assert prepare("dataset_2", "--force")[1].startswith("1 prepared, 0 kept")
 
 
 @pytest.mark.parametrize(

@@ -427,6 +427,7 @@ INSTEAD: dict[str, dict[str, object]] = {
         "network.regulariser.inputs": ["gradient", "change"],
         "network.regulariser.coupling": False,
     },
+    "training.minutes": {"training.minutes": 5.0, "training.steps": Recipe().training.steps},
 }
 
 

@@ -491,7 +491,7 @@ def test_rotations_that_are_none(save, kspace, refused, turn):
 def test_without_twixtools(save, kspace, refused, monkeypatch):
     path = save(in_full(kspace))
     monkeypatch.setitem(sys.modules, "twixtools.mdh_def", None)
-    assert "gleam-mri[twix]" in refused(read_scan, path)
+    assert "pip install -e '.[twix]'" in refused(read_scan, path)
 
 
 def patched(content, at, value, kind="<I"):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gleam.errors import BadInput
 from gleam.formats.scan import usable
 from gleam.formats.volume import Volume
+from gleam.words import not_installed
 
 _CONTRAST = {
     "TR": "RepetitionTime",
@@ -39,7 +40,7 @@ def read_image(path: Path) -> Volume:
     try:
         import pydicom
     except ImportError as error:
-        raise BadInput(f"{path}: DICOM needs pydicom; pip install 'gleam-mri[dicom]'") from error
+        raise BadInput(f"{path}: reading DICOM {not_installed('pydicom', 'dicom')}") from error
     files = sorted(f for f in path.iterdir() if f.is_file()) if path.is_dir() else [path]
     files = [file for file in files if not file.name.startswith(".")]
     if not files:
