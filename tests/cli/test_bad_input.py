@@ -348,6 +348,19 @@ def test_scan_and_reference_that_do_not_fit(made: Path, tmp_path: Path, refuse: 
     assert not (tmp_path / "out").exists()
 
 
+def test_noise_that_does_not_fit(made: Path, tmp_path: Path, refuse: Refuse) -> None:
+    scan, noise, out = made / "scans" / "scan-0.h5", tmp_path / "noise.npy", tmp_path / "out"
+    np.save(noise, np.random.default_rng(0).normal(size=(4, 50)) + 0j)
+    says = f"{noise}: is no noise for scan-0: it has 4 coils, the scan 3"
+    assert says in refuse("reconstruct", "cg-sense", scan, "-o", out / "x.npy", "--noise", noise)
+    for what in (
+        ["prepare", made / "scans", out],
+        ["reconstruct", "cg-sense", made / "scans", "-o", out],
+        ["inspect", scan],
+    ):
+        assert "no.npy: no such file" in refuse(*what, "--noise", tmp_path / "no.npy")
+
+
 def test_run_without_a_model(made: Path, tmp_path: Path, refuse: Refuse) -> None:
     recipe = tiny_recipe(made / "examples")
     run.start(tmp_path / "run", recipe, "data", trained_on(recipe))

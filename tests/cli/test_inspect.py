@@ -196,3 +196,11 @@ def test_patient_is_not_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_mistakes(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", *arguments]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_noise_in_a_file_is_told(inspect: Inspect, tmp_path: Path) -> None:
+    file = written(tiny_scan(), tmp_path / "scan.h5")
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "noise.npy", rng.normal(size=(3, 50)) + 1j * rng.normal(size=(3, 50)))
+    assert inspect(file)["scan"]["noise_samples"] == 0
+    assert inspect(file, "--noise", tmp_path / "noise.npy")["scan"]["noise_samples"] == 50

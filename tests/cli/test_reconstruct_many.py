@@ -140,3 +140,14 @@ def test_a_folder_of_dicom_for_each(run: Run, tmp_path: Path) -> None:
 )
 def test_options_that_do_not_fit(run: Run, options: list[str], message: str) -> None:
     assert message in run(*options, code=2)
+
+
+def test_another_noise_makes_other_images(run: Run, tmp_path: Path) -> None:
+    noise = tmp_path / "noise.npy"
+    rng = np.random.default_rng(0)
+    np.save(noise, rng.normal(size=(3, 50)) + 1j * rng.normal(size=(3, 50)))
+    assert run("--noise", str(noise)).startswith("2 reconstructed")
+    assert run("--noise", str(noise)).startswith("0 reconstructed, 2 kept")
+    np.save(noise, rng.normal(size=(3, 60)) + 1j * rng.normal(size=(3, 60)))
+    assert run("--noise", str(noise), "--force").startswith("2 reconstructed")
+    assert run("--force").startswith("2 reconstructed")

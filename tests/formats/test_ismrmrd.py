@@ -442,3 +442,18 @@ def test_files_that_are_cut_off_are_refused(tmp_path, scanner, refused):
     path = scanner.write(tmp_path / "scan.h5")
     path.write_bytes(path.read_bytes()[:-5000])
     refused(read_scan, path)
+
+
+def test_noise_of_another_file_whitens_as_the_files_own(tmp_path, scanner):
+    rng = np.random.default_rng(0)
+    samples = (rng.normal(size=(3, 32)) + 1j * rng.normal(size=(3, 32))).astype(np.complex64)
+    scanner.write(tmp_path / "without.h5")
+    scanner.acquire(0, data=samples, centre=0, flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,))
+    scanner.write(tmp_path / "with.h5")
+    np.save(tmp_path / "noise.npy", samples)
+    own = Prepared(read_scan(tmp_path / "with.h5"), Settings())
+    for name in ("noise.npy", "with.h5"):
+        settings = Settings(noise=tmp_path / name)
+        named = Prepared(read_scan(tmp_path / "without.h5"), settings)
+        assert named.header.scale == pytest.approx(own.header.scale)
+        np.testing.assert_allclose(named[0].kspace, own[0].kspace, rtol=1e-5, atol=1e-6)

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from gleam.cli import pictures
 from gleam.cli.arguments import LayoutArguments, parse, part_of
-from gleam.data.example import Example, ExampleFile, is_example
+from gleam.data.example import ExampleFile, is_example
 from gleam.data.facts import Facts, example_facts, scan_facts
+from gleam.data.noise_file import checked_noise
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.files import check_new
@@ -41,6 +42,10 @@ class Arguments:
     """Which scan, of a file that holds several; by default all of them."""
     reference: Path | None = None
     """Scan file to calibrate coils from, as prepare takes it."""
+    noise: Path | None = None
+    """Noise of the same coils and bandwidth, to whiten them with instead of the scan's own, to a
+    standard deviation of 1: an array (coil, samples), .npy, .cfl or .mat, or a scan file, of which
+    its noise scan is taken, or else all samples."""
     group: str | None = None
     """Which measurement of a file that holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
     default the last."""
@@ -67,7 +72,8 @@ def main(arguments: Sequence[str]) -> None:
         outs = _outs(a, [""])
         found = {"": ({"example": example_facts(example)}, of_example(example))}
     else:
-        settings = Settings(layout=a.array.layout, reference=a.reference)
+        noise = checked_noise(a.noise, a.array.layout)
+        settings = Settings(layout=a.array.layout, reference=a.reference, noise=noise)
         scans = read_scans(a.file, settings.layout, a.group)
         wanted = choose(str(a.file), scans, a.part)
         outs = _outs(a, list(wanted))
@@ -95,7 +101,7 @@ def _of_scan(
     read: Callable[[], Scan], settings: Settings, one_of_several: bool
 ) -> tuple[Facts, Preview | None]:
     """What there is to say of a scan, and to see; what is wrong with one of several is said."""
-    example: Example | None = None
+    example: Prepared | None = None
     facts: Facts = {}
     try:
         scan = read()
@@ -106,7 +112,7 @@ def _of_scan(
         return {"refused": str(error)}, None
     try:
         example = Prepared(scan, settings)
-        facts["example"] = example_facts(example)
+        facts |= {"scan": scan_facts(example.scan), "example": example_facts(example)}
     except BadInput as error:
         facts["refused"] = str(error)
     return facts, of_scan(scan, example)

@@ -12,6 +12,7 @@ from gleam.cli.outcomes import report
 from gleam.data import jobs
 from gleam.data.cluster import prepare_on
 from gleam.data.manifest import recorded
+from gleam.data.noise_file import checked_noise
 from gleam.data.prepare import Settings
 from gleam.data.split import divide, shares, subjects
 from gleam.errors import BadInput
@@ -45,6 +46,10 @@ class Arguments:
     reference: Path | None = None
     """Scan file to calibrate coils from, of the same coils and place; for scans whose own centre of
     k-space was not sampled in full."""
+    noise: Path | None = None
+    """Noise of the same coils and bandwidth, to whiten them with instead of the scan's own, to a
+    standard deviation of 1: an array (coil, samples), .npy, .cfl or .mat, or a scan file, of which
+    its noise scan is taken, or else all samples."""
     group: str | None = None
     """Which measurement of a file that holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
     default the last."""
@@ -96,7 +101,8 @@ def main(arguments: Sequence[str]) -> None:
     reference = None if a.reference is None else scan_file(a.reference).resolve()
     if reference is not None:
         read_scans(reference, a.array.layout)  # what is wrong with it is said once
-    settings = Settings(a.calibration, a.sets, a.coils, a.array.layout, reference, a.group)
+    noise = checked_noise(a.noise, a.array.layout)
+    settings = Settings(a.calibration, a.sets, a.coils, a.array.layout, reference, a.group, noise)
     done: dict[Path, list[jobs.Outcome]] = {}
     for folder, scans in folders.items():
         make_folder(folder)

@@ -18,6 +18,7 @@ from gleam.cli.run import reconstructor
 from gleam.data.facts import axis_names
 from gleam.data.jobs import find_scans
 from gleam.data.manifest import recorded
+from gleam.data.noise_file import checked_noise
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder
@@ -76,6 +77,10 @@ class Arguments:
     tag: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """KEYWORD=VALUE to stand in DICOM, such as PatientID=17; say it as often as you need. Without
     it the images name nobody."""
+    noise: Path | None = None
+    """Noise of the same coils and bandwidth, to whiten them with instead of the scan's own, to a
+    standard deviation of 1: an array (coil, samples), .npy, .cfl or .mat, or a scan file, of which
+    its noise scan is taken, or else all samples."""
     group: str | None = None
     """Which measurement of a file that holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
     default the last."""
@@ -116,9 +121,11 @@ def main(arguments: Sequence[str]) -> None:
         write = partial(dicom.write_image, tags=dicom.parse_tags(a.tag), force=a.force)
     elif a.tag:
         raise BadInput(f"{a.out}: --tag is for DICOM; write to a folder or a .dcm file")
+    noise = checked_noise(a.noise, a.array.layout)
     make_folder(a.out if many else a.out.parent)
     chosen = reconstructor(a.run, a.iterations, _change(a.until), a.force)
-    settings = Settings(a.calibration, chosen.sets, a.coils, a.array.layout, a.reference, a.group)
+    layout, reference = a.array.layout, a.reference
+    settings = Settings(a.calibration, chosen.sets, a.coils, layout, reference, a.group, noise)
     if many:
         what = identity(chosen.method, chosen.words, mask)
         job = Job(settings, format or "", partial(_quietly, chosen, mask), write, a.force, what)

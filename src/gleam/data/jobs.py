@@ -182,7 +182,7 @@ def _done(source: Path, status: Status, example: Example, part: str) -> Outcome:
 def reason(error: Exception, source: Path, out: Path, settings: Settings) -> str:
     """Why a scan was skipped, in one line that names files without their folders."""
     said = _reason(error).removeprefix(f"{source}: ")
-    for folder in {file.parent for file in (source, out / "any", settings.reference or source)}:
+    for folder in {file.parent for file in (source, out / "any", *settings.beside)}:
         said = said.replace(f"{folder}{os.sep}", "")
     return said
 
@@ -224,12 +224,15 @@ def fingerprint(source: Path, settings: Settings, *others: object) -> str:
     Raises:
         BadInput: the file cannot be read.
     """
-    files = [source] if settings.reference is None else [source, settings.reference]
+    files = [source, *settings.beside]
     headers = [file.with_suffix(".hdr") for file in files]
     try:
         stats = [file.stat() for file in (*files, *(h for h in headers if h.exists()))]
     except OSError as error:
         raise BadInput(f"{error.filename}: cannot be read ({error.strerror})") from error
-    facts: list[object] = [VERSION, source.name, asdict(settings), *others]
+    said = asdict(settings)
+    if settings.noise is None:
+        del said["noise"]  # examples from before it could be given are kept
+    facts: list[object] = [VERSION, source.name, said, *others]
     facts += [(stat.st_size, stat.st_mtime_ns) for stat in stats]
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()

@@ -1,7 +1,8 @@
 """From a scan to an example: everything that is done once, so that training need not.
 
-Noise is whitened and coils are compressed when asked; the readout, when it was sampled in full,
-is transformed and its oversampling cropped; the other axes are brought to shift-free k-space.
+Noise is whitened, by the scan's noise scan or one in a file (`gleam.data.noise_file`), and coils
+are compressed when asked; the readout, when it was sampled in full, is transformed and its
+oversampling cropped; the other axes are brought to shift-free k-space.
 Sensitivity maps come from the calibration region alone (`gleam.data.calibration`). The target is
 the coil images of the fully sampled scan, combined with those maps. One scale per scan, from its
 calibration image, brings intensities to about one.
@@ -24,6 +25,7 @@ from gleam.data.decoded import Decoded
 from gleam.data.example import Slice
 from gleam.data.grid import Grid
 from gleam.data.header import VERSION, Header
+from gleam.data.noise_file import with_noise
 from gleam.errors import BadInput
 from gleam.formats import read_scans
 from gleam.formats.layout import Layout
@@ -47,6 +49,8 @@ class Settings:
         layout: what the axes of files of plain numbers mean; other files are then refused.
         reference: a scan file of the same coils, to calibrate from; None takes the scan itself, or
             what came with it.
+        noise: a file of noise of the same coils, to whiten them with instead of the scan's own (see
+            `gleam.data.noise_file`).
         measurement: which of a file's, see `read_scan`; of a reference the last is taken.
     """
 
@@ -56,6 +60,12 @@ class Settings:
     layout: Layout | None = None
     reference: Path | None = None
     measurement: str | None = None
+    noise: Path | None = None
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """The files that preparation reads beside a scan."""
+        return tuple(path for path in (self.reference, self.noise) if path is not None)
 
 
 class Prepared:
@@ -68,12 +78,14 @@ class Prepared:
 
     Raises:
         BadInput: no calibration region, an empty one, or one smaller than asked for; or a
-            reference that does not fit.
+            reference or noise that does not fit.
     """
 
     def __init__(
         self, scan: Scan, settings: Settings, fingerprint: str = "", sha256: str = ""
     ) -> None:
+        if settings.noise is not None:
+            scan = with_noise(scan, settings.noise, settings.layout)
         self.scan, self.sets, self.complete = scan, settings.sets, scan.complete
         self._grid = grid = Grid.of(scan)
         self.sampled = torch.fft.ifftshift(grid.pattern(scan), dim=grid.axes)

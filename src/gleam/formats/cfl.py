@@ -68,6 +68,23 @@ def read(path: Path, layout: Layout | None = None) -> Scans:
     return {"": lambda: Geometry.parse(data, geometry).given_to(only(str(path), scans))}
 
 
+def read_matrix(path: Path) -> NDArray[np.complex64] | None:
+    """(coil, samples) of two axes: the first two, in this order, or BART's 3 and 0.
+
+    None if other axes are longer than 1.
+
+    Raises:
+        BadInput: the pair is incomplete or damaged.
+    """
+    sizes = _dimensions(path)
+    mapped = np.memmap(path, "<c8", "r", shape=(math.prod(sizes),))
+    if math.prod(sizes[2:]) == 1 and sizes[1] > 1:
+        return mapped.reshape(sizes[1], sizes[0]).T
+    if sizes[0] * sizes[_COIL] == len(mapped):
+        return mapped.reshape(sizes[_COIL], sizes[0])
+    return None
+
+
 def write_kspace(scan: Scan, path: Path) -> None:
     """Write k-space to `path` (.cfl) and its header beside it.
 

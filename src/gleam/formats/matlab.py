@@ -64,6 +64,21 @@ def read_image(path: Path, layout: Layout | None = None) -> Volume:
     return bare_image(path, arrangement.shape, _loader(path, name, arrangement))
 
 
+def read_matrix(path: Path) -> NDArray[np.complexfloating] | None:
+    """The only complex array, if it has two axes, in MATLAB's order; None if it has more.
+
+    Raises:
+        BadInput: not a MATLAB file, damaged, or which array is meant is not clear.
+    """
+    name, shape = _chosen(path, None)
+    if len(shape) != 2:
+        return None
+    matrix: NDArray[np.complexfloating] = _loader(path, name, Arrangement(("y", "x"), shape))(
+        path, 0, slice(None)
+    )[0, 0]
+    return matrix
+
+
 def _chosen(path: Path, layout: Layout | None) -> tuple[str, tuple[int, ...]]:
     """Name and shape of the array that is meant."""
     if h5py.is_hdf5(path):

@@ -71,6 +71,16 @@ def read_image(path: Path, layout: Layout | None = None) -> Volume:
     )
 
 
+def read_matrix(path: Path) -> NDArray[np.complexfloating] | None:
+    """Complex numbers of two axes, as they are; None if there are more axes, or one.
+
+    Raises:
+        BadInput: not a .npy file, cut off, or not complex.
+    """
+    mapped = _mapped(path)
+    return mapped if mapped.ndim == 2 else None
+
+
 def write_image(volume: Volume, path: Path) -> None:
     """Write the complex image.
 
