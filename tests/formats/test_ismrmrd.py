@@ -451,8 +451,10 @@ def test_noise_of_another_file_whitens_as_the_files_own(tmp_path, scanner):
     scanner.acquire(0, data=samples, centre=0, flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,))
     scanner.write(tmp_path / "with.h5")
     np.save(tmp_path / "noise.npy", samples)
+    scanner.acquisitions = scanner.acquisitions[-1:]
+    scanner.write(tmp_path / "alone.h5")
     own = Prepared(read_scan(tmp_path / "with.h5"), Settings())
-    for name in ("noise.npy", "with.h5"):
+    for name in ("noise.npy", "with.h5", "alone.h5"):
         settings = Settings(noise=tmp_path / name)
         named = Prepared(read_scan(tmp_path / "without.h5"), settings)
         assert named.header.scale == pytest.approx(own.header.scale)

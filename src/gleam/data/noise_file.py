@@ -3,6 +3,7 @@
 It is a scan of the same coils, or an array (coil, samples):
 
 - of a scan with a noise scan of its own, that; of another, all that it sampled is taken for noise;
+- ISMRMRD files may hold lines of noise alone;
 - arrays of two axes are `.npy`, `.mat`, or BART's pair, whose own (samples, 1, 1, coil) is
   understood, too. Arrays of more axes are read as scans.
 """
@@ -15,13 +16,14 @@ import torch
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
-from gleam.formats import cfl, matlab, npy, read_scans, scan_file
+from gleam.formats import cfl, ismrmrd, matlab, npy, read_scans, scan_file
 from gleam.formats.layout import Layout
 from gleam.formats.scan import LARGEST, Array, Scan, usable
 from gleam.physics.coils import whitening_matrix
 
 ENOUGH = 2**20  # samples of a coil: their covariance is then known to 0.1 %
 _ARRAYS = {".npy": npy.read_matrix, ".cfl": cfl.read_matrix, ".mat": matlab.read_matrix}
+_ALONE = {**_ARRAYS, ".h5": ismrmrd.read_noise_alone, ".mrd": ismrmrd.read_noise_alone}
 
 
 def read_noise(path: Path, layout: Layout | None = None) -> Array:
@@ -38,8 +40,8 @@ def read_noise(path: Path, layout: Layout | None = None) -> Array:
     path = scan_file(path)
     if not path.is_file():
         raise BadInput(f"{path}: no such file; --noise is a scan, or an array (coil, samples)")
-    matrix = _ARRAYS[path.suffix](path) if path.suffix in _ARRAYS else None
-    found = _of_scans(path, layout) if matrix is None else matrix
+    alone = _ALONE[path.suffix](path) if path.suffix in _ALONE else None
+    found = _of_scans(path, layout) if alone is None else alone
     with np.errstate(over="ignore", invalid="ignore"):  # seen below
         noise = np.array(found[:, :ENOUGH], np.complex64, order="C")
     coils, samples = noise.shape

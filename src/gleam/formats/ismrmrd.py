@@ -87,6 +87,30 @@ def read(path: Path, measurement: str | None = None) -> Scans:
     return {part: partial(_complete, path, chosen, words, scan) for part, scan in scans.items()}
 
 
+def read_noise_alone(path: Path) -> Array | None:
+    """(coil, samples) of a file whose acquisitions are all of noise, as acquired; None of others.
+
+    Raises:
+        BadInput: the file is damaged, or its acquisitions are of several numbers of channels.
+    """
+    mrd2.refuse(path)
+    with hdf5.opened(path) as file:
+        names = measurements(file)
+        if not names:
+            return None
+        data = hdf5.dataset(hdf5.group(file, names[-1]), "data")
+        heads, places = _acquisitions(path, data, readout=1)
+    if not flagged(heads, NOISE).all():
+        return None
+    if len(channels := np.unique(heads["active_channels"])) > 1:
+        raise BadInput(
+            f"{path}: holds noise of {' and '.join(map(str, channels))} channels; give a file of "
+            "one number"
+        )
+    shapes = np.stack([heads["active_channels"], heads["number_of_samples"]], axis=1)
+    return np.concatenate([*_load(np.arange(len(heads)), path, places, shapes)], axis=1)
+
+
 def _complete(path: Path, measurement: str, words: str, read: Callable[[], Scan]) -> Scan:
     scan = read()
     if scan.noise is None:
