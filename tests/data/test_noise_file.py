@@ -82,6 +82,11 @@ def test_it_whitens_as_a_noise_scan_does(tmp_path: Path, noise: Noise) -> None:
         named = Prepared(one, Settings(noise=tmp_path / "noise.npy"))
         assert named.header == own.header
         np.testing.assert_array_equal(named[0].kspace, own[0].kspace)
+    doubtful = replace(
+        scan, warnings=("its own: it was left out, and coils are not whitened", "odd")
+    )
+    named = Prepared(doubtful, Settings(noise=tmp_path / "noise.npy"))
+    assert named.header.warnings == ("odd",)
     plain = Prepared(scan, Settings())
     assert plain.header.scale != own.header.scale
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gleam.errors import BadInput
 from gleam.formats import cfl, ismrmrd, matlab, npy, read_scans, scan_file
 from gleam.formats.layout import Layout
-from gleam.formats.scan import LARGEST, Array, Scan, usable
+from gleam.formats.scan import LARGEST, NOT_WHITENED, Array, Scan, usable
 from gleam.physics.coils import whitening_matrix
 
 ENOUGH = 2**20  # samples of a coil: their covariance is then known to 0.1 %
@@ -90,7 +90,8 @@ def with_noise(scan: Scan, path: Path, layout: Layout | None = None) -> Scan:
             f"{path}: is no noise for {scan.name}: it has {len(noise)} coils, the scan {coils}; "
             "give noise acquired with the scan's coils"
         )
-    return replace(scan, noise=noise)
+    warnings = tuple(said for said in scan.warnings if not said.endswith(NOT_WHITENED))
+    return replace(scan, noise=noise, warnings=warnings)
 
 
 def _of_scans(path: Path, layout: Layout | None) -> NDArray[np.complex64]:

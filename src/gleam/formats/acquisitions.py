@@ -56,7 +56,16 @@ from gleam.formats.acquisition_parts import kinds, stacks
 from gleam.formats.acquisition_series import unfinished
 from gleam.formats.acquisition_time import frame_time
 from gleam.formats.ismrmrd_header import Header
-from gleam.formats.scan import LARGEST, Array, Scan, calibration_box, named, only, usable
+from gleam.formats.scan import (
+    LARGEST,
+    NOT_WHITENED,
+    Array,
+    Scan,
+    calibration_box,
+    named,
+    only,
+    usable,
+)
 from gleam.formats.zeros import non_zero
 
 
@@ -253,8 +262,7 @@ def _noise(
     if not fits.any():
         said = " or ".join(map(str, np.unique(channels[noise])))
         return None, (
-            f"its noise scan has {said} channels, but its lines have {coils}; it was left out, "
-            "and coils are not whitened",
+            f"its noise scan has {said} channels, but its lines have {coils}; {NOT_WHITENED}",
         )
     # Variance goes with the bandwidth of the sampling, of which the receiver passes a part.
     dwell = heads["sample_time_us"][fits].astype(np.float64), float(imaging["sample_time_us"])
@@ -265,7 +273,7 @@ def _noise(
         samples = np.concatenate([data * by for data, by in each], axis=1)
     if not usable(samples):
         return None, (
-            f"its noise scan holds values that are not finite numbers, or beyond {LARGEST:g}; it "
-            "was left out, and coils are not whitened",
+            f"its noise scan holds values that are not finite numbers, or beyond {LARGEST:g}; "
+            f"{NOT_WHITENED}",
         )
     return samples, ()

@@ -31,7 +31,7 @@ from gleam.formats import hdf5, hdf5_variable, mrd2
 from gleam.formats.acquisition_head import ACQUISITION_HEADER, NOISE, Records, flagged
 from gleam.formats.acquisitions import assemble
 from gleam.formats.ismrmrd_header import Header, parse
-from gleam.formats.scan import Array, Scan, Scans
+from gleam.formats.scan import NOT_WHITENED, Array, Scan, Scans
 
 _MEASUREMENT = re.compile(r"dataset(?:_(\d+))?")
 
@@ -190,7 +190,7 @@ def _noise(path: Path, name: str, coils: int) -> tuple[Array | None, tuple[str, 
         deviations = found[()].ravel() if found.size == coils and found.dtype.kind == "f" else None
     if deviations is None or not ((deviations > 0) & (deviations < np.inf)).all():
         return None, (
-            f"its '{name}/rec_std' is not one positive number for each of its {coils} coils; it "
-            "was left out, and coils are not whitened",
+            f"its '{name}/rec_std' is not one positive number for each of its {coils} coils; "
+            f"{NOT_WHITENED}",
         )
     return np.diag(deviations * coils**0.5).astype(np.complex64), ()

@@ -19,6 +19,8 @@ Array = NDArray[np.complex64]
 
 LARGEST = 1e15  # of a k-space value: squares can still be summed over a scan in single precision
 
+NOT_WHITENED = "it was left out, and coils are not whitened"  # ends warnings of a noise scan
+
 
 @runtime_checkable  # the tests check types at run time
 class Slices(Protocol):
