@@ -30,3 +30,10 @@ def lines(frames: int = 1) -> NDArray[np.bool_]:
     kept = (np.arange(20) - np.arange(frames)[:, None]) % 3 == 0
     kept[:, 6:14] = True
     return kept[:, None]
+
+
+def ellipse(scan: Scan) -> NDArray[np.bool_]:
+    """What a scanner acquires that leaves out the corners of the last two axes."""
+    y, x = ((np.arange(n) - n // 2) * 2 / n for n in scan.space[-2:])
+    inside: NDArray[np.bool_] = y[:, None] ** 2 + x**2 <= 1
+    return inside[None, None]

@@ -4,6 +4,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from kinds import VOLUME, ellipse
 from tiny import (
     centred_fft,
     centred_ifft,
@@ -204,3 +205,27 @@ def test_shutter_reaches_the_mask() -> None:
     sampled = torch.fft.fftshift(collate([Item(example, 0, 1)], mask).measurement.sense.mask)
     assert sampled.sum() == 240
     assert not sampled[..., :2, :3].any()
+
+
+@pytest.mark.parametrize("shutter", [False, True])
+def test_points_are_drawn_from_the_ellipse_that_was_acquired(shutter: bool) -> None:
+    acquired = ellipse(VOLUME)
+    example = prepared(undersampled(VOLUME, acquired), calibration=6)
+    mask = MaskRecipe(kind="poisson", acceleration=2.5, shutter=shutter)
+    for seed in range(3):
+        sampled = collate([Item(example, 0, seed)], mask).measurement.sense.mask[0, 0, 0]
+        drawn = np.fft.fftshift(sampled.numpy())
+        assert drawn.sum() == round(acquired.sum() / 2.5)
+        assert not drawn[~acquired[0]].any()
+        assert drawn[:, 5:11, 6:12].all()  # calibration lines
+
+
+def test_lines_of_an_ellipse_count_alike() -> None:
+    acquired = ellipse(VOLUME)
+    example = prepared(undersampled(VOLUME, acquired), calibration=6)
+    sampled = collate([Item(example, 0, 1)], LINES).measurement.sense.mask[0, 0, 0]
+    drawn = np.fft.fftshift(sampled.numpy())
+    assert not drawn[~acquired[0]].any()
+    lines = drawn.any((0, 1))
+    assert lines.sum() == round(18 / LINES.acceleration)
+    assert np.array_equal(drawn, acquired[0] & lines)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from kinds import KINDS, SLICES, VOLUME, lines, series
+from kinds import KINDS, SLICES, VOLUME, ellipse, lines, series
 from tiny import every_second_line, prepared, undersampled
 
 from gleam.data.kind import acceleration_of, check_kinds, kind_of, pattern_of, pattern_of_mask
@@ -82,3 +82,10 @@ def test_edges_that_were_never_acquired_are_no_pattern() -> None:
     assert pattern_of(partial) is None
     half = prepared(undersampled(SLICES, kept & every_second_line()))
     assert pattern_of(half) == pattern_of_mask("random")
+
+
+def test_corners_that_were_never_acquired_are_no_pattern() -> None:
+    for scan in (VOLUME, series(VOLUME)):
+        example = prepared(undersampled(scan, ellipse(scan)))
+        assert pattern_of(example) is None
+        assert acceleration_of(example) == 1

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from kinds import VOLUME, ellipse
 from tiny import coil_images, every_second_line, largest_error, prepared, tiny_scan, undersampled
 
 from gleam.arrays import cut, slabs
@@ -211,6 +212,25 @@ def test_undersampled_scan_has_no_target_and_reconstructs_but_does_not_train() -
     ):
         with pytest.raises(BadInput, match=r"^tiny: was undersampled when it was scanned.*$"):
             refused()
+
+
+@pytest.mark.parametrize("first", [0, 4], ids=["whole", "partial Fourier"])
+def test_volume_inside_an_ellipse_has_a_target_and_trains(first: int, tmp_path: Path) -> None:
+    """Corners that were never acquired are zeros of the target's k-space."""
+    acquired = ellipse(VOLUME)
+    acquired[..., :first, :] = False
+    scan = undersampled(VOLUME, acquired)
+    write(prepared(scan), tmp_path / "scan.h5")
+    example = ExampleFile(tmp_path / "scan.h5")
+    assert example.complete
+    masked = MaskRecipe(kind="poisson", acceleration=2)
+    check([example], masked)
+    (batch,) = every_slice([example], None)
+    assert batch.target is not None
+    assert largest_error(batch.measurement.adjoint.numpy(), batch.target.numpy()) < 1e-5
+    (batch,) = every_slice([example], masked)
+    assert batch.target is not None
+    assert largest_error(batch.measurement.adjoint.numpy(), batch.target.numpy()) > 0.01
 
 
 def test_frames_are_kept_and_share_their_maps() -> None:

@@ -313,6 +313,7 @@ def test_mridata_orgs_3d_knees(tmp_path):
     scan = read_scan(path)
     np.testing.assert_array_equal(scan.sampled[0], np.broadcast_to(ellipse, (24, 20, 12)))
     np.testing.assert_allclose(scan.kspace[0][:, 0], scanner.ideal() * ellipse, **READ)
+    assert scan.complete
     covariance = scan.noise @ scan.noise.conj().T / scan.noise.shape[1]
     np.testing.assert_allclose(covariance, np.diag([1, 4, 16]), atol=1e-5)
 

@@ -287,6 +287,26 @@ def test_a_file_that_is_cut_off_behind_its_last_line(save, kspace):
     assert "cut off after 10 lines" in warning
 
 
+def test_an_ellipse_that_is_cut_off_behind_its_last_line(save, refused):
+    """Corners that were never acquired are no lines that were lost."""
+    kspace = noise(COILS, COLUMNS, LINES, 6)
+    inside = [
+        (n, p)
+        for p, n in product(range(6), range(LINES))
+        if ((n - 5) / 5) ** 2 + ((p - 3) / 3) ** 2 <= 1
+    ]
+    lines = [line(kspace[:, :, n, p], Lin=n, Par=p, CenterPar=3) for n, p in inside]
+    path = save([*lines, synchronous_data(192 + 160)], sKSpace__lPartitions=6)
+    content = path.read_bytes()
+    ends = [content.rindex(kspace[-1, -1:, n, p].tobytes()) for n, p in inside[-2:]]
+    path.write_bytes(content[: ends[1] + 250])
+    scan = read_scan(path)
+    assert scan.complete
+    assert any(f"cut off after {len(inside)} lines" in warning for warning in scan.warnings)
+    path.write_bytes(content[: ends[0] + 250])
+    assert "not enough for an image" in refused(read_scan, path)
+
+
 def test_the_length_of_a_measurement_is_not_believed(save, kspace):
     path = save(in_full(kspace))
     path.write_bytes(patched(path.read_bytes(), 24, 2**63, "<Q"))

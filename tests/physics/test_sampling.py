@@ -188,6 +188,22 @@ def test_shutter_lies_in_what_was_acquired():
         draw("poisson", (64, 64), 1.0, (0, 0), 0, None, 1, True)
 
 
+def test_points_lie_in_the_region_that_was_acquired():
+    y, z = np.ogrid[-20:20, -15:15]
+    region = (y / 20) ** 2 + (z / 15) ** 2 <= 1
+    for acceleration in (1.0, 2.0, 5.0):
+        mask = draw("poisson", (40, 30), acceleration, (6, 6), 0, None, 1, False, region.tobytes())
+        assert not mask[~region].any()
+        assert mask.sum() == round(region.sum() / acceleration)
+    # A centre from a reference may be larger than what the scan holds: only that counts.
+    mask = draw("poisson", (40, 30), 1.01, (38, 28), 0, None, 1, False, region.tobytes())
+    assert not mask[~region].any()
+    assert mask.sum() == round(region.sum() / 1.01)
+    lines = draw("equispaced", (40,), 1.0, (40,), 0, ((5, 40),))
+    assert lines.sum() == 35
+    assert not lines[:5].any()
+
+
 @given(
     kind=st.sampled_from(OVER_TIME),
     positions=st.integers(8, 80),

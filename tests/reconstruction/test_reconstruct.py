@@ -7,6 +7,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+from kinds import VOLUME, ellipse
 from tiny import (
     centred_ifft,
     coil_images,
@@ -135,6 +136,13 @@ def test_mask_on_an_undersampled_scan_is_refused() -> None:
     example = prepared(undersampled(tiny_scan(), every_second_line()))
     with pytest.raises(BadInput, match=r"^tiny: was undersampled when it was scanned"):
         reconstruct(zero_filled, example, MaskRecipe())
+
+
+def test_mask_undersamples_a_volume_inside_an_ellipse() -> None:
+    example = prepared(undersampled(VOLUME, ellipse(VOLUME)), calibration=6)
+    mask = MaskRecipe(kind="poisson", acceleration=2)
+    one, whole = (reconstruct(zero_filled, example, m).image for m in (mask, None))
+    assert largest_error(one, whole) > 0.01
 
 
 def test_two_sets_end_in_their_root_sum_of_squares() -> None:

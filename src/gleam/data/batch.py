@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from jaxtyping import Complex
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gleam.arrays import Image, Maps, cut, slabs
 from gleam.data.example import Example, Slice
 from gleam.errors import BadInput
+from gleam.formats.region import bounding_box
 from gleam.formats.upright import Upright, upright
 from gleam.physics.fourier import Axes, fft, ifft
 from gleam.physics.measurement import Measurement
@@ -171,7 +173,8 @@ def mask_seed(name: str) -> int:
 def sampling(item: Item, mask: MaskRecipe | None) -> Tensor:
     """What is sampled, (frame, *space) with axes of length 1; shift-free order.
 
-    A mask takes its share of what was acquired: lines a vendor filled with zeros do not count.
+    A mask takes its share of what was acquired: lines a vendor filled with zeros do not count, nor
+    do corners beyond an ellipse. Lines count alike, be they shorter at the ellipse's ends or not.
 
     Raises:
         BadInput: the calibration region alone exceeds that share, or it is more than the shutter
@@ -189,7 +192,8 @@ def sampling(item: Item, mask: MaskRecipe | None) -> Tensor:
     axes = mask_axes(header.readout, len(space), DIMENSIONS[mask.kind])
     shape = tuple(space[a] for a in axes)
     centre = tuple(header.calibration[a] for a in axes)
-    acquired = tuple(_extent(sampled, a, space[a]) for a in axes)
+    some = _somewhere(sampled, axes, shape)
+    limits = bounding_box(some[None])
     try:
         drawn = draw(
             mask.kind,
@@ -197,9 +201,10 @@ def sampling(item: Item, mask: MaskRecipe | None) -> Tensor:
             mask.acceleration,
             centre,
             item.seed,
-            acquired,
+            tuple((edges.start, edges.stop) for edges in limits),
             frames,
             mask.shutter,
+            None if some[limits].all() else some.tobytes(),
         )
     except BadInput as error:
         raise BadInput(
@@ -210,12 +215,12 @@ def sampling(item: Item, mask: MaskRecipe | None) -> Tensor:
     return sampled & pattern.reshape(-1, *whole)  # one for all frames, or one for each
 
 
-def _extent(sampled: Tensor, axis: int, size: int) -> tuple[int, int]:
-    """(start, stop) of what was acquired along an axis, in centred order."""
-    others = [a for a in _axes(sampled) if a != axis]
-    some = torch.fft.fftshift(sampled.any(0).amax(dim=others)).expand(size)
-    positions = some.nonzero()
-    return int(positions.min()), int(positions.max()) + 1
+def _somewhere(sampled: Tensor, axes: Axes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Where along some axes anything was acquired, (*shape), in centred order."""
+    others = [a for a in _axes(sampled) if a not in axes]
+    along = sampled.any(0).amax(dim=others) if others else sampled.any(0)
+    centred: NDArray[np.bool_] = torch.fft.fftshift(along.expand(shape)).numpy()
+    return centred
 
 
 def mask_axes(readout: int | None, dims: int, wanted: int) -> Axes:

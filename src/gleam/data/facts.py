@@ -7,10 +7,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gleam.data.example import Example
-from gleam.formats.scan import Scan, bounding_box, is_placed
+from gleam.formats.region import acceleration, bounding_box
+from gleam.formats.scan import Scan, is_placed
 
 Facts = dict[str, Any]
 
@@ -65,15 +65,6 @@ def example_facts(example: Example) -> Facts:
 def axis_names(dims: int) -> tuple[str, ...]:
     """`y x`, or `z y x`."""
     return ("z", "y", "x")[-dims:]
-
-
-def acceleration(sampled: NDArray[np.bool_]) -> float:
-    """Acquired positions over sampled positions; edges that no frame acquired do not count.
-
-    Args:
-        sampled: as in `Scan`.
-    """
-    return sampled[:, *bounding_box(sampled)].size / int(sampled.sum())
 
 
 def _box_of(scan: Scan) -> list[list[int]] | None:

@@ -8,9 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from gleam.data.example import Example
-from gleam.data.facts import acceleration
 from gleam.errors import BadInput
-from gleam.formats.scan import bounding_box
+from gleam.formats.region import acceleration, bounding_box
 from gleam.physics.sampling import DIMENSIONS, Kind
 from gleam.recipe import Recipe
 
@@ -52,7 +51,7 @@ def check_kinds(examples: Sequence[Example], recipe: Recipe) -> None:
 
 
 def acceleration_of(example: Example) -> float:
-    """How many times a scan was accelerated; positions that no frame acquired apart."""
+    """How many times a scan was accelerated; what was never acquired does not count."""
     return acceleration(_sampled(example))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
+from gleam.formats.region import is_complete
 
 Array = NDArray[np.complex64]
 
@@ -110,12 +111,12 @@ class Scan:
 
     @property
     def complete(self) -> bool:
-        """Whether the sampled positions have no gaps inside their bounding box, in every frame.
+        """Whether every frame sampled all of the region that the acquisition covers.
 
-        Only then does a fully sampled target exist. Edges that were never acquired (vendor zero
-        padding, partial Fourier) are allowed.
+        Only then does a fully sampled target exist. What was never acquired (vendor zero padding,
+        partial Fourier, corners beyond an ellipse) is allowed; see `gleam.formats.region`.
         """
-        return bool(self.sampled[:, *bounding_box(self.sampled)].all())
+        return is_complete(self.sampled)
 
 
 # What a file or a stream holds, by the names of its parts; each is read when it is asked for. The
@@ -178,20 +179,6 @@ def which_slices(numbers: Sequence[int]) -> str:
     if list(numbers) != list(range(first, last + 1, by)):
         return f"slices{'+'.join(map(str, numbers))}"
     return f"slices{first}-{last}" + (f"by{by}" if by > 1 else "")
-
-
-def bounding_box(sampled: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """Along each space axis, from the first to the last position that any frame sampled.
-
-    Args:
-        sampled: (frame, *space) bool, not empty.
-    """
-    edges = []
-    for axis in range(1, sampled.ndim):
-        others = tuple(other for other in range(sampled.ndim) if other != axis)
-        (positions,) = np.nonzero(sampled.any(axis=others))
-        edges.append(slice(int(positions[0]), int(positions[-1]) + 1))
-    return tuple(edges)
 
 
 def usable(values: Array) -> bool:

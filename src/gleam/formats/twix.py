@@ -39,6 +39,7 @@ from gleam.formats.acquisition_head import (
     REVERSED,
 )
 from gleam.formats.acquisitions import assemble
+from gleam.formats.region import bounding_box, is_complete
 from gleam.formats.scan import Scan, Scans
 from gleam.formats.twix_blocks import load, measurements
 from gleam.formats.twix_protocol import header
@@ -130,7 +131,9 @@ def _complete(
 
 def _cut_off(path: Path, imaging: NDArray[Any], scan: Scan) -> tuple[str, ...]:
     """A warning where what lies before the cut is worth it: some of a series, or every line."""
-    every_line = scan.sampled.any(axis=1).all()
+    lines: NDArray[np.bool_] = np.logical_or.reduce(scan.sampled, axis=1, keepdims=True)
+    reaches = [(edges.start, edges.stop) for edges in bounding_box(lines)]
+    every_line = is_complete(lines) and reaches == [(0, n) for n in lines.shape[1:]]
     if not every_line and not any(np.ptp(imaging["Counter"][one]) for one in _SERIES):
         raise BadInput(
             f"{path}: is cut off after {len(imaging)} lines, which are not enough for an image; "

@@ -37,6 +37,7 @@ def draw(
     acquired: tuple[tuple[int, int], ...] | None = None,
     frames: int = 1,
     shutter: bool = False,
+    region: bytes | None = None,
 ) -> Mask:
     """A sampling mask with exactly round(positions / acceleration) samples, in every frame.
 
@@ -56,6 +57,8 @@ def draw(
         shutter: leave the corners of two axes out, beyond the ellipse that touches the edges of
             what was acquired. The acceleration still counts all positions of the rectangle, as
             sigpy's `poisson` with `crop_corner` does.
+        region: of a scan whose corners were never acquired: a bool array of `shape`, as bytes, True
+            where there is something to choose. Only that counts then.
 
     Returns:
         Read-only bool array of `shape`, True where k-space is sampled; (frame, *shape) for "kt-…".
@@ -72,7 +75,11 @@ def draw(
     limits = acquired or tuple((0, n) for n in shape)
     allowed = np.zeros(shape, bool)
     allowed[tuple(slice(*edges) for edges in limits)] = True
-    positions, core = int(np.count_nonzero(allowed)), math.prod(centre)
+    if region is not None:
+        allowed &= np.frombuffer(region, bool).reshape(shape)
+    whole = np.zeros(shape, bool)
+    whole[box] = allowed[box]  # a reference may give a centre that the scan does not hold
+    positions, core = int(np.count_nonzero(allowed)), int(np.count_nonzero(whole))
     if shutter:
         allowed &= _ellipse(shape, limits)
     most = int(np.count_nonzero(allowed))
@@ -85,8 +92,6 @@ def draw(
             + f"; choose an acceleration from {math.ceil(100 * positions / most) / 100:g} to "
             f"{positions / max(core, 1):.3g} or a smaller centre"
         )
-    whole = np.zeros(shape, bool)
-    whole[box] = True
     mask = np.stack([whole] * frames) if kind.startswith("kt-") else whole
     _FILL[kind](mask, allowed, samples, np.random.default_rng(seed))
     mask.flags.writeable = False

@@ -30,7 +30,8 @@ class MaskRecipe(Part):
     acceleration: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 4
     """All positions over sampled positions, calibration included; of every frame."""
     shutter: bool = False
-    """poisson: leave the corners out, beyond an ellipse; the acceleration counts them still."""
+    """poisson: leave the corners out, beyond an ellipse; the acceleration counts them still, unless
+    the scanner left them out itself."""
 
     @model_validator(mode="after")
     def _fits(self) -> "MaskRecipe":
