@@ -20,12 +20,13 @@ MADE = {"docs/api", "benchmarks/results/latest.json"}  # by commands, and not co
 
 
 def lines(path: Path) -> list[str]:
-    """What a reader would type: fenced lines and code in sentences, or a recipe's comments."""
+    """What a reader would type: blocks of code, and code in sentences; or a recipe's comments."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".yaml":
         return [line.lstrip("# ") for line in text.splitlines() if line.startswith("#")]
     fenced = [block for _, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.M | re.S)]
-    typed = "\n".join(fenced).replace("\\\n", " ").splitlines()
+    indented = re.findall(r"^ {4}(\S.*)$", text, re.M)
+    typed = "\n".join(fenced + indented).replace("\\\n", " ").splitlines()
     sentences = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
     return [line.strip() for line in typed] + re.findall(r"`([^`\n]+)`", sentences)
 

@@ -22,9 +22,11 @@ class Arguments:
     """Write simulated, fully sampled scans, of procedural anatomy or of an image.
 
     Example: gleam simulate scans/train --scans 40 --shape 128 128 --coils 4 8
-    Volumes: gleam simulate volumes/train --scans 10 --shape 96 96 64
-    Beating hearts: gleam simulate hearts/train --scans 20 --shape 96 96 --frames 16
-    An image of your own: gleam simulate scans --from brain.nii.gz --shape 96 112 96
+
+    Volumes, beating hearts, an image of your own:
+      gleam simulate volumes/train --scans 10 --shape 96 96 64
+      gleam simulate hearts/train --scans 20 --shape 96 96 --frames 16
+      gleam simulate brain --from brain.nii.gz --shape 96 112 96
     """
 
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
@@ -85,7 +87,8 @@ def main(arguments: Sequence[str]) -> None:
     if a.json:
         print(json.dumps([str(path) for path in paths]))
     else:
-        print(f"{len(paths)} scans in {a.out}; next: gleam prepare {a.out} OUT")
+        scans_made = "1 scan" if len(paths) == 1 else f"{len(paths)} scans"
+        print(f"{scans_made} in {a.out}; next: gleam prepare {a.out} OUT")
 
 
 def _procedural(a: Arguments) -> tuple[Callable[..., Scan], bool, Sequence[str]]:

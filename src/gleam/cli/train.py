@@ -32,8 +32,8 @@ class Arguments:
     Example: gleam train recipes/equispaced-4x.yaml --out runs/greedy --training.modules 4
 
     A trained run can be made deeper, in the memory of one module, or polished end-to-end:
-    gleam train --start runs/greedy --grow 8 --out runs/deeper
-    gleam train --start runs/greedy --polish 500 --out runs/polished
+      gleam train --start runs/greedy --grow 8 --out runs/deeper
+      gleam train --start runs/greedy --polish 500 --out runs/polished
 
     Whether a recipe can be trained is known without its data: gleam train RECIPE --dry-run
     """
