@@ -41,7 +41,7 @@ def test_equal_modules_are_cut_evenly_whatever_the_noise_of_their_times() -> Non
         (Spread(0), 3, {}, "0 equal replicas"),
         (Spread(timeout=0.0), 2, {}, "a timeout of 0 s cannot be; give 1 to 1000000 s"),
         (Spread(timeout=float("inf")), 2, {}, "a timeout of inf s"),
-        (Spread(2), 2, {}, r"data\.batch: 1 slices cannot be divided among 2"),
+        (Spread(2), 2, {}, r"data\.batch: 1 cannot be divided among 2"),
         (Spread(), 4, {"modules": 3}, r"training\.modules is 3, too few for a pipeline of 4"),
         (Spread(), 2, {"overlap": 1}, r"training\.overlap takes gradients from module to module"),
         (Spread(), 2, {"polish": 5}, r"training\.polish is for one process; .*--polish 5"),

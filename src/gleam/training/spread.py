@@ -43,8 +43,7 @@ class Spread:
             )
         if recipe.data.batch % self.replicas:
             raise BadInput(
-                f"data.batch: {recipe.data.batch} slices cannot be divided among {self.replicas} "
-                "replicas"
+                f"data.batch: {recipe.data.batch} cannot be divided among {self.replicas} replicas"
             )
         places, modules = processes // self.replicas, len(recipe.module_sizes())
         if places > modules:
