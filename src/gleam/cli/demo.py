@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Annotated
 
+import torch
 import tyro
 
 from gleam.cli.arguments import parse
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str]) -> None:
     a = parse(Arguments, "demo", arguments)
     out = a.out
     _make_room(out, a.force)
+    torch.set_num_threads(1)  # two would spend their time waiting for each other on images so small
     for command in commands(out):
         print(f"\n$ gleam {shlex.join(command)}", flush=True)
         verb, *rest = command

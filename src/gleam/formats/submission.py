@@ -5,12 +5,12 @@ the raw file, with `reconstruction`, (slice, y, x) float32, cropped to the matri
 compared with the root sum of squares of the coils: a SENSE image has the same intensities where
 maps are normalised, as GLEAM's are.
 
-CMRxRecon (`run4Ranking.m` of https://github.com/CmrxRecon/CMRxRecon2024; that of 2023 takes the
-same): MATLAB 5, named like the raw file, with `img4ranking`, (x, y, slice, frame) single, x being
-the readout, our y. Of it,
+CMRxRecon (`run4Ranking.m` of https://github.com/CmrxRecon/CMRxRecon2024; that of 2023 was not
+compared): MATLAB 5, named like the raw file, with `img4ranking`, (x, y, slice, frame) single, x
+being the readout, our y. Of it,
 
 - the middle third along x, the middle half along y, with sizes rounded half up;
-- of three slices or more, the two before the middle, ⌊N/2⌋ if N is even;
+- of three slices or more, ⌈N/2⌉ − 1 and ⌈N/2⌉, counted from 1;
 - the first three frames; of a mapping ("T1map" or "T2map" in its name), all. "blackblood" has none.
 """
 
