@@ -23,7 +23,7 @@ from gleam.threads import cores
 MARK = ".made-by-gleam-demo"
 SETS = {"train": (40, 4, 1), "validation": (4, 2, 2), "test": (8, 2, 3)}  # scans, slices, seed
 SCANS = ["--shape", "64", "64", "--coils", "6", "8", "--snr", "30", "200", "--oversized", "0"]
-MINUTES = 0.4  # of training, each network
+MINUTES = 0.6  # of training, each network
 
 
 @dataclass(frozen=True)
