@@ -33,8 +33,8 @@ from gleam.training import run
 class Arguments:
     """Score trained runs beside zero filling, CG-SENSE and wavelets, with one fixed mask per scan.
 
-    Without a run, these baselines alone are scored. Series are also compared with a sliding window.
-    Writes report.html, metrics.csv (a row per
+    Without a run, these baselines alone are scored. Series are compared with a sliding window and
+    total variation over time instead of wavelets. Writes report.html, metrics.csv (a row per
     slice), scans.csv, frames.csv (of series) and summary.json.
 
     Example: gleam evaluate runs/greedy runs/end-to-end --data prepared/test --out evaluation

@@ -9,7 +9,6 @@
 | tensorboard/ | the same, to look at |
 | train.log | how far it was, and when |
 | environment.json | versions, seed, git state, processes and threads |
-| environment.json | versions, seed, git state |
 | trained_on.json | scans by sha256, their kinds, masks: see `gleam.data.trained_on` |
 | summary.json | parameters, memory, time per step, how it ended |
 """
