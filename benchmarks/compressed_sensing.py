@@ -11,6 +11,7 @@ what `gleam reconstruct` makes.
 import argparse
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -65,10 +66,11 @@ def compared(
     for mask in masks:
         for case in bart.undersample(examples, mask):
             mine, other = case.psnr(ours(case.measurement)), case.psnr(theirs(case, WEIGHT))
-            times = interleaved(
-                {"ours": lambda: ours(case.measurement), "theirs": lambda: theirs(case, WEIGHT)},  # noqa: B023
-                3,
-            )
+            works = {
+                "ours": partial(ours, case.measurement),
+                "theirs": partial(theirs, case, WEIGHT),
+            }
+            times = interleaved(works, 3)
             better.append(mine - other)
             slower.append(ratio(times["ours"], times["theirs"]))
             size = " × ".join(map(str, case.kspace.shape))

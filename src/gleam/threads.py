@@ -2,7 +2,7 @@
 
 PyTorch's threads wait for each other after every convolution and every small FFT. By default they
 keep their cores busy meanwhile, and where another process wants one of these cores, a training step
-takes twenty times as long; threads that sleep lose little, even on a quiet machine
+has taken 14 times as long; threads that sleep lose less. On small images one thread is fastest
 (`python -m benchmarks.threads`). PyTorch reads both variables when it is imported.
 """
 

@@ -25,7 +25,7 @@ from gleam.physics.wavelet import LEVELS, shrink
 Proximal = Callable[[Image], Image]
 
 # Grids that move from step to step leave each image their own pattern: the mean of the last images
-# has less of it (0.2 to 0.8 dB, Poisson discs on two simulated slices and a brain).
+# has less of it (0.4 to 0.8 dB, Poisson discs on two simulated slices and a brain).
 SHIFTED = 20
 
 
