@@ -112,7 +112,10 @@ def learn_as_replicas(
             sense = toy_sense(batch=batch, seed=10 * step, dtype=dtype)
             measurement, target = toy_measurement(sense, seed=10 * step + 2)
             part, own = share(measurement, target, group)
-            losses = train_step(modules, part.adjoint, part, own, l1, step, replicas=replicas)
+            average = replicas.average if replicas else None
+            losses = train_step(modules, part.adjoint, part, own, l1, step, average=average)
+            if replicas:
+                replicas.finish()
         return (
             [gradient.numpy() for module in modules for gradient in module.optimizer.first],
             [p.detach().numpy() for p in network.parameters()],

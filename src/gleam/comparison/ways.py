@@ -91,7 +91,7 @@ def data_parallel(recipe: Recipe, batch: Batch, group: Group) -> Way:
         replicas = Replicas(twins)
         for step in range(count):
             inputs = modules, start, measurement, target, loss, step
-            work = partial(train_step, *inputs, replicas=replicas)
+            work = replicas.finishing(partial(train_step, *inputs, average=replicas.average))
             work() if meter is None else meter(work)
             yield
 

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from gleam.arrays import Image, State
 from gleam.physics.measurement import Measurement
 from gleam.training.loss import Loss
-from gleam.training.replicas import Replicas
 from gleam.training.storage import Storage
+
+Average = Callable[[Sequence[Tensor], Callable[[], None]], None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def train_step(
     step: int,
     overlap: int = 0,
     send: Callable[[State], None] | None = None,
-    replicas: Replicas | None = None,
+    average: Average | None = None,
 ) -> dict[int, Tensor]:
     """One update of every module on one batch.
 
@@ -67,8 +68,7 @@ def train_step(
     The loss of module m reaches back through modules m − overlap … m. A module is updated, and its
     graph and gradients are gone, once no later loss reaches it: without overlap before the next
     one starts. So the memory is that of overlap + 1 modules, and every forward pass runs once.
-    Nothing before the first parameter of a window is differentiated. Where gradients are averaged
-    over replicas, a module is updated while the next one is computed.
+    Nothing before the first parameter of a window is differentiated.
 
     Args:
         modules: of the whole network, in order, or some that follow each other.
@@ -79,7 +79,9 @@ def train_step(
         step: the number of updates before this one.
         overlap: how many modules before its own a loss reaches back into.
         send: is given what the last module puts out, before that module's backward pass.
-        replicas: which learn from other parts of the batch; gradients and losses are averaged.
+        average: is given a module's gradients and loss, to be averaged in place over copies of the
+            network that learn from other slices, and the update to make then: at once, or while
+            the next module is computed.
 
     Returns:
         The losses by number of the module, before its update; none where the weight is 0.
@@ -98,13 +100,11 @@ def train_step(
             next_loss = next((m for m in weighted if m > number), len(modules) + overlap)
             _backward(module.weight * error, window, next_loss - overlap)
         if len(window) > overlap:
-            _update(window.popleft(), step, losses, replicas)
+            _update(window.popleft(), step, losses, average)
         state = output.detach().requires_grad_(overlap > 0)
         del output
     for left in window:
-        _update(left, step, losses, replicas)
-    if replicas is not None:
-        replicas.finish()
+        _update(left, step, losses, average)
     return losses
 
 
@@ -118,14 +118,14 @@ class _Pass:
     output: State
 
 
-def _update(one: _Pass, step: int, losses: Mapping[int, Tensor], replicas: Replicas | None) -> None:
+def _update(one: _Pass, step: int, losses: Mapping[int, Tensor], average: Average | None) -> None:
     update = partial(one.module.update, step)
-    if replicas is None:
+    if average is None:
         update()
         return
     gradients = [p.grad for p in one.module.iterations.parameters() if p.grad is not None]
     loss = [losses[one.number]] if one.number in losses else []
-    replicas.average([*gradients, *loss], update)
+    average([*gradients, *loss], update)
 
 
 def _backward(error: Tensor, window: Sequence[_Pass], needed_again: int) -> None:

@@ -250,7 +250,7 @@ def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], int]) ->
             batch = batch.to(group.device)
             measurement, target = for_training(batch)
             metering = step < part.progress.step + 2  # the first makes the optimizers' states
-            work = partial(
+            work: Callable[[], dict[int, Tensor]] = partial(
                 train_step,
                 modules,
                 pipeline.receive(partial(part.network.start, measurement)),
@@ -262,8 +262,10 @@ def _learn(part: _Part, record: Record | None, stop_asked: Callable[[], int]) ->
                 # A message that the profiler sees leave, and that arrives when it is gone, would
                 # write to memory that is gone too.
                 partial(pipeline.send, wait=metering),
-                replicas,
+                replicas.average if replicas else None,
             )
+            if replicas:
+                work = replicas.finishing(work)
             memory = 0
             if metering:
                 losses, peak = metered(work, group.device)
