@@ -59,9 +59,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The folders that were trained in."""
     folders = []
 
-    def watched(recipe: Recipe, folder: Path, resume: bool = False, quiet: bool = False) -> None:
+    def watched(recipe: Recipe, folder: Path, resume: bool, **how: Any) -> None:
         folders.append(folder)
-        real(recipe, folder, resume, quiet)
+        real(recipe, folder, resume, **how)
 
     real = training.train_in_stages
     monkeypatch.setattr(training, "train_in_stages", watched)
@@ -205,10 +205,10 @@ def test_a_scheme_may_be_polished(planned: Planned, tmp_path: Path, trained: lis
 def test_a_run_that_diverges_is_reported_and_stops_nothing(
     planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(recipe: Recipe, folder: Path, resume: bool = False, quiet: bool = False) -> None:
+    def fail(recipe: Recipe, folder: Path, resume: bool, **how: Any) -> None:
         if recipe.training.learning_rate == 1.0 or "bad" in folder.parts:
             raise Diverged(f"{folder.name} diverged")
-        real(recipe, folder, resume, quiet)
+        real(recipe, folder, resume, **how)
 
     real = training.train_in_stages
     monkeypatch.setattr(training, "train_in_stages", fail)

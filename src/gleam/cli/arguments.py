@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Annotated, TypeVar, cast
 
 import tyro
 from pydantic import ValidationError
@@ -18,6 +18,14 @@ from gleam.recipe import Recipe, first_problem
 from gleam.words import nearest
 
 T = TypeVar("T")
+
+Device = Annotated[
+    str,
+    tyro.conf.arg(
+        metavar="auto|cpu|cuda|cuda:N",
+        help="Where to compute; auto is what $GLEAM_DEVICE says, or else a GPU where there is one.",
+    ),
+]
 
 _UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
 

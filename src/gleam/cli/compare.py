@@ -9,12 +9,13 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from gleam.cli.arguments import parse
+from gleam.cli.arguments import Device, parse
 from gleam.comparison import plan as plans
 from gleam.comparison.compare import compare
 from gleam.comparison.plan import Plan
 from gleam.comparison.report import write_report
 from gleam.comparison.tables import devices_table, summary, terminal_table, write_tables
+from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.evaluation.page import check_libraries
 from gleam.files import make_folder
@@ -49,6 +50,7 @@ class Arguments:
     """Folders of example files to score on, by their own names, instead of the recipe's."""
     workers: int = 1
     """Runs trained at a time, each in its own process and with one thread."""
+    device: Device = "auto"
     devices: int = 1
     """Also time a greedy scheme on so many devices of this machine (processes, where it has no
     GPUs): parallel GLEAM, end-to-end in a pipeline, and data parallelism."""
@@ -70,6 +72,7 @@ def main(arguments: Sequence[str]) -> None:
     a = parse(Arguments, "compare", arguments, Arguments(recipe=base))
     if named is None or chosen is None or a.file != named:
         raise BadInput("compare: say which schemes, with a recipe, one .yaml file")
+    choose(a.device)  # what is wrong with it is said before anything is made
     if min(a.workers, a.devices, a.seeds or 1) < 1 or a.seeds == 0:
         raise BadInput("compare: --workers, --devices and --seeds are 1 or more")
     if run.is_there(a.out):
@@ -82,11 +85,11 @@ def main(arguments: Sequence[str]) -> None:
         say(f"{named}: lists no schemes, so its rivals are: {schemes}")
     plan = plans.make(a.recipe, chosen.changed(**changes), a.schemes)
     if a.dry_run:
-        _dry_run(plan, a.json)
+        _dry_run(plan, a.device, a.json)
         return
     check_libraries()
     make_folder(a.out)
-    comparison = compare(plan, a.out, a.workers, a.devices, a.force)
+    comparison = compare(plan, a.out, a.workers, a.devices, a.force, a.device)
     write_tables(comparison, a.out)
     write_report(a.out / "report.html", comparison)
     if a.json:
@@ -98,7 +101,7 @@ def main(arguments: Sequence[str]) -> None:
         print(f"report: {a.out / 'report.html'}")
 
 
-def _dry_run(plan: Plan, as_json: bool) -> None:
+def _dry_run(plan: Plan, device: str, as_json: bool) -> None:
     tests = {f"compare.test.{name}": path for name, path in plan.compare.test.items()}
     missing = {field: str(path) for field, path in tests.items() if not path.exists()}
     found: dict[str, Rehearsal] = {}
@@ -106,7 +109,7 @@ def _dry_run(plan: Plan, as_json: bool) -> None:
     for name, recipe in plan.recipes.items():
         said = recipe.model_dump_json()
         try:
-            found[name] = tried[said] = tried.get(said) or rehearse(recipe)
+            found[name] = tried[said] = tried.get(said) or rehearse(recipe, device)
         except BadInput as error:
             raise BadInput(f"compare.schemes.{name}: {error}") from error
         missing = found[name].missing | missing

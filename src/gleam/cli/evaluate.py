@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import tyro
 from rich.console import Console
 
-from gleam.cli.arguments import parse
+from gleam.cli.arguments import Device, parse
 from gleam.data.example import ExampleFile, find
 from gleam.data.loader import check, every_slice
 from gleam.data.versions import check_versions
+from gleam.device import choose, described
 from gleam.errors import BadInput
 from gleam.evaluation.evaluate import evaluate
 from gleam.evaluation.fastmri import references
@@ -25,7 +25,7 @@ from gleam.evaluation.runs import summary_of
 from gleam.evaluation.tables import fastmri_means, terminal_table, write_tables
 from gleam.files import check_new, make_folder
 from gleam.recipe import MaskRecipe
-from gleam.terminal import followed, warn
+from gleam.terminal import followed, say, warn
 from gleam.training import run
 
 
@@ -49,6 +49,7 @@ class Arguments:
     reconstruction_rss, into fastmri.csv."""
     out: Path = Path("evaluation")
     """Folder of the results."""
+    device: Device = "auto"
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Replace the results that are there; and score runs on scans that they were trained on, and on
     other kinds of scans than those."""
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str]) -> None:
     a = parse(Arguments, "evaluate", arguments, default)
     if list(a.runs) != folders:
         raise BadInput("evaluate: give the run folders first, before all options")
+    device = choose(a.device)
     if a.data is None:
         raise BadInput("evaluate: say what to test on, with --data FOLDER")
     chosen = any(argument.startswith("--mask.") for argument in arguments)
@@ -85,13 +87,13 @@ def main(arguments: Sequence[str]) -> None:
     raw = {} if a.raw is None else references(a.raw, examples)
     test = _check(folders, examples, a.mask, a.force)
     names = _names(folders)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     methods = [
         *baselines(device, examples),
         *(method(names[folder], network, device) for folder, (_, network) in trained.items()),
     ]
     slices = sum(example.shape[0] for example in examples)
     make_folder(a.out)
+    say(f"evaluating on {described(device)}")
     batches = followed(every_slice(examples, a.mask), "evaluating", slices)
     evaluation = evaluate(methods, batches, raw=raw)
     write_tables(evaluation, a.out)

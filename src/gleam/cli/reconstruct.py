@@ -12,7 +12,7 @@ from typing import Annotated
 import torch
 import tyro
 
-from gleam.cli.arguments import LayoutArguments, parse, part_of
+from gleam.cli.arguments import Device, LayoutArguments, parse, part_of
 from gleam.cli.outcomes import report
 from gleam.cli.run import reconstructor
 from gleam.data.facts import axis_names
@@ -20,6 +20,7 @@ from gleam.data.jobs import find_scans
 from gleam.data.manifest import recorded
 from gleam.data.noise_file import checked_noise
 from gleam.data.prepare import Prepared, Settings
+from gleam.device import described
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder
 from gleam.formats import Volume, dicom, image_writer, read_scans
@@ -30,7 +31,7 @@ from gleam.reconstruction.early_exit import EarlyExit
 from gleam.reconstruction.many import Job, identity, reconstruct_many
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Reconstructor
-from gleam.terminal import counted, followed, warn
+from gleam.terminal import counted, followed, say, warn
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Arguments:
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
         default_factory=LayoutArguments
     )
+    device: Device = "auto"
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Replace an image, or a DICOM series, that is there; and use a network on another kind of scan
     than it was trained on."""
@@ -123,10 +125,12 @@ def main(arguments: Sequence[str]) -> None:
         raise BadInput(f"{a.out}: --tag is for DICOM; write to a folder or a .dcm file")
     noise = checked_noise(a.noise, a.array.layout)
     make_folder(a.out if many else a.out.parent)
-    chosen = reconstructor(a.run, a.iterations, _change(a.until), a.force)
+    chosen = reconstructor(a.run, a.iterations, _change(a.until), a.force, a.device)
     layout, reference = a.array.layout, a.reference
     settings = Settings(a.calibration, chosen.sets, a.coils, layout, reference, a.group, noise)
+    where = f"computing on {described(chosen.device)}"
     if many:
+        say(where)
         what = identity(chosen.method, chosen.words, mask)
         job = Job(settings, format or "", partial(_quietly, chosen, mask), write, a.force, what)
         _folder(a.scan, a.out, job, a.json)
@@ -145,6 +149,8 @@ def main(arguments: Sequence[str]) -> None:
             dicom.check(out, slices * frames * math.prod(example.header.matrix[:-2]), a.force)
         with counted("reconstructing", example.shape[0]) as done:
             volume, doubts, used = _image(chosen, mask, example, done)
+        if out is next(iter(outs.values())):
+            say(where)
         warn(chosen.name, doubts)
         write(volume, out)
         _say(volume, out, used, a.json)
@@ -176,7 +182,7 @@ def _image(
     doubts = chosen.check(example, mask)
     words, used, method = chosen.words, list[int](), chosen.method
     stops = isinstance(method, EarlyExit) and bool(method.iterations or method.change)
-    in_turn = stops or torch.device(chosen.device).type == "cuda"
+    in_turn = stops or chosen.device.type == "cuda"
     at_once = 1 if in_turn else torch.get_num_threads()
     volume = reconstruct(method, example, mask, chosen.device, progress, at_once=at_once)
     if isinstance(method, EarlyExit) and stops:

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import torch
-
+from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.physics.classical import CLASSICAL
 from gleam.reconstruction.early_exit import EarlyExit
@@ -12,23 +11,28 @@ from gleam.training.run import load_run, read_trained_on
 
 
 def reconstructor(
-    run: str, iterations: int | None = None, change: float | None = None, force: bool = False
+    run: str,
+    iterations: int | None = None,
+    change: float | None = None,
+    force: bool = False,
+    device: str = "auto",
 ) -> Reconstructor:
-    """The method, on the GPU if there is one.
+    """The method, where it is to compute.
 
     Args:
         run: a run's folder, or one of `CLASSICAL`.
         iterations, change: see `EarlyExit`; for a run only.
         force: see `Reconstructor`.
+        device: see `gleam.device`.
 
     Raises:
         BadInput: the folder is not a run, or its files are broken; it has fewer iterations.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    place = choose(device)
     if run in CLASSICAL:
         if iterations is not None or change is not None:
             raise BadInput(f"{run}: has no iterations to stop after; give a trained run")
-        return Reconstructor(CLASSICAL[run], device, 1, run)
+        return Reconstructor(CLASSICAL[run], place, 1, run)
     recipe, network = load_run(Path(run))
     most = recipe.network.iterations
     if iterations is not None and not 1 <= iterations <= most:
@@ -41,6 +45,6 @@ def reconstructor(
             "stop it; give a greedy run"
         )
     words = f"neural network, {recipe.network.family} of {most} iterations"
-    method = EarlyExit(network.to(device), modules, iterations, change)
+    method = EarlyExit(network.to(place), modules, iterations, change)
     trained_on = read_trained_on(Path(run))
-    return Reconstructor(method, device, recipe.network.sets, words, trained_on, run, force)
+    return Reconstructor(method, place, recipe.network.sets, words, trained_on, run, force)

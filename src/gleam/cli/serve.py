@@ -8,8 +8,9 @@ from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import amount, parse
+from gleam.cli.arguments import Device, amount, parse
 from gleam.cli.run import reconstructor
+from gleam.device import described
 from gleam.errors import BadInput
 from gleam.serving.server import serve
 from gleam.serving.wire import Limits
@@ -41,6 +42,7 @@ class Arguments:
     """Seconds that it may be silent."""
     seconds: float = 3600.0
     """Seconds for a connection, from first to last."""
+    device: Device = "auto"
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Use a network on other kinds of scans than it was trained on, too."""
 
@@ -53,8 +55,9 @@ def main(arguments: Sequence[str]) -> None:
             "serve: --port is 0 to 65535, --connections 1 or more, --idle and --seconds above 0"
         )
     limits = Limits(amount(a.size, "serve: --size"), a.idle, a.seconds)
-    load = partial(reconstructor, a.run, force=a.force)
-    load()  # what is wrong with the run is said now, not to clients
+    load = partial(reconstructor, a.run, force=a.force, device=a.device)
+    chosen = load()  # what is wrong with the run is said now, not to clients
+    _log(f"reconstructing on {described(chosen.device)}")
     with silence():
         serve(load, a.host, a.port, a.connections, limits, _log)
 

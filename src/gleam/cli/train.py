@@ -12,7 +12,8 @@ from typing import Annotated
 import tyro
 
 from gleam import recipe as recipes
-from gleam.cli.arguments import parse
+from gleam.cli.arguments import Device, parse
+from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training import run
@@ -57,6 +58,7 @@ class Arguments:
     """Replace a run that is there."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the run's summary, or what the dry run found, as JSON."""
+    device: Device = "auto"
     devices: int | None = None
     """Train in so many processes on this machine, each on a GPU of its own if there are any; or
     let torchrun start the processes, here or on several machines."""
@@ -84,10 +86,11 @@ def main(arguments: Sequence[str]) -> None:
         recipe = run.load_recipe(a.resume)
     else:
         recipe = _chosen(a)
-    started, spread = size_of_group(), Spread(a.replicas, a.split, a.timeout)
+    choose(a.device)  # what is wrong with it is said once
+    started, spread = size_of_group(), Spread(a.replicas, a.split, a.timeout, a.device)
     if a.dry_run:
         spread.check(recipe, a.devices or started)
-        found = rehearse(recipe)
+        found = rehearse(recipe, a.device)
         print(json.dumps(asdict(found)) if a.json else f"{found}\n{not_there(found.missing)}")
         return
     folder = a.resume or a.out

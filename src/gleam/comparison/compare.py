@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from gleam.comparison import plan as plans
 from gleam.comparison.devices import Devices, measure_devices
 from gleam.comparison.measure import Entry, measure
@@ -25,9 +23,10 @@ from gleam.data.example import ExampleFile, find
 from gleam.data.loader import check
 from gleam.data.trained_on import TrainedOn
 from gleam.data.versions import check_versions
+from gleam.device import choose, described
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
-from gleam.terminal import warn
+from gleam.terminal import say, warn
 from gleam.training import run
 from gleam.training.data import find_data
 
@@ -73,7 +72,12 @@ class Comparison:
 
 
 def compare(
-    plan: Plan, folder: Path, workers: int = 1, devices: int = 1, force: bool = False
+    plan: Plan,
+    folder: Path,
+    workers: int = 1,
+    devices: int = 1,
+    force: bool = False,
+    device: str = "auto",
 ) -> Comparison:
     """Train and score every scheme, as far as that was not done yet.
 
@@ -84,6 +88,7 @@ def compare(
         devices: if more than one, time the ways to train on so many, too.
         force: replace runs of other recipes; and score on scans that are learnt from, and on other
             kinds of scans than those.
+        device: where to compute, see `gleam.device`.
 
     Raises:
         BadInput: the data do not fit the recipe, or are no test of it; the folder holds other
@@ -100,9 +105,10 @@ def compare(
     rates = {name: _rates(plan, name) for name in plan.recipes}
     if plan.base.data.validation is None and any(len(own) > 1 for own in rates.values()):
         raise BadInput("compare.learning_rates: are chosen by validation; set data.validation")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    place = choose(device)
+    say(f"comparing on {described(place)}")
     plans.save(plan, folder / "comparison.yaml")
-    entries = measure(plan, folder, device)
+    entries = measure(plan, folder, place)
     together = measure_devices(plan, devices, folder) if devices > 1 else None
 
     fitting = {name: entry.recipe for name, entry in entries.items() if entry is not None}
@@ -114,7 +120,9 @@ def compare(
         for name, recipe in fitting.items()
         if len(rates[name]) > 1
     }
-    failed = train_all([job for own in trials.values() for job in own.values()], workers, force)
+    failed = train_all(
+        [job for own in trials.values() for job in own.values()], workers, force, device
+    )
     tried = {
         name: {rate: _psnr(job, failed) for rate, job in own.items()}
         for name, own in trials.items()
@@ -135,7 +143,7 @@ def compare(
         ]
         for name, recipe in recipes.items()
     }
-    failed |= train_all([job for own in jobs.values() for job in own], workers, force)
+    failed |= train_all([job for own in jobs.values() for job in own], workers, force, device)
     results = [
         Result(
             name=name,
@@ -149,7 +157,7 @@ def compare(
     ]
     runs = {result.name: [job.last for job in result.runs] for result in results if result.runs}
     scores = {
-        name: score(examples, plan.base, runs, device, name) for name, examples in tests.items()
+        name: score(examples, plan.base, runs, place, name) for name, examples in tests.items()
     }
     return Comparison(plan, results, scores, together)
 

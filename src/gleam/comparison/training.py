@@ -11,6 +11,7 @@ from gleam.files import check_new
 from gleam.recipe import Recipe
 from gleam.terminal import followed, say
 from gleam.training import run
+from gleam.training.spread import Spread
 from gleam.training.stages import POLISHED, train_in_stages
 
 
@@ -54,7 +55,9 @@ class _Outcome:
     error: BadInput | Stopped | None = None
 
 
-def train_all(jobs: Sequence[Job], workers: int, force: bool = False) -> dict[Path, str]:
+def train_all(
+    jobs: Sequence[Job], workers: int, force: bool = False, device: str = "auto"
+) -> dict[Path, str]:
     """Train what is not trained yet; whatever was begun goes on.
 
     Args:
@@ -62,6 +65,7 @@ def train_all(jobs: Sequence[Job], workers: int, force: bool = False) -> dict[Pa
         workers: processes, each with one run at a time and one thread. A single one trains in this
             process, with all threads.
         force: replace runs of other recipes.
+        device: where to train, see `gleam.device`.
 
     Returns:
         By folder, why a run that diverged did so.
@@ -73,9 +77,11 @@ def train_all(jobs: Sequence[Job], workers: int, force: bool = False) -> dict[Pa
     for job in jobs:
         job.make_room(force)
     waiting = [job for job in jobs if not job.done]
-    outcomes: Iterable[_Outcome] = map(_alone, waiting)
+    outcomes: Iterable[_Outcome] = map(partial(_alone, device=device), waiting)
     if workers > 1:
-        spread_out = spread(partial(_train, quiet=True), waiting, workers, None, _lost)
+        spread_out = spread(
+            partial(_train, device=device, quiet=True), waiting, workers, None, _lost
+        )
         outcomes = followed(spread_out, "training", len(waiting))
     failed: dict[Path, str] = {}
     for outcome in outcomes:
@@ -86,15 +92,16 @@ def train_all(jobs: Sequence[Job], workers: int, force: bool = False) -> dict[Pa
     return failed
 
 
-def _alone(job: Job) -> _Outcome:
+def _alone(job: Job, device: str) -> _Outcome:
     say(f"training {job.folder}")
-    return _train(job)
+    return _train(job, device)
 
 
-def _train(job: Job, quiet: bool = False) -> _Outcome:
+def _train(job: Job, device: str, quiet: bool = False) -> _Outcome:
     begun = run.is_there(job.folder)
     try:
-        train_in_stages(job.recipe, job.folder, resume=begun, quiet=quiet)
+        where = Spread(device=device)
+        train_in_stages(job.recipe, job.folder, resume=begun, quiet=quiet, spread=where)
     except (BadInput, Stopped) as error:
         return _Outcome(job, error)
     return _Outcome(job)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from gleam.data.example import Example
 from gleam.data.trained_on import TrainedOn
 from gleam.recipe import MaskRecipe
@@ -23,7 +25,7 @@ class Reconstructor:
     """
 
     method: Method
-    device: str
+    device: torch.device
     sets: int
     words: str
     trained_on: TrainedOn | None = None

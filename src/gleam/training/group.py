@@ -25,6 +25,7 @@ from torch.distributed import distributed_c10d as c10d
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.rendezvous import rendezvous
 
+from gleam.device import choose
 from gleam.errors import BadInput, Stopped, code_of
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ class Group:
     rank: int = 0
     places: int = 1
     replicas: int = 1
-    device: torch.device = field(default_factory=lambda: _device(0))
+    device: torch.device = field(default_factory=choose)
     wire: torch.device = CPU
     upstream: Link | None = None
     downstream: Link | None = None
@@ -250,12 +251,13 @@ def size_of_group() -> int:
 
 
 @contextmanager
-def joined(replicas: int, timeout: float) -> Iterator[Group]:
+def joined(replicas: int, timeout: float, device: str = "auto") -> Iterator[Group]:
     """Meet the other processes; of those that fail, the first alone says why.
 
     Args:
         replicas: divides the number of processes.
         timeout: seconds after which one that does not answer counts as lost.
+        device: where each computes, see `gleam.device`.
 
     Raises:
         BadInput: the environment says that there are others, and not where.
@@ -263,13 +265,13 @@ def joined(replicas: int, timeout: float) -> Iterator[Group]:
         SystemExit: instead of a `BadInput` or `Stopped`, where another process has said its own.
     """
     if size_of_group() == 1:
-        yield Group()
+        yield Group(device=choose(device))
         return
     patience = timedelta(seconds=timeout)
     store, rank, size = _found(patience)
     words = common_words(store)
     try:
-        yield _meet(words, rank, size, replicas, patience)
+        yield _meet(words, rank, size, replicas, patience, device)
     except (BadInput, Stopped) as error:
         if not _first_to_speak(words):
             raise SystemExit(code_of(error)) from None
@@ -306,10 +308,12 @@ def _found(patience: timedelta) -> tuple[c10d.Store, int, int]:
     return found
 
 
-def _meet(words: c10d.Store, rank: int, size: int, replicas: int, patience: timedelta) -> Group:
+def _meet(
+    words: c10d.Store, rank: int, size: int, replicas: int, patience: timedelta, said: str
+) -> Group:
     local = int(os.environ.get("LOCAL_RANK", rank))
     neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", size))
-    device = _device(local)
+    device = choose(said, local)
     # NCCL refuses two processes on one GPU; they talk through the CPU.
     nccl = device.type == "cuda" and neighbours <= torch.cuda.device_count()
     if device.type == "cuda":
@@ -343,12 +347,6 @@ def _meet(words: c10d.Store, rank: int, size: int, replicas: int, patience: time
         twins=twins if replicas > 1 else None,
         store=words,
     )
-
-
-def _device(local_rank: int) -> torch.device:
-    if not torch.cuda.is_available():
-        return CPU
-    return torch.device("cuda", local_rank % torch.cuda.device_count())
 
 
 def _first_to_speak(words: c10d.Store) -> bool:

@@ -21,6 +21,7 @@ from gleam.physics.sampling import DIMENSIONS
 from gleam.recipe import END_TO_END, Recipe
 from gleam.simulation import simulate_scan
 from gleam.training import run
+from gleam.training.spread import Spread
 from gleam.training.stages import train_in_stages
 
 _CALIBRATION = 4  # lines along each axis that all masks keep, but those of a series
@@ -57,8 +58,8 @@ class Rehearsal:
         )
 
 
-def rehearse(recipe: Recipe) -> Rehearsal:
-    """Try a recipe out; nothing stays on disk.
+def rehearse(recipe: Recipe, device: str = "auto") -> Rehearsal:
+    """Try a recipe out, on a device (see `gleam.device`); nothing stays on disk.
 
     Raises:
         BadInput: something in it does not fit.
@@ -72,7 +73,7 @@ def rehearse(recipe: Recipe) -> Rehearsal:
         short = _shortened(recipe, example)
         if "training.start" in missing:
             short = short.changed(training={"start": _untrained(recipe, Path(place) / "start")})
-        last = train_in_stages(short, Path(place) / "run", quiet=True)
+        last = train_in_stages(short, Path(place) / "run", quiet=True, spread=Spread(device=device))
         assert last is not None  # there is no other process
         parameters = run.read_summary(last)["parameters"]
     return Rehearsal(

@@ -20,11 +20,13 @@ class Spread:
         replicas: pipelines, among which the slices of a batch are divided.
         split: modules of each process of a pipeline; None to go by their measured cost.
         timeout: seconds after which a process that does not answer counts as lost.
+        device: where each process computes, see `gleam.device`.
     """
 
     replicas: int = 1
     split: Sequence[int] | None = None
     timeout: float = 600.0
+    device: str = "auto"
 
     def check(self, recipe: Recipe, processes: int) -> None:
         """Make sure that a recipe can be trained so.

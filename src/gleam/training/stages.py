@@ -91,5 +91,6 @@ def train_in_stages(
     last = folder / POLISHED
     recipe = run.load_recipe(folder)  # its steps are known by now
     if not run.finished(last, steps):
-        train(polished(recipe, folder, steps), last, run.is_there(last), quiet)
+        alone = Spread(device=spread.device)
+        train(polished(recipe, folder, steps), last, run.is_there(last), quiet, alone)
     return last

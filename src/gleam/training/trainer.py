@@ -28,6 +28,7 @@ from gleam.data.loader import (
     image_shape,
     slices_in_turn,
 )
+from gleam.device import described
 from gleam.errors import BadInput, Signalled, Stopped, Unwritable
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
@@ -83,7 +84,7 @@ def train(
         Diverged: by a loss or weight that is not finite; the last good checkpoint stays.
     """
     spread.check(recipe, size_of_group())
-    with joined(spread.replicas, spread.timeout) as group:
+    with joined(spread.replicas, spread.timeout, spread.device) as group:
         try:
             part = _prepare(recipe, folder, resume, quiet, spread, group, force)
             record = recorded(
@@ -107,13 +108,8 @@ def train(
 
 def _where(group: Group) -> str:
     """On what is trained: the first line of a run."""
-    on_gpu = group.device.type == "cuda"
-    device = torch.cuda.get_device_name(group.device) if on_gpu else "the CPU"
-    count = torch.get_num_threads()
-    threads = f"{count} thread" + "s" * (count > 1)
-    if group.size > 1:
-        return f"training in {group.size} processes on {device}, {threads} each"
-    return f"training on {device}, {threads}"
+    processes = f" in {group.size} processes, each" if group.size > 1 else ""
+    return f"training{processes} on {described(group.device)}"
 
 
 def _go_on(folder: Path) -> str:

@@ -1,0 +1,54 @@
+"""The one place that chooses a device to compute on.
+
+It is asked for as `auto`, `cpu`, `cuda` or, where there are several GPUs, `cuda:1`. `auto` is what
+the environment variable GLEAM_DEVICE says, which is there for tests and servers; where it says
+nothing, a GPU if there is one.
+"""
+
+import os
+import re
+
+import torch
+
+from gleam.errors import BadInput
+
+VARIABLE = "GLEAM_DEVICE"
+WAYS = "auto, cpu, cuda, or one of several GPUs as cuda:1"
+
+
+def choose(said: str = "auto", process: int = 0) -> torch.device:
+    """The device that is asked for; a GPU always by its number.
+
+    Args:
+        said: see above.
+        process: its number among those of this machine; they take the GPUs in turn, where none is
+            asked for by its number.
+
+    Raises:
+        BadInput: no such device, or another kind of devices than this program computes on.
+    """
+    what = "--device"
+    if said == "auto":
+        said, what = os.environ.get(VARIABLE) or "auto", VARIABLE
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if said == "cpu" or (said == "auto" and not count):
+        return torch.device("cpu")
+    if said != "auto" and not re.fullmatch(r"cuda(:\d{1,3})?", said):
+        raise BadInput(f"{what} {said}: is no device that GLEAM computes on; give {WAYS}")
+    number = int(said[5:]) if said.startswith("cuda:") else process % max(count, 1)
+    if number >= count:
+        there = (
+            "no GPU here; give cpu"
+            if not count
+            else f"GPUs 0 to {count - 1} here; give one of them"
+        )
+        raise BadInput(f"{what} {said}: PyTorch can use {there}")
+    return torch.device("cuda", number)
+
+
+def described(device: torch.device) -> str:
+    """In words: the GPU's name and number, or the CPU and the threads of this process."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)} ({device})"
+    threads = torch.get_num_threads()
+    return f"the CPU, {threads} thread{'s' * (threads > 1)}"
