@@ -14,7 +14,8 @@ from toys import toy_measurement, toy_network, toy_sense
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import Recipe
-from gleam.training.flow import Module, split, train_step
+from gleam.training.flow import GreedyModule, train_step
+from gleam.training.greedy import split
 from gleam.training.group import Group, joined, size_of_group
 from gleam.training.link import Inbox, Outbox
 from gleam.training.loss import l1
@@ -104,7 +105,7 @@ def learn_as_replicas(
         network = toy_network("modl", iterations=3)
         network = network.double() if dtype == torch.complex128 else network
         modules = [
-            Module(part, store, Recording(part.parameters()), rate, clip=0.01)
+            GreedyModule(part, store, Recording(part.parameters()), rate, clip=0.01)
             for part in split(network.iterations, [1, 1, 1])
         ]
         replicas = Replicas(group) if group.replicas > 1 else None

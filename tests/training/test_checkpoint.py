@@ -9,11 +9,13 @@ from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.training import checkpoint
 from gleam.training.checkpoint import Progress
-from gleam.training.flow import Module
+from gleam.training.flow import GreedyModule
 from gleam.training.problem import make_modules
 
 
-def make(iterations: int = 3, modules: int = 2, width: int = 4, seed: int = 0) -> list[Module]:
+def make(
+    iterations: int = 3, modules: int = 2, width: int = 4, seed: int = 0
+) -> list[GreedyModule]:
     recipe = tiny_recipe(Path("nowhere"), modules=modules).model_dump()
     recipe["network"] |= {"iterations": iterations}
     recipe["network"]["regulariser"] |= {"width": width}
@@ -21,7 +23,7 @@ def make(iterations: int = 3, modules: int = 2, width: int = 4, seed: int = 0) -
     return make_modules(build(checked.network, seed), checked)
 
 
-def step(modules: list[Module], seed: int) -> None:
+def step(modules: list[GreedyModule], seed: int) -> None:
     """One update with random gradients."""
     random = torch.Generator().manual_seed(seed)
     for module in modules:
@@ -30,26 +32,26 @@ def step(modules: list[Module], seed: int) -> None:
         module.update(seed)
 
 
-def weights(modules: list[Module]) -> list[torch.Tensor]:
+def weights(modules: list[GreedyModule]) -> list[torch.Tensor]:
     return [p.detach().clone() for m in modules for p in m.iterations.parameters()]
 
 
-def same(modules: list[Module], others: list[Module]) -> bool:
+def same(modules: list[GreedyModule], others: list[GreedyModule]) -> bool:
     pairs = zip(weights(modules), weights(others), strict=True)
     return all(torch.equal(one, other) for one, other in pairs)
 
 
-def save(folder: Path, modules: list[Module], progress: Progress) -> Path:
+def save(folder: Path, modules: list[GreedyModule], progress: Progress) -> Path:
     checkpoint.write(folder, dict(enumerate(modules)), progress.step)
     return checkpoint.publish(folder, len(modules), progress)
 
 
-def load(path: Path, modules: list[Module]) -> Progress:
+def load(path: Path, modules: list[GreedyModule]) -> Progress:
     return checkpoint.load(path, dict(enumerate(modules)), len(modules))
 
 
 @pytest.fixture
-def saved(tmp_path: Path) -> tuple[Path, list[Module]]:
+def saved(tmp_path: Path) -> tuple[Path, list[GreedyModule]]:
     modules = make()
     step(modules, 0)
     return save(tmp_path, modules, Progress(1)), modules
@@ -70,7 +72,7 @@ def test_restored_modules_go_on_as_the_saved_ones(tmp_path: Path) -> None:
     assert same(modules, others)
 
 
-def test_restoring_forgets_what_the_optimizers_held(saved: tuple[Path, list[Module]]) -> None:
+def test_restoring_forgets_what_the_optimizers_held(saved: tuple[Path, list[GreedyModule]]) -> None:
     path, modules = saved
     others = make(seed=1)
     for number in range(4):
@@ -91,7 +93,7 @@ def test_last_ones_and_the_best_are_kept(tmp_path: Path) -> None:
     assert [checkpoint.step_of(path) for path in checkpoint.found(tmp_path)] == [20]
 
 
-def test_what_a_kill_left_is_no_checkpoint(saved: tuple[Path, list[Module]]) -> None:
+def test_what_a_kill_left_is_no_checkpoint(saved: tuple[Path, list[GreedyModule]]) -> None:
     path, _ = saved
     for name in (".77-step-00000009", "step-00000010", "step-x"):
         (path.parent / name).mkdir()
@@ -100,7 +102,7 @@ def test_what_a_kill_left_is_no_checkpoint(saved: tuple[Path, list[Module]]) -> 
     assert checkpoint.found(path.parent / "no") == []
 
 
-def refused(path: Path, modules: list[Module]) -> str:
+def refused(path: Path, modules: list[GreedyModule]) -> str:
     with pytest.raises(BadInput) as caught:
         load(path, modules)
     assert str(caught.value).startswith(f"{path}: ")
@@ -109,7 +111,7 @@ def refused(path: Path, modules: list[Module]) -> str:
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "module-001.safetensors"])
-def test_damaged_checkpoint_is_refused(name: str, saved: tuple[Path, list[Module]]) -> None:
+def test_damaged_checkpoint_is_refused(name: str, saved: tuple[Path, list[GreedyModule]]) -> None:
     path, modules = saved
     content = (path / name).read_bytes()
     for damage in (content[: len(content) // 2], b"", b"\xff" * 40, None):
@@ -119,7 +121,7 @@ def test_damaged_checkpoint_is_refused(name: str, saved: tuple[Path, list[Module
         assert "remove it to go on from the one before" in refused(path, modules)
 
 
-def test_manifest_with_other_content_is_refused(saved: tuple[Path, list[Module]]) -> None:
+def test_manifest_with_other_content_is_refused(saved: tuple[Path, list[GreedyModule]]) -> None:
     path, modules = saved
     for content in ("[]", "{}", "3", '{"modules": 2, "stepp": 1}'):
         (path / "manifest.json").write_text(content)
@@ -128,6 +130,6 @@ def test_manifest_with_other_content_is_refused(saved: tuple[Path, list[Module]]
 
 @pytest.mark.parametrize("other", [{"modules": 3}, {"iterations": 4}, {"width": 8}])
 def test_checkpoint_of_another_network_is_refused(
-    other: dict[str, int], saved: tuple[Path, list[Module]]
+    other: dict[str, int], saved: tuple[Path, list[GreedyModule]]
 ) -> None:
     refused(saved[0], make(**other))

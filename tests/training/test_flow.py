@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from torch import nn
 from toys import toy_measurement, toy_network, toy_sense
 
+from gleam.errors import BadInput
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import NetworkRecipe, Recipe, TrainingRecipe
-from gleam.training.flow import Module, split, train_step
+from gleam.training.flow import GreedyModule, train_step
+from gleam.training.greedy import split
 from gleam.training.loss import l1
 from gleam.training.meter import metered
 from gleam.training.storage import STORAGES, checkpoint, offload, store
@@ -80,7 +82,7 @@ class Recording(torch.optim.SGD):
 
 def cut(network, sizes, rate=1.0, optimizer=Recording, clip=None, weights=None, storage=store):
     return [
-        Module(part, storage, optimizer(part.parameters()), lambda step: rate, clip, weight)
+        GreedyModule(part, storage, optimizer(part.parameters()), lambda step: rate, clip, weight)
         for part, weight in zip(
             split(network.iterations, sizes), weights or [1.0] * len(sizes), strict=True
         )
@@ -240,14 +242,14 @@ def test_every_iteration_runs_and_learns_once(modules):
 
 @pytest.mark.parametrize("sizes", [[2, 1], [3, 2], [4, 0], [5, -1]], ids=str)
 def test_sizes_that_do_not_fit_are_refused(sizes):
-    with pytest.raises(ValueError, match="do not make 4"):
+    with pytest.raises(BadInput, match="do not make 4"):
         list(split(nn.ModuleList(nn.Linear(1, 1) for _ in range(4)), sizes))
 
 
 def test_weights_shared_across_a_border_are_refused():
     network = toy_network(iterations=4)
     network.iterations[2].regulariser = network.iterations[1].regulariser
-    with pytest.raises(ValueError, match="shared"):
+    with pytest.raises(BadInput, match="modules 1 and 2 share a weight"):
         list(split(network.iterations, [2, 2]))
     assert [len(part) for part in split(network.iterations, [1, 2, 1])] == [1, 2, 1]
 
@@ -262,7 +264,7 @@ def test_learning_rate_and_clipping_are_each_modules_own():
         assert_same(one, [g * clip / norm for g in other], 1e-4)
 
     modules = [
-        Module(part, store, Recording(part.parameters()), lambda step, m=m: 10.0**-m * step)
+        GreedyModule(part, store, Recording(part.parameters()), lambda step, m=m: 10.0**-m * step)
         for m, part in enumerate(split(network.iterations, [1, 1]))
     ]
     take_step(network, modules, measurement, target, 3)

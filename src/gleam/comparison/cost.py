@@ -9,7 +9,7 @@ from torch import Tensor
 from gleam.arrays import State
 from gleam.data.batch import Batch
 from gleam.recipe import Recipe
-from gleam.training.flow import Module, train_step
+from gleam.training.flow import GreedyModule, train_step
 from gleam.training.meter import metered, state_bytes
 from gleam.training.problem import for_training, loss_of, make_modules
 from gleam.training.start import initial
@@ -45,7 +45,7 @@ class Stepper:
     def __init__(self, recipe: Recipe, batch: Batch, device: torch.device) -> None:
         self.device = device
         network = initial(recipe).to(device)
-        self.modules: list[Module] = make_modules(network, recipe)
+        self.modules: list[GreedyModule] = make_modules(network, recipe)
         batch = batch.to(device)
         measurement, target = for_training(batch)
         loss, overlap = partial(loss_of, recipe, network, batch), recipe.training.overlap

@@ -22,7 +22,7 @@ from gleam.networks import Unrolled
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import END_TO_END, Recipe
-from gleam.training.flow import Module, train_step
+from gleam.training.flow import GreedyModule, train_step
 from gleam.training.group import Group
 from gleam.training.loss import Loss
 from gleam.training.pipeline import Note, Pipeline
@@ -43,7 +43,7 @@ class Way:
         steps: makes so many, one at a time; what a step computes is called by the second argument.
     """
 
-    modules: list[Module]
+    modules: list[GreedyModule]
     steps: Callable[[int, Meter | None], Iterator[None]]
 
 

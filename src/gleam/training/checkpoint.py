@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from gleam.data.trained_on import VERSION
 from gleam.errors import BadInput
 from gleam.files import replacing
-from gleam.training.flow import Module
+from gleam.training.flow import GreedyModule
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Progress:
     best_step: int | None = None
 
 
-def write(folder: Path, modules: Mapping[int, Module], step: int) -> None:
+def write(folder: Path, modules: Mapping[int, GreedyModule], step: int) -> None:
     """Write some modules of a checkpoint that is not one before it is published."""
     for number, module in modules.items():
         with replacing(_draft(folder, step) / _file(number)) as temporary:
@@ -73,7 +73,7 @@ def discard(folder: Path, step: int | None = None) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def load(path: Path, modules: Mapping[int, Module], count: int) -> Progress:
+def load(path: Path, modules: Mapping[int, GreedyModule], count: int) -> Progress:
     """Restore weights and optimizers from one checkpoint.
 
     Args:
@@ -131,7 +131,7 @@ def _file(number: int) -> str:
     return f"module-{number:03d}.safetensors"
 
 
-def _tensors(module: Module) -> dict[str, Tensor]:
+def _tensors(module: GreedyModule) -> dict[str, Tensor]:
     tensors = {}
     for name, parameter in module.iterations.named_parameters():
         tensors[f"weight/{name}"] = parameter.detach().contiguous()
@@ -140,7 +140,7 @@ def _tensors(module: Module) -> dict[str, Tensor]:
     return tensors
 
 
-def _restore(module: Module, tensors: dict[str, Tensor]) -> None:
+def _restore(module: GreedyModule, tensors: dict[str, Tensor]) -> None:
     names = dict(module.iterations.named_parameters())
     _fill(names, _weights(tensors))
     module.optimizer.state.clear()

@@ -6,105 +6,163 @@ windows a loss reaches back over some borders.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gleam.arrays import Image, State
-from gleam.physics.measurement import Measurement
-from gleam.training.loss import Loss
+from gleam.errors import BadInput
+from gleam.training.explain import check_constant, checked, explained
+from gleam.training.states import State, detached, tensors
 from gleam.training.storage import Storage
 
 Average = Callable[[Sequence[Tensor], Callable[[], None]], None]
 
 
-@dataclass(frozen=True)
-class Module:
-    """Consecutive iterations trained by one loss, with their own optimizer and schedule.
+@dataclass(frozen=True, repr=False)
+class GreedyModule:
+    """Consecutive iterations trained by one loss, with their own optimizer.
 
     Attributes:
         iterations: its part of the network.
         storage: what it keeps for its backward pass.
-        optimizer: of its parameters only.
-        schedule: step → learning rate; a function of the step alone, so that it has no state.
+        optimizer: of what it learns.
+        schedule: step → learning rate; a function of the step alone, so that it has no state. None
+            leaves the rate alone: torch's schedulers may set it.
         clip: the largest norm of its gradient, or None.
         weight: of its loss; with 0 it is not computed, and a later loss must reach the module.
+        scaler: of its loss, where gradients are too small for half precision; or None.
+        shared: it also learns what all modules use, which is constant for the others.
+        name: which it is, for messages.
     """
 
     iterations: nn.ModuleList
     storage: Storage
     optimizer: torch.optim.Optimizer
-    schedule: Callable[[int], float]
+    schedule: Callable[[int], float] | None = None
     clip: float | None = None
     weight: float = 1.0
+    scaler: torch.amp.GradScaler | None = None
+    shared: bool = False
+    name: str = "module"
 
-    def update(self, step: int) -> None:
+    @property
+    def weights(self) -> list[Tensor]:
+        """What it learns: what its optimizer was made of."""
+        groups = self.optimizer.param_groups
+        return [weight for group in groups for weight in group["params"] if weight.requires_grad]
+
+    def scaled(self, loss: Tensor) -> Tensor:
+        """What is differentiated: the loss times its weight, and times what the scaler says."""
+        loss = self.weight * loss
+        return loss if self.scaler is None else self.scaler.scale(loss)
+
+    def update(self, step: int | None = None) -> None:
         """Step the optimizer with the gradients there are, and free them."""
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer)
         if self.clip is not None:
-            nn.utils.clip_grad_norm_(self.iterations.parameters(), self.clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule(step)
-        self.optimizer.step()
+            nn.utils.clip_grad_norm_(self.weights, self.clip)
+        if self.schedule is not None:
+            if step is None:
+                raise BadInput(f"{self.name}: has a schedule; say train_step(..., step=...)")
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.schedule(step)
+        if self.scaler is None:
+            self.optimizer.step()
+        else:
+            self.scaler.step(self.optimizer)  # not at all, if a gradient is not finite
         self.optimizer.zero_grad(set_to_none=True)
+
+    def __repr__(self) -> str:
+        count = sum(weight.numel() for weight in self.weights)
+        storage = getattr(self.storage, "func", self.storage)
+        return (
+            f"<{self.name}: {count:,} weights, {type(self.optimizer).__name__}, "
+            f"{getattr(storage, '__name__', 'storage')}>"
+        )
 
 
 def train_step(
-    modules: Sequence[Module],
+    modules: Sequence[GreedyModule],
     state: State,
-    measurement: Measurement,
-    target: Image,
-    loss: Loss,
-    step: int,
+    measurement: Any,
+    target: Any,
+    loss: Callable[[State, Any], Tensor],
+    step: int | None = None,
     overlap: int = 0,
     send: Callable[[State], None] | None = None,
     average: Average | None = None,
+    accumulate: bool = False,
 ) -> dict[int, Tensor]:
     """One update of every module on one batch.
 
-    A module starts from the detached image of the one before it, as that was before its update.
+    A module starts from the detached state of the one before it, as that was before its update.
     The loss of module m reaches back through modules m − overlap … m. A module is updated, and its
     graph and gradients are gone, once no later loss reaches it: without overlap before the next
     one starts. So the memory is that of overlap + 1 modules, and every forward pass runs once.
     Nothing before the first parameter of a window is differentiated.
 
+    A state is what one iteration hands to the next: a tensor, or tuples, lists and dicts of states.
+    Weights that all modules use (`shared`) are updated last, when nobody needs them as they were.
+
     Args:
         modules: of the whole network, in order, or some that follow each other.
         state: what the first of them starts from.
-        measurement: of the batch.
-        target: of every module.
-        loss: between a module's output and the target.
-        step: the number of updates before this one.
+        measurement: what every iteration is called with besides; a tuple stands for several
+            arguments, None for none.
+        target: of every module; only the loss looks at it.
+        loss: (a module's output, target) → one real number.
+        step: the number of updates before this one; only schedules ask for it.
         overlap: how many modules before its own a loss reaches back into.
         send: is given what the last module puts out, before that module's backward pass.
         average: is given a module's gradients and loss, to be averaged in place over copies of the
             network that learn from other slices, and the update to make then: at once, or while
             the next module is computed.
+        accumulate: update nothing; the gradients stay, and the next call adds to them.
 
     Returns:
         The losses by number of the module, before its update; none where the weight is 0.
+
+    Raises:
+        BadInput: a block does not take what it is called with, the loss is no real number or
+            depends on no weight, or weights come before the modules which none of them learns.
     """
+    given = _arguments(measurement)
+    constant = detached(given)
+    if not modules[0].shared:
+        check_constant(state, given)
     losses: dict[int, Tensor] = {}
     weighted = [number for number, module in enumerate(modules) if module.weight]
     window: deque[_Pass] = deque()
+
+    def learn(number: int, at_the_end: bool = False) -> None:
+        if not accumulate and modules[number].shared is at_the_end:
+            _update(modules[number], step, losses.get(number), average)
+
     for number, module in enumerate(modules):
-        output = module.storage(list(module.iterations), state, measurement)
+        blocks, inputs = list(module.iterations), given if module.shared else constant
+        with explained(module.name, blocks, state, inputs):
+            output = module.storage(blocks, state, *inputs)
         window.append(_Pass(number, module, state, output))
         if send is not None and module is modules[-1]:
-            send(output.detach())
+            send(detached(output))
         if module.weight:
-            error = loss(output, target)
+            error = checked(loss(output, target), module.name)
             losses[number] = error.detach()
             next_loss = next((m for m in weighted if m > number), len(modules) + overlap)
-            _backward(module.weight * error, window, next_loss - overlap)
+            _backward(module.scaled(error), window, next_loss - overlap)
         if len(window) > overlap:
-            _update(window.popleft(), step, losses, average)
-        state = output.detach().requires_grad_(overlap > 0)
+            learn(window.popleft().number)
+        state = detached(output, differentiate=overlap > 0)
         del output
     for left in window:
-        _update(left, step, losses, average)
+        learn(left.number)
+    for number in range(len(modules)):
+        learn(number, at_the_end=True)
     return losses
 
 
@@ -113,19 +171,26 @@ class _Pass:
     """A module's part of the forward pass, cut off from what is before it and after it."""
 
     number: int
-    module: Module
+    module: GreedyModule
     start: State
     output: State
 
 
-def _update(one: _Pass, step: int, losses: Mapping[int, Tensor], average: Average | None) -> None:
-    update = partial(one.module.update, step)
+def _arguments(measurement: Any) -> tuple[Any, ...]:
+    if measurement is None:
+        return ()
+    return measurement if type(measurement) is tuple else (measurement,)
+
+
+def _update(
+    module: GreedyModule, step: int | None, loss: Tensor | None, average: Average | None
+) -> None:
+    update = partial(module.update, step)
     if average is None:
         update()
         return
-    gradients = [p.grad for p in one.module.iterations.parameters() if p.grad is not None]
-    loss = [losses[one.number]] if one.number in losses else []
-    average([*gradients, *loss], update)
+    gradients = [weight.grad for weight in module.weights if weight.grad is not None]
+    average(gradients if loss is None else [*gradients, loss], update)
 
 
 def _backward(error: Tensor, window: Sequence[_Pass], needed_again: int) -> None:
@@ -133,34 +198,24 @@ def _backward(error: Tensor, window: Sequence[_Pass], needed_again: int) -> None
 
     The graphs of modules from number `needed_again` on are kept, for the next loss.
     """
-    tensor, gradient = error, None
+    values: list[Tensor] = [error]
+    gradients: list[Tensor | None] = [None]
     for place in reversed(range(len(window))):
         one = window[place]
-        inputs: list[Tensor] = [*one.module.iterations.parameters()]
-        if place:
-            inputs.append(one.start)
-        retain = one.number >= needed_again
-        torch.autograd.backward(tensor, gradient, retain_graph=retain, inputs=inputs)
-        if place:
-            tensor, gradient = window[place - 1].output, one.start.grad
-            one.start.grad = None
-
-
-def split(iterations: nn.ModuleList, sizes: Sequence[int]) -> Iterator[nn.ModuleList]:
-    """Cut a network's iterations into consecutive modules of these sizes.
-
-    Raises:
-        ValueError: the sizes do not add up, or two modules would share a weight: its gradient
-            would then depend on which module comes last.
-    """
-    if sum(sizes) != len(iterations) or min(sizes) < 1:
-        raise ValueError(f"modules of {sizes} iterations do not make {len(iterations)}")
-    owner: dict[int, int] = {}
-    first = 0
-    for m, size in enumerate(sizes):
-        part = nn.ModuleList(iterations[first : first + size])
-        for parameter in part.parameters():
-            if owner.setdefault(id(parameter), m) != m:
-                raise ValueError("weights are shared across a module border; use one module")
-        yield part
-        first += size
+        starts = [tensor for tensor in tensors(one.start) if tensor.requires_grad and place]
+        torch.autograd.backward(
+            values,
+            gradients,
+            retain_graph=one.number >= needed_again,
+            inputs=[*one.module.weights, *starts],
+        )
+        values, gradients = [], []
+        for before, start in zip(
+            tensors(window[place - 1].output), tensors(one.start), strict=True
+        ):
+            if place and before.requires_grad and start.grad is not None:
+                values.append(before)
+                gradients.append(start.grad)
+                start.grad = None
+        if not values:
+            return

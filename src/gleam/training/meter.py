@@ -12,7 +12,7 @@ from typing import TypeVar
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from gleam.training.flow import Module
+from gleam.training.flow import GreedyModule
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ def metered(work: Callable[[], T], device: torch.device) -> tuple[T, int]:
     return result, peak
 
 
-def state_bytes(modules: Iterable[Module]) -> int:
+def state_bytes(modules: Iterable[GreedyModule]) -> int:
     """Bytes of weights and optimizer states: what lies there between steps."""
     total = 0
     for module in modules:

@@ -13,7 +13,8 @@ from gleam.data.loader import Slabs, TrainingBatches
 from gleam.networks import Unrolled
 from gleam.physics.measurement import Measurement
 from gleam.recipe import Recipe
-from gleam.training.flow import Module, split
+from gleam.training.flow import GreedyModule
+from gleam.training.greedy import greedy
 from gleam.training.loss import LOSSES
 from gleam.training.schedule import warmup_cosine
 from gleam.training.storage import STORAGES, offload
@@ -47,7 +48,7 @@ def loss_of(recipe: Recipe, network: Unrolled, batch: Batch, state: State, targe
     return LOSSES[recipe.training.loss](batch.core(image), batch.core(target))
 
 
-def make_modules(network: Unrolled, recipe: Recipe) -> list[Module]:
+def make_modules(network: Unrolled, recipe: Recipe) -> list[GreedyModule]:
     """What is to be trained, cut into modules, each with storage, optimizer (Adam) and schedule."""
     t = recipe.training
     schedule = partial(
@@ -56,18 +57,12 @@ def make_modules(network: Unrolled, recipe: Recipe) -> list[Module]:
     storage = STORAGES[t.storage]
     if t.offload_to is not None:
         storage = partial(offload, folder=t.offload_to)
-    return [
-        Module(
-            iterations=part,
-            storage=storage,
-            optimizer=torch.optim.Adam(part.parameters(), lr=t.learning_rate, fused=True),
-            schedule=schedule,
-            clip=t.clip,
-            weight=weight,
-        )
-        for part, weight in zip(
-            split(network.iterations[network.frozen :], recipe.module_sizes()),
-            recipe.loss_weights(),
-            strict=True,
-        )
-    ]
+    return greedy(
+        network.iterations[network.frozen :],
+        recipe.module_sizes(),
+        optimizer=partial(torch.optim.Adam, lr=t.learning_rate, fused=True),
+        storage=storage,
+        clip=t.clip,
+        schedule=schedule,
+        loss_weights=recipe.loss_weights(),
+    )

@@ -10,41 +10,46 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint as recomputed
 
-from gleam.arrays import State
 from gleam.networks.coupling import Invertible
-from gleam.physics.measurement import Measurement
 from gleam.training.offload import Shelf
+from gleam.training.states import State
 
-Storage = Callable[[Sequence[nn.Module], State, Measurement], State]
+# Of iterations, the state before the first of them, and what each is called with besides.
+Storage = Callable[..., State]
 
 # Relative error of an inverted image. Above the first the next one is kept as an anchor instead;
 # above the second a gradient is no longer worth having.
 AIM, WORST = 1e-3, 1e-2
 
 
-def store(iterations: Sequence[nn.Module], state: State, measurement: Measurement) -> State:
+def store(iterations: Sequence[nn.Module], state: State, *given: Any) -> State:
     """Keep every activation."""
     for iteration in iterations:
-        state = iteration(state, measurement)
+        state = iteration(state, *given)
     return state
 
 
-def checkpoint(iterations: Sequence[nn.Module], state: State, measurement: Measurement) -> State:
-    """Keep the image before each iteration and compute its activations again in the backward pass.
+def checkpoint(
+    iterations: Sequence[nn.Module], state: State, *given: Any, random: bool = False
+) -> State:
+    """Keep the state before each iteration and compute its activations again in the backward pass.
 
     The last iteration is not computed again: its activations would be freed only to be needed
     next.
+
+    Args:
+        iterations: what is run.
+        state: before the first of them.
+        given: what each is called with besides.
+        random: they draw random numbers, as dropout does, which must then be the same again.
     """
     *early, last = iterations
     for iteration in early:
-        state = recomputed(
-            iteration, state, measurement, use_reentrant=False, preserve_rng_state=False
-        )
-    output: State = last(state, measurement)
-    return output
+        state = recomputed(iteration, state, *given, use_reentrant=False, preserve_rng_state=random)
+    return last(state, *given)
 
 
-def invert(iterations: Sequence[nn.Module], state: State, measurement: Measurement) -> State:
+def invert(iterations: Sequence[nn.Module], state: Tensor, *given: Any) -> Tensor:
     """Keep the output alone; in the backward pass undo the iterations one by one.
 
     Where inversion amplifies errors, images are kept as anchors, so far apart that the error
@@ -59,7 +64,7 @@ def invert(iterations: Sequence[nn.Module], state: State, measurement: Measureme
     if not all(isinstance(iteration, Invertible) for iteration in iterations):
         raise ValueError("these iterations cannot be undone; use the reversible family")
     weights = [p for iteration in iterations for p in iteration.parameters()]
-    output: State = _Inverted.apply(state, iterations, measurement, *weights)  # type: ignore[no-untyped-call]
+    output: Tensor = _Inverted.apply(state, iterations, given, *weights)  # type: ignore[no-untyped-call]
     return output
 
 
@@ -69,16 +74,16 @@ class _Inverted(torch.autograd.Function):
         ctx: Any,
         state: Tensor,
         iterations: Sequence[nn.Module],
-        measurement: Measurement,
+        given: tuple[Any, ...],
         *weights: Tensor,
     ) -> Tensor:
-        ctx.chain, ctx.measurement = cast(Sequence[Invertible], iterations), measurement
-        ctx.anchored = _anchored(ctx.chain, measurement, torch.finfo(state.dtype).eps)
+        ctx.chain, ctx.given = cast(Sequence[Invertible], iterations), given
+        ctx.anchored = _anchored(ctx.chain, given, torch.finfo(state.dtype).eps)
         anchors = []
         for k, iteration in enumerate(iterations):
             if k in ctx.anchored:
                 anchors.append(state)
-            state = iteration(state, measurement)
+            state = iteration(state, *given)
         ctx.save_for_backward(state, *anchors)
         return state
 
@@ -88,7 +93,7 @@ class _Inverted(torch.autograd.Function):
         state, *anchors = ctx.saved_tensors
         of_weights: list[Tensor | None] = []
         for k in reversed(range(len(ctx.chain))):
-            state, gradient, own = ctx.chain[k].back(state, gradient, ctx.measurement)
+            state, gradient, own = ctx.chain[k].back(state, gradient, *ctx.given)
             of_weights = [*own, *of_weights]
             if k in ctx.anchored:
                 found, state = state, anchors.pop()
@@ -97,14 +102,14 @@ class _Inverted(torch.autograd.Function):
 
 
 def _anchored(
-    iterations: Sequence[Invertible], measurement: Measurement, precision: float
+    iterations: Sequence[Invertible], given: tuple[Any, ...], precision: float
 ) -> set[int]:
     """The iterations whose input is kept: to undo one more would lose too much."""
     kept: set[int] = set()
     error = precision
     for k in reversed(range(1, len(iterations))):
-        error = iterations[k].error_of_inverse(error, measurement)
-        if iterations[k - 1].error_of_inverse(error, measurement) > AIM:
+        error = iterations[k].error_of_inverse(error, *given)
+        if iterations[k - 1].error_of_inverse(error, *given) > AIM:
             kept.add(k)
             error = precision
     return kept
@@ -122,16 +127,13 @@ def _check(found: Tensor, kept: Tensor) -> None:
 
 
 def offload(
-    iterations: Sequence[nn.Module],
-    state: State,
-    measurement: Measurement,
-    folder: Path | None = None,
+    iterations: Sequence[nn.Module], state: State, *given: Any, folder: Path | None = None
 ) -> State:
     """Keep every activation in host memory, or in a file under `folder`; see `Shelf`."""
     weights = {p.data_ptr() for iteration in iterations for p in iteration.parameters()}
     shelf = Shelf(weights, folder)
     with torch.autograd.graph.saved_tensors_hooks(shelf.put, shelf.get):
-        return store(iterations, state, measurement)
+        return store(iterations, state, *given)
 
 
 STORAGES: dict[str, Storage] = {

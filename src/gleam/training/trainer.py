@@ -38,7 +38,7 @@ from gleam.training import checkpoint, run
 from gleam.training.budget import steps_within
 from gleam.training.checkpoint import Progress
 from gleam.training.data import find_data
-from gleam.training.flow import Module, train_step
+from gleam.training.flow import GreedyModule, train_step
 from gleam.training.group import Group, Lost, joined, size_of_group
 from gleam.training.meter import metered, state_bytes
 from gleam.training.pipeline import Failure, Note, Pipeline
@@ -141,7 +141,7 @@ class _Part:
     validation: Sequence[ExampleFile]
     network: Unrolled
     first_iteration: int
-    modules: dict[int, Module]
+    modules: dict[int, GreedyModule]
     parameters: int
     frozen: dict[str, Tensor]
     progress: Progress
@@ -350,7 +350,7 @@ def validate(part: _Part, pipeline: Pipeline) -> list[float]:
 
 
 def _costs(
-    modules: Sequence[Module],
+    modules: Sequence[GreedyModule],
     network: Unrolled,
     batch: Batch,
     recipe: Recipe,
@@ -362,7 +362,7 @@ def _costs(
     measurement, target = for_training(batch)
     state = network.start(measurement)
 
-    def learn(module: Module) -> None:
+    def learn(module: GreedyModule) -> None:
         output = module.storage(list(module.iterations), state, measurement)
         error = loss_of(recipe, network, batch, output, target)
         torch.autograd.backward(error)
