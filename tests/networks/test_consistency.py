@@ -171,7 +171,7 @@ def test_the_regulariser_is_shown_the_gradient_first_and_then_the_others(family,
     measurement, image = toy_problem(shape)
     settings = (0.2, 3, None) if family is ModelBased else (0.5,)
     watching = Watching()
-    family(watching, *settings, show_gradient=True)(image, measurement, -image)
+    family(watching, *settings, gradient_input=True)(image, measurement, -image)
     own, first, second = watching.shown
     expected = measurement.sense.normal(image) - measurement.adjoint
     moved = image if family is ModelBased else image - 0.5 * expected

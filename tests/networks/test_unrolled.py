@@ -54,7 +54,7 @@ def test_the_first_image_is_the_reconstruction_that_the_recipe_names(shape, netw
     assert torch.allclose(made.image(made.first(measurement)), image)
     assert torch.equal(made.start(measurement), made.first(measurement))
     (after,) = made.iterates(measurement)
-    expected = made.iterations[0](made.carried.state(image), measurement)
+    expected = made.iterations[0](made.state.of(image), measurement)
     assert torch.equal(after, made.image(expected))
 
 

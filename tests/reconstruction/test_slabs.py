@@ -104,7 +104,7 @@ def test_no_more_than_one_slab_of_activations_is_held(kind: str) -> None:
     network = toy(kind)
     short, long = volume(length=40), volume(length=120)
     images = long.adjoint.nbytes - short.adjoint.nbytes
-    carried = network.carried.images
+    carried = network.state.images
     in_slabs = [peak(network, slabbed(one, -3, 8)) for one in (short, long)]
     # The state before and after an iteration, what its image is made of, and the image.
     assert in_slabs[1] - in_slabs[0] < (3 * carried + 1) * images

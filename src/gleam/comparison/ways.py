@@ -106,7 +106,7 @@ def one_f_one_b(recipe: Recipe, batch: Batch, group: Group) -> Way:
     network, start, loss, target = _problem(recipe, batch)
     mine = _share([*network.iterations[network.frozen :]], group)
     alone = end_to_end(recipe, len(mine))
-    (module,) = make_modules(Unrolled(mine, network.carried), alone)
+    (module,) = make_modules(Unrolled(mine, network.state), alone)
     module = replace(module, clip=None)
     place, places, slices = group.place, group.places, len(start)
     image = torch.view_as_real(start[:1])

@@ -1,7 +1,6 @@
 """Unrolled networks, built from the recipe."""
 
 import math
-from dataclasses import replace
 
 import torch
 from torch import nn
@@ -13,12 +12,12 @@ from gleam.networks.invertible import (
     InvertibleModelBased,
     InvertibleProximalGradient,
 )
-from gleam.networks.momentum import WITH_CHANGE, Momentum
+from gleam.networks.momentum import ImageAndChange, Momentum
 from gleam.networks.regulariser import Convolved, Regulariser
 from gleam.networks.resnet import ResNet
-from gleam.networks.reversible import STREAMS, TOTAL_STEP, Reversible
+from gleam.networks.reversible import TOTAL_STEP, Reversible, TwoStreams
 from gleam.networks.unet import UNet
-from gleam.networks.unrolled import ALONE, Unrolled
+from gleam.networks.unrolled import ImageState, Unrolled
 from gleam.physics.classical import CLASSICAL
 from gleam.recipe import NetworkRecipe
 
@@ -48,14 +47,14 @@ def build(recipe: NetworkRecipe, seed: int = 0, frozen: int = 0) -> Unrolled:
         seed: of the weights.
         frozen: how many of the first iterations are not to be trained.
     """
-    carried = ALONE
+    kind = ImageState
     if recipe.family == "reversible":
-        carried = STREAMS
+        kind = TwoStreams
     elif "change" in recipe.regulariser.inputs:
-        carried = WITH_CHANGE
-    carried = replace(carried, first=CLASSICAL[recipe.first_image])
+        kind = ImageAndChange
+    state = kind(CLASSICAL[recipe.first_image])
     iterations = (_iteration(recipe, seed, k) for k in range(recipe.iterations))
-    return Unrolled(iterations, carried, frozen)
+    return Unrolled(iterations, state, frozen)
 
 
 def _iteration(recipe: NetworkRecipe, seed: int, k: int) -> nn.Module:
@@ -74,14 +73,14 @@ def _iteration(recipe: NetworkRecipe, seed: int, k: int) -> nn.Module:
             if recipe.family == "modl":
                 return InvertibleModelBased(coupled, *solver)
             return InvertibleProximalGradient(coupled, recipe.step)
-        shown = recipe.regulariser.inputs
-        regulariser = Regulariser(*_cnn(recipe, channels, blocks, channels * (1 + len(shown))))
+        inputs = recipe.regulariser.inputs
+        regulariser = Regulariser(*_cnn(recipe, channels, blocks, channels * (1 + len(inputs))))
         iteration: nn.Module
         if recipe.family == "modl":
-            iteration = ModelBased(regulariser, *solver, "gradient" in shown)
+            iteration = ModelBased(regulariser, *solver, "gradient" in inputs)
         else:
-            iteration = ProximalGradient(regulariser, recipe.step, "gradient" in shown)
-        return Momentum(iteration) if "change" in shown else iteration
+            iteration = ProximalGradient(regulariser, recipe.step, "gradient" in inputs)
+        return Momentum(iteration) if "change" in inputs else iteration
 
 
 def _cnn(

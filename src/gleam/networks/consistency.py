@@ -27,7 +27,7 @@ class ModelBased(nn.Module):
         weight: λ at the start and at σ = 0.05, > 0; b starts at 1.
         steps: CG steps, differentiated exactly.
         tolerance: solve to this relative residual instead, with the implicit gradient.
-        show_gradient: show R the gradient AᴴA x − Aᴴy too; costs one more AᴴA.
+        gradient_input: R also sees the gradient AᴴA x − Aᴴy; costs one more AᴴA.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class ModelBased(nn.Module):
         weight: float,
         steps: int,
         tolerance: float | None = None,
-        show_gradient: bool = False,
+        gradient_input: bool = False,
     ) -> None:
         super().__init__()
         self.regulariser = regulariser
@@ -44,11 +44,11 @@ class ModelBased(nn.Module):
         self.noise_power = nn.Parameter(torch.tensor(1.0))
         self.steps = steps
         self.tolerance = tolerance
-        self.show_gradient = show_gradient
+        self.gradient_input = gradient_input
 
     def forward(self, image: Image, measurement: Measurement, *others: Image) -> Image:
-        """One iteration; (batch, set, frame, *space) → the same shape. R is shown the others."""
-        if self.show_gradient:
+        """One iteration; (batch, set, frame, *space) → the same shape. R sees the others, too."""
+        if self.gradient_input:
             others = (gradient(image, measurement), *others)
         return self.consistent(self.regulariser(image, *others), measurement)
 
@@ -75,18 +75,18 @@ class ProximalGradient(nn.Module):
     Args:
         regulariser: R.
         step: μ at the start.
-        show_gradient: show R the gradient AᴴA x − Aᴴy too; it is there already.
+        gradient_input: R also sees the gradient AᴴA x − Aᴴy; it is there already.
     """
 
-    def __init__(self, regulariser: nn.Module, step: float, show_gradient: bool = False) -> None:
+    def __init__(self, regulariser: nn.Module, step: float, gradient_input: bool = False) -> None:
         super().__init__()
         self.regulariser = regulariser
         self.step = nn.Parameter(torch.tensor(step))
-        self.show_gradient = show_gradient
+        self.gradient_input = gradient_input
 
     def forward(self, image: Image, measurement: Measurement, *others: Image) -> Image:
-        """One iteration; (batch, set, frame, *space) → the same shape. R is shown the others."""
-        if not self.show_gradient:
+        """One iteration; (batch, set, frame, *space) → the same shape. R sees the others, too."""
+        if not self.gradient_input:
             return self._regularised(self.consistent(image, measurement), *others)
         down = gradient(image, measurement)
         return self._regularised(image - self.length() * down, down, *others)

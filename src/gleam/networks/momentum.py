@@ -1,22 +1,30 @@
 """Iterations that know where the one before came from: momentum, as far as a CNN makes use of it.
 
 Accelerated gradient methods go on in the direction of the last step. Here the change is carried
-beside the image and shown to the regulariser, which learns what to make of it. It costs one image
+beside the image and given to the regulariser, which learns what to make of it. It costs one image
 of memory, and greedy modules, which see nothing of each other but their images, gain most.
 """
 
 import torch
 from torch import nn
 
-from gleam.arrays import State
-from gleam.networks.unrolled import Carried
+from gleam.arrays import Image, State
+from gleam.networks.unrolled import ImageState
 from gleam.physics.measurement import Measurement
 
-WITH_CHANGE = Carried(
-    state=lambda image: torch.cat([image, torch.zeros_like(image)], 1),
-    image=lambda state: state.chunk(2, 1)[0],
-    images=2,
-)
+
+class ImageAndChange(ImageState):
+    """The image, and how the iteration before changed it: at first not at all."""
+
+    images = 2
+
+    def of(self, image: Image) -> State:
+        """See `ImageState`."""
+        return torch.cat([image, torch.zeros_like(image)], 1)
+
+    def image(self, state: State) -> Image:
+        """See `ImageState`."""
+        return state.chunk(2, 1)[0]
 
 
 class Momentum(nn.Module):

@@ -23,13 +23,19 @@ class Convolved(nn.Module):
         self, cnn: nn.Module, dimensions: Dimensions, bf16: bool = False, circular: bool = False
     ) -> None:
         super().__init__()
-        # Real and imaginary parts lie side by side in memory: channels last, so nothing is copied
-        # to make channels of them, and oneDNN and cuDNN convolve without reordering.
-        self.layout = torch.channels_last if dimensions == 2 else torch.channels_last_3d
-        self.cnn = cnn.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.dimensions = dimensions
+        self.cnn = cnn.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.bf16 = bf16
         self.circular = circular
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """Channels last: real and imaginary parts lie side by side in memory already.
+
+        So nothing is copied to make channels of them, and oneDNN and cuDNN convolve without
+        reordering.
+        """
+        return torch.channels_last if self.dimensions == 2 else torch.channels_last_3d
 
     def forward(self, channels: Tensor) -> Tensor:
         """(images, channel, *grid) → as many images, in the same precision."""
@@ -58,7 +64,7 @@ class Convolved(nn.Module):
 class Regulariser(Convolved):
     """R(x) = x + cnn(x, …): a real network applied to the real and imaginary parts as channels.
 
-    What else it is shown, images of the same shape, is further channels of its input. In two
+    Other images of the same shape that it is given are further channels of its input. In two
     dimensions frames are independent images; in three the network runs over z y x, or over
     (frame, y, x) of a cine. Everything around `cnn` stays complex64.
     """

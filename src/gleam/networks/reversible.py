@@ -14,16 +14,24 @@ from torch import Tensor, nn
 
 from gleam.arrays import Image, State
 from gleam.networks.coupling import Coupling, Gradients
-from gleam.networks.unrolled import Carried
+from gleam.networks.unrolled import ImageState
 from gleam.physics.measurement import Measurement
 
 TOTAL_STEP = 3.0
 
-STREAMS = Carried(
-    state=lambda image: torch.cat([image, image], 1),
-    image=lambda state: torch.stack(state.chunk(2, 1)).mean(0),
-    images=2,
-)
+
+class TwoStreams(ImageState):
+    """Two streams, which start alike; the image is their mean."""
+
+    images = 2
+
+    def of(self, image: Image) -> State:
+        """See `ImageState`."""
+        return torch.cat([image, image], 1)
+
+    def image(self, state: State) -> Image:
+        """See `ImageState`."""
+        return torch.stack(state.chunk(2, 1)).mean(0)
 
 
 class Reversible(nn.Module):

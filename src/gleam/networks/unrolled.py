@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -14,23 +15,29 @@ from gleam.physics.slabs import Measured, Slabbed
 
 
 @dataclass(frozen=True)
-class Carried:
-    """What iterations hand to each other: images, one after the other along the set axis.
+class ImageState:
+    """What iterations hand to each other: here the image alone.
+
+    Iterations that carry more say so in a subclass: images one after the other along the set axis.
 
     Attributes:
-        state: the first image → the state before the first iteration.
-        image: a state → the image in it.
-        images: how many there are.
         first: where the first image comes from: a reconstruction without learning.
+        images: how many a state holds.
     """
 
-    state: Callable[[Image], State]
-    image: Callable[[State], Image]
-    images: int = 1
     first: Callable[[Measured], Image] = zero_filled
+    images: ClassVar[int] = 1
+
+    def of(self, image: Image) -> State:
+        """The state before the first iteration, of the first image."""
+        return image
+
+    def image(self, state: State) -> Image:
+        """The image in a state."""
+        return state
 
 
-ALONE = Carried(state=lambda image: image, image=lambda state: state)
+IMAGE_ALONE = ImageState()
 
 
 class Unrolled(nn.Module):
@@ -38,16 +45,16 @@ class Unrolled(nn.Module):
 
     Args:
         iterations: its parts.
-        carried: what their state is.
+        state: what they hand to each other.
         frozen: how many of the first iterations stay as they are; training begins after them.
     """
 
     def __init__(
-        self, iterations: Iterable[nn.Module], carried: Carried = ALONE, frozen: int = 0
+        self, iterations: Iterable[nn.Module], state: ImageState = IMAGE_ALONE, frozen: int = 0
     ) -> None:
         super().__init__()
         self.iterations = nn.ModuleList(iterations)
-        self.carried = carried
+        self.state = state
         self.frozen = frozen
 
     def forward(self, measurement: Measured) -> Image:
@@ -76,7 +83,7 @@ class Unrolled(nn.Module):
     @torch.no_grad()
     def first(self, measurement: Measured) -> State:
         """The state before the first iteration."""
-        return self.carried.state(self.carried.first(measurement))
+        return self.state.of(self.state.first(measurement))
 
     @torch.no_grad()
     def start(self, measurement: Measurement) -> State:
@@ -93,7 +100,7 @@ class Unrolled(nn.Module):
     def state_shape(self, image: Sequence[int]) -> tuple[int, ...]:
         """Of the states on the way to an image of shape (batch, set, frame, *space)."""
         batch, sets, *rest = image
-        return (batch, self.carried.images * sets, *rest)
+        return (batch, self.state.images * sets, *rest)
 
     def reach(self, axis: int) -> int:
         """How far one iteration looks along a space axis that F leaves out (x = −1, y, z = −3).
@@ -121,4 +128,4 @@ class Unrolled(nn.Module):
 
     def image(self, state: State) -> Image:
         """The image of a state."""
-        return self.carried.image(state)
+        return self.state.image(state)

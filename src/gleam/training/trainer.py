@@ -210,9 +210,9 @@ def _prepare(
     frozen = network.iterations[: network.frozen]
     before = sum(recipe.module_sizes()[:first])
     if group.upstream is None:
-        part = Unrolled([*frozen, *iterations], network.carried, network.frozen)
+        part = Unrolled([*frozen, *iterations], network.state, network.frozen)
     else:
-        part = Unrolled(iterations, network.carried)
+        part = Unrolled(iterations, network.state)
         before += network.frozen
     progress = checkpoint.load(last, mine, len(modules)) if last else Progress()
     group.meet()  # nobody writes before the folder is made
