@@ -26,7 +26,7 @@ def test_signal_ends_a_verb_in_one_line(
         finally:
             undone.append(verb)
 
-    monkeypatch.setattr(importlib.import_module(f"gleam.cli.{verb}"), "parse", work)
+    monkeypatch.setattr(importlib.import_module(f"gleam.cli.options.{verb}"), "parse", work)
     before = signal.getsignal(number)
     assert main([verb]) == code
     assert capsys.readouterr() == ("", "gleam: interrupted\n")

@@ -1,4 +1,4 @@
-"""The command line: `gleam VERB …`, one file per verb.
+"""The command line: `gleam VERB …`, one file per verb, and in `options` one of what it is told.
 
 Every user's mistake ends in one line on stderr and exit code 2; what stopped before its end, or met
 a full disk, in one line and exit code 1; Ctrl-C with 130 and SIGTERM with 143.
@@ -64,6 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def perform(verb: str, arguments: Sequence[str]) -> None:
+    """A verb with its arguments.
+
+    What it computes with is imported when its arguments have been read: a help text, or a mistake
+    that they hold, comes at once.
+    """
+    said = importlib.import_module(f"gleam.cli.options.{verb}").read(arguments)
+    importlib.import_module(f"gleam.cli.{verb}").main(said)
+
+
 def _run(verb: str, rest: Sequence[str]) -> None:
     if verb in ("-h", "--help"):
         print(USAGE)
@@ -72,7 +82,7 @@ def _run(verb: str, rest: Sequence[str]) -> None:
 
         print(__version__)
     elif verb in VERBS:
-        importlib.import_module(f"gleam.cli.{verb}").main(rest)
+        perform(verb, rest)
     else:
         from gleam.words import nearest
 

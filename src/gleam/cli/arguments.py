@@ -5,17 +5,17 @@ import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import tyro
 from pydantic import ValidationError
 
 from gleam.errors import BadInput
-from gleam.formats import Layout
-from gleam.formats.scan import named
 from gleam.recipe import Recipe, first_problem
 from gleam.words import nearest
+
+if TYPE_CHECKING:
+    from gleam.formats import Layout
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class LayoutArguments:
     """The readout, where its field of view is twice the image's: y. Or y:1.5 for another factor."""
 
     @property
-    def layout(self) -> Layout | None:
+    def layout(self) -> "Layout | None":
         """None where nothing was said.
 
         Raises:
@@ -51,13 +51,9 @@ class LayoutArguments:
         """
         if self.axes is self.variable is self.oversampled is None:
             return None
+        from gleam.formats import Layout
+
         return Layout.parse(self.axes, self.variable, self.oversampled)
-
-
-def part_of(out: Path, part: str) -> Path:
-    """Where to write what is made of a part, if `out` is where an only scan's would go."""
-    suffixes = "".join(out.suffixes[-2:] if out.name.endswith(".nii.gz") else out.suffixes[-1:])
-    return out.with_name(f"{named(out.name.removesuffix(suffixes), part)}{suffixes}")
 
 
 def parse(kind: type[T], verb: str, arguments: Sequence[str], default: T | None = None) -> T:

@@ -1,21 +1,17 @@
 """gleam demo: the whole way on simulated data, verb by verb, as one would type it."""
 
 import csv
-import importlib
 import shlex
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import lt, sub
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated
 
 import torch
-import tyro
 
-from gleam.cli.arguments import parse
+from gleam.cli import perform
+from gleam.cli.options.demo import Arguments
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder
 from gleam.threads import cores
@@ -26,32 +22,15 @@ SCANS = ["--shape", "64", "64", "--coils", "6", "8", "--snr", "30", "200", "--ov
 MINUTES = 0.6  # of training, each network
 
 
-@dataclass(frozen=True)
-class Arguments:
-    """Simulate scans, prepare them, train end-to-end and greedily at equal memory, compare.
-
-    End-to-end, the memory holds two iterations; greedily, eight take no more of it. Both learn for
-    equally long. Takes two minutes.
-
-    Example: gleam demo --out demo
-    """
-
-    out: Path = Path("demo")
-    """Folder for everything."""
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Replace an earlier demo that is there."""
-
-
-def main(arguments: Sequence[str]) -> None:
+def main(a: Arguments) -> None:
     """Run the verb."""
-    a = parse(Arguments, "demo", arguments)
     out = a.out
     _make_room(out, a.force)
     torch.set_num_threads(1)  # two would spend their time waiting for each other on images so small
     for command in commands(out):
         print(f"\n$ gleam {shlex.join(command)}", flush=True)
         verb, *rest = command
-        importlib.import_module(f"gleam.cli.{verb}").main(rest)
+        perform(verb, rest)
     print(_outcome(out / "report" / "metrics.csv"))
 
 

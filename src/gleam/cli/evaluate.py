@@ -2,14 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
-import tyro
 from rich.console import Console
 
-from gleam.cli.arguments import Device, parse
+from gleam.cli.options.evaluate import Arguments
 from gleam.data.example import ExampleFile, find
 from gleam.data.loader import check, every_slice
 from gleam.data.versions import check_versions
@@ -29,52 +26,12 @@ from gleam.terminal import followed, say, warn
 from gleam.training import run
 
 
-@dataclass(frozen=True)
-class Arguments:
-    """Score trained runs beside zero filling, CG-SENSE and wavelets, with one fixed mask per scan.
-
-    Without a run, these baselines alone are scored. Series are compared with a sliding window and
-    total variation over time instead of wavelets. Writes report.html, metrics.csv (a row per
-    slice), scans.csv, frames.csv (of series) and summary.json.
-
-    Example: gleam evaluate runs/greedy runs/end-to-end --data prepared/test --out evaluation
-    """
-
-    runs: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Run folders; their names become the methods' names."""
-    data: Path | None = None
-    """Example files to test on: a folder or a file."""
-    raw: Path | None = None
-    """Folder of the raw fastMRI files of these examples: also score as fastMRI does, against their
-    reconstruction_rss, into fastmri.csv."""
-    out: Path = Path("evaluation")
-    """Folder of the results."""
-    device: Device = "auto"
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Replace the results that are there; and score runs on scans that they were trained on, and on
-    other kinds of scans than those."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print the summary as JSON."""
-    mask: MaskRecipe = field(default_factory=MaskRecipe)
-    """The mask that scans are undersampled by: the one that the runs learnt with, unless you say
-    another; without a run, the one below."""
-
-
-def main(arguments: Sequence[str]) -> None:
+def main(a: Arguments) -> None:
     """Run the verb."""
-    folders = [Path(a) for a in _leading(arguments)]
-    trained = {folder: run.load_run(folder) for folder in folders}
-    mask = next((recipe.mask for recipe, _ in trained.values()), MaskRecipe())
-    default = Arguments(mask=mask)
-    a = parse(Arguments, "evaluate", arguments, default)
-    if list(a.runs) != folders:
-        raise BadInput("evaluate: give the run folders first, before all options")
+    assert a.data is not None
     device = choose(a.device)
-    if a.data is None:
-        raise BadInput("evaluate: say what to test on, with --data FOLDER")
-    chosen = any(argument.startswith("--mask.") for argument in arguments)
-    if len({recipe.mask for recipe, _ in trained.values()}) > 1 and not chosen:
-        raise BadInput("evaluate: the runs learnt different masks; choose one with --mask.kind …")
+    folders = list(a.runs)
+    trained = {folder: run.load_run(folder) for folder in folders}
     if run.is_there(a.out):
         raise BadInput(f"{a.out}: is a run; give the results another folder with --out")
     check_new(a.out / "summary.json", a.force)
@@ -128,11 +85,6 @@ def _check(
         warn(str(folder), learnt.check_test(str(folder), examples, mask, force))
         test = test and not learnt.seen(examples)
     return test
-
-
-def _leading(arguments: Sequence[str]) -> list[str]:
-    stop = next((i for i, a in enumerate(arguments) if a.startswith("-")), len(arguments))
-    return list(arguments[:stop])
 
 
 def _names(folders: Sequence[Path]) -> dict[Path, str]:

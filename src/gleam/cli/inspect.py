@@ -2,16 +2,14 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import tyro
 from rich.console import Console
 
 from gleam.cli import pictures
-from gleam.cli.arguments import LayoutArguments, parse, part_of
+from gleam.cli.options.inspect import Arguments
+from gleam.cli.parts import part_of
 from gleam.data.example import ExampleFile, is_example
 from gleam.data.facts import Facts, example_facts, scan_facts
 from gleam.data.noise_file import checked_noise
@@ -23,47 +21,11 @@ from gleam.formats.montage import grey
 from gleam.formats.scan import choose
 from gleam.reconstruction.preview import Preview, of_example, of_scan
 
-
-@dataclass(frozen=True)
-class Arguments:
-    """Say what a scan holds and what prepare would make of it, or what is in an example file.
-
-    The whole file is read. A terminal also shows the middle slice, of a series
-    also a line over time, of a volume three planes; and where k-space was sampled.
-
-    Example: gleam inspect scan.h5 -o scan.png
-    """
-
-    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
-    """A scan, or an example of `gleam prepare`."""
-    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Draw them, and the sampling beside them, into this .png file; NAME-PART.png of several."""
-    part: str | None = None
-    """Which scan, of a file that holds several; by default all of them."""
-    reference: Path | None = None
-    """Scan file to calibrate coils from, as prepare takes it."""
-    noise: Path | None = None
-    """Noise of the same coils and bandwidth, to whiten them with instead of the scan's own, to a
-    standard deviation of 1: an array (coil, samples), .npy, .cfl or .mat, or a scan file, of which
-    its noise scan is taken, or else all samples."""
-    group: str | None = None
-    """Which measurement of a file that holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
-    default the last."""
-    array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
-        default_factory=LayoutArguments
-    )
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Replace a picture that is there."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print it all as JSON, a line for each scan."""
-
-
 _UNITS = {"flip_angle": "°", "field_strength": " T"}
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(a: Arguments) -> None:
     """Run the verb."""
-    a = parse(Arguments, "inspect", arguments)
     if a.out is not None and a.out.suffix != ".png":
         raise BadInput(f"{a.out}: the picture is a .png file; give it that suffix")
     found: dict[str, tuple[Facts, Preview | None]]

@@ -1,13 +1,10 @@
 """gleam prepare: scans to example files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
-import tyro
-
-from gleam.cli.arguments import LayoutArguments, amount, parse
+from gleam.cli.arguments import amount
+from gleam.cli.options.prepare import Arguments
 from gleam.cli.outcomes import report
 from gleam.data import jobs
 from gleam.data.cluster import prepare_on
@@ -20,71 +17,11 @@ from gleam.files import make_folder
 from gleam.formats import read_scans, scan_file
 from gleam.terminal import followed
 
-
-@dataclass(frozen=True)
-class Arguments:
-    """Make an example file of every scan: sensitivity maps, target, one intensity scale.
-
-    A file that holds several scans (stacks, orientations, slabs) gives an example for each.
-    What was prepared before with the same settings is kept. A scan that cannot be used is named
-    at the end, with the reason, and stops nothing. manifest.jsonl beside the examples says what
-    became of each scan.
-
-    Example: gleam prepare scans/train prepared/train --workers 2
-    """
-
-    inputs: tyro.conf.Positional[tuple[Path, ...]]
-    """Scan files (.h5, .mrd, .dat, .cfl, .mat, .npy) or folders of them; then, last, the folder the
-    examples go to."""
-    calibration: int | None = None
-    """Lines kept along each phase-encoding axis; by default 8 %, at least 10. 0 for a series whose
-    masks are to keep none: its maps come from the average over time."""
-    sets: int = 1
-    """Sensitivity map sets; 2 where the object is larger than the field of view."""
-    coils: int | None = None
-    """Compress to so many virtual coils."""
-    reference: Path | None = None
-    """Scan file to calibrate coils from, of the same coils and place; for scans whose own centre of
-    k-space was not sampled in full."""
-    noise: Path | None = None
-    """Noise of the same coils and bandwidth, to whiten them with instead of the scan's own, to a
-    standard deviation of 1: an array (coil, samples), .npy, .cfl or .mat, or a scan file, of which
-    its noise scan is taken, or else all samples."""
-    group: str | None = None
-    """Which measurement of a file that holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
-    default the last."""
-    array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
-        default_factory=LayoutArguments
-    )
-    split: str | None = None
-    """80/10/10, say: divide the scans by subject, so many percent into OUT/train, OUT/validation
-    and OUT/test; folders are then searched with all that is below them."""
-    subject: str | None = None
-    """Regular expression that finds the subject in a scan's path, with --split: 'sub-(\\d+)', say.
-    By default the folder below the one given; or else every file is a subject."""
-    seed: int = 0
-    """Of --split: another one divides the subjects otherwise."""
-    workers: int = 1
-    """Processes."""
-    memory: str | None = None
-    """What each of them may take, 4GiB say; a scan that needs more is skipped. By default an equal
-    share of the machine's memory. Linux only."""
-    dask: str | None = None
-    """Address of a Dask scheduler you trust, host:port, to work there instead; its workers must
-    reach the files under the same paths."""
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Replace examples that are there and were made of another file, with other settings or by
-    another version."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print what became of each scan as JSON."""
-
-
 _LEAST = 2**29  # half of which the libraries take
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(a: Arguments) -> None:
     """Run the verb."""
-    a = parse(Arguments, "prepare", arguments)
     if len(a.inputs) < 2:
         raise BadInput("prepare: give scans (or a folder of them), then the folder to write to")
     *inputs, out = a.inputs

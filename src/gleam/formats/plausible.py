@@ -9,7 +9,7 @@ errors: noise, single points and undersampled scans raise none.
 from collections.abc import Iterator
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
 
 from gleam.formats.scan import Array

@@ -12,8 +12,8 @@ but not symmetric: of its last line a part is missing.
 from itertools import product
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import ConvexHull, QhullError
 
 Pattern = NDArray[np.bool_]
 
@@ -98,8 +98,8 @@ def _fills_symmetric_hull(plane: Pattern, twice: tuple[int, ...]) -> bool:
 def _hull(plane: Pattern) -> Pattern:
     """The positions in the convex hull of those that are true."""
     try:
-        sides = ConvexHull(np.argwhere(plane & ~_inner(plane))).equations
-    except QhullError:  # fewer than three, or all in one line
+        sides = scipy.spatial.ConvexHull(np.argwhere(plane & ~_inner(plane))).equations
+    except scipy.spatial.QhullError:  # fewer than three, or all in one line
         return plane
     y, x = np.indices(plane.shape)
     inside = np.ones(plane.shape, np.bool_)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.io import savemat
 
 from gleam.errors import BadInput
 from gleam.files import replacing
@@ -51,7 +51,7 @@ def write_cmrxrecon(volume: Volume, path: Path) -> None:
     if volume.image.ndim != 4:
         raise BadInput(f"{volume.name}: CMRxRecon takes 2D scans; choose another --format")
     with replacing(path) as temporary:
-        savemat(temporary, {"img4ranking": _ranked(volume)}, do_compression=True)
+        scipy.io.savemat(temporary, {"img4ranking": _ranked(volume)}, do_compression=True)
 
 
 def _ranked(volume: Volume) -> NDArray[np.float32]:

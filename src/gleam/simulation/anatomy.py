@@ -9,7 +9,7 @@ of the longest side, so that a finer grid shows the same kind of image.
 import math
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
 
 Field = NDArray[np.float32]

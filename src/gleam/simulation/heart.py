@@ -13,9 +13,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import map_coordinates
 
 from gleam.simulation.anatomy import (
     OVERSIZED,
@@ -127,7 +126,7 @@ def draw_beating_heart(
         now = position[0] + along[0] * shift, position[1] + along[1] * shift
         rest = left.at_rest(right.at_rest(now, float(beat(time)), time), float(beat(time)), time)
         points = [x * max(shape) + n // 2 for x, n in zip(rest, shape, strict=True)]
-        series[frame] = map_coordinates(image, points, order=1, mode="nearest")
+        series[frame] = scipy.ndimage.map_coordinates(image, points, order=1, mode="nearest")
     series *= np.exp(1j * draw_phase(shape, rng))
     return series
 
@@ -165,7 +164,7 @@ def draw_chambers(
     return left, right
 
 
-def draw_beat(rng: np.random.Generator) -> PchipInterpolator:
+def draw_beat(rng: np.random.Generator) -> "scipy.interpolate.PchipInterpolator":
     """Contraction over the cycle, 0 to 1: fast ejection, faster filling, rest, and a last kick."""
     ejected = rng.uniform(0.28, 0.45)
     filled = ejected + rng.uniform(0.1, 0.2)
@@ -174,7 +173,7 @@ def draw_beat(rng: np.random.Generator) -> PchipInterpolator:
     values = [0.0, 0.97, 1.0, resting, 0.8 * resting, 0.0]
     start = rng.random() if rng.random() < 0.5 else 0.0  # not every scanner begins at the R wave
     knots = np.array([t + cycle for cycle in (-1, 0, 1, 2) for t in times[:-1]]) - start
-    return PchipInterpolator(knots, np.tile(values[:-1], 4))
+    return scipy.interpolate.PchipInterpolator(knots, np.tile(values[:-1], 4))
 
 
 def _paint(

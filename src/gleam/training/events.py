@@ -7,10 +7,6 @@ import os
 import time
 from pathlib import Path
 
-from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.record_writer import RecordWriter
-
 from gleam.files import make_folder, unwritable
 
 
@@ -26,6 +22,8 @@ class Events:
     """
 
     def __init__(self, folder: Path, first: int) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
         make_folder(folder)
         self._path = folder / f"events.out.tfevents.{time.time():.6f}.{os.getpid()}"
         self._waiting = [
@@ -36,6 +34,9 @@ class Events:
 
     def add(self, name: str, value: float, step: int) -> None:
         """One number; it waits in memory."""
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
         number = Summary.Value(tag=name, simple_value=value)
         self._waiting.append(
             Event(step=step, wall_time=time.time(), summary=Summary(value=[number]))
@@ -47,6 +48,8 @@ class Events:
         Raises:
             Unwritable: the disk is full, or the folder is gone.
         """
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
         try:
             with self._path.open("ab") as file:
                 writer = RecordWriter(file)

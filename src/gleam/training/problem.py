@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import partial
 
-import torch
 from torch import Tensor
 
 from gleam.arrays import Image, State
@@ -13,6 +12,7 @@ from gleam.data.loader import Slabs, TrainingBatches
 from gleam.networks import Unrolled
 from gleam.physics.measurement import Measurement
 from gleam.recipe import Recipe
+from gleam.training.adam import Adam
 from gleam.training.flow import GreedyModule
 from gleam.training.greedy import greedy
 from gleam.training.loss import LOSSES
@@ -60,7 +60,7 @@ def make_modules(network: Unrolled, recipe: Recipe) -> list[GreedyModule]:
     return greedy(
         network.iterations[network.frozen :],
         recipe.module_sizes(),
-        optimizer=partial(torch.optim.Adam, lr=t.learning_rate, fused=True),
+        optimizer=partial(Adam, lr=t.learning_rate, fused=True),
         storage=storage,
         clip=t.clip,
         schedule=schedule,

@@ -1,0 +1,72 @@
+"""What can be said to `gleam evaluate`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from gleam.cli.arguments import Device, parse
+from gleam.errors import BadInput
+from gleam.recipe import MaskRecipe
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Score trained runs beside zero filling, CG-SENSE and wavelets, with one fixed mask per scan.
+
+    Without a run, these baselines alone are scored. Series are compared with a sliding window and
+    total variation over time instead of wavelets. Writes report.html, metrics.csv (a row per
+    slice), scans.csv, frames.csv (of series) and summary.json.
+
+    Example: gleam evaluate runs/greedy runs/end-to-end --data prepared/test --out evaluation
+    """
+
+    runs: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Run folders; their names become the methods' names."""
+    data: Path | None = None
+    """Example files to test on: a folder or a file."""
+    raw: Path | None = None
+    """Folder of the raw fastMRI files of these examples: also score as fastMRI does, against their
+    reconstruction_rss, into fastmri.csv."""
+    out: Path = Path("evaluation")
+    """Folder of the results."""
+    device: Device = "auto"
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace the results that are there; and score runs on scans that they were trained on, and on
+    other kinds of scans than those."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print the summary as JSON."""
+    mask: MaskRecipe = field(default_factory=MaskRecipe)
+    """The mask that scans are undersampled by: the one that the runs learnt with, unless you say
+    another; without a run, the one below."""
+
+
+def read(arguments: Sequence[str]) -> Arguments:
+    """From the command line; the mask that the runs learnt with is the default.
+
+    Raises:
+        BadInput: see `parse` and `run.load_recipe`; or no data, or runs of different masks.
+    """
+    leading = takewhile(lambda argument: not argument.startswith("-"), arguments)
+    folders = tuple(Path(argument) for argument in leading)
+    masks = _masks(folders) or [MaskRecipe()]
+    a = parse(Arguments, "evaluate", arguments, Arguments(mask=masks[0]))
+    if a.runs != folders:
+        raise BadInput("evaluate: give the run folders first, before all options")
+    if a.data is None:
+        raise BadInput("evaluate: say what to test on, with --data FOLDER")
+    chosen = any(argument.startswith("--mask.") for argument in arguments)
+    if len(set(masks)) > 1 and not chosen:
+        raise BadInput("evaluate: the runs learnt different masks; choose one with --mask.kind …")
+    return a
+
+
+def _masks(folders: Sequence[Path]) -> list[MaskRecipe]:
+    if not folders:
+        return []
+    from gleam.training import run
+
+    return [run.load_recipe(folder).mask for folder in folders]

@@ -1,0 +1,49 @@
+"""What can be said to `gleam inspect`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from gleam.cli.arguments import LayoutArguments, parse
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Say what a scan holds and what prepare would make of it, or what is in an example file.
+
+    The whole file is read. A terminal also shows the middle slice, of a series
+    also a line over time, of a volume three planes; and where k-space was sampled.
+
+    Example: gleam inspect scan.h5 -o scan.png
+    """
+
+    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
+    """A scan, or an example of `gleam prepare`."""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Draw them, and the sampling beside them, into this .png file; NAME-PART.png of several."""
+    part: str | None = None
+    """Which scan, of a file that holds several; by default all of them."""
+    reference: Path | None = None
+    """Scan file to calibrate coils from, as prepare takes it."""
+    noise: Path | None = None
+    """Noise of the same coils and bandwidth, to whiten them with instead of the scan's own, to a
+    standard deviation of 1: an array (coil, samples), .npy, .cfl or .mat, or a scan file, of which
+    its noise scan is taken, or else all samples."""
+    group: str | None = None
+    """Which measurement of a file that holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
+    default the last."""
+    array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
+        default_factory=LayoutArguments
+    )
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace a picture that is there."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print it all as JSON, a line for each scan."""
+
+
+def read(arguments: Sequence[str]) -> Arguments:
+    """From the command line."""
+    return parse(Arguments, "inspect", arguments)

@@ -1,0 +1,44 @@
+"""What can be said to `gleam serve`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from gleam.cli.arguments import Device, parse
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Reconstruct what Gadgetron, FIRE and OpenRecon clients send, and send them the images.
+
+    Speaks the MRD streaming protocol until it is stopped, by Ctrl-C or SIGTERM. Configurations
+    that clients name or send are not heeded. One line is printed for every connection.
+
+    Example: gleam serve runs/greedy --port 9002
+    """
+
+    run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
+    """Run folder; or zero-filled, cg-sense, wavelet; or sliding-window, temporal-tv, low-rank, of a
+    series."""
+    host: str = "127.0.0.1"
+    """Address to listen on; any but this lets in whoever can reach it, unencrypted."""
+    port: int = 9002
+    """0 takes a free one, and says which."""
+    connections: int = 4
+    """Clients served at once, each with an equal share of the memory; further ones wait."""
+    size: str = "2GiB"
+    """What a client may send, at most."""
+    idle: float = 120.0
+    """Seconds that it may be silent."""
+    seconds: float = 3600.0
+    """Seconds for a connection, from first to last."""
+    device: Device = "auto"
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Use a network on other kinds of scans than it was trained on, too."""
+
+
+def read(arguments: Sequence[str]) -> Arguments:
+    """From the command line."""
+    return parse(Arguments, "serve", arguments)

@@ -1,0 +1,103 @@
+"""What can be said to `gleam train`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from gleam import recipe as recipes
+from gleam.cli.arguments import Device, parse
+from gleam.errors import BadInput
+from gleam.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Train the network that a recipe describes; any of its fields can be said here instead.
+
+    Stop it with Ctrl-C and go on with --resume: the weights end up the same.
+
+    Example: gleam train recipes/equispaced-4x.yaml --out runs/greedy --training.modules 4
+
+    A trained run can be made deeper, in the memory of one module, or polished end-to-end:
+      gleam train --start runs/greedy --grow 8 --out runs/deeper
+      gleam train --start runs/greedy --polish 500 --out runs/polished
+
+    Whether a recipe can be trained is known without its data: gleam train RECIPE --dry-run
+    """
+
+    file: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RECIPE")] = None
+    """Recipe, a .yaml file; what it does not say is as below."""
+    out: Path | None = None
+    """Folder of the new run."""
+    start: Path | None = None
+    """Begin with the weights, and the recipe, of this run (with --grow or --polish)."""
+    grow: int | None = None
+    """Append so many iterations to it and train only those."""
+    polish: int | None = None
+    """Steps end-to-end under checkpointing: after training, into OUT/polished; with --start alone,
+    nothing else."""
+    resume: Path | None = None
+    """Go on with this run, from its last checkpoint (instead of a recipe and --out)."""
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Only try the recipe out, on a tiny simulated scan: no data are needed, nothing is written."""
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace a run that is there."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print the run's summary, or what the dry run found, as JSON."""
+    device: Device = "auto"
+    devices: int | None = None
+    """Train in so many processes on this machine, each on a GPU of its own if there are any; or
+    let torchrun start the processes, here or on several machines."""
+    replicas: int = 1
+    """How many pipelines the processes form; they divide each batch among them. As many replicas
+    as devices: data parallelism, for any scheme."""
+    split: tuple[int, ...] | None = None
+    """Modules of each process of a pipeline; by default so that each takes about as long."""
+    timeout: float = 600.0
+    """Seconds after which a process that does not answer counts as lost."""
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
+    said: tyro.conf.Suppress[tuple[str, ...]] = ()
+    """All of it, as it was said: for the processes that are started."""
+
+
+def read(arguments: Sequence[str]) -> Arguments:
+    """From the command line; what a recipe file, or an earlier run's, says is the default.
+
+    Raises:
+        BadInput: see `parse` and `recipe.load`.
+    """
+    named = next((Path(a) for a in arguments if a.endswith((".yaml", ".yml"))), None)
+    base = recipes.load(named) if named else _begun(arguments) or Recipe()
+    a = parse(Arguments, "train", arguments, Arguments(recipe=base))
+    if a.file != named:
+        raise BadInput(f"train: {a.file}: is not a recipe, which is one .yaml file")
+    return replace(a, said=tuple(arguments))
+
+
+def _begun(arguments: Sequence[str]) -> Recipe | None:
+    """What --start with --grow or --polish makes of the earlier run's recipe, before it is changed.
+
+    It has to be known before the options are parsed, as it is what they change.
+    """
+    said = {
+        name: next((b for a, b in pairwise(spread) if a == f"--{name}"), None)
+        for spread in [[part for argument in arguments for part in argument.split("=", 1)]]
+        for name in ("start", "grow", "polish")
+    }
+    if said["start"] is None:
+        return None
+    from gleam.training import run
+    from gleam.training.stages import grown, polished
+
+    start = Path(said["start"])
+    recipe = run.recipe_of_network(start)
+    counts = {name: int(n) for name, n in said.items() if n and n.isdecimal() and int(n) > 0}
+    if "grow" in counts:
+        return grown(recipe, start, counts["grow"])
+    if "polish" in counts:
+        return polished(recipe, start, counts["polish"])
+    return None
