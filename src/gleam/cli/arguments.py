@@ -27,6 +27,15 @@ Device = Annotated[
     ),
 ]
 
+Trust = Annotated[
+    tyro.conf.UseAppendAction[tuple[str, ...]],
+    tyro.conf.arg(
+        metavar="MODULE",
+        help="Python package of yours that recipes and runs may take their network from "
+        "(network.build); say it as often as you need. No other code of theirs is run.",
+    ),
+]
+
 _UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from rich.console import Console
 
+from gleam import trust
 from gleam.cli.options.compare import Arguments
 from gleam.comparison import plan as plans
 from gleam.comparison.compare import compare
@@ -37,6 +38,8 @@ def main(a: Arguments) -> None:
         schemes = ", ".join(chosen.schemes)
         say(f"{a.file}: lists no schemes, so its rivals are: {schemes}")
     plan = plans.make(a.recipe, chosen.changed(**changes), a.schemes)
+    for recipe in plan.recipes.values():
+        trust.check(recipe.network.build)
     if a.dry_run:
         _dry_run(plan, a.device, a.json)
         return

@@ -44,7 +44,7 @@ def reconstructor(
             f"{run}: was trained end-to-end, so it has an image at its end only and --until cannot "
             "stop it; give a greedy run"
         )
-    words = f"neural network, {recipe.network.family} of {most} iterations"
+    words = f"neural network, {recipe.network.build or recipe.network.family} of {most} iterations"
     method = EarlyExit(network.to(place), modules, iterations, change)
     trained_on = read_trained_on(Path(run))
     return Reconstructor(method, place, recipe.network.sets, words, trained_on, run, force)

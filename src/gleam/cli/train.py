@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from gleam import trust
 from gleam.cli.options.train import Arguments
 from gleam.device import choose
 from gleam.errors import BadInput
@@ -27,6 +28,7 @@ def main(a: Arguments) -> None:
         recipe = run.load_recipe(a.resume)
     else:
         recipe = _chosen(a)
+    trust.check(recipe.network.build)
     choose(a.device)  # what is wrong with it is said once
     started, spread = size_of_group(), Spread(a.replicas, a.split, a.timeout, a.device)
     if a.dry_run:

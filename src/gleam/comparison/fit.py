@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
+from gleam.errors import BadInput
 from gleam.recipe import Recipe
 
 
@@ -18,9 +19,15 @@ def fitted(
 
     Returns:
         None where not even the smallest fits.
+
+    Raises:
+        BadInput: the width is another's network's own.
     """
-    network = recipe.network
-    most = network.iterations if field == "iterations" else network.regulariser.width
+    most = recipe.network.iterations if field == "iterations" else recipe.network.width
+    if most is None:
+        raise BadInput(
+            f"compare: {recipe.network.build} knows its own width; let the scheme fit: iterations"
+        )
     fewest = len(recipe.module_sizes()) if field == "iterations" else 1
 
     def at(value: int) -> Recipe:

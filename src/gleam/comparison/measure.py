@@ -102,7 +102,9 @@ def _entry(plan: Plan, name: str, found: dict[str, Any] | None, seconds: float) 
     if found is None:
         return None
     recipe = plan.recipes[name]
-    network = {"iterations": found["iterations"], "regulariser": {"width": found["width"]}}
+    network = {"iterations": found["iterations"]}
+    if found["width"] is not None:
+        network["regulariser"] = {"width": found["width"]}
     of_time = 1.0 if name == plan.against else found["ratio"]
     steps = plan.base.training.steps
     if plan.compare.schemes[name].budget == "time":
@@ -127,7 +129,7 @@ def _measured(
     network = recipe.network
     return {
         "iterations": network.iterations,
-        "width": network.regulariser.width,
+        "width": network.width,
         "cost": asdict(cost),
         "seconds": statistics.median(times["against"]),
         "ratio": ratio(times["own"], times["against"]),

@@ -113,16 +113,18 @@ def rivals(recipe: Recipe) -> dict[str, Any]:
 
     A greedy network meets end-to-end training at equal steps; checkpointing and the reversible
     network for as long; shallow and narrow networks of equal memory. End-to-end training meets
-    greedy modules of two iterations, checkpointing and the reversible network.
+    greedy modules of two iterations, checkpointing and the reversible network. Of other people's
+    networks (family python) there is no reversible or narrow one.
     """
-    rest = {"checkpoint": _CHECKPOINT, "reversible": _REVERSIBLE}
+    rest: dict[str, Any] = {"checkpoint": _CHECKPOINT}
+    sizes = [("shallow", "iterations")]
+    if recipe.network.width is not None:  # of other people's networks, there is only the one
+        rest["reversible"] = _REVERSIBLE
+        sizes.append(("narrow", "width"))
     if recipe.training.modules == 1:
         pairs = _WHOLE | {"modules": math.ceil(recipe.network.iterations / 2)}
         return {"end-to-end": {}, "greedy": {"training": pairs}} | rest
-    smaller = {
-        name: {"training": _WHOLE, "budget": "time", "fit": field}
-        for name, field in (("shallow", "iterations"), ("narrow", "width"))
-    }
+    smaller = {name: {"training": _WHOLE, "budget": "time", "fit": field} for name, field in sizes}
     return {"greedy": {}, "end-to-end": {"training": _WHOLE}} | rest | smaller
 
 

@@ -113,7 +113,7 @@ def _costs(result: Result, comparison: Comparison) -> dict[str, Any]:
         "scheme": describe(recipe),
         "budget": comparison.plan.compare.schemes[result.name].budget,
         "iterations": recipe.network.iterations,
-        "width": recipe.network.regulariser.width,
+        "width": recipe.network.width,
         "modules": len(recipe.module_sizes()),
         "steps": recipe.training.steps,
         "polish": recipe.training.polish,

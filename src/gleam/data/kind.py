@@ -35,18 +35,19 @@ def check_kinds(examples: Sequence[Example], recipe: Recipe) -> None:
     Raises:
         BadInput: for one of them it is not.
     """
-    three = recipe.network.regulariser.dimensions == 3
+    dimensions, field = recipe.network.convolves
+    three = dimensions == 3
     for example in examples:
         name, kind = example.header.name, kind_of(example)
         if three and kind == "2D slices":
             raise BadInput(
-                f"{name}: holds 2D slices of one frame, but network.regulariser.dimensions is 3, "
-                "for volumes and series; set it to 2"
+                f"{name}: holds 2D slices of one frame, but {field} is 3, for volumes and series; "
+                "set it to 2"
             )
         if not three and "volumes" in kind and recipe.data.slab is None:
             raise BadInput(
-                f"{name}: holds {kind}, but network.regulariser.dimensions is 2; set it to 3, or "
-                "set data.slab to learn from planes of slabs of them"
+                f"{name}: holds {kind}, but {field} is 2; set it to 3, or set data.slab to learn "
+                "from planes of slabs of them"
             )
 
 

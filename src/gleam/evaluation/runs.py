@@ -65,7 +65,7 @@ def validation_curve(folder: Path, name: str, recipe: Recipe) -> Curve:
 def describe(recipe: Recipe) -> str:
     """The training scheme in words."""
     sizes, storage = recipe.module_sizes(), recipe.training.storage
-    family = {"modl": "MoDL", "pgd": "PGD", "reversible": "reversible"}[recipe.network.family]
+    family = recipe.network.title
     how = "" if storage == "store" else f", {storage}"
     if len(sizes) == 1:
         return f"{family}, end-to-end, {sizes[0]} iterations{how}"

@@ -7,6 +7,7 @@ from torch import nn
 
 from gleam.networks.consistency import ModelBased, ProximalGradient
 from gleam.networks.convolution import Dimensions
+from gleam.networks.foreign import foreign
 from gleam.networks.invertible import (
     CoupledRegulariser,
     InvertibleModelBased,
@@ -16,8 +17,9 @@ from gleam.networks.momentum import ImageAndChange, Momentum
 from gleam.networks.regulariser import Convolved, Regulariser
 from gleam.networks.resnet import ResNet
 from gleam.networks.reversible import TOTAL_STEP, Reversible, TwoStreams
+from gleam.networks.state import ImageState
 from gleam.networks.unet import UNet
-from gleam.networks.unrolled import ImageState, Unrolled
+from gleam.networks.unrolled import Unrolled
 from gleam.physics.classical import CLASSICAL
 from gleam.recipe import NetworkRecipe
 
@@ -46,7 +48,12 @@ def build(recipe: NetworkRecipe, seed: int = 0, frozen: int = 0) -> Unrolled:
         recipe: the network.
         seed: of the weights.
         frozen: how many of the first iterations are not to be trained.
+
+    Raises:
+        BadInput: it is not of this program, and not trusted or no network (see `foreign`).
     """
+    if recipe.build is not None:
+        return foreign(recipe, seed, frozen)
     kind = ImageState
     if recipe.family == "reversible":
         kind = TwoStreams

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gleam.arrays import Image, State
-from gleam.networks.unrolled import ImageState
+from gleam.networks.state import ImageState
 from gleam.physics.measurement import Measurement
 
 

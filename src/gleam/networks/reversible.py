@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gleam.arrays import Image, State
 from gleam.networks.coupling import Coupling, Gradients
-from gleam.networks.unrolled import ImageState
+from gleam.networks.state import ImageState
 from gleam.physics.measurement import Measurement
 
 TOTAL_STEP = 3.0

@@ -8,17 +8,20 @@ the next, slab by slab is the whole volume.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
 
-from gleam.arrays import Image, Maps, Mask, State, cut, slabs
+from gleam.arrays import Image, Maps, Mask, cut, slabs
 from gleam.physics.fourier import Axes
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 
-Local = Callable[[State, Measurement], State]
+S = TypeVar("S")  # a state: a tensor, or tuples, lists and dicts of tensors
 
 
 @dataclass(frozen=True)
@@ -49,21 +52,30 @@ class Slabbed:
         sense = Sense(maps, self.mask, self.axes)
         return Measurement(sense, cut(self.adjoint, self.axis, positions), self.noise)
 
-    def advanced(self, step: Local, state: State, reach: int = 0, alignment: int = 1) -> State:
+    def whole(self) -> Measurement:
+        """The measurement of the whole volume, in memory."""
+        return self.part(range(self.adjoint.shape[self.axis]))
+
+    def advanced(
+        self, step: Callable[[S, Measurement], S], state: S, reach: int = 0, alignment: int = 1
+    ) -> S:
         """`step` of the whole volume, taken slab by slab.
 
         Args:
             step: a state and its measurement → the next state, of the same shape.
-            state: of the volume.
+            state: of the volume; of several tensors, each has the space axes last.
             reach: how many positions on either side what comes out at a position depends on.
             alignment: slabs start at multiples of it, as networks that pool need it.
         """
-        result = torch.empty_like(state)
-        for core in slabs(state.shape[self.axis], self.size):
-            wide = widened(core, reach, alignment, state.shape[self.axis])
-            after = step(cut(state, self.axis, wide), self.part(wide))
+        result: S = tree_map(torch.empty_like, state)
+        length = self.adjoint.shape[self.axis]
+        for core in slabs(length, self.size):
+            wide = widened(core, reach, alignment, length)
+            part = tree_map(partial(cut, axis=self.axis, positions=wide), state)
+            after = step(part, self.part(wide))
             inner = range(core.start - wide.start, core.stop - wide.start)
-            cut(result, self.axis, core).copy_(cut(after, self.axis, inner))
+            for to, new in zip(tree_leaves(result), tree_leaves(after), strict=True):
+                cut(to, self.axis, core).copy_(cut(new, self.axis, inner))
         return result
 
     def to(self, device: torch.device | str) -> "Slabbed":

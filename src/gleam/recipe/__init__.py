@@ -6,18 +6,9 @@ makes another one, and checks it like one that was read.
 """
 
 from gleam.recipe.files import load, parse, read, save
-from gleam.recipe.part import FilePath, Part, first_problem
-from gleam.recipe.schema import (
-    END_TO_END,
-    Count,
-    DataRecipe,
-    MaskRecipe,
-    NetworkRecipe,
-    Positive,
-    Recipe,
-    RegulariserRecipe,
-    TrainingRecipe,
-)
+from gleam.recipe.network import NetworkRecipe, RegulariserRecipe
+from gleam.recipe.part import Count, FilePath, Part, Positive, first_problem
+from gleam.recipe.schema import END_TO_END, DataRecipe, MaskRecipe, Recipe, TrainingRecipe
 
 __all__ = [
     "END_TO_END",

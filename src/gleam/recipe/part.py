@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeGuard, TypeVar, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gleam.errors import BadInput
 from gleam.words import nearest
 
 P = TypeVar("P", bound="Part")
 
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # `~` is the user's home in a recipe, too.
 FilePath = Annotated[Path, AfterValidator(Path.expanduser)]
 

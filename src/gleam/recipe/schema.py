@@ -4,13 +4,10 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from gleam.recipe.part import FilePath, Part
-
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
+from gleam.recipe.network import NetworkRecipe
+from gleam.recipe.part import Count, FilePath, Part, Positive
 
 STEPS = 2000  # of training, if nothing is said
 
@@ -64,84 +61,6 @@ class DataRecipe(Part):
         if self.margin is not None and self.slab is None:
             raise ValueError("margin: is that of slabs; set data.slab too")
         return self
-
-
-class RegulariserRecipe(Part):
-    """The CNN in each iteration."""
-
-    kind: Literal["resnet", "unet"] = "resnet"
-    """resnet: residual blocks at full resolution. unet: on coarser grids too."""
-    width: Annotated[int, Field(ge=1, le=4096)] = 32
-    """Features of its convolutions (a U-Net: at full resolution, twice as many at each coarser
-    level). In 3D, a CPU is slow with fewer than 20480 / (y · x)."""
-    blocks: Annotated[int, Field(ge=1, le=100)] = 2
-    """Residual blocks, two convolutions each (the paper: 2). A U-Net: of each level, half of them
-    before the coarser levels and half after."""
-    levels: Annotated[int, Field(ge=1, le=8)] | None = None
-    """A U-Net: how often its grid is halved; 2 if not said."""
-    kernel: Annotated[int, Field(ge=1, le=31)] = 3
-    """Size of its convolutions, odd."""
-    dimensions: Literal[2, 3] = 2
-    """2: slice by slice, frame by frame. 3: over z y x, or over frame y x."""
-    circular: bool = False
-    """Frames are periodic (gated cine): the last comes before the first. Only over frame y x."""
-    bf16: bool = False
-    """Compute the regulariser (only) in bfloat16."""
-    inputs: tuple[Literal["gradient", "change"], ...] = ()
-    """What it is shown beside the image. gradient: of data consistency, AᴴA x − Aᴴy. change: what
-    the iteration before did to the image. Both help greedy modules, at the cost of one image."""
-    coupling: bool = False
-    """Make it invertible (real and imaginary parts move each other), for `storage: invert`."""
-
-    @field_validator("inputs")
-    @classmethod
-    def _once(cls, inputs: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(inputs)) < len(inputs):
-            raise ValueError(f"names one twice: {', '.join(inputs)}")
-        return inputs
-
-    @field_validator("kernel")
-    @classmethod
-    def _odd(cls, kernel: int) -> int:
-        if kernel % 2 == 0:
-            raise ValueError(f"must be odd, not {kernel}")
-        return kernel
-
-    @model_validator(mode="after")
-    def _fits(self) -> "RegulariserRecipe":
-        if self.levels is not None and self.kind != "unet":
-            raise ValueError(f"levels: a {self.kind} has none; leave it out, or set kind: unet")
-        if self.circular and self.dimensions != 3:
-            raise ValueError("circular: convolutions over frame y x have dimensions: 3")
-        return self
-
-
-class NetworkRecipe(Part):
-    """The unrolled network."""
-
-    family: Literal["modl", "pgd", "reversible"] = "modl"
-    """modl: model-based, conjugate gradients inside. pgd: proximal gradient. reversible: two
-    streams of proximal gradient, which can be undone exactly."""
-    iterations: Annotated[int, Field(ge=1, le=1000)] = 16
-    first_image: Literal[
-        "zero-filled", "cg-sense", "wavelet", "sliding-window", "temporal-tv", "low-rank"
-    ] = "zero-filled"
-    """What the first iteration starts from, reconstructed without learning. sliding-window: each
-    frame of a series from those around it; of one frame the same as cg-sense. wavelet, and of
-    series temporal-tv and low-rank: compressed sensing, 30 to 60 times A and Aᴴ."""
-    sets: Literal[1, 2] = 1
-    """ESPIRiT map sets of the examples."""
-    weight: Positive = 0.05
-    """MoDL: λ at the start and a noise level of 0.05; learnt, also how it follows the noise.
-    Untrained iterations together trust the data like one of λ / iterations, so deep networks want
-    more."""
-    cg_steps: Count = 5
-    """MoDL: conjugate gradient steps per iteration, differentiated exactly."""
-    cg_tolerance: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """MoDL: solve to this relative residual instead, with the implicit gradient."""
-    step: Positive = 1.0
-    """PGD: the step μ at the start, learnt. Reversible: so, but at most 3 / iterations."""
-    regulariser: RegulariserRecipe = RegulariserRecipe()
 
 
 class TrainingRecipe(Part):
@@ -224,7 +143,7 @@ class Recipe(Part):
                 "network.regulariser.inputs: what can be undone is shown the image alone; leave "
                 "it empty with family reversible and with coupling"
             )
-        if t.storage == "invert" and n.family != "reversible":
+        if t.storage == "invert" and n.family in ("modl", "pgd"):
             if not n.regulariser.coupling:
                 raise ValueError(
                     f"training.storage: invert cannot undo family {n.family}, whose CNN has no "

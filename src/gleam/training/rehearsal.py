@@ -78,7 +78,7 @@ def rehearse(recipe: Recipe, device: str = "auto") -> Rehearsal:
         parameters = run.read_summary(last)["parameters"]
     return Rehearsal(
         kind=kind_of_data(recipe),
-        family=recipe.network.family,
+        family=recipe.network.build or recipe.network.family,
         iterations=recipe.network.iterations,
         modules=recipe.module_sizes(),
         parameters=parameters,
@@ -92,7 +92,7 @@ def kind_of_data(recipe: Recipe) -> ScanKind:
         return "2D series"
     if recipe.data.slab is not None:
         return "volumes"
-    if recipe.network.regulariser.dimensions == 2:
+    if recipe.network.convolves[0] == 2:
         return "2D slices"
     return "volumes" if recipe.mask.kind == "poisson" else "2D series"
 

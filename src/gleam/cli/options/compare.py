@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import Device, parse
+from gleam.cli.arguments import Device, Trust, parse
 from gleam.comparison import plan
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
@@ -38,6 +38,7 @@ class Arguments:
     workers: int = 1
     """Runs trained at a time, each in its own process and with one thread."""
     device: Device = "auto"
+    trust: Trust = ()
     devices: int = 1
     """Also time a greedy scheme on so many devices of this machine (processes, where it has no
     GPUs): parallel GLEAM, end-to-end in a pipeline, and data parallelism."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import Device, parse
+from gleam.cli.arguments import Device, Trust, parse
 from gleam.errors import BadInput
 from gleam.recipe import MaskRecipe
 
@@ -34,6 +34,7 @@ class Arguments:
     out: Path = Path("evaluation")
     """Folder of the results."""
     device: Device = "auto"
+    trust: Trust = ()
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Replace the results that are there; and score runs on scans that they were trained on, and on
     other kinds of scans than those."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import Device, LayoutArguments, parse
+from gleam.cli.arguments import Device, LayoutArguments, Trust, parse
 from gleam.physics.sampling import Kind
 
 
@@ -69,6 +69,7 @@ class Arguments:
         default_factory=LayoutArguments
     )
     device: Device = "auto"
+    trust: Trust = ()
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Replace an image, or a DICOM series, that is there; and use a network on another kind of scan
     than it was trained on."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import Device, parse
+from gleam.cli.arguments import Device, Trust, parse
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Arguments:
     seconds: float = 3600.0
     """Seconds for a connection, from first to last."""
     device: Device = "auto"
+    trust: Trust = ()
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Use a network on other kinds of scans than it was trained on, too."""
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from gleam import recipe as recipes
-from gleam.cli.arguments import Device, parse
+from gleam.cli.arguments import Device, Trust, parse
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 
@@ -49,6 +49,7 @@ class Arguments:
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the run's summary, or what the dry run found, as JSON."""
     device: Device = "auto"
+    trust: Trust = ()
     devices: int | None = None
     """Train in so many processes on this machine, each on a GPU of its own if there are any; or
     let torchrun start the processes, here or on several machines."""
