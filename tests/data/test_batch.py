@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,8 @@ from tiny import (
     undersampled,
 )
 
-from gleam.data.batch import Item, collate, mask_axes, mask_seed
+from gleam.data.batch import Item, collate, collate_volume, mask_axes, mask_seed
+from gleam.data.example import ExampleFile, write
 from gleam.data.prepare import Prepared
 from gleam.errors import BadInput
 from gleam.physics.sampling import draw
@@ -229,3 +231,19 @@ def test_lines_of_an_ellipse_count_alike() -> None:
     lines = drawn.any((0, 1))
     assert lines.sum() == round(18 / LINES.acceleration)
     assert np.array_equal(drawn, acquired[0] & lines)
+
+
+def test_kspace_is_read_again_where_it_is_wanted(tmp_path: Path) -> None:
+    """Of slices, and of a volume's slabs: Aᴴ of it is what the measurement has."""
+    example = prepared(tiny_scan(), calibration=8)
+    one = collate([Item(example, n, seed=n) for n in range(2)], LINES).measurement
+    assert torch.equal(one.sense.adjoint(one.kspace()), one.adjoint)
+    write(prepared(tiny_scan((16, 18, 17), slices=1), calibration=8), tmp_path / "volume.h5")
+    volume = ExampleFile(tmp_path / "volume.h5")
+    slabbed = collate_volume(Item(volume, 0, 0), LINES, 5).measurement
+    part = slabbed.part(range(3, 7))
+    assert part.kspace().shape[slabbed.axis] == 4
+    assert largest_error(part.sense.adjoint(part.kspace()).numpy(), part.adjoint.numpy()) < 1e-6
+    assert torch.equal(slabbed.whole().adjoint, slabbed.adjoint)
+    with pytest.raises(BadInput, match="wants k-space itself"):
+        replace(part, read=None).kspace()

@@ -169,3 +169,17 @@ def test_fields_that_do_not_fit_the_family_are_refused(fields: dict, said: str) 
     with pytest.raises(BadInput, match=said) as caught:
         parse({"network": fields}, "here")
     assert "\n" not in str(caught.value)
+
+
+def test_frozen_blocks_stay_as_they_are() -> None:
+    """Their running means, too: whatever the others do, they behave as in use."""
+    with trusting(["mynet"]):
+        network = build(NetworkRecipe(family="python", build="mynet:build", iterations=3), frozen=2)
+    assert [block.training for block in network.iterations] == [False, False, True]
+    before = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    measurement, _ = toy_measurement(toy_sense())
+    network(measurement)
+    changed = {name for name, b in network.named_buffers() if not torch.equal(b, before[name])}
+    assert changed
+    assert all(name.startswith("iterations.2.") for name in changed)
+    assert not any(block.training for block in network.eval().iterations)

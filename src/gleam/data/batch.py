@@ -7,6 +7,7 @@ and its k-space is never in memory as a whole.
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from jaxtyping import Complex
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gleam.arrays import Image, Maps, cut, slabs
+from gleam.arrays import Image, KSpace, Maps, Mask, cut, slabs
 from gleam.data.example import Example, Slice
 from gleam.errors import BadInput
 from gleam.formats.region import bounding_box
@@ -111,10 +112,6 @@ def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
     slices = [item.read() for item in items]
     masks = [sampling(item, mask) for item in items]
     axes = tuple(sorted({a for m in masks for a in _varying(m)})) or items[0].example.header.axes
-    kspace = [
-        _in_kspace(s.kspace, item.example.header.axes, axes)
-        for s, item in zip(slices, items, strict=True)
-    ]
     # Where no mask varies, one position stands for all.
     masks = [m[:, *(slice(None) if a in axes else slice(0, 1) for a in _axes(m))] for m in masks]
     shape = [max(sizes) for sizes in zip(*(m.shape for m in masks), strict=True)]
@@ -123,8 +120,13 @@ def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
     targets = [s.target for s in slices if s.target is not None]
     cores = [item.slab for item in items if item.slab is not None]
     return Batch(
-        measurement=Measurement.of(
-            sense, torch.stack(kspace), torch.tensor([item.example.header.noise for item in items])
+        measurement=replace(
+            Measurement.of(
+                sense,
+                _kspace(items, slices, axes),
+                torch.tensor([item.example.header.noise for item in items]),
+            ),
+            read=partial(_measured, items, axes, mask_batch),
         ),
         target=torch.stack(targets) if len(targets) == len(slices) else None,
         scans=[item.example.header.name for item in items],
@@ -153,8 +155,13 @@ def collate_volume(item: Item, mask: MaskRecipe | None, size: int) -> Batch:
     def maps(positions: range) -> Maps:
         return example.maps(positions)[None]
 
+    def kspace(positions: range) -> KSpace:
+        part = replace(item, slab=Slab(axis, positions, positions))
+        return _measured([part], one.axes, one.mask)
+
     one = batch.measurement
-    whole = Slabbed(maps, one.mask, one.axes, axis, size, torch.cat(adjoints, axis), one.noise)
+    adjoint = torch.cat(adjoints, axis)
+    whole = Slabbed(maps, one.mask, one.axes, axis, size, adjoint, one.noise, kspace)
     target = torch.cat(targets, axis) if targets else None
     return replace(batch, measurement=whole, target=target, cores=None)
 
@@ -232,6 +239,20 @@ def mask_axes(readout: int | None, dims: int, wanted: int) -> Axes:
     phase = [a for a in range(-dims, 0) if a != readout]
     chosen = phase[-wanted:] if len(phase) >= wanted else list(range(-dims, 0))[-wanted:]
     return tuple(chosen)
+
+
+def _kspace(items: Sequence[Item], slices: Sequence[Slice], axes: Axes) -> KSpace:
+    return torch.stack(
+        [
+            _in_kspace(s.kspace, item.example.header.axes, axes)
+            for s, item in zip(slices, items, strict=True)
+        ]
+    )
+
+
+def _measured(items: Sequence[Item], axes: Axes, mask: Mask) -> KSpace:
+    """What a batch was made of, read again."""
+    return _kspace(items, [item.read() for item in items], axes) * mask
 
 
 def _in_kspace(kspace: Tensor, now: Axes, wanted: Axes) -> Tensor:

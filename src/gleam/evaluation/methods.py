@@ -38,5 +38,5 @@ def baselines(device: torch.device | str, examples: Sequence[Example]) -> list[M
 
 def trained(name: str, network: Unrolled, device: torch.device | str) -> Method:
     """A network, which is moved to the device."""
-    network = network.to(device)
+    network = network.to(device).eval()
     return Method(name, lambda measurement: network.iterates(measurement.to(device)))

@@ -28,6 +28,13 @@ class Unrolled(nn.Module):
         self.iterations = nn.ModuleList(iterations)
         self.state = state
         self.frozen = frozen
+        self.train()
+
+    def train(self, mode: bool = True) -> "Unrolled":
+        """Parts that behave otherwise in training (dropout, running means) do; not frozen ones."""
+        super().train(mode)
+        self.iterations[: self.frozen].eval()
+        return self
 
     def forward(self, measurement: Measured) -> Image:
         """The reconstruction, (batch, set, frame, *space)."""
@@ -46,20 +53,17 @@ class Unrolled(nn.Module):
 
     def advance(self, iteration: nn.Module, state: Any, measurement: Measured) -> Any:
         """One of the iterations; all slabs of a volume go through it before the next one's turn."""
+        if not self.state.in_slabs:
+            return iteration(state, measurement.whole())
         if isinstance(measurement, Slabbed):
-            if self.state.in_slabs:
-                axis = measurement.axis
-                reach, alignment = self.reach(axis), self.alignment(axis)
-                return measurement.advanced(iteration, state, reach, alignment)
-            measurement = measurement.whole()
+            axis = measurement.axis
+            return measurement.advanced(iteration, state, self.reach(axis), self.alignment(axis))
         return iteration(state, measurement)
 
     @torch.no_grad()
     def first(self, measurement: Measured) -> Any:
         """The state before the first iteration."""
-        if isinstance(measurement, Slabbed) and not self.state.in_slabs:
-            measurement = measurement.whole()
-        return self.state.first(measurement)
+        return self.state.first(measurement if self.state.in_slabs else measurement.whole())
 
     @torch.no_grad()
     def start(self, measurement: Measurement) -> Any:

@@ -1,5 +1,6 @@
 """`Measurement`: what a network reconstructs a batch from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -7,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gleam.arrays import Image, KSpace, Mask
+from gleam.errors import BadInput
 from gleam.physics.fourier import Axes
 from gleam.physics.sense import Sense
 
@@ -20,11 +22,13 @@ class Measurement:
         adjoint: Aᴴy, (batch, set, frame, *space) complex64: the zero-filled image.
         noise: standard deviation of the complex noise in a k-space sample of each example; None
             when unknown.
+        read: reads y itself, on any device, for networks that want it (see `kspace`).
     """
 
     sense: Sense
     adjoint: Image
     noise: Float[Tensor, "batch"] | None = None
+    read: Callable[[], KSpace] | None = None
 
     @classmethod
     def of(
@@ -43,8 +47,22 @@ class Measurement:
         """The axes that F runs along."""
         return self.sense.axes
 
+    def kspace(self) -> KSpace:
+        """y itself, shift-free and zero where not sampled; read whenever it is asked for.
+
+        Raises:
+            BadInput: it is not known any more.
+        """
+        if self.read is None:
+            raise BadInput("the network wants k-space itself, of which only Aᴴy is there")
+        return self.read().to(self.adjoint.device)
+
+    def whole(self) -> "Measurement":
+        """All of it in memory, as it is."""
+        return self
+
     def to(self, device: torch.device | str) -> "Measurement":
         """The same measurement on another device."""
         noise = None if self.noise is None else self.noise.to(device, non_blocking=True)
         adjoint = self.adjoint.to(device, non_blocking=True)
-        return Measurement(self.sense.to(device), adjoint, noise)
+        return Measurement(self.sense.to(device), adjoint, noise, self.read)

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from gleam.arrays import Image, Maps, Mask, cut, slabs
+from gleam.arrays import Image, KSpace, Maps, Mask, cut, slabs
 from gleam.physics.fourier import Axes
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
@@ -36,6 +36,7 @@ class Slabbed:
         size: positions of a slab.
         adjoint: Aᴴy of the whole volume.
         noise: see `Measurement`.
+        read: some positions along `axis` → y there; see `Measurement`.
     """
 
     maps: Callable[[range], Maps]
@@ -45,12 +46,14 @@ class Slabbed:
     size: int
     adjoint: Image
     noise: Float[Tensor, "batch"] | None = None
+    read: Callable[[range], KSpace] | None = None
 
     def part(self, positions: range) -> Measurement:
         """The measurement of a slab."""
         maps = self.maps(positions).to(self.adjoint.device)
         sense = Sense(maps, self.mask, self.axes)
-        return Measurement(sense, cut(self.adjoint, self.axis, positions), self.noise)
+        read = None if self.read is None else partial(self.read, positions)
+        return Measurement(sense, cut(self.adjoint, self.axis, positions), self.noise, read)
 
     def whole(self) -> Measurement:
         """The measurement of the whole volume, in memory."""

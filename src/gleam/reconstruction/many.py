@@ -17,6 +17,7 @@ from gleam.files import check_new, sha256_of
 from gleam.formats import Scan, image_name, read_scans
 from gleam.formats.scan import named
 from gleam.formats.volume import Volume
+from gleam.networks.weights import weights_of
 from gleam.reconstruction.early_exit import EarlyExit
 from gleam.reconstruction.reconstruct import Method
 
@@ -129,6 +130,6 @@ def identity(method: Method, *others: object) -> str:
     digest = hashlib.sha256(repr(others).encode())
     if isinstance(method, EarlyExit):
         digest.update(repr((method.modules, method.iterations, method.change)).encode())
-        for name, tensor in sorted(method.network.state_dict().items()):
+        for name, tensor in sorted(weights_of(method.network).items()):
             digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -15,11 +15,12 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from gleam.data.trained_on import VERSION
 from gleam.errors import BadInput
 from gleam.files import replacing
+from gleam.networks.weights import fill, weights_of
 from gleam.training.flow import GreedyModule
 
 
@@ -133,8 +134,9 @@ def _file(number: int) -> str:
 
 def _tensors(module: GreedyModule) -> dict[str, Tensor]:
     tensors = {}
+    for name, weight in weights_of(module.iterations).items():
+        tensors[f"weight/{name}"] = weight.contiguous()
     for name, parameter in module.iterations.named_parameters():
-        tensors[f"weight/{name}"] = parameter.detach().contiguous()
         for key, value in module.optimizer.state[parameter].items():
             tensors[f"optimizer/{key}/{name}"] = value.contiguous()
     return tensors
@@ -142,7 +144,7 @@ def _tensors(module: GreedyModule) -> dict[str, Tensor]:
 
 def _restore(module: GreedyModule, tensors: dict[str, Tensor]) -> None:
     names = dict(module.iterations.named_parameters())
-    _fill(names, _weights(tensors))
+    fill(module.iterations, _weights(tensors))
     module.optimizer.state.clear()
     for key, value in tensors.items():
         kind, _, rest = key.partition("/")
@@ -158,13 +160,3 @@ def _restore(module: GreedyModule, tensors: dict[str, Tensor]) -> None:
 
 def _weights(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix("weight/"): v for k, v in tensors.items() if k.startswith("weight/")}
-
-
-def _fill(parameters: dict[str, nn.Parameter], tensors: dict[str, Tensor]) -> None:
-    if parameters.keys() != tensors.keys():
-        raise ValueError("its weights have other names")
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            if parameter.shape != tensors[name].shape:
-                raise ValueError(f"{name} has shape {tuple(tensors[name].shape)}")
-            parameter.copy_(tensors[name])

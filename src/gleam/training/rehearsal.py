@@ -17,6 +17,7 @@ from gleam.data.prepare import Prepared, Settings
 from gleam.data.trained_on import TrainedOn
 from gleam.formats import Scan
 from gleam.networks import build
+from gleam.networks.weights import weights_of
 from gleam.physics.sampling import DIMENSIONS
 from gleam.recipe import END_TO_END, Recipe
 from gleam.simulation import simulate_scan
@@ -143,7 +144,7 @@ def _untrained(recipe: Recipe, folder: Path) -> Path:
     """A run of the same network that has learnt nothing, for one that is not there yet."""
     whole = recipe.changed(training=END_TO_END | {"start": None, "frozen": 0})
     run.start(folder, whole, "", TrainedOn.unrecorded(whole.mask))
-    run.save_model(folder, build(whole.network, whole.seed).state_dict())
+    run.save_model(folder, weights_of(build(whole.network, whole.seed)))
     return folder
 
 

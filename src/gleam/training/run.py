@@ -37,6 +37,7 @@ from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.files import check_exists, check_new, gone, replacing, unwritable
 from gleam.networks import Unrolled, build
+from gleam.networks.weights import fill
 from gleam.recipe import Recipe
 from gleam.training.group import size_of_group
 
@@ -258,8 +259,8 @@ def load_run(folder: Path) -> tuple[Recipe, Unrolled]:
     read_trained_on(folder)  # of a later version, the weights may mean something else
     network = build(recipe.network, recipe.seed)
     try:
-        network.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        fill(network, load_file(path))
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         raise BadInput(f"{path}: is broken or of another network than recipe.yaml") from error
     return recipe, network.eval().requires_grad_(False)
 

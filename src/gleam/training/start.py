@@ -3,6 +3,7 @@
 from gleam.errors import BadInput
 from gleam.files import sha256_of
 from gleam.networks import Unrolled, build
+from gleam.networks.weights import fill, weights_of
 from gleam.recipe import Recipe
 from gleam.training import run
 
@@ -25,8 +26,8 @@ def initial(recipe: Recipe) -> Unrolled:
         raise BadInput(f"{said}, so no more can be frozen; lower training.frozen")
     try:
         for mine, theirs in zip(network.iterations, earlier.iterations, strict=False):
-            mine.load_state_dict(theirs.state_dict())
-    except RuntimeError as error:
+            fill(mine, weights_of(theirs))
+    except ValueError as error:
         raise BadInput(f"training.start: {start}: is of another kind of network") from error
     return network
 

@@ -32,6 +32,7 @@ from gleam.device import described
 from gleam.errors import BadInput, Signalled, Stopped, Unwritable
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
+from gleam.networks.weights import weights_of
 from gleam.recipe import Recipe
 from gleam.terminal import silence, warn
 from gleam.training import checkpoint, run
@@ -228,7 +229,7 @@ def _prepare(
         first_iteration=before,
         modules=mine,
         parameters=sum(p.numel() for p in network.parameters()),
-        frozen={f"iterations.{name}": weight for name, weight in frozen.state_dict().items()},
+        frozen={f"iterations.{name}": weight for name, weight in weights_of(frozen).items()},
         progress=progress,
     )
 
