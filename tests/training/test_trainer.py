@@ -73,8 +73,8 @@ def test_run_leaves_everything_that_it_promises(examples: Path, tmp_path: Path) 
     folder = tmp_path / "run"
     train(recipe, folder)
     assert {path.name for path in folder.iterdir()} == {
-        "recipe.yaml", "model.safetensors", "checkpoints", "metrics.csv", "tensorboard",
-        "environment.json", "trained_on.json", "summary.json", "train.log",
+        "recipe.yaml", "model.safetensors", "checkpoints", "metrics.csv", "events.jsonl",
+        "tensorboard", "environment.json", "trained_on.json", "summary.json", "train.log",
     }  # fmt: skip
     assert run.load_recipe(folder) == recipe
     with (folder / "metrics.csv").open(newline="") as file:

@@ -1,21 +1,26 @@
 """The record of a run: what is remembered, and written down, beside the modules' own files."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import median
 
+import torch
 from torch import Tensor
 
-from gleam.errors import Diverged
+from gleam.errors import BadInput, Diverged, Signalled, Stopped
 from gleam.recipe import Recipe
 from gleam.training import checkpoint, run
 from gleam.training.checkpoint import Progress
-from gleam.training.events import Events
+from gleam.training.events import Event, EventLog, Kind, Logger, forget_events
+from gleam.training.pace import Pace
 from gleam.training.pipeline import Note
 from gleam.training.progress import Display, shown
 from gleam.training.run import Row
+from gleam.training.tensorboard import TensorBoard
+
+EVERY = 1.0  # seconds between two events that tell of steps
 
 
 @dataclass
@@ -28,9 +33,9 @@ class Record:
         parameters: of the whole network.
         frozen: weights that are not trained, by their names in the whole network.
         display: where the user looks.
+        loggers: who is told what happens.
         progress: how far it has come.
         memory: bytes of weights, optimizer states, and the peak of a step above them.
-        times: seconds of each step.
         rows: of metrics.csv, not written yet.
         failure: the first number that was not finite; nothing is written from then on.
         before: validation PSNR of the network that the run grew from; if better, that one is kept.
@@ -41,9 +46,9 @@ class Record:
     parameters: int
     frozen: Mapping[str, Tensor]
     display: Display
+    loggers: Sequence[Logger]
     progress: Progress
     memory: int = 0
-    times: list[float] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     failure: Diverged | None = None
     before: float | None = None
@@ -52,10 +57,17 @@ class Record:
         summary = run.read_summary(self.folder)
         self.memory = summary.get("peak_memory_bytes", 0)
         self.before = summary.get("psnr_before_growing_db")
-        self.events = Events(self.folder / "tensorboard", self.progress.step + 1)
+        self.pace = Pace(self.recipe.data.batch)
+        self._told = time.monotonic()
 
-    def add(self, note: Note, seconds: float) -> bool:
-        """Note one more step, which took so long; say whether its PSNR is the best so far."""
+    def add(self, note: Note, seconds: float, waited: float = 0.0) -> bool:
+        """Note one more step; say whether its PSNR is the best so far.
+
+        Args:
+            note: what is known of it.
+            seconds: that it took, once its batch was there.
+            waited: seconds until its batch was there.
+        """
         done = self.progress
         done = replace(done, step=done.step + 1, seconds=done.seconds + seconds)
         self.progress = done
@@ -63,14 +75,17 @@ class Record:
             self.failure = self._diverged(*note.failure)
         if self.failure:
             return False
-        self.times.append(seconds)
+        self.pace.add(note.losses, seconds, waited)
         self.display.step([*note.losses.values()])
         self._rows("loss", note.losses)
         if note.memory:
             self.memory = note.memory
             self.display.memory(self.memory)
+        if note.psnr or time.monotonic() - self._told > EVERY:
+            self._tell_steps()
         if not note.psnr:
             return False
+        self.tell("validation", psnr={str(k): value for k, value in note.psnr.items()})
         self._rows("psnr", note.psnr)
         *_, final = note.psnr.values()
         if frozen := self.recipe.training.frozen:
@@ -88,7 +103,7 @@ class Record:
         run.check_there(self.folder)
         run.append_metrics(self.folder, self.rows)
         self.rows.clear()
-        self.events.flush()
+        self._tell_steps()
         run.write_summary(self.folder, self._summary())
         if self.before is not None and done.best_psnr < self.before:
             run.save_model(self.folder, self.frozen)
@@ -97,19 +112,38 @@ class Record:
             run.save_model(self.folder, {**self.frozen, **self._of_network(weights)})
         checkpoint.publish(checkpoints, modules, done)
         checkpoint.forget(checkpoints, self.recipe.training.keep, done.best_step)
+        self.tell("checkpoint", best=done.best_step == done.step)
+
+    def tell(self, kind: Kind, **values: object) -> None:
+        """Tell all loggers what happened by now."""
+        event = Event(kind, self.progress.step, values)
+        for logger in self.loggers:
+            logger.log(event)
+
+    def end(self, error: BaseException | None) -> None:
+        """The run has ended, by an error or as it should."""
+        if error is None or self.folder.is_dir():
+            self._tell_steps()
+            self.tell("end", reason=_reason(error), text=str(error or ""), **self.pace.whole())
+
+    def _tell_steps(self) -> None:
+        self._told = time.monotonic()
+        if self.pace.untold:
+            self.tell("steps", **self.pace.tell(), peak_memory_bytes=self.memory)
 
     def _rows(self, metric: str, values: Mapping[int, float]) -> None:
         done = self.progress
         for index, value in values.items():
             self.rows.append(Row(done.step, metric, index, value, round(done.seconds, 3)))
-            self.events.add(f"{metric}/{index}", value, done.step)
 
     def _summary(self) -> dict[str, object]:
-        done = self.progress
+        done, pace = self.progress, self.pace.whole()
         return {
             "steps": done.step,
             "seconds": done.seconds,
-            "seconds_per_step": median(self.times[2:] or self.times),
+            "seconds_per_step": pace["ms_per_step"] / 1e3,
+            "slices_per_second": pace["slices_per_second"],
+            "waiting": pace["waiting"],
             "peak_memory_bytes": self.memory,
             "parameters": self.parameters,
             "modules": self.recipe.module_sizes(),
@@ -149,11 +183,40 @@ def recorded(
 ) -> Iterator[Record]:
     """Go on with the record of a run."""
     with shown(folder / "train.log", progress.step, recipe.training.steps, quiet) as display:
-        yield Record(folder, recipe, parameters, frozen, display, progress)
+        loggers: list[Logger] = [
+            EventLog(folder),
+            TensorBoard(folder / "tensorboard", progress.step + 1),
+        ]
+        record = Record(folder, recipe, parameters, frozen, display, loggers, progress)
+        record.tell("start", threads=torch.get_num_threads(), steps=recipe.training.steps)
+        try:
+            yield record
+        except BaseException as error:
+            with suppress(Stopped, BadInput):  # what ended the run is told, not what follows of it
+                record.end(error)
+            raise
+        else:
+            record.end(None)
+        finally:
+            for logger in loggers:
+                logger.close()
+
+
+def _reason(error: BaseException | None) -> str:
+    """In the words of `gleam.training.events`."""
+    match error:
+        case None:
+            return "finished"
+        case Diverged():
+            return "diverged"
+        case Signalled() | KeyboardInterrupt():
+            return "stopped"
+    return "failed"
 
 
 def forget_after(folder: Path, step: int) -> None:
     """Forget what was noted after a step, and what was written for checkpoints that never were."""
     rows = [row for row in run.read_metrics(folder) if row.step <= step]
     run.write_metrics(folder, rows)
+    forget_events(folder, step)
     checkpoint.discard(folder / "checkpoints")

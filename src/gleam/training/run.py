@@ -6,7 +6,8 @@
 | model.safetensors | weights: the best on validation so far, or the last without validation |
 | checkpoints/ | to resume from |
 | metrics.csv | step, metric, index, value, seconds: loss per module, PSNR per iteration |
-| tensorboard/ | the same, to look at |
+| events.jsonl | what happened, a line each, for programs: see `gleam.training.events` |
+| tensorboard/ | the same numbers, to look at |
 | train.log | how far it was, and when |
 | environment.json | versions, seed, git state, processes and threads |
 | trained_on.json | scans by sha256, their kinds, masks: see `gleam.data.trained_on` |
@@ -45,7 +46,7 @@ TRAINED_ON = "trained_on.json"
 MODEL = "model.safetensors"
 # The recipe goes first: without it there is no run.
 _PARTS = (
-    "recipe.yaml", MODEL, "checkpoints", "metrics.csv", "tensorboard",
+    "recipe.yaml", MODEL, "checkpoints", "metrics.csv", "events.jsonl", "tensorboard",
     "environment.json", "summary.json", "train.log", "polished", TRAINED_ON,
 )  # fmt: skip
 COLUMNS = ["step", "metric", "index", "value", "seconds"]

@@ -1,0 +1,63 @@
+"""How fast a training goes, and what it waits for."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+_BEGINNING = 2  # steps that make optimizers' states, plan transforms and are metered
+
+
+class Pace:
+    """Of the steps since it was last told, and of all.
+
+    Args:
+        batch: slices of a step.
+    """
+
+    def __init__(self, batch: int) -> None:
+        self._batch = batch
+        self._seconds: list[float] = []
+        self._waited: list[float] = []
+        self._losses: dict[str, list[float]] = defaultdict(list)
+        self._told = 0
+
+    def add(self, losses: Mapping[int, float], seconds: float, waited: float) -> None:
+        """A step is done.
+
+        Args:
+            losses: by module.
+            seconds: that it took, once its batch was there.
+            waited: seconds until its batch was there.
+        """
+        self._seconds.append(seconds)
+        self._waited.append(waited)
+        for module, loss in losses.items():
+            self._losses[str(module)].append(loss)
+
+    @property
+    def untold(self) -> int:
+        """Steps since it was last told."""
+        return len(self._seconds) - self._told
+
+    def tell(self) -> dict[str, Any]:
+        """Of the steps since it was last told: what an event `steps` says of them."""
+        losses, first = dict(self._losses), self._told
+        self._losses.clear()
+        self._told = len(self._seconds)
+        return {"losses": losses, **self._speed(first)}
+
+    def whole(self) -> dict[str, float]:
+        """The same speeds of all steps but the first ones, which are slower."""
+        return self._speed(_BEGINNING if len(self._seconds) > _BEGINNING else 0)
+
+    def _speed(self, first: int) -> dict[str, float]:
+        seconds, waited = self._seconds[first:], self._waited[first:]
+        if not seconds:
+            return {}
+        passed = sum(seconds) + sum(waited)
+        return {
+            "ms_per_step": round(1e3 * median(seconds), 3),
+            "slices_per_second": round(self._batch * len(seconds) / passed, 3) if passed else 0.0,
+            "waiting": round(sum(waited) / passed, 4) if passed else 0.0,
+        }
