@@ -51,7 +51,7 @@ def line(capfd: pytest.CaptureFixture[str]) -> str:
     """The one that says what happened; only a verb's own progress stands before it."""
     err = capfd.readouterr().err
     *before, last = err.splitlines()
-    progress = "training |step |gleam: warning: |.*: lists no schemes"
+    progress = "training |[a-z]+ on the CPU|step |gleam: warning: |.*: lists no schemes"
     assert all(re.match(progress, one) for one in before), err
     assert last.startswith("gleam: ")
     return last.removeprefix("gleam: ")
