@@ -1,5 +1,71 @@
-"""GLEAM: greedy learning for accelerated MRI (arXiv 2207.08393)."""
+"""GLEAM: greedy learning for accelerated MRI (arXiv 2207.08393).
 
-from importlib.metadata import version
+Everything that is meant to be used from Python is here, under the names below; see docs/python.md.
+The rooms below may change. Nothing is imported before it is asked for.
+"""
 
-__version__ = version("gleam-mri")
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the same names for editors and type checkers
+    from gleam.errors import BadInput as BadInput
+    from gleam.face.examples import Example as Example
+    from gleam.face.examples import mask as mask
+    from gleam.face.examples import open as open
+    from gleam.face.examples import prepare as prepare
+    from gleam.face.images import Image as Image
+    from gleam.face.methods import reconstruct as reconstruct
+    from gleam.face.runs import Run as Run
+    from gleam.face.runs import open_run as open_run
+    from gleam.face.runs import train as train
+    from gleam.face.scans import Scan as Scan
+    from gleam.face.scans import load as load
+    from gleam.face.scans import simulate as simulate
+    from gleam.networks import ModelBased as ModelBased
+    from gleam.networks import ProximalGradient as ProximalGradient
+    from gleam.networks import Regulariser as Regulariser
+    from gleam.networks import Unrolled as Unrolled
+    from gleam.physics.baselines import cg_sense as cg_sense
+    from gleam.physics.baselines import zero_filled as zero_filled
+    from gleam.physics.compressed_sensing import wavelet as wavelet
+    from gleam.physics.espirit import espirit as espirit
+    from gleam.physics.measurement import Measurement as Measurement
+    from gleam.physics.sense import Sense as Sense
+    from gleam.training.flow import GreedyModule as GreedyModule
+    from gleam.training.flow import train_step as train_step
+    from gleam.training.greedy import greedy as greedy
+
+_HOMES = {
+    "gleam.errors": "BadInput",
+    "gleam.face.examples": "Example mask open prepare",
+    "gleam.face.images": "Image",
+    "gleam.face.methods": "reconstruct",
+    "gleam.face.runs": "Run open_run train",
+    "gleam.face.scans": "Scan load simulate",
+    "gleam.networks": "ModelBased ProximalGradient Regulariser Unrolled",
+    "gleam.physics.baselines": "cg_sense zero_filled",
+    "gleam.physics.compressed_sensing": "wavelet",
+    "gleam.physics.espirit": "espirit",
+    "gleam.physics.measurement": "Measurement",
+    "gleam.physics.sense": "Sense",
+    "gleam.training.flow": "GreedyModule train_step",
+    "gleam.training.greedy": "greedy",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("gleam-mri")
+    if name not in _HOME:
+        raise AttributeError(f"gleam has no {name!r}; dir(gleam) lists what it has")
+    found = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

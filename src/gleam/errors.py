@@ -2,7 +2,12 @@
 
 
 class BadInput(Exception):
-    """Something the user gave cannot be used: a file, a field, a value. Exit code 2."""
+    """Something the user gave cannot be used: a file, a field, a value. Exit code 2.
+
+    >>> gleam.load("nowhere.h5")
+    Traceback (most recent call last):
+    gleam.errors.BadInput: nowhere.h5: no such file
+    """
 
     code = 2
 

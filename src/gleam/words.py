@@ -26,6 +26,16 @@ def nearest(name: str, known: Iterable[str], otherwise: str | None = None) -> st
     return otherwise or f"known are {', '.join(known)}"
 
 
+def counted(number: int, what: str) -> str:
+    """`1 slice`, `2 slices`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def sized(sizes: Iterable[int | float]) -> str:
+    """`320 × 256`."""
+    return " × ".join(f"{size:.4g}" for size in sizes)
+
+
 def not_installed(library: str, extra: str) -> str:
     """How to install what an extra of this package needs: it is on no index, but in a clone."""
     return f"needs {library}; install it, in your clone of GLEAM, with: pip install -e '.[{extra}]'"

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from gleam.cli import pictures
 from gleam.cli.options.inspect import Arguments
 from gleam.cli.parts import part_of
 from gleam.data.example import ExampleFile, is_example
@@ -15,11 +14,13 @@ from gleam.data.facts import Facts, example_facts, scan_facts
 from gleam.data.noise_file import checked_noise
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
+from gleam.face import pictures
 from gleam.files import check_new
 from gleam.formats import Scan, read_scans
 from gleam.formats.montage import grey
 from gleam.formats.scan import choose
 from gleam.reconstruction.preview import Preview, of_example, of_scan
+from gleam.words import counted, sized
 
 _UNITS = {"flip_angle": "°", "field_strength": " T"}
 
@@ -119,9 +120,9 @@ def _scan_rows(scan: Facts) -> dict[str, str]:
     axes, readout, samples = scan["axes"], scan["readout"], scan["noise_samples"]
     return {
         "format": scan["format"],
-        "image": f"{_sizes(scan['matrix'])} ({' '.join(axes)}), "
-        f"{_count(scan['slices'], 'slice')}, {_count(scan['frames'], 'frame')}",
-        "k-space": f"{_sizes(scan['kspace'])}, {_count(scan['coils'], 'coil')}",
+        "image": f"{sized(scan['matrix'])} ({' '.join(axes)}), "
+        f"{counted(scan['slices'], 'slice')}, {counted(scan['frames'], 'frame')}",
+        "k-space": f"{sized(scan['kspace'])}, {counted(scan['coils'], 'coil')}",
         "readout": f"{readout}, oversampled {scan['oversampling']:.3g}×"
         if readout
         else "not known",
@@ -136,9 +137,9 @@ def _scan_rows(scan: Facts) -> dict[str, str]:
 
 def _example_rows(example: Facts) -> dict[str, str]:
     return {
-        "example": f"{_sizes(example['shape'])} (slice coil frame {' '.join(example['axes'])})",
+        "example": f"{sized(example['shape'])} (slice coil frame {' '.join(example['axes'])})",
         "Fourier axes": " ".join(example["fourier_axes"]),
-        "calibration": _sizes(example["calibration"]),
+        "calibration": sized(example["calibration"]),
         "map sets": str(example["sets"]),
         "target": "yes, fully sampled" if example["target"] else "none, undersampled",
     }
@@ -151,7 +152,7 @@ def _calibration(scan: Facts) -> str:
 
 
 def _voxel(scan: Facts) -> str:
-    sizes, thickness = f"{_sizes(scan['voxel_mm'])} mm", scan["thickness_mm"]
+    sizes, thickness = f"{sized(scan['voxel_mm'])} mm", scan["thickness_mm"]
     return sizes if thickness is None else f"{sizes}, slices {thickness:.4g} mm thick"
 
 
@@ -167,14 +168,6 @@ def _said(fact: tuple[str, str | float]) -> str:
     name, value = fact
     unit = _UNITS.get(name, " ms")
     return f"{name} {value}" if isinstance(value, str) else f"{name} {value:g}{unit}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _sizes(sizes: Sequence[int | float]) -> str:
-    return " × ".join(f"{size:.4g}" for size in sizes)
 
 
 def _ranges(axes: Sequence[str], ranges: Sequence[Sequence[int]]) -> str:

@@ -5,6 +5,7 @@ image that belongs to it is centred the same way. Readers bring their file to th
 nobody downstream knows where a scan came from.
 """
 
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -14,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
-from gleam.formats.region import is_complete
+from gleam.formats.region import acceleration, is_complete
+from gleam.words import counted, sized
 
 Array = NDArray[np.complex64]
 
@@ -38,7 +40,7 @@ class Slices(Protocol):
         """(coil, frame, *space) complex64 of one slice."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scan:
     """One acquisition: k-space, sampling, geometry.
 
@@ -103,6 +105,15 @@ class Scan:
             )
         if not self.sampled.any():
             raise BadInput(f"{self.name}: no k-space position was sampled; the scan is empty")
+
+    def __repr__(self) -> str:
+        slices, coils, frames = self.kspace.shape[:3]
+        known = [self.format.split(",")[0]] if self.format else []
+        known += [counted(slices, "slice")] if len(self.matrix) == 2 else []
+        known += [counted(coils, "coil"), counted(frames, "frame"), sized(self.matrix)]
+        rate = acceleration(self.sampled)
+        known.append("fully sampled" if self.complete else f"{rate:.3g}× accelerated")
+        return f"<{type(self).__name__} {reprlib.repr(self.name)}: {', '.join(known)}>"
 
     @property
     def space(self) -> tuple[int, ...]:

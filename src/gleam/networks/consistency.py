@@ -22,6 +22,10 @@ class ModelBased(nn.Module):
     σ² / τ², where τ is how far R(x) still is from the truth. So λ = exp(a) · (σ / 0.05)ᵇ with a
     and b learnt, and σ the noise level of each scan; exp(a) alone where that is unknown.
 
+    >>> iteration = gleam.ModelBased(torch.nn.Identity(), weight=0.05, steps=5)
+    >>> iteration(gleam.zero_filled(A), A).shape  # (batch, set, frame, *space)
+    torch.Size([2, 1, 1, 32, 48])
+
     Args:
         regulariser: R.
         weight: λ at the start and at σ = 0.05, > 0; b starts at 1.
@@ -71,6 +75,10 @@ class ModelBased(nn.Module):
 
 class ProximalGradient(nn.Module):
     """PGD: x ← R(x − μ (AᴴA x − Aᴴy)), μ learnt (start at 1: AᴴA ≤ 1, and 2 is unstable).
+
+    >>> iteration = gleam.ProximalGradient(torch.nn.Identity(), step=1.0)
+    >>> iteration(gleam.zero_filled(A), A).shape  # (batch, set, frame, *space)
+    torch.Size([2, 1, 1, 32, 48])
 
     Args:
         regulariser: R.

@@ -67,6 +67,10 @@ class Regulariser(Convolved):
     Other images of the same shape that it is given are further channels of its input. In two
     dimensions frames are independent images; in three the network runs over z y x, or over
     (frame, y, x) of a cine. Everything around `cnn` stays complex64.
+
+    >>> cnn = torch.nn.Conv2d(2, 2, 3, padding=1)  # 2 channels for each map set
+    >>> gleam.Regulariser(cnn, dimensions=2)(gleam.zero_filled(A)).shape
+    torch.Size([2, 1, 1, 32, 48])
     """
 
     def forward(self, image: Image, *others: Image) -> Image:

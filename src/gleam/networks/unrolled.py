@@ -15,6 +15,12 @@ from gleam.physics.slabs import Measured, Slabbed
 class Unrolled(nn.Module):
     """An unrolled network; `iteration(state, measurement) -> state` is all it asks of its parts.
 
+    >>> steps = [gleam.ProximalGradient(torch.nn.Identity(), step=1.0) for _ in range(3)]
+    >>> network = gleam.Unrolled(steps)
+    >>> network(A).shape  # (batch, set, frame, *space)
+    torch.Size([2, 1, 1, 32, 48])
+    >>> modules = gleam.greedy(network.iterations, 3, optimizer=torch.optim.Adam)
+
     Args:
         iterations: its parts.
         state: what they hand to each other.

@@ -33,6 +33,9 @@ SHIFTED = 20
 def wavelet(measurement: Measured, weight: float = 0.005, steps: int = 60) -> Image:
     """P(x) = ‖W x‖₁, of the wavelets of each frame and map set (Lustig et al., MRM 58, 2007).
 
+    >>> gleam.wavelet(A, weight=0.01).shape  # (batch, set, frame, *space)
+    torch.Size([2, 1, 1, 32, 48])
+
     Args:
         measurement: of any dimension.
         weight: more makes the image smoother.

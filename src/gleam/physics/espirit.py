@@ -33,6 +33,10 @@ def espirit(
 ) -> Complex[Tensor, "slice set coil 1 *space"]:
     """Estimate sensitivity maps, each slice for itself.
 
+    >>> centre = torch.randn(1, 4, 1, 12, 12, dtype=torch.complex64)
+    >>> gleam.espirit(centre, space=(32, 24)).shape  # (slice, set, coil, 1, *space)
+    torch.Size([1, 1, 4, 1, 32, 24])
+
     Args:
         calibration: the fully sampled centre of k-space, in any units; two space axes, or three
             for a volume. All its frames count together.

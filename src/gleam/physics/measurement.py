@@ -13,9 +13,15 @@ from gleam.physics.fourier import Axes
 from gleam.physics.sense import Sense
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Measurement:
     """The operator A and Aᴴy; every data consistency of the house needs y only through Aᴴy.
+
+    >>> maps = torch.ones(1, 1, 2, 1, 8, 8, dtype=torch.complex64) / 2**0.5
+    >>> sense = gleam.Sense(maps, torch.rand(1, 1, 1, 1, 8) > 0.5, axes=(-1,))
+    >>> kspace = torch.randn(1, 2, 1, 8, 8, dtype=torch.complex64)  # (batch, coil, frame, *space)
+    >>> gleam.Measurement.of(sense, kspace)
+    <Measurement: image (1, 1, 1, 8, 8), <Sense: maps (1, 1, 2, 1, 8, 8), F along x, ...>>
 
     Attributes:
         sense: A (maps, mask, axes).
@@ -29,6 +35,9 @@ class Measurement:
     adjoint: Image
     noise: Float[Tensor, "batch"] | None = None
     read: Callable[[], KSpace] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Measurement: image {tuple(self.adjoint.shape)}, {self.sense!r}>"
 
     @classmethod
     def of(

@@ -18,9 +18,19 @@ from gleam.physics.fourier import Axes, fft, ifft
 Linear = Callable[[Tensor], Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sense:
     """y = M F S x, for any number of map sets, frames and space axes.
+
+    >>> maps = torch.ones(1, 1, 2, 1, 8, 8, dtype=torch.complex64) / 2**0.5
+    >>> mask = torch.tensor([True, False] * 4).reshape(1, 1, 1, 1, 8)
+    >>> A = gleam.Sense(maps, mask, axes=(-1,))
+    >>> A
+    <Sense: maps (1, 1, 2, 1, 8, 8), F along x, 50% sampled, cpu>
+    >>> x = torch.randn(1, 1, 1, 8, 8, dtype=torch.complex64)
+    >>> y = A.forward(x)  # (batch, coil, frame, *space)
+    >>> torch.allclose(A.adjoint(y), A.normal(x), atol=1e-6)
+    True
 
     Attributes:
         maps: S, (batch, set, coil, 1, *space). Where Σ_coil |S|² ≤ 1 (and two sets are
@@ -38,6 +48,14 @@ class Sense:
     mask: Mask
     axes: Axes
     coils_at_once: int = 0
+
+    def __repr__(self) -> str:
+        axes = " ".join("zyx"[axis] for axis in self.axes)
+        share = float(self.mask.float().mean())
+        return (
+            f"<Sense: maps {tuple(self.maps.shape)}, F along {axes}, "
+            f"{share:.0%} sampled, {self.maps.device}>"
+        )
 
     def forward(self, image: Image) -> KSpace:
         """A: image (batch, set, frame, *space) → shift-free k-space, zero where not sampled."""

@@ -24,7 +24,7 @@ class MaskRecipe(Part):
     """equispaced and random take lines along one axis, poisson takes points of two. kt-… takes
     other lines in every frame of a series, more in the centre: at random, advancing by the golden
     section, or interleaved as VISTA has them."""
-    acceleration: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 4
+    acceleration: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 4.0
     """All positions over sampled positions, calibration included; of every frame."""
     shutter: bool = False
     """poisson: leave the corners out, beyond an ellipse; the acceleration counts them still, unless

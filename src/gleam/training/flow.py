@@ -24,7 +24,11 @@ Average = Callable[[Sequence[Tensor], Callable[[], None]], None]
 
 @dataclass(frozen=True, repr=False)
 class GreedyModule:
-    """Consecutive iterations trained by one loss, with their own optimizer.
+    """Consecutive iterations trained by one loss, with their own optimizer; `greedy` makes them.
+
+    >>> layers = torch.nn.Sequential(*(torch.nn.Linear(8, 8) for _ in range(4)))
+    >>> gleam.greedy(layers, 2, optimizer=torch.optim.Adam)[0]
+    <module 1 of 2, blocks 1-2: 144 weights, Adam, store>
 
     Attributes:
         iterations: its part of the network.
@@ -108,6 +112,13 @@ def train_step(
 
     A state is what one iteration hands to the next: a tensor, or tuples, lists and dicts of states.
     Weights that all modules use (`shared`) are updated last, when nobody needs them as they were.
+
+    >>> layers = torch.nn.Sequential(*(torch.nn.Linear(8, 8) for _ in range(4)))
+    >>> modules = gleam.greedy(layers, 4, optimizer=partial(torch.optim.SGD, lr=0.1))
+    >>> x, target = torch.ones(1, 8), torch.zeros(1, 8)
+    >>> losses = gleam.train_step(modules, x, None, target, torch.nn.functional.mse_loss)
+    >>> [*losses]  # a loss for each module
+    [0, 1, 2, 3]
 
     Args:
         modules: of the whole network, in order, or some that follow each other.

@@ -36,6 +36,13 @@ def greedy(
 
     The network stays as it is, and is used and saved as ever; only `train_step` knows of the cut.
 
+    >>> cascades = torch.nn.ModuleList(torch.nn.Linear(8, 8) for _ in range(12))
+    >>> modules = gleam.greedy(
+    ...     cascades, 4, optimizer=partial(torch.optim.AdamW, lr=1e-3), storage="checkpoint"
+    ... )
+    >>> modules[3]
+    <module 4 of 4, blocks 10-12: 216 weights, AdamW, checkpoint>
+
     Args:
         blocks: what the network runs one after the other, each called with the state that the one
             before puts out, and whatever else `train_step` is given: cascades, iterations, layers.

@@ -1,5 +1,7 @@
 """Grey pictures side by side: in a .png file, or in the terminal, two pixels to a character."""
 
+import io
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,10 +27,16 @@ def save(pictures: Sequence[Grey], path: Path) -> None:
     Raises:
         BadInput: the folder cannot be written to.
     """
-    picture = _beside(pictures, _GAP)
-    times = -(-_LEAST // len(picture))
     with replacing(path) as temporary:
-        Image.fromarray(picture.repeat(times, 0).repeat(times, 1)).save(temporary)
+        temporary.write_bytes(png(pictures))
+
+
+def png(pictures: Sequence[Grey]) -> bytes:
+    """The same as the content of a .png file."""
+    picture, file = _beside(pictures, _GAP), io.BytesIO()
+    times = -(-_LEAST // len(picture))
+    Image.fromarray(picture.repeat(times, 0).repeat(times, 1)).save(file, "PNG")
+    return file.getvalue()
 
 
 def show(pictures: Sequence[Grey], console: Console) -> None:
@@ -50,6 +58,21 @@ def show(pictures: Sequence[Grey], console: Console) -> None:
             colours = Color.from_rgb(above, above, above), Color.from_rgb(below, below, below)
             line.append("▀", Style(color=colours[0], bgcolor=colours[1]))
         console.print(line)
+
+
+class Drawn:
+    """What a notebook draws, and `show` in a terminal."""
+
+    @abstractmethod
+    def pictures(self) -> Sequence[Grey]:
+        """Of what it holds."""
+
+    def show(self) -> None:
+        """Draw it in the terminal, where that has colours; a notebook draws it by itself."""
+        show(self.pictures(), Console())
+
+    def _repr_png_(self) -> bytes:
+        return png(self.pictures())
 
 
 def _beside(pictures: Sequence[Grey], gap: int) -> Grey:

@@ -1,0 +1,135 @@
+"""`train`, `open_run`, `Run`: what a recipe trained, and what can be done with it."""
+
+import reprlib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gleam import recipe as recipes
+from gleam.errors import BadInput
+from gleam.face.examples import Example
+from gleam.face.images import Image
+from gleam.face.methods import reconstruct
+from gleam.face.words import in_python
+from gleam.networks import Unrolled
+from gleam.recipe import MaskRecipe, Recipe
+from gleam.training import run as folders
+from gleam.training.run import Row
+from gleam.training.stages import train_in_stages
+from gleam.words import counted
+
+
+class Run:
+    """A folder that a recipe trained: the network, the recipe, how training went.
+
+    >>> run = gleam.open_run("runs/greedy")
+    >>> run
+    <Run 'runs/greedy': modl, 3 iterations in 2 modules, 6 steps, validation PSNR ... dB>
+    >>> run.reconstruct(data, gleam.mask(acceleration=4)).magnitude.shape
+    (1, 2, 32, 48)
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        BadInput: the folder is no run.
+    """
+
+    @in_python
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.recipe = folders.load_recipe(self.folder)
+
+    @cached_property
+    def network(self) -> Unrolled:
+        """The trained network, on the CPU, ready for use: `run.network(A)` is an image."""
+        return folders.load_run(self.folder)[1]
+
+    @property
+    def metrics(self) -> list[Row]:
+        """What was recorded: `loss` of a module, or `psnr` after an iteration, at a step."""
+        return folders.read_metrics(self.folder)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """How training went: steps, seconds, memory, best validation; empty until it ends."""
+        return folders.read_summary(self.folder)
+
+    def reconstruct(self, data: Example, mask: MaskRecipe | None = None) -> Image:
+        """The image of a prepared scan; see `gleam.reconstruct`."""
+        return reconstruct(data, self, mask)
+
+    def __fspath__(self) -> str:
+        """Its folder: a run stands wherever that does."""
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        network, modules = self.recipe.network, self.recipe.module_sizes()
+        iterations = counted(network.iterations, "iteration")
+        known = [network.family, f"{iterations} in {counted(len(modules), 'module')}"]
+        if "steps" in self.summary:
+            known.append(counted(self.summary["steps"], "step"))
+        best = self.summary.get("best_validation_psnr_db")
+        if best is not None:
+            known.append(f"validation PSNR {best:.1f} dB")
+        return f"<Run {reprlib.repr(str(self.folder))}: {', '.join(known)}>"
+
+
+def open_run(folder: str | Path) -> Run:
+    """The run in a folder, of `gleam.train` or `gleam train`.
+
+    >>> gleam.open_run("runs/greedy").recipe.network.family
+    'modl'
+
+    Raises:
+        BadInput: the folder is no run.
+    """
+    return Run(folder)
+
+
+@in_python
+def train(
+    recipe: Recipe | str | Path | Mapping[str, Any],
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    quiet: bool = False,
+    **changes: Any,
+) -> Run:
+    """Train a recipe: batches, modules, validation, checkpoints; as `gleam train` does.
+
+    >>> run = gleam.train("recipe.yaml", "runs/new", quiet=True, training={"steps": 2})
+    >>> run.summary["steps"]
+    2
+    >>> [row.value for row in run.metrics if row.metric == "loss"]  # of two modules, in two steps
+    [..., ..., ..., ...]
+
+    Args:
+        recipe: its file, or its fields; see docs/recipes.md.
+        folder: where the run goes.
+        resume: go on with the run in `folder`, as its own recipe says; `recipe` is not read.
+        force: replace another run in `folder`.
+        quiet: show no progress.
+        changes: of the recipe, part by part: training={"modules": 8}, seed=1.
+
+    Returns:
+        The run, of several processes in each.
+
+    Raises:
+        BadInput: the data do not fit the recipe, or the folder holds another run.
+    """
+    folder = Path(folder)
+    if resume:
+        chosen = folders.load_recipe(folder)
+    elif isinstance(recipe, Recipe):
+        chosen = recipe
+    elif isinstance(recipe, Mapping):
+        chosen = recipes.parse(dict(recipe), "recipe")
+    else:
+        chosen = recipes.load(Path(recipe))
+    if changes and resume:
+        raise BadInput("train: resume goes on with the run's own recipe; give no changes")
+    last = train_in_stages(chosen.changed(**changes), folder, resume, quiet, force=force)
+    return Run(last or folder)

@@ -1,0 +1,124 @@
+"""`load`: a scan from any file, as an object that says what it holds and shows itself."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gleam import formats
+from gleam.data.facts import Facts, scan_facts
+from gleam.data.prepare import Prepared, Settings
+from gleam.errors import BadInput
+from gleam.face.pictures import Drawn, Grey
+from gleam.face.words import in_python
+from gleam.formats import Layout, read_scan
+from gleam.formats.montage import grey
+from gleam.reconstruction.preview import Preview, of_scan
+from gleam.simulation import simulate_scan
+
+
+@dataclass(frozen=True, repr=False)
+class Scan(Drawn, formats.Scan):
+    """One acquisition as it came from a file: k-space, sampling, geometry.
+
+    `scan.kspace[i]` reads (coil, frame, *space) complex64 of slice i, `space` being `y x` or
+    `z y x`; `scan.kspace.shape` is (slice, coil, frame, *space). The other attributes are those of
+    `gleam.formats.Scan`. A notebook draws it.
+
+    >>> scan = gleam.load("scan.h5")
+    >>> scan
+    <Scan 'scan': fastMRI, 2 slices, 3 coils, 1 frame, 32 × 48, fully sampled>
+    >>> scan.kspace[0].shape
+    (3, 1, 64, 48)
+    >>> scan.facts()["readout"]
+    'y'
+    """
+
+    def facts(self) -> Facts:
+        """What it holds, by name: axes, sizes, acceleration, calibration lines, contrast, …"""
+        return scan_facts(self)
+
+    def pictures(self) -> Sequence[Grey]:
+        """The middle slice, or three planes of a volume, and where k-space was sampled."""
+        example: Prepared | None = None
+        with suppress(BadInput):  # without a calibration region, say, it can still be looked at
+            example = Prepared(self, Settings())
+        return drawn(of_scan(self, example))
+
+    @classmethod
+    def of(cls, scan: formats.Scan) -> "Scan":
+        """The same scan."""
+        return cls(**vars(scan))
+
+
+def drawn(preview: Preview) -> list[Grey]:
+    """In grey levels, the sampling beside the images."""
+    return [*map(grey, preview.images.values()), (255 * preview.sampling).astype("uint8")]
+
+
+@in_python
+def load(
+    path: str | Path,
+    part: str | None = None,
+    *,
+    axes: str | None = None,
+    variable: str | None = None,
+    oversampled: str | None = None,
+    measurement: str | None = None,
+) -> Scan:
+    """Read a scan: ISMRMRD, fastMRI, Siemens twix, CMRxRecon, MATLAB, BART or NumPy.
+
+    K-space stays in the file, where its format lets it, and is read slice by slice.
+
+    >>> gleam.load("scan.h5").matrix
+    (32, 48)
+
+    Args:
+        path: of the file; its suffix says the format.
+        part: which scan, of a file that holds several; its name is in the message that asks for it.
+        axes: what the axes of a bare array mean, "coil y x" say; files that say it themselves take
+            none. See docs/formats/arrays.md.
+        variable: which array of a file that holds several.
+        oversampled: the readout of a bare array and its oversampling, "y" or "y:1.5".
+        measurement: which of a raw-data file that holds several, "dataset_1" or "1"; by default the
+            last.
+
+    Raises:
+        BadInput: there is no such file or part, or it cannot be read as a scan; one line says why.
+    """
+    said = axes, variable, oversampled
+    layout = None if said == (None, None, None) else Layout.parse(*said)
+    return Scan.of(read_scan(Path(path), layout, measurement, part))
+
+
+@in_python
+def simulate(
+    shape: tuple[int, ...] = (128, 128),
+    *,
+    coils: int = 8,
+    slices: int = 4,
+    frames: int = 1,
+    snr: float = 50.0,
+    seed: int = 0,
+    name: str = "simulated",
+) -> Scan:
+    """A simulated, fully sampled scan: heads of no patient, seen by coils on a ring, with noise.
+
+    Networks trained on nothing else reconstruct real brains.
+
+    >>> gleam.simulate((32, 24), coils=4, slices=1)
+    <Scan 'simulated': 1 slice, 4 coils, 1 frame, 32 × 24, fully sampled>
+
+    Args:
+        shape: voxels, `y x`, or `z y x` for a volume.
+        coils: how many.
+        slices: how many; a volume has one. Every slice shows another head.
+        frames: of a beating heart; 1 stands still.
+        snr: signal-to-noise ratio.
+        seed: the same one gives the same scan.
+        name: of the scan.
+
+    Raises:
+        BadInput: a size that cannot be simulated.
+    """
+    return Scan.of(simulate_scan(shape, coils, slices, snr, seed, name=name, frames=frames))
