@@ -2,13 +2,13 @@
 
 import torch
 
-from benchmarks import depth, espirit, inversion, parallel, schemes, sense, volumes
+from benchmarks import adapters, depth, espirit, inversion, parallel, schemes, sense, volumes
 from benchmarks.measure import keep, show
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    for benchmark in (schemes, depth, inversion, sense, espirit, parallel, volumes):
+    for benchmark in (schemes, depth, inversion, sense, espirit, parallel, volumes, adapters):
         figures = benchmark.run()
         show(figures)
         keep(figures)
