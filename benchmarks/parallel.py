@@ -1,10 +1,11 @@
 """Several processes on one machine, one thread each: parallel GLEAM and what it is compared with.
 
 MoDL, 8 iterations in 8 modules, 128 × 128, 6 coils, split evenly, and the ways of
-`gleam.comparison.ways`, in turn. Times are those of the pipeline's last process once it is full,
+`benchmarks.rivals.ways`, in turn. Times are those of the pipeline's last process once it is full,
 ratios are medians of the ratios turn by turn. Memory is that of the process that takes most,
 weights and Adam's states included; bytes are those of the network interface.
 
+`python -m benchmarks.parallel recipe.yaml` does so with another recipe.
 `python -m benchmarks.parallel slow` puts two processes into network namespaces with a link between
 them (Linux, as root), which takes turns at being slow: 10 ms each way, 100 Mbit/s.
 """
@@ -20,11 +21,11 @@ from statistics import median
 import torch
 
 from benchmarks.measure import Figures, figure, show
+from benchmarks.rivals.crew import Answer, Order, Workers, workers
 from benchmarks.slow_link import DEVICE, linked
-from gleam.comparison.devices import Answer, Order, Workers, workers
 from gleam.data.example import write
 from gleam.data.prepare import Prepared, Settings
-from gleam.recipe import DataRecipe, NetworkRecipe, Recipe, TrainingRecipe
+from gleam.recipe import DataRecipe, NetworkRecipe, Recipe, TrainingRecipe, load
 from gleam.simulation import simulate_scan
 from gleam.training.timing import ratio
 
@@ -44,8 +45,11 @@ Turn = Mapping[str, Answer]
 
 
 @contextmanager
-def problem() -> Iterator[Recipe]:
-    """The recipe, and one example to train it on."""
+def problem(recipe: Path | None = None) -> Iterator[Recipe]:
+    """The recipe, and one example to train it on; or one of the user's."""
+    if recipe is not None:
+        yield load(recipe)
+        return
     with tempfile.TemporaryDirectory() as folder:
         scan = simulate_scan((128, 128), 6, 1, 50.0, 0)
         write(Prepared(scan, Settings()), Path(folder) / "scan.h5")
@@ -56,12 +60,12 @@ def problem() -> Iterator[Recipe]:
         )
 
 
-def run(turns: int = TURNS) -> Figures:
+def run(turns: int = TURNS, recipe: Path | None = None) -> Figures:
     """Measure on two processes and on four; figures by name."""
     figures: Figures = {}
     os.environ["OMP_NUM_THREADS"] = "1"
     for count in (2, 4):
-        with problem() as recipe, workers(recipe, count) as group:
+        with problem(recipe) as chosen, workers(chosen, count) as group:
             _turn(group)
             figures |= _figures(count, [_turn(group) for _ in range(turns)])
     return figures
@@ -131,4 +135,5 @@ def slow_link(turns: int = TURNS) -> Figures:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    show(slow_link() if sys.argv[1:] == ["slow"] else run())
+    said = sys.argv[1:]
+    show(slow_link() if said == ["slow"] else run(recipe=Path(said[0]) if said else None))

@@ -15,11 +15,12 @@ from typing import Any
 import torch
 
 from benchmarks.measure import Figures, figure, show
-from gleam.comparison.cost import Cost, Stepper
+from gleam.comparison.cost import Stepper
 from gleam.data.batch import Batch
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import NetworkRecipe, Recipe, TrainingRecipe
+from gleam.training.learner import Cost
 from gleam.training.timing import interleaved, ratio
 
 ITERATIONS, SIZE, COILS = 8, 128, 6

@@ -6,9 +6,6 @@ import yaml
 from tiny import example_files, tiny_recipe
 
 from gleam.cli import main
-from gleam.comparison import compare as comparison
-from gleam.comparison.devices import Devices, Row
-from gleam.comparison.plan import Plan
 
 
 @pytest.fixture(scope="module")
@@ -42,23 +39,6 @@ def test_compare_goes_the_whole_way_and_names_its_report(
     assert all((one["steps"], one["seeds"]) == (1, 1) for one in said["schemes"].values())
 
 
-def test_devices_are_asked_for_and_shown(
-    recipe: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def found(plan: Plan, count: int, folder: Path) -> Devices:
-        return Devices(count, plan.against, [Row("parallel GLEAM", 1, 0.1, 1.9, 2**20, 2**17)])
-
-    monkeypatch.setattr(comparison, "measure_devices", found)
-    chosen = ["--schemes", "greedy", "--seeds", "1", "--training.steps", "1", "--devices", "3"]
-    assert main(["compare", str(recipe), "--out", str(tmp_path / "out"), *chosen]) == 0
-    assert "parallel GLEAM" in capsys.readouterr().out
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert summary["devices"]["count"] == 3
-
-
 def test_other_test_sets_can_be_named(recipe: Path, tmp_path: Path) -> None:
     examples = str(recipe.parent / "unseen" / "examples")
     chosen = ["--schemes", "greedy", "--seeds", "1", "--test", examples]
@@ -70,7 +50,7 @@ def test_other_test_sets_can_be_named(recipe: Path, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         ([], "compare: say which schemes, with a recipe"),
-        (["RECIPE", "--workers", "0"], "--workers, --devices and --seeds are 1 or more"),
+        (["RECIPE", "--workers", "0"], "--workers and --seeds are 1 or more"),
         (["RECIPE", "--schemes", "gredy"], "gredy: no such scheme; did you mean greedy?"),
         (["RECIPE", "--scheme", "greedy"], "--scheme: no such option; did you mean --schemes?"),
         (["RECIPE", "--test", "nowhere"], "nowhere: does not exist"),

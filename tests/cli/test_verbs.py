@@ -22,7 +22,8 @@ from gleam.cli.arguments import parse
 from gleam.formats import cfl, read_scan, write_scan
 from gleam.recipe import Recipe
 from gleam.simulation import simulate_scan
-from gleam.training import run, trainer
+from gleam.training import run
+from gleam.training.learner import Learner
 
 
 @pytest.fixture(scope="module")
@@ -451,13 +452,13 @@ def test_options_reach_every_field_of_the_recipe(instead: dict[str, object]) -> 
 def test_growth_that_makes_worse_keeps_the_network(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    psnr = trainer.validate
+    psnr = Learner.validate
 
     def spoilt(*arguments: Any) -> list[float]:
         """The iterations that were added make it worse."""
         return [value - 9 * (k >= 3) for k, value in enumerate(psnr(*arguments))]
 
-    monkeypatch.setattr(trainer, "validate", spoilt)
+    monkeypatch.setattr(Learner, "validate", spoilt)
     grown = tmp_path / "grown"
     command = ["train", "--start", str(made / "run"), "--grow", "2", "--out", str(grown)]
     assert main(command) == 0
@@ -469,7 +470,7 @@ def test_growth_that_makes_worse_keeps_the_network(
     weights = before[1].state_dict()
     assert all(weights[name].equal(kept) for name, kept in after[1].state_dict().items())
 
-    monkeypatch.setattr(trainer, "validate", psnr)
+    monkeypatch.setattr(Learner, "validate", psnr)
     again = ["train", "--start", str(grown), "--grow", "1", "--out", str(tmp_path / "again")]
     assert main(again) == 0  # from what was kept
     assert run.load_recipe(tmp_path / "again").network.iterations == 4

@@ -224,7 +224,7 @@ def test_what_does_not_fit_in_memory_is_said_not_trained(
     planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hungry(self: cost.Stepper) -> cost.Cost:
-        if len(self.modules) == 1:
+        if len(self.learner.modules) == 1:
             raise torch.OutOfMemoryError("no memory left")
         return real(self)
 

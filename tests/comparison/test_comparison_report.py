@@ -1,6 +1,5 @@
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,9 @@ from rich.console import Console
 
 from gleam.comparison import measure
 from gleam.comparison.compare import Comparison, compare
-from gleam.comparison.devices import Devices, Row
 from gleam.comparison.plan import Plan
 from gleam.comparison.report import write_report
-from gleam.comparison.tables import devices_table, summary, terminal_table, write_tables
+from gleam.comparison.tables import summary, terminal_table, write_tables
 
 HOSTILE = "<script>alert(1)</script>"
 SCHEMES = {
@@ -72,25 +70,3 @@ def test_terminal_table_has_a_row_per_scheme(comparison: Comparison) -> None:
     text = captured.get()
     assert all(name in text for name in SCHEMES)
     assert "does not fit" in text
-
-
-def test_ways_to_use_devices_are_shown(comparison: Comparison, tmp_path: Path) -> None:
-    rows = [
-        Row("one device, greedy", 1, 0.2, 1.0, 16 * 2**20, 0),
-        Row("parallel GLEAM", 4, 0.1, 7.5, 14 * 2**20, 2**19),
-        Row("on GPUs", 1, 0.1, 2.0, 14 * 2**20, None),
-    ]
-    on_two = replace(comparison, devices=Devices(2, HOSTILE, rows))
-    write_report(tmp_path / "report.html", on_two)
-    page = (tmp_path / "report.html").read_text()
-    assert "On 2 devices" in page
-    assert "<script" not in page
-    assert all(shown in page for shown in ("100 ms", "7.50×", "14\u00a0MiB", "0.50 MiB"))
-    console = Console(width=200)
-    with console.capture() as captured:
-        console.print(devices_table(Devices(2, "greedy", rows)))
-    assert "parallel GLEAM" in captured.get()
-    assert summary(on_two)["devices"]["rows"][1]["speed"] == 7.5
-    assert summary(comparison)["devices"] is None
-    write_report(tmp_path / "report.html", comparison)
-    assert "devices</h2>" not in (tmp_path / "report.html").read_text()

@@ -10,7 +10,7 @@ from gleam.data.loader import TrainingBatches
 from gleam.networks import Unrolled
 from gleam.training import run
 from gleam.training.stages import grown
-from gleam.training.trainer import train
+from gleam.training.train import train
 
 CPU = torch.device("cpu")
 
@@ -50,5 +50,5 @@ def test_a_network_that_goes_on_from_a_run_is_metered_with_what_is_new(
     deeper = grown(begun, tmp_path / "begun", 2)
     batch = TrainingBatches(find(examples, 1), begun.mask, 1, begun.seed).at(0)
     stepper = Stepper(deeper, batch, CPU)
-    assert [len(module.iterations) for module in stepper.modules] == [2]
+    assert [len(module.iterations) for module in stepper.learner.modules] == [2]
     assert 0 < stepper.cost().states < Stepper(begun, batch, CPU).cost().states

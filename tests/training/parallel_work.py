@@ -23,7 +23,7 @@ from gleam.training.replicas import Replicas
 from gleam.training.schedule import warmup_cosine
 from gleam.training.spread import Spread
 from gleam.training.storage import store
-from gleam.training.trainer import train
+from gleam.training.train import train
 
 Arrays = list[NDArray[np.floating]]
 

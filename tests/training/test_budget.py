@@ -13,8 +13,11 @@ from gleam import recipe as recipes
 from gleam.errors import BadInput
 from gleam.recipe import Recipe, TrainingRecipe
 from gleam.training import budget, run
+from gleam.training.group import Group
+from gleam.training.setup import prepare
+from gleam.training.spread import ONE_PROCESS
 from gleam.training.stages import train_in_stages
-from gleam.training.trainer import train
+from gleam.training.train import train
 
 STEPS = 7
 
@@ -69,7 +72,7 @@ def test_all_processes_of_a_pipeline_make_the_same_steps(recipe: Recipe, tmp_pat
 def test_validation_and_polishing_follow_the_steps(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gleam.training.trainer.steps_within", seven)
+    monkeypatch.setattr("gleam.training.setup.steps_within", seven)
     last = train_in_stages(recipe.changed(training={"polish": 2}), tmp_path / "run", quiet=True)
     assert last is not None
     said, polished = run.load_recipe(tmp_path / "run"), run.load_recipe(last)
@@ -83,10 +86,10 @@ def test_a_run_that_was_stopped_before_it_was_timed_is_timed_when_it_goes_on(
     def stopped(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gleam.training.trainer.steps_within", stopped)
+    monkeypatch.setattr("gleam.training.setup.steps_within", stopped)
     with pytest.raises(KeyboardInterrupt):
         train(recipe, tmp_path / "run", quiet=True)
-    monkeypatch.setattr("gleam.training.trainer.steps_within", seven)
+    monkeypatch.setattr("gleam.training.setup.steps_within", seven)
     train(run.load_recipe(tmp_path / "run"), tmp_path / "run", resume=True, quiet=True)
     assert run.read_summary(tmp_path / "run")["steps"] == STEPS
 
@@ -103,9 +106,9 @@ def test_twice_the_time_makes_twice_the_steps(
 
     monkeypatch.setattr(budget.time, "perf_counter", tick)
     short = tmp_path / "short"
-    monkeypatch.setattr("gleam.training.trainer._learn", lambda *_: None)
     for minutes, folder in ((10, short), (20, tmp_path / "long")):
-        train(recipe.changed(training={"minutes": minutes}), folder, quiet=True)
+        timed = recipe.changed(training={"minutes": minutes})
+        prepare(timed, folder, False, True, ONE_PROCESS, Group(), False)
     steps = [run.load_recipe(tmp_path / name).training.steps for name in ("short", "long")]
     assert steps[1] - steps[0] == 600
     assert 500 < steps[0] < 600

@@ -8,9 +8,9 @@ from gleam.errors import BadInput
 from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.training import checkpoint
+from gleam.training.assembly import make_modules
 from gleam.training.checkpoint import Progress
 from gleam.training.flow import GreedyModule
-from gleam.training.problem import make_modules
 
 
 def make(

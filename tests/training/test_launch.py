@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from test_trainer import assert_same_end, last_step
+from test_train import assert_same_end, last_step
 from tiny import example_files, tiny_recipe
 
 from gleam import recipe as recipes
 from gleam.errors import Stopped
 from gleam.recipe import Recipe
 from gleam.training import launch as launching
-from gleam.training.trainer import train
+from gleam.training.train import train
 
 
 class Process(subprocess.Popen[str]):

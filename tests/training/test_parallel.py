@@ -9,7 +9,7 @@ import torch
 from parallel_work import disagree, never_come, run, see_other_folders
 from processes import in_processes
 from safetensors.torch import load_file, save_file
-from test_trainer import assert_same_end, numbers, tensors
+from test_train import assert_same_end, numbers, tensors
 from tiny import example_files, tiny_recipe, tiny_scan
 
 from gleam.data.jobs import find_scans, prepare_one
@@ -21,7 +21,7 @@ from gleam.training import checkpoint
 from gleam.training.run import read_summary
 from gleam.training.spread import Spread
 from gleam.training.stages import grown
-from gleam.training.trainer import train
+from gleam.training.train import train
 
 
 @pytest.fixture(scope="module")

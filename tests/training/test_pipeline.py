@@ -1,6 +1,7 @@
 import pytest
 
-from gleam.training.pipeline import Note
+from gleam.training.neighbours import Note
+from gleam.training.pipeline import packed, unpacked
 
 
 @pytest.mark.parametrize(
@@ -12,9 +13,9 @@ from gleam.training.pipeline import Note
     ],
 )
 def test_note_arrives_as_it_was_sent(note: Note) -> None:
-    assert Note.unpack(note.pack(12)) == note
+    assert unpacked(packed(note, 12)) == note
 
 
 def test_loss_that_is_not_a_number_arrives_too() -> None:
-    (loss,) = Note.unpack(Note(losses={0: float("nan")}).pack(7)).losses.values()
+    (loss,) = unpacked(packed(Note(losses={0: float("nan")}), 7)).losses.values()
     assert loss != loss

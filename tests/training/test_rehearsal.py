@@ -8,7 +8,7 @@ from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training import rehearsal, run
 from gleam.training.rehearsal import kind_of_data, rehearse
-from gleam.training.trainer import train
+from gleam.training.train import train
 
 
 def recipe(mask: dict[str, object], dimensions: int = 2, **network: object) -> Recipe:

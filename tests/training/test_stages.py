@@ -10,7 +10,7 @@ from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training import run
 from gleam.training.stages import GENTLER, grown, polished, train_in_stages
-from gleam.training.trainer import train
+from gleam.training.train import train
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training import run
 from gleam.training.start import initial
-from gleam.training.trainer import train
+from gleam.training.train import train
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from gleam.comparison import plan as plans
 from gleam.comparison.compare import compare
 from gleam.comparison.plan import Plan
 from gleam.comparison.report import write_report
-from gleam.comparison.tables import devices_table, summary, terminal_table, write_tables
+from gleam.comparison.tables import summary, terminal_table, write_tables
 from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.evaluation.page import check_libraries
@@ -27,8 +27,8 @@ def main(a: Arguments) -> None:
     assert a.file is not None
     _, chosen = plans.read(a.file)
     choose(a.device)  # what is wrong with it is said before anything is made
-    if min(a.workers, a.devices, a.seeds or 1) < 1 or a.seeds == 0:
-        raise BadInput("compare: --workers, --devices and --seeds are 1 or more")
+    if min(a.workers, a.seeds or 1) < 1 or a.seeds == 0:
+        raise BadInput("compare: --workers and --seeds are 1 or more")
     if run.is_there(a.out):
         raise BadInput(f"{a.out}: is a run; give the comparison another folder with --out")
     changes: dict[str, object] = {} if a.seeds is None else {"seeds": a.seeds}
@@ -45,15 +45,13 @@ def main(a: Arguments) -> None:
         return
     check_libraries()
     make_folder(a.out)
-    comparison = compare(plan, a.out, a.workers, a.devices, a.force, a.device)
+    comparison = compare(plan, a.out, a.workers, a.force, a.device)
     write_tables(comparison, a.out)
     write_report(a.out / "report.html", comparison)
     if a.json:
         print(json.dumps(summary(comparison)))
     else:
         Console().print(terminal_table(comparison))
-        if comparison.devices is not None:
-            Console().print(devices_table(comparison.devices))
         print(f"report: {a.out / 'report.html'}")
 
 

@@ -4,7 +4,6 @@
 | --- | --- |
 | comparison.yaml | the schemes, every field said |
 | costs.json | memory and time of a step, measured once |
-| devices.json | the same on several devices, where that was asked for |
 | rates/SCHEME/RATE/ | short runs that chose the learning rate |
 | runs/SCHEME/seed-N/ | the runs |
 """
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gleam.comparison import plan as plans
-from gleam.comparison.devices import Devices, measure_devices
 from gleam.comparison.measure import Entry, measure
 from gleam.comparison.plan import Plan, slug
 from gleam.comparison.score import Scores, score
@@ -62,20 +60,17 @@ class Comparison:
         plan: what was compared.
         results: a scheme each, the one compared against first.
         scores: by test set.
-        devices: what several devices make of it, where that was asked for.
     """
 
     plan: Plan
     results: list[Result]
     scores: dict[str, Scores]
-    devices: Devices | None = None
 
 
 def compare(
     plan: Plan,
     folder: Path,
     workers: int = 1,
-    devices: int = 1,
     force: bool = False,
     device: str = "auto",
 ) -> Comparison:
@@ -85,7 +80,6 @@ def compare(
         plan: the schemes.
         folder: of everything; made when missing.
         workers: see `train_all`.
-        devices: if more than one, time the ways to train on so many, too.
         force: replace runs of other recipes; and score on scans that are learnt from, and on other
             kinds of scans than those.
         device: where to compute, see `gleam.device`.
@@ -109,7 +103,6 @@ def compare(
     say(f"comparing on {described(place)}")
     plans.save(plan, folder / "comparison.yaml")
     entries = measure(plan, folder, place)
-    together = measure_devices(plan, devices, folder) if devices > 1 else None
 
     fitting = {name: entry.recipe for name, entry in entries.items() if entry is not None}
     trials = {
@@ -159,7 +152,7 @@ def compare(
     scores = {
         name: score(examples, plan.base, runs, place, name) for name, examples in tests.items()
     }
-    return Comparison(plan, results, scores, together)
+    return Comparison(plan, results, scores)
 
 
 def _check_tests(plan: Plan, tests: Mapping[str, Sequence[ExampleFile]], force: bool) -> None:

@@ -1,36 +1,13 @@
-"""A training step by itself, to be timed, and what memory it takes."""
-
-from dataclasses import dataclass
-from functools import partial
+"""A training step by itself, to be timed and metered."""
 
 import torch
-from torch import Tensor
 
-from gleam.arrays import State
 from gleam.data.batch import Batch
 from gleam.recipe import Recipe
-from gleam.training.flow import GreedyModule, train_step
-from gleam.training.meter import metered, state_bytes
-from gleam.training.problem import for_training, loss_of, make_modules
+from gleam.training.assembly import make_learner
+from gleam.training.learner import Cost
 from gleam.training.start import initial
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of a training step.
-
-    Attributes:
-        step: bytes that it allocates at most: activations and gradients.
-        states: bytes of weights and optimizer states, which lie there all the time.
-    """
-
-    step: int
-    states: int
-
-    @property
-    def memory(self) -> int:
-        """Bytes in all."""
-        return self.step + self.states
+from gleam.training.timing import settled
 
 
 class Stepper:
@@ -43,28 +20,16 @@ class Stepper:
     """
 
     def __init__(self, recipe: Recipe, batch: Batch, device: torch.device) -> None:
-        self.device = device
-        network = initial(recipe).to(device)
-        self.modules: list[GreedyModule] = make_modules(network, recipe)
-        batch = batch.to(device)
-        measurement, target = for_training(batch)
-        loss, overlap = partial(loss_of, recipe, network, batch), recipe.training.overlap
-
-        def learn(state: State) -> dict[int, Tensor]:
-            return train_step(self.modules, state, measurement, target, loss, 0, overlap)
-
-        self._start = partial(network.start, measurement)
-        self._learn = learn
+        self.learner = make_learner(initial(recipe).to(device), recipe)
+        self.batch = batch.to(device)
 
     def __call__(self) -> None:
         """Make the step, to its end, from the measurement on."""
-        self._learn(self._start())
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        self.learner.step(self.batch, 0)
+        settled(self.learner.device)
 
     def cost(self) -> Cost:
         """Meter the second step, as training does: the first makes the optimizer states."""
-        state = self._start()
-        self._learn(state)
-        _, peak = metered(partial(self._learn, state), self.device)
-        return Cost(peak, state_bytes(self.modules))
+        self.learner.step(self.batch, 0)
+        _, cost = self.learner.metered_step(self.batch, 0)
+        return cost

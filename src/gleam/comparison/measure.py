@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from gleam.comparison.cost import Cost, Stepper
+from gleam.comparison.cost import Stepper
 from gleam.comparison.fit import fitted
 from gleam.comparison.plan import Plan
 from gleam.data.batch import Batch
@@ -24,7 +24,8 @@ from gleam.files import replacing
 from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.terminal import followed
-from gleam.training.problem import training_batches
+from gleam.training.assembly import training_batches
+from gleam.training.learner import Cost
 from gleam.training.timing import interleaved, ratio
 
 REPEATS = 9  # of a step, to time it

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from gleam.comparison.compare import Comparison, Result
-from gleam.comparison.tables import costs, shares
+from gleam.comparison.tables import costs
 from gleam.evaluation import prose
 from gleam.evaluation.page import check_libraries, columns, pictures, quality, write_page
 from gleam.evaluation.plots import Curve, line_plot, method_colours
@@ -54,10 +54,6 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "tests": tests,
         "movies": any(shown["movies"] for _, _, shown in tests),
         "curves": _curves(results, colours),
-        "devices": comparison.devices,
-        "ways": [(row.name, *shares(row)) for row in comparison.devices.rows]
-        if comparison.devices
-        else [],
         "failed": [(result.name, reason) for result in results for reason in result.failed],
     }
 

@@ -1,7 +1,6 @@
 """A comparison as files (JSON and CSV) and as a table in the terminal."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from gleam.comparison.compare import Comparison, Result
-from gleam.comparison.devices import Devices, Row
 from gleam.evaluation.prose import size
 from gleam.evaluation.runs import describe
 from gleam.evaluation.statistics import CONFIDENCE
@@ -29,7 +27,6 @@ def summary(comparison: Comparison) -> dict[str, Any]:
         "confidence": CONFIDENCE,
         "schemes": {result.name: _costs(result, comparison) for result in comparison.results},
         "scores": {test: _scores(comparison, test) for test in comparison.scores},
-        "devices": None if comparison.devices is None else asdict(comparison.devices),
     }
 
 
@@ -69,29 +66,6 @@ def terminal_table(comparison: Comparison) -> Table:
             cells.append(cell)
         table.add_row(Text(result.name), *cells)
     return table
-
-
-def devices_table(devices: Devices) -> Table:
-    """A row per way to use several devices, for rich to print."""
-    title = f"{devices.scheme}, on {devices.count} devices"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("way", min_width=12, overflow="fold")
-    for heading in ("batch", "time per step", "slices per second", "memory", "sent"):
-        table.add_column(heading, justify="right")
-    for row in devices.rows:
-        table.add_row(row.name, *shares(row))
-    return table
-
-
-def shares(row: Row) -> list[str]:
-    """Batch, time per step, slices per second over one device's, memory and bytes sent."""
-    return [
-        str(row.batch),
-        f"{1000 * row.seconds:.3g} ms",
-        f"{row.speed:.2f}×",
-        size(row.memory),
-        "–" if row.sent is None else f"{row.sent / 2**20:.2f} MiB",
-    ]
 
 
 def costs(result: Result) -> list[str]:

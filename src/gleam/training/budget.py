@@ -1,33 +1,28 @@
-"""Minutes of training, turned into steps before the first of them is made.
+"""Times that are settled before training begins, on networks made for it and thrown away.
 
-They are timed on a network that is made for it and thrown away: whatever follows depends on the
-number of steps alone, as if the recipe had said it.
+Whatever follows depends on what is settled alone, as if the user had said it.
 """
 
 import statistics
 import time
-from collections.abc import Collection
 from functools import partial
 
 import torch
 
 from gleam.data.loader import TrainingBatches
 from gleam.recipe import Recipe
-from gleam.training.flow import train_step
+from gleam.training.assembly import make_learner, part_of
 from gleam.training.group import Group
-from gleam.training.problem import for_training, loss_of, make_modules
+from gleam.training.spread import seconds
 from gleam.training.start import initial
+from gleam.training.timing import settled
 
 FIRST, TIMED = 2, 20  # steps that set things up, and at most so many that count
 SHARE = 0.1  # of the minutes that timing may take; it is part of them
 
 
 def steps_within(
-    minutes: float,
-    recipe: Recipe,
-    batches: TrainingBatches,
-    numbers: Collection[int],
-    group: Group,
+    minutes: float, recipe: Recipe, batches: TrainingBatches, numbers: range, group: Group
 ) -> int:
     """How many steps training makes in this time, at least one.
 
@@ -42,24 +37,34 @@ def steps_within(
         group: all processes.
     """
     began = time.perf_counter()
-    network = initial(recipe).to(group.device)
-    every = make_modules(network, recipe)
-    modules = [every[number] for number in numbers]
+    network = part_of(initial(recipe), recipe, numbers).to(group.device)
+    learner = make_learner(network, recipe, numbers)
     taken: list[float] = []
     start = time.perf_counter()
     for step, batch in enumerate(batches.between(0, FIRST + TIMED)):
-        batch = batch.to(group.device)
-        measurement, target = for_training(batch)
-        loss = partial(loss_of, recipe, network, batch)
-        first = network.start(measurement)
-        losses = train_step(
-            modules, first, measurement, target, loss, step, recipe.training.overlap
-        )
-        torch.stack([*losses.values()]).tolist()  # waits for a GPU
+        learner.step(batch.to(group.device), step)
+        settled(group.device)
         now = time.perf_counter()
         taken, start = [*taken, now - start], now
         if step >= FIRST and now - began > SHARE * 60 * minutes:
             break
-    seconds = group.most(statistics.median(taken[FIRST:]))
+    step_time = group.most(statistics.median(taken[FIRST:]))
     left = 60 * minutes - group.most(time.perf_counter() - began)
-    return max(1, round(left / seconds))
+    return max(1, round(left / step_time))
+
+
+def seconds_of_modules(
+    recipe: Recipe, batches: TrainingBatches, device: torch.device
+) -> list[float]:
+    """Seconds that each module takes to learn from a batch."""
+    network = initial(recipe).to(device)
+    batch = batches.at(0).to(device)
+    learner = make_learner(network, recipe)
+    modules, state = learner.modules, learner.start(batch)
+
+    def learn(number: int) -> None:
+        learner.modules = modules[number : number + 1]
+        learner.learn(state, batch, 0)
+        settled(device)
+
+    return seconds([partial(learn, number) for number in range(len(modules))])

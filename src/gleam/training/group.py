@@ -171,15 +171,11 @@ class Group:
         store = self.store
         return 0 if store is None else int(survived(lambda: store.get("stop"), STORE))
 
-    def stops(self, asked: bool) -> bool:
-        """Whether this step is the last; asked once a step, in the first process of each pipeline.
-
-        Args:
-            asked: whether a process that is alone was asked to stop.
-        """
+    def stops(self) -> bool:
+        """Whether this step is the last; asked once a step, at the head of each pipeline."""
         store = self.store
         if store is None:
-            return asked
+            return False
         stop = torch.tensor(int(self.rank == 0 and survived(lambda: store.check(["stop"]), STORE)))
         if self.twins is not None:
             self.among_twins(lambda: dist.broadcast(stop, 0, group=self.twins))

@@ -8,64 +8,48 @@ take the same way, in their place between two batches.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from itertools import repeat
 
 import torch
 from torch import Tensor
 
 from gleam.arrays import State
+from gleam.training.flow import Average
 from gleam.training.group import Group
 from gleam.training.link import Inbox, Outbox
+from gleam.training.neighbours import Note
+from gleam.training.replicas import Replicas
 
 IMAGES, NOTES = 0, 1
-Failure = tuple[str, int]
 
 
-@dataclass
-class Note:
-    """What is known of a batch once modules have learnt from it; each process adds its part.
+def packed(note: Note, length: int) -> Tensor:
+    """A note as numbers, for the modules and iterations up to here."""
+    kind, module = note.failure or ("", -1)
+    head = [note.last, kind == "weight", module, note.memory]
+    body = [*note.losses.values(), *note.psnr.values()]
+    numbers = [*head, len(note.losses), len(note.psnr), *body]
+    tensor = torch.zeros(length, dtype=torch.float64)
+    tensor[: len(numbers)] = torch.tensor(numbers, dtype=torch.float64)
+    return tensor
 
-    Attributes:
-        last: the run ends with this batch.
-        failure: what is not finite, "loss" or "weight", and of which module.
-        memory: bytes of the process that took most.
-        losses: by module.
-        psnr: by iteration, in dB, where the batch is followed by validation.
-    """
 
-    last: bool = False
-    failure: Failure | None = None
-    memory: int = 0
-    losses: dict[int, float] = field(default_factory=dict)
-    psnr: dict[int, float] = field(default_factory=dict)
-
-    def pack(self, length: int) -> Tensor:
-        """As numbers, for the modules and iterations up to here."""
-        kind, module = self.failure or ("", -1)
-        head = [self.last, kind == "weight", module, self.memory]
-        body = [*self.losses.values(), *self.psnr.values()]
-        numbers = [*head, len(self.losses), len(self.psnr), *body]
-        packed = torch.zeros(length, dtype=torch.float64)
-        packed[: len(numbers)] = torch.tensor(numbers, dtype=torch.float64)
-        return packed
-
-    @classmethod
-    def unpack(cls, packed: Tensor) -> "Note":
-        """The inverse of `pack`."""
-        last, weight, module, memory, losses, psnr, *body = packed.tolist()
-        losses, psnr = int(losses), int(psnr)
-        return cls(
-            last=bool(last),
-            failure=None if module < 0 else ("weight" if weight else "loss", int(module)),
-            memory=int(memory),
-            losses=dict(enumerate(body[:losses])),
-            psnr=dict(enumerate(body[losses : losses + psnr])),
-        )
+def unpacked(numbers: Tensor) -> Note:
+    """The inverse of `packed`."""
+    last, weight, module, memory, losses, psnr, *body = numbers.tolist()
+    losses, psnr = int(losses), int(psnr)
+    return Note(
+        last=bool(last),
+        failure=None if module < 0 else ("weight" if weight else "loss", int(module)),
+        memory=int(memory),
+        losses=dict(enumerate(body[:losses])),
+        psnr=dict(enumerate(body[losses : losses + psnr])),
+    )
 
 
 class Pipeline:
-    """A process's neighbours; without any, it starts from the first image and sends nothing.
+    """The other processes, before, after and beside one; see `Neighbours`.
 
     Args:
         group: of the process.
@@ -82,19 +66,20 @@ class Pipeline:
         numbers: int,
     ) -> None:
         self.group, self.length = group, 6 + numbers
+        self.replicas = Replicas(group) if group.replicas > 1 else None
         image, note = torch.empty(0, device=group.wire), torch.empty(0, dtype=torch.float64)
 
         def images() -> Iterator[tuple[int, ...]]:
             return ((*shape, 2) for shape in shapes())  # real and imaginary parts
 
-        def packed() -> Iterator[tuple[int, ...]]:
+        def lengths() -> Iterator[tuple[int, ...]]:
             return repeat((self.length,), notes)
 
         up, down = group.upstream, group.downstream
         self.images_in = Inbox(up, IMAGES, image, images()) if up else None
-        self.notes_in = Inbox(up, NOTES, note, packed()) if up else None
+        self.notes_in = Inbox(up, NOTES, note, lengths()) if up else None
         self.images_out = Outbox(down, IMAGES, image, images()) if down else None
-        self.notes_out = Outbox(down, NOTES, note, packed()) if down else None
+        self.notes_out = Outbox(down, NOTES, note, lengths()) if down else None
 
     def receive(self, first: Callable[[], State]) -> State:
         """What the process's first module starts from; `first` makes it at the pipeline's head."""
@@ -113,14 +98,50 @@ class Pipeline:
             image = torch.view_as_real(state.detach().resolve_conj().contiguous())
             self.images_out.put(image.to(self.group.wire), wait)
 
-    def hear(self) -> Note | None:
-        """What is known of the batch upstream; None at the pipeline's head."""
-        return None if self.notes_in is None else Note.unpack(self.notes_in.get())
+    @property
+    def average(self) -> Average | None:
+        """Over replicas, of which there may be none."""
+        return self.replicas.average if self.replicas else None
 
-    def tell(self, note: Note) -> None:
-        """Pass on what is known of the batch."""
+    def finish(self) -> None:
+        """Wait for the averages on their way, and use them."""
+        if self.replicas:
+            self.replicas.finish()
+
+    def total(self, numbers: Tensor) -> Tensor:
+        """The sum over the replicas."""
+        return self.group.over_replicas(numbers)
+
+    def gather(self, note: Note, asked: int) -> Note:
+        """What all processes up to this one know of a step; the first says whether it is the last.
+
+        Raises:
+            Lost: the launcher, or a process before this one.
+        """
+        self.group.check_launcher()
+        if asked:
+            self.group.ask_to_stop(asked)
+        if self.notes_in is None:
+            note.last = note.last or self.group.stops()
+            return note
+        heard = unpacked(self.notes_in.get())
+        return replace(
+            heard,
+            memory=max(heard.memory, note.memory),
+            losses=heard.losses | note.losses,
+            psnr=heard.psnr | note.psnr,
+        )
+
+    def pass_on(self, note: Note) -> None:
+        """Tell the next process; one that found a failure has all of them stop."""
+        if note.failure:
+            self.group.ask_to_stop()
         if self.notes_out is not None:
-            self.notes_out.put(note.pack(self.length))
+            self.notes_out.put(packed(note, self.length))
+
+    def ends(self, note: Note) -> bool:
+        """At the last step; replicas without a pipeline see a failure all at once."""
+        return note.last or (note.failure is not None and self.group.places == 1)
 
     def close(self) -> None:
         """Leave nothing on its way."""

@@ -14,8 +14,8 @@ from gleam.recipe import Recipe
 from gleam.training import checkpoint, run
 from gleam.training.checkpoint import Progress
 from gleam.training.events import Event, EventLog, Kind, Logger, forget_events
+from gleam.training.neighbours import Note
 from gleam.training.pace import Pace
-from gleam.training.pipeline import Note
 from gleam.training.progress import Display, shown
 from gleam.training.run import Row
 from gleam.training.tensorboard import TensorBoard

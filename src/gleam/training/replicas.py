@@ -5,15 +5,12 @@ it has come.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from gleam.training.group import Group
-
-T = TypeVar("T")
 
 BUCKET = 25 * 2**20  # bytes that travel at once: few messages, and the first leaves early
 
@@ -57,16 +54,6 @@ class Replicas:
             for tensor, part in zip(bucket, parts, strict=True):
                 tensor.copy_(part.view_as(tensor)).div_(self.group.replicas)
         then()
-
-    def finishing(self, work: Callable[[], T]) -> Callable[[], T]:
-        """`work`, and after it nothing on its way."""
-
-        def finished() -> T:
-            result = work()
-            self.finish()
-            return result
-
-        return finished
 
     def _sum(self, bucket: Sequence[Tensor]) -> tuple[Tensor, dist.Work]:
         flat = torch.cat([tensor.reshape(-1) for tensor in bucket]).to(self.group.wire)

@@ -66,6 +66,9 @@ class Spread:
             )
 
 
+ONE_PROCESS = Spread()
+
+
 def cut(costs: Sequence[float], parts: int) -> list[int]:
     """Lengths of consecutive parts, none empty, so that the costliest is as cheap as can be."""
     ends = [0.0, *accumulate(costs)]

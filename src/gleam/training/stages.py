@@ -10,8 +10,8 @@ from pathlib import Path
 
 from gleam.recipe import END_TO_END, Recipe
 from gleam.training import run
-from gleam.training.spread import Spread
-from gleam.training.trainer import ALONE, train
+from gleam.training.spread import ONE_PROCESS, Spread
+from gleam.training.train import train
 
 POLISHED = "polished"  # folder inside a run
 GENTLER = 3  # times lower is the learning rate of polishing: the network is nearly there
@@ -62,7 +62,7 @@ def train_in_stages(
     folder: Path,
     resume: bool = False,
     quiet: bool = False,
-    spread: Spread = ALONE,
+    spread: Spread = ONE_PROCESS,
     force: bool = False,
 ) -> Path | None:
     """Train a recipe; if it says so, polish the network in a run of its own inside the first.
@@ -80,7 +80,7 @@ def train_in_stages(
         that keeps the records.
 
     Raises:
-        BadInput, Stopped, Diverged: see `gleam.training.trainer.train`.
+        BadInput, Stopped, Diverged: see `gleam.training.train.train`.
     """
     done = resume and recipe.training.polish and run.finished(folder, recipe.training.steps)
     if not done and not train(recipe, folder, resume, quiet, spread, force):

@@ -39,9 +39,6 @@ class Arguments:
     """Runs trained at a time, each in its own process and with one thread."""
     device: Device = "auto"
     trust: Trust = ()
-    devices: int = 1
-    """Also time a greedy scheme on so many devices of this machine (processes, where it has no
-    GPUs): parallel GLEAM, end-to-end in a pipeline, and data parallelism."""
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Only try every scheme out, on a tiny simulated scan: no data are needed, nothing is
     written."""

@@ -9,7 +9,7 @@ gradients are averaged (data parallelism).
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Any
 
 import torch
@@ -22,16 +22,16 @@ from gleam.networks import Unrolled
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import END_TO_END, Recipe
-from gleam.training.flow import GreedyModule, train_step
+from gleam.training.assembly import make_learner, make_modules, part_of
+from gleam.training.flow import GreedyModule
 from gleam.training.group import Group
-from gleam.training.loss import Loss
-from gleam.training.pipeline import Note, Pipeline
-from gleam.training.problem import for_training, loss_of, make_modules
-from gleam.training.replicas import Replicas
+from gleam.training.learner import Learner
+from gleam.training.loss import LOSSES
+from gleam.training.meter import metered
+from gleam.training.neighbours import ALONE, Neighbours, Note
+from gleam.training.pipeline import Pipeline
 from gleam.training.spread import cut
 from gleam.training.start import initial
-
-Meter = Callable[[Callable[[], Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -40,39 +40,30 @@ class Way:
 
     Attributes:
         modules: that this process holds.
-        steps: makes so many, one at a time; what a step computes is called by the second argument.
+        steps: makes so many, one at a time; with a list, also notes there the bytes that each took.
     """
 
     modules: list[GreedyModule]
-    steps: Callable[[int, Meter | None], Iterator[None]]
+    steps: Callable[[int, list[int] | None], Iterator[None]]
 
 
 def sequential(recipe: Recipe, batch: Batch, _: Group) -> Way:
     """Greedy learning in one process, whatever the others do."""
-    return pipeline(recipe, batch, Group())
+    return _learning(make_learner(_network(recipe, batch), recipe), batch)
 
 
 def pipeline(recipe: Recipe, batch: Batch, group: Group) -> Way:
     """Parallel GLEAM: every process holds as many modules."""
-    network, start, loss, target = _problem(recipe, batch)
-    mine, (measurement, _) = _share(make_modules(network, recipe), group), for_training(batch)
-    shape, numbers = tuple(start.shape), 2 * recipe.network.iterations
+    count, numbers = len(recipe.module_sizes()), 2 * recipe.network.iterations
+    mine = _share(list(range(count)), group)
+    part = part_of(_network(recipe, batch), recipe, range(mine[0], mine[-1] + 1))
+    learner = make_learner(part, recipe, range(mine[0], mine[-1] + 1))
+    shape = part.state_shape(batch.measurement.adjoint.shape)
 
-    def steps(count: int, meter: Meter | None) -> Iterator[None]:
-        line = Pipeline(group, lambda: iter([shape] * count), count, numbers)
-        for step in range(count):
-            state = line.receive(lambda: start)
-            send = partial(line.send, wait=meter is not None)
-            work = partial(train_step, mine, state, measurement, target, loss, step, 0, send)
-            losses = work() if meter is None else meter(work)
-            values = torch.stack([*losses.values()]).tolist()
-            note = line.hear() or Note()
-            note.losses |= dict(enumerate(values, len(note.losses)))
-            line.tell(note)
-            yield
-        line.close()
+    def neighbours(steps: int) -> Pipeline:
+        return Pipeline(group, lambda: repeat(shape, steps), steps, numbers)
 
-    return Way(mine, steps)
+    return _learning(learner, batch, neighbours)
 
 
 def data_parallel(recipe: Recipe, batch: Batch, group: Group) -> Way:
@@ -81,21 +72,14 @@ def data_parallel(recipe: Recipe, batch: Batch, group: Group) -> Way:
     Gradients are averaged once all are there, as the network is one module.
     """
     recipe = end_to_end(recipe)
-    network, start, loss, target = _problem(recipe, batch)
-    modules, (measurement, _) = make_modules(network, recipe), for_training(batch)
     twins = replace(
         group, places=1, replicas=group.size, twins=dist.group.WORLD, upstream=None, downstream=None
     )
 
-    def steps(count: int, meter: Meter | None) -> Iterator[None]:
-        replicas = Replicas(twins)
-        for step in range(count):
-            inputs = modules, start, measurement, target, loss, step
-            work = replicas.finishing(partial(train_step, *inputs, average=replicas.average))
-            work() if meter is None else meter(work)
-            yield
+    def neighbours(steps: int) -> Pipeline:
+        return Pipeline(twins, lambda: iter(()), steps, 2 * recipe.network.iterations)
 
-    return Way(modules, steps)
+    return _learning(make_learner(_network(recipe, batch), recipe), batch, neighbours)
 
 
 def one_f_one_b(recipe: Recipe, batch: Batch, group: Group) -> Way:
@@ -103,30 +87,40 @@ def one_f_one_b(recipe: Recipe, batch: Batch, group: Group) -> Way:
 
     Gradients are not clipped: their norm is of the whole network, and each process knows its part.
     """
-    network, start, loss, target = _problem(recipe, batch)
+    network = _network(recipe, batch)
+    assert isinstance(batch.measurement, Measurement)
+    assert batch.target is not None
+    known, target, start = batch.measurement, batch.target, network.start(batch.measurement)
     mine = _share([*network.iterations[network.frozen :]], group)
     alone = end_to_end(recipe, len(mine))
     (module,) = make_modules(Unrolled(mine, network.state), alone)
     module = replace(module, clip=None)
     place, places, slices = group.place, group.places, len(start)
+
+    def loss(output: Tensor, goal: Tensor) -> Tensor:
+        image = network.image(torch.view_as_complex(output))
+        return LOSSES[recipe.training.loss](batch.core(image), batch.core(goal))
+
     image = torch.view_as_real(start[:1])
     first, last = (image.clone().requires_grad_(learns) for learns in (place > 0, True))
-    known, _ = for_training(batch)
     stage = PipelineStage(_Stage(mine, known.axes), place, places, group.device, first, last)
     # With fewer microbatches than stages both are the same, forward through all stages and back,
     # and Schedule1F1B refuses.
     kind = Schedule1F1B if slices >= places else ScheduleGPipe
-    schedule = kind(stage, slices, lambda out, goal: loss(torch.view_as_complex(out), goal))
+    schedule = kind(stage, slices, loss)
     told: dict[str, Any] = {"maps": known.sense.maps, "mask": known.sense.mask}
     told |= {"adjoint": known.adjoint, "noise": known.noise}
     if place == places - 1:
         told["target"] = target
     inputs = (torch.view_as_real(start),) if place == 0 else ()
 
-    def steps(count: int, meter: Meter | None) -> Iterator[None]:
+    def steps(count: int, memories: list[int] | None) -> Iterator[None]:
         for step in range(count):
             work = partial(schedule.step, *inputs, **told)
-            work() if meter is None else meter(work)
+            if memories is None:
+                work()
+            else:
+                memories.append(metered(work, group.device)[1])
             module.update(step)
             yield
 
@@ -150,11 +144,31 @@ def end_to_end(recipe: Recipe, iterations: int | None = None) -> Recipe:
     return recipe.changed(network={"iterations": iterations}, training=training)
 
 
-def _problem(recipe: Recipe, batch: Batch) -> tuple[Unrolled, Tensor, Loss, Tensor]:
-    """The network, where its training starts from, the loss of a state, and the target."""
-    network = initial(recipe).to(batch.measurement.adjoint.device)
-    measurement, target = for_training(batch)
-    return network, network.start(measurement), partial(loss_of, recipe, network, batch), target
+def _network(recipe: Recipe, batch: Batch) -> Unrolled:
+    """Before its first step, where the batch is."""
+    return initial(recipe).to(batch.measurement.adjoint.device)
+
+
+def _learning(
+    learner: Learner, batch: Batch, neighbours: Callable[[int], Neighbours] = lambda _: ALONE
+) -> Way:
+    """Steps of a learner, which tells its losses to the next process as training does."""
+
+    def steps(count: int, memories: list[int] | None) -> Iterator[None]:
+        learner.neighbours = neighbours(count)
+        for step in range(count):
+            if memories is None:
+                losses = learner.step(batch, step)
+            else:
+                losses, cost = learner.metered_step(batch, step)
+                memories.append(cost.step)
+            values = torch.stack([*losses.values()]).tolist()
+            note = learner.neighbours.gather(Note(losses=dict(enumerate(values))), 0)
+            learner.neighbours.pass_on(note)
+            yield
+        learner.neighbours.close()
+
+    return Way(list(learner.modules), steps)
 
 
 def _share(parts: list[Any], group: Group) -> list[Any]:

@@ -1,4 +1,4 @@
-"""One of the processes of `gleam.comparison.devices`: it trains a few steps in the way it is told.
+"""One of the processes of `benchmarks.rivals.crew`: it trains a few steps in the way it is told.
 
 Orders come on stdin, answers go to stdout, one line of JSON each.
 """
@@ -7,19 +7,17 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from benchmarks.rivals.crew import Answer, Order
+from benchmarks.rivals.ways import WAYS, Way
 from gleam import recipe as recipes
-from gleam.comparison.devices import Answer, Order
 from gleam.comparison.measure import largest
-from gleam.comparison.ways import WAYS, Way
 from gleam.training.group import Group, joined
-from gleam.training.meter import metered, state_bytes
+from gleam.training.meter import state_bytes
 
 FULL, STEPS = 3, 9  # steps until a pipeline is full; steps timed
 PATIENCE = 600.0  # seconds for a process that does not answer
@@ -46,14 +44,8 @@ def work(file: Path) -> None:
 
 def memory(way: Way, group: Group) -> tuple[int, int]:
     """Bytes that a step allocates at most, and of weights and optimizer states."""
-    peaks = []
-
-    def meter(work: Callable[[], Any]) -> Any:
-        result, peak = metered(work, group.device)
-        peaks.append(peak)
-        return result
-
-    for _ in way.steps(2, meter):  # the first makes the optimizer states
+    peaks: list[int] = []
+    for _ in way.steps(2, peaks):  # the first makes the optimizer states
         pass
     return peaks[1], state_bytes(way.modules)
 

@@ -27,8 +27,9 @@ from gleam.metrics import psnr_complex
 from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.training import checkpoint, run
-from gleam.training.problem import make_modules
-from gleam.training.trainer import train
+from gleam.training.assembly import make_modules
+from gleam.training.learner import Learner
+from gleam.training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_model_is_the_best_and_the_best_checkpoint_stays(
     examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([20.0, 30.0, 25.0, 30.0, 28.0])
-    monkeypatch.setattr("gleam.training.trainer.validate", lambda *_: [0.0, next(scores)])
+    monkeypatch.setattr(Learner, "validate", lambda *_: [0.0, next(scores)])
     folder = tmp_path / "run"
     train(tiny_recipe(examples, steps=10, validate_every=2, checkpoint_every=2), folder)
     kept = checkpoint.found(folder / "checkpoints")

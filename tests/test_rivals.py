@@ -7,11 +7,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from processes import in_processes
-from tiny import tiny_recipe
+from tiny import example_files, tiny_recipe
 
-from gleam.comparison.ways import WAYS, Way, end_to_end, sequential
+from benchmarks.rivals.crew import Order, workers
+from benchmarks.rivals.ways import WAYS, Way, end_to_end, sequential
 from gleam.data.example import find
 from gleam.data.loader import TrainingBatches
+from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training.group import Group, joined
 
@@ -35,6 +37,11 @@ def learn(name: str, recipe: Recipe, share_data: bool) -> Weights:
         share = (group.rank, group.size) if share_data else (0, 1)
         batches = TrainingBatches(find(recipe.data.train, 1), recipe.mask, 4, 0, share)
         return learnt(WAYS[name](recipe, batches.at(0), group))
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return example_files(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture
@@ -71,3 +78,29 @@ def test_end_to_end_is_a_recipe_whatever_it_is_made_of(recipe: Recipe) -> None:
     for whole in (end_to_end(greedy), end_to_end(greedy, iterations=2)):
         assert Recipe.model_validate(whole.model_dump()) == whole
         assert len(whole.module_sizes()) == 1
+
+
+def test_every_way_is_timed_on_two_processes(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    greedy = recipe.changed(training={"modules": 4})
+    with workers(greedy, 2) as crew:
+        alone = crew.ask(Order("sequential", 1, alone=True))
+        ours, backward, replicas = (
+            crew.ask(Order(way, 1)) for way in ("pipeline", "one_f_one_b", "data_parallel")
+        )
+    assert min(one.seconds for one in (alone, ours, backward, replicas)) > 0
+    assert 0 < ours.states < alone.states
+    assert replicas.activations > ours.activations  # every activation of all iterations
+    image = 8 * 24 * 20  # of the largest example, complex64
+    assert alone.sent < image / 2 < image < ours.sent < backward.sent  # gradients travel back
+
+
+def test_a_process_that_dies_is_said(recipe: Recipe, capfd: pytest.CaptureFixture[str]) -> None:
+    with (
+        pytest.raises(BadInput, match=r"a process ended while it was timed \(no_way, 1"),
+        workers(recipe, 2) as crew,
+    ):
+        crew.ask(Order("no_way", 1))
+    assert "no_way" in capfd.readouterr().err

@@ -1,0 +1,128 @@
+"""What a process writes down of a run: checkpoints of its modules, and one of them the record."""
+
+import math
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gleam.device import described
+from gleam.errors import Signalled, Unwritable
+from gleam.terminal import silence
+from gleam.training import checkpoint, run
+from gleam.training.group import Group, Lost
+from gleam.training.neighbours import Failure, Note
+from gleam.training.record import Record, recorded
+from gleam.training.setup import Setup
+
+
+@dataclass
+class Journal:
+    """Of one process.
+
+    Attributes:
+        setup: of the run.
+        record: of the run; None in the processes that keep none.
+        step: updates noted.
+    """
+
+    setup: Setup
+    record: Record | None
+    step: int
+
+    def due(self, step: int) -> bool:
+        """Whether something is to be kept after so many updates."""
+        t = self.setup.recipe.training
+        return step % t.checkpoint_every == 0 or step == t.steps or self.setup.validates(step)
+
+    def add(self, note: Note, seconds: float) -> bool:
+        """Note one more step, which took so long; say whether it is to be kept (see `keep`).
+
+        What is to be kept is written here, but counts only once `keep` says so: the process with
+        the record does so last. Whether validation was the best so far is known to it alone; others
+        write their modules in any case.
+        """
+        self.step += 1
+        group, folder = self.setup.group, self.setup.folder
+        scheduled = note.last or self.step % self.setup.recipe.training.checkpoint_every == 0
+        validated = self.setup.validates(self.step)
+        note.failure = note.failure or self._failure(note, scheduled or validated)
+        if self.record:
+            best = self.record.add(note, seconds)
+        else:
+            best = validated and group.downstream is not None
+        kept = (scheduled or best) and not note.failure
+        if kept and group.replica == 0:
+            run.check_there(folder)
+            checkpoint.write(folder / "checkpoints", self.setup.modules, self.step)
+        return kept
+
+    def keep(self, kept: bool) -> None:
+        """Settle what `add` wrote: part of a checkpoint now, or not to be kept."""
+        if self.record is None:
+            return
+        if kept and not self.record.failure:
+            self.record.keep()
+        elif self.setup.validates(self.step):
+            checkpoint.discard(self.setup.folder / "checkpoints", self.step)
+
+    def end(self, stop_asked: Callable[[], int]) -> None:
+        """Have the run end, in all processes.
+
+        Raises:
+            Diverged: a loss or a weight was not finite.
+            Signalled: before its last step.
+        """
+        group, folder = self.setup.group, self.setup.folder
+        if self.record is None:
+            group.meet()  # the process with the record ends first: it knows what there is to say
+            return
+        checkpoint.discard(folder / "checkpoints")
+        if self.record.failure:
+            raise self.record.failure
+        if self.step < self.setup.recipe.training.steps:
+            number = stop_asked() or group.asked_to_stop()
+            raise Signalled(f"stopped at step {self.step}; {go_on(folder)}", number)
+        group.meet()
+
+    def _failure(self, note: Note, kept: bool) -> Failure | None:
+        """The first loss that is not finite, or weight of what is to be kept."""
+        modules = self.setup.modules
+        for number in modules:
+            if not math.isfinite(note.losses.get(number, 0)):
+                return "loss", number
+        for number, module in modules.items() if kept else []:
+            if not all(p.isfinite().all() for p in module.iterations.parameters()):
+                return "weight", number
+        return None
+
+
+@contextmanager
+def journal(setup: Setup, quiet: bool) -> Iterator[Journal]:
+    """Go on with the journal of a run; where the record is kept, its progress is shown."""
+    progress = setup.progress
+    kept = recorded(setup.folder, setup.recipe, setup.parameters, setup.frozen, progress, quiet)
+    with kept if setup.group.records else silence() as record:
+        if record:
+            record.display.say(_where(setup.group))
+        written = Journal(setup, record, progress.step)
+        try:
+            yield written
+        except Lost as lost:
+            lost.when = f"at step {written.step + 1}"
+            raise
+        except Unwritable as error:
+            error.go_on = f"then {go_on(setup.folder)}"
+            raise
+
+
+def go_on(folder: Path) -> str:
+    """The command that goes on with a run."""
+    return f"go on with: gleam train --resume {shlex.quote(str(folder))}"
+
+
+def _where(group: Group) -> str:
+    """On what is trained: the first line of a run."""
+    processes = f" in {group.size} processes, each" if group.size > 1 else ""
+    return f"training{processes} on {described(group.device)}"

@@ -1,0 +1,148 @@
+"""`Learner`: a network that learns from batches, module by module, and is validated.
+
+The one place where a training step is put together. What trains, what times a step and what meters
+its memory all call it. Where several processes share a network, each has a learner for its own
+modules, and `Neighbours` stand for the others.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from gleam.arrays import State, crop
+from gleam.data.batch import Batch
+from gleam.metrics import psnr_complex
+from gleam.networks import Unrolled
+from gleam.physics.measurement import Measurement
+from gleam.training.flow import GreedyModule, train_step
+from gleam.training.loss import Loss
+from gleam.training.meter import metered, state_bytes
+from gleam.training.neighbours import ALONE, Neighbours
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Memory of a training step.
+
+    Attributes:
+        step: bytes that it allocates at most: activations and gradients.
+        states: bytes of weights and optimizer states, which lie there all the time.
+    """
+
+    step: int
+    states: int
+
+    @property
+    def memory(self) -> int:
+        """Bytes in all."""
+        return self.step + self.states
+
+
+class Learner:
+    """What learns.
+
+    Args:
+        network: where it computes already; all of it, or some iterations that follow each other.
+        modules: of its iterations but the frozen ones, in order.
+        loss: between an image and the target.
+        overlap: how many modules before its own a loss reaches back into.
+        neighbours: what other processes do before, after and beside these modules.
+    """
+
+    def __init__(
+        self,
+        network: Unrolled,
+        modules: Sequence[GreedyModule],
+        loss: Loss,
+        overlap: int = 0,
+        neighbours: Neighbours = ALONE,
+    ) -> None:
+        self.network, self.modules, self.loss = network, modules, loss
+        self.overlap, self.neighbours = overlap, neighbours
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.network.parameters()).device
+
+    def step(self, batch: Batch, t: int) -> dict[int, Tensor]:
+        """Update every module once.
+
+        Args:
+            batch: on the device of the network, with a target.
+            t: the number of updates before this one.
+
+        Returns:
+            The losses by number of the module, before its update.
+        """
+        return self.learn(self.start(batch), batch, t)
+
+    def metered_step(self, batch: Batch, t: int) -> tuple[dict[int, Tensor], Cost]:
+        """`step`, and the memory that it took; the first step makes the optimizers' states."""
+        state = self.start(batch)
+        # A message that the profiler sees leave, and that arrives when it is gone, would write to
+        # memory that is gone, too.
+        losses, peak = metered(partial(self.learn, state, batch, t, wait=True), self.device)
+        frozen = self.network.iterations[: self.network.frozen].parameters()
+        return losses, Cost(peak, state_bytes(self.modules) + sum(p.nbytes for p in frozen))
+
+    def learn(self, state: State, batch: Batch, t: int, wait: bool = False) -> dict[int, Tensor]:
+        """The step from a state on.
+
+        Args:
+            state: what the first module starts from.
+            batch: see `step`.
+            t: see `step`.
+            wait: until what goes to another process has left.
+        """
+        measurement, target = batch.measurement, batch.target
+        assert isinstance(measurement, Measurement)
+        assert target is not None
+
+        def loss(output: State, core: Tensor) -> Tensor:
+            return self.loss(batch.core(self.network.image(output)), core)
+
+        losses = train_step(
+            self.modules,
+            state,
+            measurement,
+            batch.core(target),
+            loss,
+            t,
+            self.overlap,
+            partial(self.neighbours.send, wait=wait),
+            self.neighbours.average,
+        )
+        self.neighbours.finish()
+        return losses
+
+    @torch.no_grad()
+    def validate(self, batches: Iterable[Batch]) -> list[float]:
+        """Mean complex PSNR in dB, over all slices but empty ones, after each iteration.
+
+        Args:
+            batches: with targets, in the same order for all processes.
+        """
+        network, device = self.network, self.device
+        totals = torch.zeros(2, len(network.iterations), dtype=torch.float64, device=device)
+        for batch in batches:
+            batch = batch.to(device)
+            assert batch.target is not None
+            target = crop(batch.target, batch.matrix)
+            state = self.neighbours.receive(partial(network.first, batch.measurement))
+            for k, iteration in enumerate(network.iterations):
+                state = network.advance(iteration, state, batch.measurement)
+                psnr = psnr_complex(crop(network.image(state), batch.matrix), target).double()
+                totals[:, k] += torch.stack([psnr.nansum(), (~psnr.isnan()).sum()])
+            self.neighbours.send(state)
+        total, count = self.neighbours.total(totals.cpu())
+        means: list[float] = (total / count).tolist()
+        return means
+
+    def start(self, batch: Batch) -> State:
+        """What the first module starts from."""
+        assert isinstance(batch.measurement, Measurement)
+        return self.neighbours.receive(partial(self.network.start, batch.measurement))

@@ -1,0 +1,121 @@
+"""Train a recipe into a run folder: the loop. It fetches a batch, steps, validates and records.
+
+The same loop runs in every process that trains; what others do is behind `learner.neighbours`.
+Before it stands `gleam.training.setup`, what it writes down is `gleam.training.journal`.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gleam.errors import Stopped
+from gleam.recipe import Recipe
+from gleam.signals import stop_signals
+from gleam.training import run
+from gleam.training.group import Lost, joined, size_of_group
+from gleam.training.journal import Journal, go_on, journal
+from gleam.training.neighbours import Note
+from gleam.training.setup import Setup, prepare
+from gleam.training.spread import ONE_PROCESS, Spread
+from gleam.training.timing import Stopwatch
+
+METERED = 2  # steps whose memory is metered: the first of them makes the optimizers' states
+LATE = 8  # steps whose losses a GPU may still be computing while the next are given to it
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    resume: bool = False,
+    quiet: bool = False,
+    spread: Spread = ONE_PROCESS,
+    force: bool = False,
+) -> bool:
+    """Train, validate and checkpoint until the recipe's last step.
+
+    A resumed run ends with the same weights as one that was never stopped, and a run in a pipeline
+    of processes with the same as in one process: to the bit on a CPU, and on a GPU as far as its
+    convolutions repeat themselves.
+
+    Args:
+        recipe: what to train.
+        folder: the run's folder; made, unless `resume`.
+        resume: go on from the last checkpoint in `folder`.
+        quiet: show no progress.
+        spread: how the processes that the launcher started divide the work.
+        force: replace another run in `folder`.
+
+    Returns:
+        Whether this process keeps the run's records; of several one does.
+
+    Raises:
+        BadInput: the data do not fit the recipe, or the recipe the processes; the folder is (not)
+            a run.
+        Signalled: by SIGINT or SIGTERM.
+        Stopped: because another process was lost, the disk is full, or the folder is gone.
+        Diverged: by a loss or weight that is not finite; the last good checkpoint stays.
+    """
+    spread.check(recipe, size_of_group())
+    with joined(spread.replicas, spread.timeout, spread.device) as group:
+        try:
+            setup = prepare(recipe, folder, resume, quiet, spread, group, force)
+            with stop_signals() as stop_asked, journal(setup, quiet) as written:
+                _loop(setup, written, stop_asked)
+                written.end(stop_asked)
+        except Lost as lost:
+            again = f"; {go_on(folder)}" if run.is_there(folder) else ""
+            raise Stopped(f"{group.traced(lost)}{again}") from lost
+    return group.records
+
+
+def _loop(setup: Setup, written: Journal, stop_asked: Callable[[], int]) -> None:
+    learner, neighbours = setup.learner, setup.learner.neighbours
+    steps, watch = setup.recipe.training.steps, Stopwatch(learner.device)
+    # Where other processes wait for its note, a step is noted before the next.
+    late = LATE if learner.device.type == "cuda" and setup.group.size == 1 else 0
+    running: deque[_Step] = deque()
+    for step, batch in enumerate(setup.batches.between(written.step, steps), written.step + 1):
+        watch.start()
+        batch = batch.to(learner.device)
+        if step > setup.progress.step + METERED:
+            running.append(_Step(learner.step(batch, step - 1), watch.stop()))
+        else:
+            losses, cost = learner.metered_step(batch, step - 1)
+            running.append(_Step(losses, watch.stop(), cost.memory))
+
+        settled = written.due(step) or stop_asked()
+        while len(running) > (0 if settled else late):
+            note, seconds = running.popleft().read(setup.first_module)
+            newest = not running
+            note.last = written.step + 1 == steps
+            if newest and setup.validates(step):
+                psnr = learner.validate(setup.validation_batches())
+                note.psnr = dict(enumerate(psnr, setup.first_iteration))
+
+            note = neighbours.gather(note, stop_asked() if newest else 0)
+            kept = written.add(note, seconds)
+            neighbours.pass_on(note)
+            written.keep(kept)
+            if neighbours.ends(note):
+                neighbours.close()
+                return
+    neighbours.close()
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A step that was taken, and what is not read of it yet."""
+
+    losses: dict[int, Tensor]
+    seconds: Callable[[], float]
+    memory: int = 0
+
+    def read(self, first: int) -> tuple[Note, float]:
+        """Its note, where `first` is the number of the first module; waits for the device."""
+        values = torch.stack([*self.losses.values()]).tolist()
+        losses = {first + m: value for m, value in zip(self.losses, values, strict=True)}
+        return Note(memory=self.memory, losses=losses), self.seconds()
