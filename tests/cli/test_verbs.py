@@ -194,7 +194,7 @@ def test_evaluate_without_a_run_scores_the_baselines(
 def test_help_of_evaluate_states_the_mask_that_it_uses(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for runs, acceleration in (([], 4), ([str(made / "run")], 1.6)):
+    for runs, acceleration in (([], 4.0), ([str(made / "run")], 1.6)):
         with pytest.raises(SystemExit):
             main(["evaluate", *runs, "--help"])
         said = " ".join(capsys.readouterr().out.split())
