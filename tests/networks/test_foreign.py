@@ -183,3 +183,15 @@ def test_frozen_blocks_stay_as_they_are() -> None:
     assert changed
     assert all(name.startswith("iterations.2.") for name in changed)
     assert not any(block.training for block in network.eval().iterations)
+
+
+@pytest.mark.parametrize("package", ["fastmri", "monai", "direct", "deepinv"])
+def test_adapters_that_come_along_need_their_package_and_no_trust(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = f"gleam.networks.adapters.{package}"
+    for name in [n for n in sys.modules if n.partition(".")[0] == package or n == adapter]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    with pytest.raises(BadInput, match=rf"needs {package}\S*, which is not installed"):
+        build(NetworkRecipe(family="python", build=f"{adapter}:anything"))

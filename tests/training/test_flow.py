@@ -16,7 +16,7 @@ from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import NetworkRecipe, Recipe, TrainingRecipe
 from gleam.training.flow import GreedyModule, train_step
-from gleam.training.greedy import split
+from gleam.training.greedy import greedy, split
 from gleam.training.loss import l1
 from gleam.training.meter import metered
 from gleam.training.storage import STORAGES, checkpoint, offload, store
@@ -447,3 +447,23 @@ def test_every_scheme_has_the_gradients_of_plain_autograd(point):
 @settings(max_examples=300, deadline=None)
 def test_many_schemes_have_the_gradients_of_plain_autograd(point):
     check_gradients(point)
+
+
+def test_a_state_may_grow_on_the_way():
+    """What a first block has nothing of, such as a hidden state, is there after it."""
+
+    class Growing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.rand(()))
+
+        def forward(self, state):
+            image = self.weight * state["image"]
+            return {"image": image, "hidden": state.get("hidden", 0) + image}
+
+    chain = nn.ModuleList(Growing() for _ in range(3))
+    modules = greedy(chain, 3, optimizer=partial(torch.optim.SGD, lr=0.1))
+    losses = train_step(
+        modules, {"image": torch.ones(2)}, None, 0, lambda state, _: state["hidden"].sum()
+    )
+    assert len(losses) == 3

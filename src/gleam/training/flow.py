@@ -220,11 +220,13 @@ def _backward(error: Tensor, window: Sequence[_Pass], needed_again: int) -> None
             retain_graph=one.number >= needed_again,
             inputs=[*one.module.weights, *starts],
         )
+        if not place:
+            return
         values, gradients = [], []
         for before, start in zip(
             tensors(window[place - 1].output), tensors(one.start), strict=True
         ):
-            if place and before.requires_grad and start.grad is not None:
+            if before.requires_grad and start.grad is not None:
                 values.append(before)
                 gradients.append(start.grad)
                 start.grad = None
