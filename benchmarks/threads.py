@@ -103,7 +103,7 @@ def measured(work: str, size: str, at_once: int) -> float:
     from gleam.data.prepare import Prepared, Settings
     from gleam.recipe import MaskRecipe, Recipe
     from gleam.simulation import simulate_scan
-    from gleam.training.start import initial
+    from gleam.training.initial import initial
 
     pixels, coils, repeats = SIZES[size]
     example = Prepared(simulate_scan((pixels, pixels), coils, 1, 50.0, 0), Settings())

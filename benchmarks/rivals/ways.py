@@ -25,13 +25,13 @@ from gleam.recipe import END_TO_END, Recipe
 from gleam.training.assembly import make_learner, make_modules, part_of
 from gleam.training.flow import GreedyModule
 from gleam.training.group import Group
+from gleam.training.initial import initial
 from gleam.training.learner import Learner
 from gleam.training.loss import LOSSES
 from gleam.training.meter import metered
 from gleam.training.neighbours import ALONE, Neighbours, Note
 from gleam.training.pipeline import Pipeline
 from gleam.training.spread import cut
-from gleam.training.start import initial
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     examples = example_files(here, scans=1)
     recipe = tiny_recipe(examples)
     recipes.save(recipe, here / "recipe.yaml")
-    run.start(here / "run", recipe, "data", trained_on(recipe))
+    run.begin(here / "run", recipe, "data", trained_on(recipe))
     run.save_model(here / "run", build(recipe.network).state_dict())
     few = replace(undersampled(tiny_scan(), every_second_line()), name="few")
     write_scan(few, here / "few.h5")
@@ -363,7 +363,7 @@ def test_noise_that_does_not_fit(made: Path, tmp_path: Path, refuse: Refuse) -> 
 
 def test_run_without_a_model(made: Path, tmp_path: Path, refuse: Refuse) -> None:
     recipe = tiny_recipe(made / "examples")
-    run.start(tmp_path / "run", recipe, "data", trained_on(recipe))
+    run.begin(tmp_path / "run", recipe, "data", trained_on(recipe))
     for arguments in (
         ["reconstruct", tmp_path / "run", made / "scans" / "scan-0.h5", "-o", made / "x.png"],
         ["evaluate", tmp_path / "run", "--data", made / "examples", "--out", made / "report"],
@@ -373,7 +373,7 @@ def test_run_without_a_model(made: Path, tmp_path: Path, refuse: Refuse) -> None
 
 def test_run_of_another_network(made: Path, tmp_path: Path, refuse: Refuse) -> None:
     recipe = tiny_recipe(made / "examples")
-    run.start(tmp_path / "run", recipe, "data", trained_on(recipe))
+    run.begin(tmp_path / "run", recipe, "data", trained_on(recipe))
     run.save_model(
         tmp_path / "run", build(recipe.network.model_copy(update={"iterations": 1})).state_dict()
     )
@@ -469,7 +469,7 @@ def test_runs_with_different_masks_are_not_silently_tested_with_one(
 ) -> None:
     recipe = tiny_recipe(made / "examples")
     other = recipe.model_copy(update={"mask": MaskRecipe(kind="random", acceleration=2)})
-    run.start(tmp_path / "other", other, "data", trained_on(other))
+    run.begin(tmp_path / "other", other, "data", trained_on(other))
     run.save_model(tmp_path / "other", build(other.network).state_dict())
     said = refuse("evaluate", made / "run", tmp_path / "other", "--data", made / "examples")
     assert "different masks" in said

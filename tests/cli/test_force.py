@@ -19,7 +19,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     examples = example_files(here, scans=1)
     recipe = tiny_recipe(examples, steps=1)
     recipes.save(recipe, here / "recipe.yaml")
-    run.start(here / "run", recipe, "data", trained_on(recipe))
+    run.begin(here / "run", recipe, "data", trained_on(recipe))
     run.save_model(here / "run", build(recipe.network).state_dict())
     return here
 

@@ -41,7 +41,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_run(folder: Path, recipe: Recipe, kind: Any) -> None:
     on = trained_on(recipe, kind) if isinstance(kind, str) else kind
-    run.start(folder, recipe, "data", on)
+    run.begin(folder, recipe, "data", on)
     run.save_model(folder, build(recipe.network).state_dict())
 
 

@@ -17,7 +17,7 @@ RECIPE = tiny_recipe(Path("examples"))
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A run with a model."""
-    run.start(tmp_path / "run", RECIPE, "data", trained_on(RECIPE))
+    run.begin(tmp_path / "run", RECIPE, "data", trained_on(RECIPE))
     run.save_model(tmp_path / "run", build(RECIPE.network, seed=5).state_dict())
     return tmp_path / "run"
 
@@ -44,7 +44,7 @@ def test_start_says_what_will_be_trained_and_with_what(folder: Path) -> None:
 
 def test_folder_that_holds_a_run_is_left_alone(folder: Path) -> None:
     with pytest.raises(BadInput, match="holds a run already"):
-        run.start(folder, RECIPE, "data", trained_on(RECIPE))
+        run.begin(folder, RECIPE, "data", trained_on(RECIPE))
 
 
 def test_start_cut_short_is_not_a_run_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,9 +57,9 @@ def test_start_cut_short_is_not_a_run_yet(tmp_path: Path, monkeypatch: pytest.Mo
         with monkeypatch.context() as patch:
             patch.setattr(f"gleam.training.run.{name}", killed)
             with pytest.raises(KeyboardInterrupt):
-                run.start(tmp_path / "run", RECIPE, "data", trained_on(RECIPE))
+                run.begin(tmp_path / "run", RECIPE, "data", trained_on(RECIPE))
         assert not (tmp_path / "run" / "recipe.yaml").exists()
-    run.start(tmp_path / "run", RECIPE, "data", trained_on(RECIPE))
+    run.begin(tmp_path / "run", RECIPE, "data", trained_on(RECIPE))
     assert run.read_metrics(tmp_path / "run") == []
 
 

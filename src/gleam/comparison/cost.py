@@ -5,8 +5,8 @@ import torch
 from gleam.data.batch import Batch
 from gleam.recipe import Recipe
 from gleam.training.assembly import make_learner
+from gleam.training.initial import initial
 from gleam.training.learner import Cost
-from gleam.training.start import initial
 from gleam.training.timing import settled
 
 

@@ -13,8 +13,8 @@ from gleam.data.loader import TrainingBatches
 from gleam.recipe import Recipe
 from gleam.training.assembly import make_learner, part_of
 from gleam.training.group import Group
+from gleam.training.initial import initial
 from gleam.training.spread import seconds
-from gleam.training.start import initial
 from gleam.training.timing import settled
 
 FIRST, TIMED = 2, 20  # steps that set things up, and at most so many that count

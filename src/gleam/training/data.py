@@ -11,7 +11,7 @@ from gleam.data.versions import check_versions
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training import run
-from gleam.training.start import fingerprint_of_start
+from gleam.training.initial import fingerprint_of_start
 
 
 @dataclass(frozen=True)

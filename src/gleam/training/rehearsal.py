@@ -143,7 +143,7 @@ def _shortened(recipe: Recipe, example: Path) -> Recipe:
 def _untrained(recipe: Recipe, folder: Path) -> Path:
     """A run of the same network that has learnt nothing, for one that is not there yet."""
     whole = recipe.changed(training=END_TO_END | {"start": None, "frozen": 0})
-    run.start(folder, whole, "", TrainedOn.unrecorded(whole.mask))
+    run.begin(folder, whole, "", TrainedOn.unrecorded(whole.mask))
     run.save_model(folder, weights_of(build(whole.network, whole.seed)))
     return folder
 

@@ -63,7 +63,7 @@ class Row:
     seconds: float
 
 
-def start(
+def begin(
     folder: Path, recipe: Recipe, data: str, trained_on: TrainedOn, force: bool = False
 ) -> None:
     """Make the folder and say what will be trained in it, and with what.

@@ -22,11 +22,11 @@ from gleam.training.checkpoint import Progress
 from gleam.training.data import TrainingData, find_data
 from gleam.training.flow import GreedyModule
 from gleam.training.group import Group
+from gleam.training.initial import initial
 from gleam.training.learner import Learner
 from gleam.training.pipeline import Pipeline
 from gleam.training.record import forget_after
 from gleam.training.spread import Spread, cut
-from gleam.training.start import initial
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _open_folder(
     if not group.records:
         return
     if not resume:
-        run.start(folder, recipe, data.fingerprint, data.trained_on(), force)
+        run.begin(folder, recipe, data.fingerprint, data.trained_on(), force)
         return
     run.check_data(folder, data.fingerprint)
     if not (folder / run.TRAINED_ON).exists():  # begun by an early version

@@ -7,7 +7,7 @@ from tiny import example_files, tiny_recipe
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training import run
-from gleam.training.start import initial
+from gleam.training.initial import initial
 from gleam.training.train import train
 
 
