@@ -15,7 +15,8 @@ from gleam.data.example import find
 from gleam.data.loader import TrainingBatches
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
-from gleam.training.group import Group, joined
+from gleam.training.group import Group
+from gleam.training.meeting import joined
 
 Weights = list[NDArray[np.floating]]
 

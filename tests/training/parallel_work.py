@@ -16,9 +16,10 @@ from gleam.physics.sense import Sense
 from gleam.recipe import Recipe
 from gleam.training.flow import GreedyModule, train_step
 from gleam.training.greedy import split
-from gleam.training.group import Group, joined, size_of_group
+from gleam.training.group import Group
 from gleam.training.link import Inbox, Outbox
 from gleam.training.loss import l1
+from gleam.training.meeting import joined, size_of_group
 from gleam.training.replicas import Replicas
 from gleam.training.schedule import warmup_cosine
 from gleam.training.spread import Spread

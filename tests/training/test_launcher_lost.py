@@ -3,7 +3,8 @@ import os
 import pytest
 from torch.distributed import HashStore
 
-from gleam.training.group import Group, Lost
+from gleam.training.faults import Lost
+from gleam.training.group import Group
 
 
 def test_a_launcher_that_died_is_lost() -> None:

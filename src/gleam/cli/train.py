@@ -12,8 +12,8 @@ from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training import run
-from gleam.training.group import size_of_group
 from gleam.training.launch import launch
+from gleam.training.meeting import size_of_group
 from gleam.training.rehearsal import not_there, rehearse
 from gleam.training.spread import Spread
 from gleam.training.stages import train_in_stages

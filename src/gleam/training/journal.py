@@ -11,7 +11,8 @@ from gleam.device import described
 from gleam.errors import Signalled, Unwritable
 from gleam.terminal import silence
 from gleam.training import checkpoint, run
-from gleam.training.group import Group, Lost
+from gleam.training.faults import Lost
+from gleam.training.group import Group
 from gleam.training.neighbours import Failure, Note
 from gleam.training.record import Record, recorded
 from gleam.training.setup import Setup

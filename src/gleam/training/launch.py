@@ -18,7 +18,7 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from gleam import threads
 from gleam.errors import Stopped
 from gleam.terminal import silence
-from gleam.training.group import common_words
+from gleam.training.meeting import common_words
 
 POLL = 0.05  # seconds
 GRACE = 10.0  # seconds for the others to end by themselves, once one has failed

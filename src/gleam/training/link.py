@@ -13,7 +13,8 @@ from itertools import islice
 import torch.distributed as dist
 from torch import Tensor
 
-from gleam.training.group import Link, survived
+from gleam.training.faults import survived
+from gleam.training.group import Link
 
 AHEAD = 2
 

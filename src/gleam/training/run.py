@@ -40,7 +40,7 @@ from gleam.files import check_exists, check_new, gone, replacing, unwritable
 from gleam.networks import Unrolled, build
 from gleam.networks.weights import fill
 from gleam.recipe import Recipe
-from gleam.training.group import size_of_group
+from gleam.training.meeting import size_of_group
 
 TRAINED_ON = "trained_on.json"
 MODEL = "model.safetensors"

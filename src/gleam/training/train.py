@@ -16,8 +16,9 @@ from gleam.errors import Stopped
 from gleam.recipe import Recipe
 from gleam.signals import stop_signals
 from gleam.training import run
-from gleam.training.group import Lost, joined, size_of_group
+from gleam.training.faults import Lost
 from gleam.training.journal import Journal, go_on, journal
+from gleam.training.meeting import joined, size_of_group
 from gleam.training.neighbours import Note
 from gleam.training.setup import Setup, prepare
 from gleam.training.spread import ONE_PROCESS, Spread
