@@ -3,8 +3,8 @@ import torch
 from toys import OF_NETWORK, SHAPES, toy_measurement, toy_network, toy_sense
 
 from gleam.networks import build
+from gleam.physics.cg import conjugate_gradients
 from gleam.physics.classical import CLASSICAL
-from gleam.physics.solve import conjugate_gradients
 from gleam.recipe import NetworkRecipe, RegulariserRecipe
 
 EACH_SHAPE = pytest.mark.parametrize("shape", SHAPES)

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 import torch
@@ -8,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import EACH_SHAPE, toy_image, toy_kspace, toy_sense
 
-from gleam.physics.sense import Sense
+from gleam.physics.sense import Sense, coils_together
 from gleam.training.meter import metered
 
+DOUBLE = torch.complex128
 APPLICATIONS = ["forward", "adjoint", "normal"]
 
 
@@ -137,3 +139,53 @@ def test_memory_of_normal_and_its_gradient_does_not_grow_with_coils():
         )[1]
 
     assert peak(16) == peak(4)
+
+
+@EACH_SHAPE
+@pytest.mark.parametrize("at_once", [2, 3])
+def test_coils_by_one_reduction_are_those_one_after_the_other(shape, at_once):
+    """What a GPU does is told by `coils_at_once` alone, so it is tested here."""
+    frames = shape.get("frames", 1)
+    one, several = (toy_sense(**shape, coils_at_once=n, dtype=DOUBLE) for n in (1, at_once))
+    image, kspace = toy_image(one, frames), toy_kspace(one, frames)
+    for name, x in {"forward": image, "adjoint": kspace, "normal": image}.items():
+        values = []
+        for sense in (one, several):
+            x = x.detach().requires_grad_()
+            value = getattr(sense, name)(x)
+            (gradient,) = torch.autograd.grad(value.abs().square().sum(), x)
+            values.append((value, gradient))
+        for a, b in zip(*values, strict=True):
+            assert torch.allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_on_a_gpu_all_coils_are_taken_at_once():
+    maps = mock.MagicMock(spec=torch.Tensor, is_cuda=True)
+    maps.shape = (1, 1, 12, 1, 8, 8)
+    assert coils_together(maps, 0) == 12
+    assert coils_together(maps, 5) == 5
+    assert coils_together(toy_sense().maps, 0) == 1
+
+
+def test_the_masks_factor_is_made_once_and_is_small():
+    """Of the size of the mask: maps are not kept a second time."""
+    sense = toy_sense((24, 24), coils=8, frames=2)
+    image = toy_image(sense, 2)
+    first = metered(lambda: sense.normal(image), image.device)[1]
+    factor = sense.mask_and_conjugate
+    again = metered(lambda: sense.normal(image), image.device)[1]
+    assert sense.mask_and_conjugate is factor
+    assert factor.nbytes == 8 * sense.mask.numel()
+    assert again <= first <= again + 2 * factor.nbytes
+
+
+def test_copy_takes_over_values_in_the_same_memory():
+    """What replays recorded work reads the same memory, and must find the new numbers there."""
+    sense, other = toy_sense(seed=0), toy_sense(seed=5)
+    image = toy_image(sense)
+    sense.normal(image)
+    places = [t.data_ptr() for t in (sense.maps, sense.mask, sense.mask_and_conjugate)]
+    sense.copy_(other)
+    assert places == [t.data_ptr() for t in (sense.maps, sense.mask, sense.mask_and_conjugate)]
+    for name in ("forward", "normal"):
+        assert torch.equal(getattr(sense, name)(image), getattr(other, name)(image))

@@ -1,11 +1,14 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from scipy.sparse.linalg import cg
 from toys import EACH_SHAPE, noise, systems, toy_image, toy_sense
 
+from gleam.physics.cg import conjugate_gradients
 from gleam.physics.sense import Sense
-from gleam.physics.solve import conjugate_gradients, solve_steps, solve_to
+from gleam.physics.solve import solve_steps, solve_to
 from gleam.training.meter import metered
 
 DOUBLE = torch.complex128
@@ -268,13 +271,95 @@ def test_lazily_conjugated_tensors_are_tensors(solve):
     assert torch.allclose(gradient(torch.conj), gradient(torch.conj_physical))
 
 
-def test_a_second_derivative_is_refused_rather_than_dropped():
-    normal, b, axes = toy_problem()
-    w = weight()
-    x = solve_steps(normal, w, b, axes, 3)
-    (gradient,) = torch.autograd.grad(x.abs().sum(), w, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        gradient.backward()
+SOLVES = {
+    "steps": lambda normal, axes: lambda w, b: solve_steps(normal, w, b, axes, 4),
+    "tolerance": lambda normal, axes: lambda w, b: solve_to(normal, w, b, axes, 1e-13),
+}
+EACH_SOLVE = pytest.mark.parametrize("kind", SOLVES)
+# torch's own forward mode compiles some of its rules by a deprecated way.
+FORWARD_MODE = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+
+
+def solver(kind, shape):
+    """A solve as a function of (λ, b), values of both, and directions to change them in."""
+    normal, b, axes = toy_problem(**shape)
+    w, dw = torch.tensor([[0.1, 0.3], [0.7, -0.2]], dtype=torch.float64)
+    return SOLVES[kind](normal, axes), (w, b), (dw, noise(*b.shape, seed=7, dtype=DOUBLE))
+
+
+def moved(point, direction, step):
+    return [x + step * dx for x, dx in zip(point, direction, strict=True)]
+
+
+def size(solve, w, b):
+    return solve(w, b).abs().square().sum()
+
+
+@EACH_SHAPE
+@EACH_SOLVE
+@FORWARD_MODE
+def test_the_derivative_forwards(kind, shape):
+    solve, point, direction = solver(kind, shape)
+    _, change = torch.func.jvp(solve, tuple(point), tuple(direction))
+    ends = [solve(*moved(point, direction, step)) for step in (1e-6, -1e-6)]
+    expected = (ends[0] - ends[1]) / 2e-6
+    assert (change - expected).norm() <= 1e-7 * expected.norm()
+
+
+@EACH_SHAPE
+@EACH_SOLVE
+@FORWARD_MODE
+def test_second_derivatives(kind, shape):
+    """Backwards twice, forwards over backwards, backwards over forwards: against differences."""
+    solve, point, direction = solver(kind, shape)
+    loss = partial(size, solve)
+    gradients = torch.func.grad(loss, (0, 1))
+    ends = [gradients(*moved(point, direction, step)) for step in (1e-5, -1e-5)]
+    expected = [(a - b) / 2e-5 for a, b in zip(*ends, strict=True)]
+
+    leaves = [x.clone().requires_grad_() for x in point]
+    first = torch.autograd.grad(loss(*leaves), leaves, create_graph=True)
+    ways = {
+        "backwards twice": torch.autograd.grad(first, leaves, direction),
+        "forwards over backwards": torch.func.jvp(gradients, tuple(point), tuple(direction))[1],
+        "backwards over forwards": torch.func.grad(
+            lambda w, b: torch.func.jvp(loss, (w, b), tuple(direction))[1], (0, 1)
+        )(*point),
+    }
+    for way, got in ways.items():
+        for one, other in zip(got, expected, strict=True):
+            assert (one - other).norm() <= 1e-6 * other.norm(), way
+
+
+@EACH_SHAPE
+@EACH_SOLVE
+def test_mapped_over_it_is_one_after_the_other(kind, shape):
+    solve, (w, b), _ = solver(kind, shape)
+    weights = torch.stack([w, 2 * w, 3 * w])
+    sides = torch.stack([noise(*b.shape, seed=seed, dtype=DOUBLE) for seed in range(3)])
+    vmap = torch.func.vmap
+    for got, pairs in [
+        (vmap(solve, (None, 0))(w, sides), [(w, side) for side in sides]),
+        (vmap(solve, (0, None))(weights, b), [(weight, b) for weight in weights]),
+        (vmap(solve, (0, 1))(weights, sides.movedim(0, 1)), zip(weights, sides, strict=True)),
+    ]:
+        assert torch.allclose(got, torch.stack([solve(*pair) for pair in pairs]), atol=1e-12)
+    gradient = torch.func.grad(partial(size, solve), 1)
+    expected = torch.stack([gradient(w, side) for side in sides])
+    assert torch.allclose(vmap(gradient, (None, 0))(w, sides), expected, atol=1e-11)
+
+
+@EACH_SHAPE
+def test_a_fixed_number_of_steps_never_asks_for_a_number(shape):
+    """The device `meta` has none: whoever waits for one, to branch on it, fails."""
+    sense = toy_sense(**shape)
+    b = toy_image(sense, shape.get("frames", 1)).to("meta").requires_grad_()
+    sense, w = sense.to("meta"), torch.tensor(0.1, device="meta", requires_grad=True)
+    x = solve_steps(sense.normal, w, b, sense.axes, 5)
+    gradients = torch.autograd.grad(x.abs().sum(), (b, w))
+    assert [g.shape for g in gradients] == [b.shape, w.shape]
+    with pytest.raises((RuntimeError, NotImplementedError), match="meta"):
+        solve_to(sense.normal, w, b, sense.axes, 1e-3)
 
 
 @pytest.mark.parametrize("solve", [lambda *a: solve_steps(*a, 4), lambda *a: solve_to(*a, 1e-12)])

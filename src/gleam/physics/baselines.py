@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from gleam.arrays import Image
+from gleam.physics.cg import conjugate_gradients
 from gleam.physics.slabs import Measured, Slabbed
-from gleam.physics.solve import conjugate_gradients
 
 
 def zero_filled(measurement: Measured) -> Image:

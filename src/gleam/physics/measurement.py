@@ -75,3 +75,10 @@ class Measurement:
         noise = None if self.noise is None else self.noise.to(device, non_blocking=True)
         adjoint = self.adjoint.to(device, non_blocking=True)
         return Measurement(self.sense.to(device), adjoint, noise, self.read)
+
+    def copy_(self, other: "Measurement") -> None:
+        """Take over another measurement's values, in the same memory: see `Sense.copy_`."""
+        self.sense.copy_(other.sense)
+        self.adjoint.copy_(other.adjoint, non_blocking=True)
+        if self.noise is not None and other.noise is not None:
+            self.noise.copy_(other.noise, non_blocking=True)

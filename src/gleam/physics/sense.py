@@ -1,25 +1,30 @@
 """`Sense`: the multi-coil Cartesian forward model A = M F S, its adjoint and AᴴA.
 
 Each is linear with a known adjoint, so autograd keeps nothing: the gradient of A is Aᴴ, of Aᴴ is
-A, and AᴴA is its own. Coils are taken a few at a time, so no coil-sized array is ever made for
-AᴴA; on a CPU one coil at a time also stays in the cache (3 × faster at 6 coils, 128 × 128).
+A, and AᴴA is its own. On a CPU coils are taken one after the other, so no coil-sized array is ever
+made for AᴴA and one coil stays in the cache (3 × faster at 6 coils, 128 × 128); a GPU is kept busy
+by few large kernels, so there all coils are transformed at once and combined by one reduction.
+
+The way back from k-space is written as F⁻¹ z = conj(F conj(z)): then Sᴴ F⁻¹ z = conj(Sᵀ F conj(z)),
+so the maps' conjugate is never made, and conj(z) comes with the mask: its factor for imaginary
+parts has the other sign.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gleam.arrays import Image, KSpace, Maps, Mask
-from gleam.physics.fourier import Axes, fft, ifft
-
-Linear = Callable[[Tensor], Tensor]
+from gleam.physics.fourier import Axes, fft
+from gleam.physics.linear import LinearOperator, transformed
 
 
 @dataclass(frozen=True, repr=False)
-class Sense:
+class Sense(LinearOperator):
     """y = M F S x, for any number of map sets, frames and space axes.
 
     >>> maps = torch.ones(1, 1, 2, 1, 8, 8, dtype=torch.complex64) / 2**0.5
@@ -38,10 +43,11 @@ class Sense:
         mask: M, bool, broadcasts against k-space; shift-free order along `axes`. Or real: how often
             each position was sampled, where one image stands for several; M is then its root.
         axes: the space axes F runs along (x = −1, y = −2, z = −3): those the mask varies along.
-        coils_at_once: how many coils are transformed together; 0 takes one on a CPU and all on
-            a GPU.
+        coils_at_once: how many coils are transformed together and combined by one reduction; 0
+            takes one on a CPU and all on a GPU.
 
-    Maps and mask are constants: no gradient flows to them.
+    Maps and mask are constants: no gradient flows to them, and writing into them after the first
+    use is for `copy_` only.
     """
 
     maps: Maps
@@ -59,60 +65,89 @@ class Sense:
 
     def forward(self, image: Image) -> KSpace:
         """A: image (batch, set, frame, *space) → shift-free k-space, zero where not sampled."""
-        return _apply(image, self._forward, self._adjoint)
+        return _apply(image, self, "_forward")
 
     def adjoint(self, kspace: KSpace) -> Image:
         """Aᴴ: k-space (batch, coil, frame, *space) → image (batch, set, frame, *space)."""
-        return _apply(kspace, self._adjoint, self._forward)
+        return _apply(kspace, self, "_adjoint")
 
     def normal(self, image: Image) -> Image:
-        """AᴴA, without ever holding the k-space of all coils."""
-        return _apply(image, self._normal, self._normal)
+        """AᴴA; with coils one after the other, the k-space of all of them is never held."""
+        return _apply(image, self, "_normal")
 
     def to(self, device: torch.device | str) -> "Sense":
         """The same operator on another device."""
         maps, mask = (t.to(device, non_blocking=True) for t in (self.maps, self.mask))
         return Sense(maps, mask, self.axes, self.coils_at_once)
 
+    def copy_(self, other: "Sense") -> None:
+        """Take over another operator's values, in the same memory: for work recorded on it."""
+        self.maps.copy_(other.maps, non_blocking=True)
+        self.mask.copy_(other.mask, non_blocking=True)
+        if "mask_and_conjugate" in vars(self):
+            self.mask_and_conjugate.copy_(_conjugating(self._squared()))
+
     def _forward(self, image: Tensor) -> Tensor:
         batch, _, coils, _, *space = self.maps.shape
         kspace = image.new_empty((batch, coils, image.shape[2], *space))
-        mask = self._root(image)
-        for some, maps in self._coils():
+        mask = self._root().to(image.dtype)  # torch multiplies by it faster than by bool or float
+        for some, maps in self._groups():
             kspace[:, some] = fft(_expand(maps, image), self.axes).mul_(mask)
         return kspace
 
     def _adjoint(self, kspace: Tensor) -> Tensor:
         batch, sets, _, _, *space = self.maps.shape
-        image = kspace.new_zeros((batch, sets, kspace.shape[2], *space))
-        mask = self._root(image)
-        for some, maps in self._coils():
-            _combine(maps, ifft(kspace[:, some] * mask, self.axes), into=image)
-        return image
+        result = kspace.new_zeros((batch, sets, kspace.shape[2], *space))
+        mask = _conjugating(self._root())
+        for some, maps in self._groups():
+            parts = torch.view_as_real(kspace[:, some].resolve_conj()) * mask
+            _combine(maps, fft(torch.view_as_complex(parts), self.axes), into=result)
+        return result.conj_physical_()
 
     def _normal(self, image: Tensor) -> Tensor:
         result = torch.zeros_like(image)
-        mask = self._factor(image)
-        for _, maps in self._coils():
-            kspace = fft(_expand(maps, image), self.axes).mul_(mask)
-            _combine(maps, ifft(kspace, self.axes), into=result)
-        return result
+        for _, maps in self._groups():
+            kspace = fft(_expand(maps, image), self.axes)
+            torch.view_as_real(kspace).mul_(self.mask_and_conjugate)
+            _combine(maps, fft(kspace, self.axes), into=result)
+        return result.conj_physical_()
 
-    def _coils(self) -> Iterator[tuple[slice, Tensor]]:
-        count = self.maps.shape[2]
-        step = self.coils_at_once or (count if self.maps.is_cuda else 1)
-        for first in range(0, count, step):
+    def _groups(self) -> Iterator[tuple[slice, Tensor]]:
+        """The coils taken together, and their maps."""
+        step = coils_together(self.maps, self.coils_at_once)
+        for first in range(0, self.maps.shape[2], step):
             some = slice(first, first + step)
             yield some, self.maps[:, :, some]
 
-    def _factor(self, like: Tensor) -> Tensor:
-        """M² as a complex factor: torch multiplies by it faster than by bool or float."""
-        return self.mask.to(like.dtype)
+    def _squared(self) -> Tensor:
+        """M², real."""
+        return self.mask.to(self.maps.real.dtype)
 
-    def _root(self, like: Tensor) -> Tensor:
-        """M as a factor, of which `_factor` is the square."""
-        factor = self._factor(like)
-        return factor.sqrt() if self.mask.is_floating_point() else factor
+    def _root(self) -> Tensor:
+        """M, real."""
+        return self._squared().sqrt() if self.mask.is_floating_point() else self._squared()
+
+    @cached_property
+    def mask_and_conjugate(self) -> Tensor:
+        """conj(M² z) as a factor of z's parts: made once, as AᴴA is applied hundreds of times."""
+        return _conjugating(self._squared())
+
+    def _of_series(self, count: int) -> "Sense":
+        """The operator of so many times as many frames, one series after the other."""
+        if self.mask.shape[2] == 1:
+            return self
+        mask = torch.cat([self.mask] * count, 2)
+        return Sense(self.maps, mask, self.axes, self.coils_at_once)
+
+
+def coils_together(maps: Tensor, asked: int) -> int:
+    """How many coils are transformed at once: what was asked, or what suits the device."""
+    return asked or (maps.shape[2] if maps.is_cuda else 1)
+
+
+def _conjugating(factor: Tensor) -> Tensor:
+    """conj(factor · z) = this · the real and imaginary parts of z, (*factor's shape, 2)."""
+    return torch.stack((factor, -factor), -1)
 
 
 def _expand(maps: Tensor, image: Tensor) -> Tensor:
@@ -124,24 +159,49 @@ def _expand(maps: Tensor, image: Tensor) -> Tensor:
 
 
 def _combine(maps: Tensor, coil_images: Tensor, into: Tensor) -> None:
-    """Sᴴ: add Σ_coil conj(maps) · coil_images to `into` (batch, set, frame, *space)."""
-    for coil in range(coil_images.shape[1]):
-        into.addcmul_(maps[:, :, coil].conj(), coil_images[:, None, coil])
+    """Sᵀ: add Σ_coil maps · coil_images to `into` (batch, set, frame, *space)."""
+    if maps.shape[2] == 1:
+        into.addcmul_(maps[:, :, 0], coil_images)
+        return
+    for s in range(maps.shape[1]):
+        into[:, s] += (maps[:, s] * coil_images).sum(1)
+
+
+_ADJOINT = {"_forward": "_adjoint", "_adjoint": "_forward", "_normal": "_normal"}
 
 
 class _Linear(torch.autograd.Function):
-    """A linear map whose gradient is its adjoint; saves no tensor."""
+    """One way through a `Sense`; its gradient is the way back. Saves no tensor."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, apply: Linear, adjoint: Linear) -> Tensor:
-        ctx.maps = adjoint, apply
-        return apply(x)
+    def forward(x: Tensor, sense: Sense, way: str) -> Tensor:
+        result: Tensor = getattr(sense, way)(x)
+        return result
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Sense, str], output: Tensor) -> None:
+        _, ctx.sense, ctx.way = inputs
 
     @staticmethod
     def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor, None, None]:
-        return _apply(gradient[0], *ctx.maps), None, None
+        return _apply(gradient[0], ctx.sense, _ADJOINT[ctx.way]), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, change: Tensor, *_: None) -> Tensor:
+        return _apply(change, ctx.sense, ctx.way)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor, sense: Sense, way: str) -> Any:
+        """Maps are shared by frames, so what is mapped over becomes further frames."""
+        count = info.batch_size
+        frames = x.movedim(in_dims[0], 2).flatten(2, 3)
+        result = _apply(frames, sense._of_series(count), way)
+        return result.reshape(*result.shape[:2], count, -1, *result.shape[3:]), 2
 
 
-def _apply(x: Tensor, apply: Linear, adjoint: Linear) -> Tensor:
-    result: Tensor = _Linear.apply(x, apply, adjoint)  # type: ignore[no-untyped-call]
+def _apply(x: Tensor, sense: Sense, way: str) -> Tensor:
+    recorded = torch.is_grad_enabled() and x.requires_grad
+    # What autograd does not record goes straight there: on small images the detour is noticed.
+    function = _Linear.apply if recorded or transformed() else _Linear.forward
+    result: Tensor = function(x, sense, way)
     return result
