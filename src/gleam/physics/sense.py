@@ -84,8 +84,7 @@ class Sense(LinearOperator):
         """Take over another operator's values, in the same memory: for work recorded on it."""
         self.maps.copy_(other.maps, non_blocking=True)
         self.mask.copy_(other.mask, non_blocking=True)
-        if "mask_and_conjugate" in vars(self):
-            self.mask_and_conjugate.copy_(_conjugating(self._squared()))
+        self.mask_and_conjugate.copy_(_conjugating(self._squared()))
 
     def _forward(self, image: Tensor) -> Tensor:
         batch, _, coils, _, *space = self.maps.shape
