@@ -30,6 +30,9 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     from gleam.physics.compressed_sensing import wavelet as wavelet
     from gleam.physics.espirit import espirit as espirit
     from gleam.physics.measurement import Measurement as Measurement
+    from gleam.physics.operators import Coils as Coils
+    from gleam.physics.operators import Fourier as Fourier
+    from gleam.physics.operators import Sampling as Sampling
     from gleam.physics.sense import Sense as Sense
     from gleam.training.flow import GreedyModule as GreedyModule
     from gleam.training.flow import train_step as train_step
@@ -47,6 +50,7 @@ _HOMES = {
     "gleam.physics.compressed_sensing": "wavelet",
     "gleam.physics.espirit": "espirit",
     "gleam.physics.measurement": "Measurement",
+    "gleam.physics.operators": "Coils Fourier Sampling",
     "gleam.physics.sense": "Sense",
     "gleam.training.flow": "GreedyModule train_step",
     "gleam.training.greedy": "greedy",

@@ -21,6 +21,7 @@ def readers_own():
     return {"net": net, "loader": [batch], "loss": nn.functional.l1_loss}
 
 
+@pytest.mark.filterwarnings("ignore")  # Lightning's own
 @pytest.mark.parametrize("page", ["docs/python.md", "README.md"])
 def test_what_a_page_shows_runs(page, workplace, tmp_path, monkeypatch):
     """From top to bottom, in one interpreter, beside a scan."""

@@ -19,6 +19,11 @@ from gleam.physics.linear import LinearOperator
 class Fourier(LinearOperator):
     """F: the orthonormal Fourier transform along some axes, of the centred image.
 
+    >>> F = gleam.Fourier(axes=(-2, -1))
+    >>> x = torch.randn(1, 1, 1, 8, 8, dtype=torch.complex64)
+    >>> torch.allclose(F.H(F(x)), x, atol=1e-6)
+    True
+
     Attributes:
         axes: space axes: x is −1, y is −2, z is −3.
     """
@@ -42,6 +47,11 @@ class Fourier(LinearOperator):
 class Sampling(LinearOperator):
     """M: k-space where it was sampled, zero elsewhere; its own adjoint.
 
+    >>> mask = torch.tensor([True, False] * 4).reshape(1, 1, 1, 1, 8)
+    >>> A = gleam.Sampling(mask) @ gleam.Fourier(axes=(-1,))
+    >>> A(torch.ones(1, 2, 1, 8, 8, dtype=torch.complex64)).shape
+    torch.Size([1, 2, 1, 8, 8])
+
     Attributes:
         mask: bool, or real weights; broadcasts against k-space.
     """
@@ -63,6 +73,13 @@ class Sampling(LinearOperator):
 @dataclass(frozen=True, repr=False)
 class Coils(LinearOperator):
     """S: what each coil sees of an image.
+
+    >>> S = gleam.Coils(torch.ones(1, 1, 4, 1, 8, 8, dtype=torch.complex64) / 2)
+    >>> image = torch.ones(1, 1, 1, 8, 8, dtype=torch.complex64)
+    >>> S(image).shape  # (batch, coil, frame, *space)
+    torch.Size([1, 4, 1, 8, 8])
+    >>> torch.allclose(S.gram(image), image)
+    True
 
     Attributes:
         maps: coil sensitivities, (batch, set, coil, 1, *space), as ESPIRiT makes them.
