@@ -5,7 +5,7 @@ BART has space in dimensions 0 to 2, coils in 3, map sets in 4, time in 10, and 
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -21,7 +21,7 @@ from gleam.data.loader import every_slice
 from gleam.metrics import psnr_complex
 from gleam.physics.baselines import cg_sense
 from gleam.physics.fourier import centred, fft
-from gleam.physics.slabs import Measured
+from gleam.physics.measurement import Measured
 from gleam.recipe import MaskRecipe
 
 Array = NDArray[np.complex64]
@@ -127,13 +127,13 @@ def check_conventions(case: Case) -> float:
     return distance
 
 
-def in_turn(images: Iterable[Image]) -> Callable[[Measured], Iterator[Image]]:
+def in_turn(images: Iterable[Image]) -> Callable[[Measured], Image]:
     """As a method: BART needs k-space, which a measurement does not hold.
 
     `evaluate` asks a method once for every batch, in their order.
     """
     waiting = iter(images)
-    return lambda measurement: iter([next(waiting)])
+    return lambda measurement: next(waiting)
 
 
 def mean_psnr(images: Iterable[Image], cases: Sequence[Case]) -> float:

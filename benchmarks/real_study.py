@@ -20,12 +20,15 @@ from benchmarks.bart import Case, check_conventions, in_turn, mean_psnr, undersa
 from gleam.arrays import Image
 from gleam.data.example import Example
 from gleam.evaluation import examples as pictures
-from gleam.evaluation.evaluate import Method, evaluate
+from gleam.evaluation.evaluate import evaluate
 from gleam.evaluation.pictures import window
 from gleam.evaluation.report import write_report
 from gleam.evaluation.runs import summary_of
 from gleam.evaluation.tables import write_tables
 from gleam.physics.baselines import cg_sense, sliding_window, zero_filled
+from gleam.physics.classical import TITLES
+from gleam.physics.measurement import Measured
+from gleam.reconstruction.reconstructor import Classical, Reconstructor, Trained
 from gleam.training.run import load_run, read_summary, read_trained_on
 
 CG_WEIGHTS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)
@@ -94,15 +97,16 @@ def study(
     best_cg, best_weight = max(cg, key=cg.__getitem__), max(weights, key=weights.__getitem__)
     oracles = [oracle(rival, case) for case in cases]
 
-    methods = [
-        Method("zero-filled", lambda m: iter([zero_filled(m)])),
-        Method("CG-SENSE", lambda m: iter([cg_sense(m, *best_cg)])),
-        Method(rival.name, in_turn(rival.image(case, best_weight) for case in cases)),
-        Method(f"{rival.name}, oracle", in_turn(map(rival.image, cases, oracles))),
-        Method("network", network.iterates),
-    ]
+    ways: dict[str, Callable[[Measured], Image]] = {
+        TITLES["zero-filled"]: zero_filled,
+        TITLES["cg-sense"]: lambda m: cg_sense(m, *best_cg),
+    }
     if any(example.shape[2] > 1 for example in real):
-        methods.insert(2, Method("sliding window", lambda m: iter([sliding_window(m)])))
+        ways[TITLES["sliding-window"]] = sliding_window
+    ways[rival.name] = in_turn(rival.image(case, best_weight) for case in cases)
+    ways[f"{rival.name}, oracle"] = in_turn(map(rival.image, cases, oracles))
+    methods: dict[str, Reconstructor] = {name: Classical(name, way) for name, way in ways.items()}
+    methods["network"] = Trained("network", network)
     evaluation = evaluate(methods, [case.batch for case in cases], examples=len(cases))
     title = f"{title}, {recipe.mask.kind} {recipe.mask.acceleration:g}×"
     write_tables(evaluation, out)

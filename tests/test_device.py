@@ -113,5 +113,5 @@ def test_verbs_say_what_they_run_on(tmp_path: Path, capsys: pytest.CaptureFixtur
     scan, image = str(tmp_path / "scans" / "scan-0.h5"), str(tmp_path / "image.npy")
     assert main(["reconstruct", "zero-filled", scan, "-o", image, "--json"]) == 0
     said = capsys.readouterr()
-    assert said.err.splitlines() == ["computing on the CPU, 1 thread"]
+    assert said.err.splitlines() == ["reconstructing on the CPU, 1 thread"]
     json.loads(said.out)

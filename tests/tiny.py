@@ -14,10 +14,14 @@ from gleam.data.trained_on import TrainedOn
 from gleam.files import make_folder
 from gleam.formats import Scan, write_scan
 from gleam.formats.scan import calibration_box
+from gleam.physics.classical import CLASSICAL
 from gleam.recipe import Recipe
+from gleam.reconstruction.reconstructor import Classical
 from gleam.simulation import simulate_scan
 
 Complex = NDArray[np.complexfloating]
+
+ZERO_FILLED, CG_SENSE = (Classical(name, CLASSICAL[name]) for name in ("zero-filled", "cg-sense"))
 
 
 def tiny_scan(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import cropped, every_second_line, prepared, undersampled
+from tiny import CG_SENSE, ZERO_FILLED, cropped, every_second_line, prepared, undersampled
 
 from gleam.data import prepare
 from gleam.data.batch import Item, collate
@@ -16,10 +16,10 @@ from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.formats import Scan, read_scan, write_scan
 from gleam.formats.scan import calibration_box, centred_affine
-from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.physics.fourier import ifft
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.reconstruct import Method, reconstruct
+from gleam.reconstruction.reconstruct import reconstruct
+from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.simulation import simulate_scan
 
 SHAPE, LINES = (40, 36), 36
@@ -232,13 +232,13 @@ def test_scan_without_calibration_lines_is_unfolded_with_a_reference(
 ) -> None:
     sparse = undersampled(full, EVERY_THIRD)
     example = calibrated(sparse, low_resolution(full))
-    truth = np.abs(reconstruct(zero_filled, prepared(full)).image)
+    truth = np.abs(reconstruct(ZERO_FILLED, prepared(full)).image)
 
-    def error(method: Method, example: Prepared) -> float:
+    def error(method: Reconstructor, example: Prepared) -> float:
         return float(np.linalg.norm(np.abs(reconstruct(method, example).image) - truth))
 
-    assert error(cg_sense, example) < 0.6 * error(zero_filled, example)
-    assert error(cg_sense, example) < 1.05 * error(cg_sense, calibrated(sparse, full))
+    assert error(CG_SENSE, example) < 0.6 * error(ZERO_FILLED, example)
+    assert error(CG_SENSE, example) < 1.05 * error(CG_SENSE, calibrated(sparse, full))
 
 
 def test_reference_is_read_from_its_file(full: Scan, tmp_path: Path) -> None:

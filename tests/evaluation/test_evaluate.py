@@ -10,16 +10,17 @@ from toy_test_set import (
     toy_batch,
     toy_batches,
     toy_series,
+    ways,
     zero_filled,
 )
 
 from gleam.data.batch import Batch
 from gleam.errors import BadInput
-from gleam.evaluation.evaluate import Evaluation, Method, evaluate
+from gleam.evaluation.evaluate import Evaluation, evaluate
 from gleam.metrics import magnitude, nmse, psnr_complex, psnr_magnitude, psnr_per_frame, ssim
 from gleam.physics.measurement import Measurement
 
-ZERO = Method("zero-filled", zero_filled)
+ZERO = ways(**{"zero-filled": zero_filled})
 
 
 def test_a_row_per_method_and_slice_and_per_method_and_scan(evaluation: Evaluation) -> None:
@@ -80,7 +81,7 @@ def test_who_stops_early_stays_where_it_stopped() -> None:
             yield measurement.adjoint
 
     batches = [toy_batch(["a"], [0], seed=0), toy_batch(["b"], [0], seed=1)]
-    found = evaluate([Method("early", early)], batches)
+    found = evaluate(ways(early=early), batches)
     mean = sum(s.psnr_complex for s in found.slices) / 2
     assert found.iterations["early"] == pytest.approx([mean] * 3)
 
@@ -100,7 +101,7 @@ def test_an_image_that_is_not_finite_is_infinitely_bad() -> None:
     def failing(measurement: Measurement) -> Iterator[torch.Tensor]:
         yield measurement.adjoint * math.nan
 
-    found = evaluate([Method("failing", failing)], toy_batches())
+    found = evaluate(ways(failing=failing), toy_batches())
     score = found.scans[0]
     assert (score.psnr_complex, score.psnr_magnitude, score.ssim) == (-math.inf,) * 3
     assert score.nmse == math.inf
@@ -110,7 +111,7 @@ def test_an_image_that_is_not_finite_is_infinitely_bad() -> None:
 def test_an_empty_slice_has_no_relative_scores_but_its_scan_has() -> None:
     batch = toy_batch(["a", "a"], [0, 1])
     batch.target[0] = 0
-    found = evaluate([ZERO], [batch])
+    found = evaluate(ZERO, [batch])
     assert math.isnan(found.slices[0].psnr_complex)
     assert math.isnan(found.slices[0].nmse)
     assert math.isfinite(found.scans[0].psnr_complex)
@@ -127,7 +128,7 @@ def test_a_3d_scan_of_two_map_sets_is_one_example() -> None:
     sense = Sense(maps, mask, (-2, -3))
     measurement = Measurement(sense, sense.normal(target))
     batch = Batch(measurement, target, ["volume"], [0], (5, 8, 9))
-    found = evaluate([ZERO], [batch])
+    found = evaluate(ZERO, [batch])
     assert len(found.slices) == 1
     assert found.slices[0].ssim == found.scans[0].ssim
     planes = [view.target.shape for view in found.examples[0].views]
@@ -138,7 +139,7 @@ def test_a_3d_scan_of_two_map_sets_is_one_example() -> None:
 
 def test_frames_of_a_series_have_a_psnr_each() -> None:
     batch = toy_series()
-    found = evaluate([ZERO, Method("halfway", halfway)], [batch])
+    found = evaluate(ZERO | ways(halfway=halfway), [batch])
     image, target = batch.measurement.adjoint, batch.target
     rows = [s for s in found.frames if s.method == "zero-filled"]
     assert [(s.scan, s.slice, s.frame) for s in rows] == [
@@ -162,24 +163,22 @@ def test_a_frame_that_is_not_finite_is_infinitely_bad() -> None:
         image[:, :, 2, 0, 0] = math.nan
         yield image
 
-    frames = evaluate([Method("failing", failing)], [toy_series()]).frames
+    frames = evaluate(ways(failing=failing), [toy_series()]).frames
     assert [s.frame for s in frames if s.psnr == -math.inf] == [2, 2]
 
 
 def test_mistakes_are_refused_in_one_line() -> None:
     with pytest.raises(BadInput, match="none is given"):
-        evaluate([], toy_batches())
+        evaluate({}, toy_batches())
     with pytest.raises(BadInput, match="no example"):
-        evaluate([ZERO], [])
-    with pytest.raises(BadInput, match="two have the same name"):
-        evaluate([ZERO, ZERO], toy_batches())
+        evaluate(ZERO, [])
     with pytest.raises(BadInput, match="scan 'a' do not follow each other"):
-        evaluate([ZERO], [toy_batch(["a", "b", "a"], [0, 0, 1])])
-    cropping = Method("cropping", lambda measurement: iter([measurement.adjoint[..., 2:-2]]))
+        evaluate(ZERO, [toy_batch(["a", "b", "a"], [0, 0, 1])])
+    cropping = ways(cropping=lambda measurement: iter([measurement.adjoint[..., 2:-2]]))
     with pytest.raises(BadInput, match=r"cropping: .* trained for other data"):
-        evaluate([cropping], toy_batches())
+        evaluate(cropping, toy_batches())
     with pytest.raises(BadInput, match="idle: has no iteration"):
-        evaluate([Method("idle", lambda measurement: iter([]))], toy_batches())
+        evaluate(ways(idle=lambda measurement: iter([])), toy_batches())
 
 
 def test_no_graph_is_built() -> None:
@@ -190,4 +189,4 @@ def test_no_graph_is_built() -> None:
         assert not image.requires_grad
         yield image
 
-    evaluate([Method("learnt", learnt), Method("halfway", halfway)], toy_batches())
+    evaluate(ways(learnt=learnt, halfway=halfway), toy_batches())

@@ -13,12 +13,12 @@ import pytest
 import torch
 from PIL import Image
 from tiny import prepared
-from toy_test_set import FRAMES, HOSTILE, toy_batch, toy_series, zero_filled
+from toy_test_set import FRAMES, HOSTILE, toy_batch, toy_series, ways, zero_filled
 
 from gleam.data.loader import every_slice
 from gleam.errors import BadInput
 from gleam.evaluation import pictures
-from gleam.evaluation.evaluate import Evaluation, Method, evaluate
+from gleam.evaluation.evaluate import Evaluation, evaluate
 from gleam.evaluation.plots import Curve, line_plot, method_colours, thinned
 from gleam.evaluation.report import write_report
 from gleam.evaluation.runs import RunSummary
@@ -131,7 +131,7 @@ def test_white_is_what_all_but_the_brightest_voxels_stay_below(evaluation: Evalu
 
 
 def test_one_scan_one_method_and_no_run(tmp_path: Path) -> None:
-    found = evaluate([Method("alone", zero_filled)], [toy_batch(["a"], [0])], examples=0)
+    found = evaluate(ways(alone=zero_filled), [toy_batch(["a"], [0])], examples=0)
     write_report(tmp_path / "r.html", found)
     _, reader = read(tmp_path / "r.html")
     assert "“alone” reached a complex PSNR of" in reader.text
@@ -146,7 +146,7 @@ def test_a_method_that_failed_is_named(evaluation: Evaluation, tmp_path: Path) -
         yield measurement.adjoint * math.nan
 
     found = evaluate(
-        [Method("fine", zero_filled), Method("failed", failed)],
+        ways(fine=zero_filled, failed=failed),
         [toy_batch(["a"], [0]), toy_batch(["b"], [0], seed=1)],
     )
     diverged = replace(RUNS[0], losses=(Curve("module 1", [0, 1], [math.nan, math.inf]),))
@@ -196,7 +196,7 @@ def series_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def series_evaluation() -> Evaluation:
-    return evaluate([Method("zero-filled", zero_filled)], [toy_series()])
+    return evaluate(ways(**{"zero-filled": zero_filled}), [toy_series()])
 
 
 def test_movies_hold_every_frame(series_report: Path) -> None:
@@ -250,7 +250,7 @@ def test_large_movies_lose_resolution_not_frames() -> None:
 def test_a_volume_is_shown_in_three_planes(tmp_path: Path) -> None:
     scan = simulate_scan((16, 24, 20), 3, 1, 40.0, 0, 1, "volume")
     batches = every_slice([prepared(scan)], MaskRecipe(kind="poisson", acceleration=3))
-    write_report(tmp_path / "r.html", evaluate([Method("zero-filled", zero_filled)], batches))
+    write_report(tmp_path / "r.html", evaluate(ways(**{"zero-filled": zero_filled}), batches))
     page, reader = read(tmp_path / "r.html")
     assert len(re.findall(r'<p class="view">([xyz]) = \d+</p>', page)) == 3
     assert reader.tags.count("img") == 3 * 3 + 1 + 1

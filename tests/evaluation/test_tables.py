@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from toy_test_set import FRAMES, toy_series, zero_filled
+from toy_test_set import FRAMES, toy_series, ways, zero_filled
 
 from gleam.errors import BadInput
-from gleam.evaluation.evaluate import Evaluation, Method, evaluate
+from gleam.evaluation.evaluate import Evaluation, evaluate
 from gleam.evaluation.scores import METRICS
 from gleam.evaluation.statistics import Estimate
 from gleam.evaluation.summary import summarise
@@ -36,7 +36,7 @@ def test_csv_has_every_score(evaluation: Evaluation, tmp_path: Path) -> None:
 
 
 def test_series_have_a_row_per_frame(tmp_path: Path) -> None:
-    found = evaluate([Method("zero-filled", zero_filled)], [toy_series()])
+    found = evaluate(ways(**{"zero-filled": zero_filled}), [toy_series()])
     write_tables(found, tmp_path)
     with (tmp_path / "frames.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -1,13 +1,15 @@
 """A toy test set: three scans of a smooth object behind a real operator, a series,
 and methods for them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import torch
 
 from gleam.data.batch import Batch
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
+from gleam.reconstruction.reconstructor import Reconstructor
 
 FRAMES = 6
 HOSTILE = "<script>alert('scan')</script>"
@@ -47,6 +49,23 @@ def toy_series() -> Batch:
     sense = Sense(maps, lines[None, None, :, None], (-1,))
     scans = ["beating"] * batch
     return Batch(Measurement(sense, sense.normal(target)), target, scans, [0, 1], (size, size))
+
+
+Images = Callable[[Measurement], Iterator[torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class Toy(Reconstructor):
+    """Whatever images a function yields."""
+
+    images: Images
+
+    def _images(self, measurement: Measurement) -> Iterator[torch.Tensor]:
+        yield from self.images(measurement)
+
+
+def ways(**images: Images) -> Mapping[str, Toy]:
+    return {name: Toy(name, yields) for name, yields in images.items()}
 
 
 def zero_filled(measurement: Measurement) -> Iterator[torch.Tensor]:

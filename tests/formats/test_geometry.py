@@ -16,11 +16,11 @@ import numpy as np
 import pydicom
 import pytest
 from scanner import OBLIQUE, Scanner
+from tiny import ZERO_FILLED
 
 from gleam.cli import main
 from gleam.data.prepare import Prepared, Settings
 from gleam.formats import image_writer, read_image, read_scan, write_scan
-from gleam.physics.baselines import zero_filled
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.simulation import simulate_from_image
 
@@ -146,7 +146,7 @@ def test_a_simulated_image_lies_where_its_source_lay(
         image = replace(image, image=image.image[0].swapaxes(0, 1), voxel=(2.0, 1.25, 3.0))
     write_scan(simulate_from_image(image, None, 4, 1e6, 0), tmp_path / f"scan.{suffix}")
     example = Prepared(read_scan(tmp_path / f"scan.{suffix}"), Settings())
-    volume = replace(reconstruct(zero_filled, example), method="zero-filled")
+    volume = replace(reconstruct(ZERO_FILLED, example), method="zero-filled")
     image_writer(tmp_path / "back.nii")(volume, tmp_path / "back.nii")
     back = nibabel.load(tmp_path / "back.nii")
     np.testing.assert_allclose(back.header.get_zooms()[:3], [1.25, 2.0, 3.0], rtol=1e-5)

@@ -15,12 +15,12 @@ import pytest
 import torch
 from PIL import Image
 from scanner import OBLIQUE, Scanner
+from tiny import CG_SENSE, ZERO_FILLED
 
 from gleam.arrays import crop
 from gleam.data.prepare import Prepared, Settings
 from gleam.formats import Volume, image_writer, read_scan, write_scan
 from gleam.formats.scan import centred_affine
-from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.physics.fourier import ifft, shift_free
 from gleam.reconstruction.reconstruct import reconstruct
 
@@ -114,7 +114,7 @@ def test_a_scanners_file_as_bart_reconstructs_it(shared_data, tmp_path):
         run("bart", *command.split(), cwd=tmp_path)
     stored = np.fromfile(tmp_path / "image.cfl", np.complex64).reshape(144, 384)
     expected = np.abs(stored.T[96:288])
-    image = reconstruct(cg_sense, Prepared(scan, Settings())).magnitude[0, 0]
+    image = reconstruct(CG_SENSE, Prepared(scan, Settings())).magnitude[0, 0]
     expected *= (expected * image).sum() / (expected**2).sum()
     assert np.linalg.norm(image - expected) < 0.02 * np.linalg.norm(expected)
 
@@ -284,7 +284,7 @@ def test_the_time_between_frames_goes_into_images(tmp_path):
         systemVendor="SIEMENS"
     )
     scan = read_scan(scanner.write(tmp_path / "cine.h5", header))
-    volume = reconstruct(zero_filled, Prepared(scan, Settings()))
+    volume = reconstruct(ZERO_FILLED, Prepared(scan, Settings()))
     nifti, series, movie = (tmp_path / name for name in ("cine.nii.gz", "series", "cine.webp"))
     for path in (nifti, series, movie):
         image_writer(path)(volume, path)

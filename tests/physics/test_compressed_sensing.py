@@ -11,7 +11,8 @@ from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.physics.baselines import cg_sense, sliding_window
 from gleam.physics.compressed_sensing import low_rank, temporal_tv, wavelet
-from gleam.physics.slabs import Measured, Slabbed
+from gleam.physics.measurement import Measured
+from gleam.physics.slabs import Slabbed
 from gleam.recipe import MaskRecipe
 from gleam.simulation.scan import simulate_scan
 

@@ -2,10 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny import centred_ifft, cropped, largest_error, prepared, tiny_scan, undersampled
+from tiny import CG_SENSE, centred_ifft, cropped, largest_error, prepared, tiny_scan, undersampled
 
 from gleam.formats import Scan
-from gleam.physics.baselines import cg_sense
 from gleam.reconstruction.preview import of_example, of_scan
 from gleam.reconstruction.reconstruct import reconstruct
 
@@ -25,7 +24,7 @@ def test_series_shows_its_mean_and_a_line_over_time() -> None:
     preview = of_scan(scan, example)
     mean, profile = preview.images
     assert mean == "middle slice"
-    image = np.abs(reconstruct(cg_sense, example).image[0]) / example.header.scale
+    image = np.abs(reconstruct(CG_SENSE, example).image[0]) / example.header.scale
     assert largest_error(preview.images[mean], image.mean(0)) < 1e-5
     row = int(profile.removeprefix("x over time (down), y = "))
     assert largest_error(preview.images[profile], image[:, row]) < 1e-5

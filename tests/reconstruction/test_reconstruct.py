@@ -9,6 +9,8 @@ import pytest
 import torch
 from kinds import VOLUME, ellipse
 from tiny import (
+    CG_SENSE,
+    ZERO_FILLED,
     centred_ifft,
     coil_images,
     cropped,
@@ -25,12 +27,13 @@ from gleam.errors import BadInput
 from gleam.formats import Scan, nifti
 from gleam.metrics import magnitude
 from gleam.networks import build
-from gleam.physics.baselines import cg_sense, zero_filled
-from gleam.physics.slabs import Measured
+from gleam.physics.baselines import cg_sense
+from gleam.physics.measurement import Measured
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.reconstruct import Method, reconstruct
+from gleam.reconstruction.reconstruct import reconstruct
+from gleam.reconstruction.reconstructor import Classical, Reconstructor, Trained
 
-NETWORK = build(tiny_recipe(Path()).network)
+NETWORK = Trained("network", build(tiny_recipe(Path()).network))
 
 
 def combined(scan: Scan, index: int, example: Prepared) -> np.ndarray:
@@ -38,8 +41,10 @@ def combined(scan: Scan, index: int, example: Prepared) -> np.ndarray:
     return np.einsum("sc...,c...->s...", maps.conj(), coil_images(scan, index))
 
 
-@pytest.mark.parametrize("method", [NETWORK, zero_filled, partial(cg_sense, weight=0.01)])
-def test_fully_sampled_scan_gives_its_sense_combination(method: Method) -> None:
+@pytest.mark.parametrize(
+    "method", [NETWORK, ZERO_FILLED, Classical("cg-sense", partial(cg_sense, weight=0.01))]
+)
+def test_fully_sampled_scan_gives_its_sense_combination(method: Reconstructor) -> None:
     """An untrained network is the physics alone; intensities are the scan's own."""
     scan = tiny_scan((25, 20))
     example = prepared(scan)
@@ -56,8 +61,8 @@ def test_result_is_cropped_to_the_matrix() -> None:
     scan = replace(tiny_scan((24, 20)), matrix=(24, 14))
     example = prepared(scan)
     assert example.shape[3:] == (24, 20)  # phase encoding is not cropped before the network
-    volume = reconstruct(zero_filled, example)
-    whole = reconstruct(zero_filled, prepared(tiny_scan((24, 20))))
+    volume = reconstruct(ZERO_FILLED, example)
+    whole = reconstruct(ZERO_FILLED, prepared(tiny_scan((24, 20))))
     assert largest_error(volume.image, cropped(whole.image, (24, 14))) < 1e-6
 
 
@@ -85,7 +90,7 @@ def test_slices_at_once_are_no_more_than_asked_for() -> None:
         busy.pop()
         return measurement.adjoint
 
-    reconstruct(method, prepared(tiny_scan(slices=6)), at_once=3)
+    reconstruct(Classical("together", method), prepared(tiny_scan(slices=6)), at_once=3)
     assert max(most) <= 3
 
 
@@ -93,9 +98,9 @@ def test_undersampled_scan_is_unfolded() -> None:
     """Taken as it was acquired: nothing more is left out, and SENSE finds what is missing."""
     scan = tiny_scan()
     example = prepared(undersampled(scan, every_second_line()), calibration=8)
-    volume = reconstruct(cg_sense, example)
-    full = reconstruct(zero_filled, prepared(scan, calibration=8))
-    zero = reconstruct(zero_filled, example)
+    volume = reconstruct(CG_SENSE, example)
+    full = reconstruct(ZERO_FILLED, prepared(scan, calibration=8))
+    zero = reconstruct(ZERO_FILLED, example)
     assert np.linalg.norm(volume.image - full.image) < 0.7 * np.linalg.norm(zero.image - full.image)
 
 
@@ -116,7 +121,7 @@ def test_what_was_not_acquired_is_left_to_the_mask(kind: str) -> None:
     cine = replace(scan, kspace=np.repeat(np.array(scan.kspace), len(pattern), axis=2))
     scan = undersampled(cine, pattern)
     example = prepared(scan)
-    volume = reconstruct(zero_filled, example)
+    volume = reconstruct(ZERO_FILLED, example)
     for index in range(2):
         coils = centred_ifft(scan.kspace[index], (-2, -1))
         maps = example[index].maps.numpy()[0]
@@ -135,13 +140,13 @@ def test_mask_undersamples_the_same_way_every_time() -> None:
 def test_mask_on_an_undersampled_scan_is_refused() -> None:
     example = prepared(undersampled(tiny_scan(), every_second_line()))
     with pytest.raises(BadInput, match=r"^tiny: was undersampled when it was scanned"):
-        reconstruct(zero_filled, example, MaskRecipe())
+        reconstruct(ZERO_FILLED, example, MaskRecipe())
 
 
 def test_mask_undersamples_a_volume_inside_an_ellipse() -> None:
     example = prepared(undersampled(VOLUME, ellipse(VOLUME)), calibration=6)
     mask = MaskRecipe(kind="poisson", acceleration=2)
-    one, whole = (reconstruct(zero_filled, example, m).image for m in (mask, None))
+    one, whole = (reconstruct(ZERO_FILLED, example, m).image for m in (mask, None))
     assert largest_error(one, whole) > 0.01
 
 
@@ -149,7 +154,7 @@ def test_two_sets_end_in_their_root_sum_of_squares() -> None:
     example = prepared(tiny_scan(slices=1), sets=2)
     target = example[0].target
     assert target is not None
-    volume = reconstruct(zero_filled, example)
+    volume = reconstruct(ZERO_FILLED, example)
     expected = magnitude(target[None])[0].numpy() * example.header.scale
     assert volume.image.shape == (1, 1, 24, 20)
     assert largest_error(np.abs(volume.image[0]), expected) < 1e-5
@@ -158,7 +163,7 @@ def test_two_sets_end_in_their_root_sum_of_squares() -> None:
 def test_volume_and_progress() -> None:
     scan = tiny_scan((16, 18, 17), slices=1)
     done: list[int] = []
-    volume = reconstruct(zero_filled, prepared(scan), progress=done.append)
+    volume = reconstruct(ZERO_FILLED, prepared(scan), progress=done.append)
     assert volume.image.shape == (1, 1, 16, 18, 17)
     assert done == [1]
     assert torch.is_grad_enabled()
@@ -168,7 +173,7 @@ def test_series_keeps_the_time_between_its_frames(tmp_path: Path) -> None:
     scan = tiny_scan(slices=1)
     kspace = np.repeat(np.array(scan.kspace), 4, axis=2)
     volume = reconstruct(
-        zero_filled, prepared(replace(scan, kspace=kspace, contrast={"frame_time": 42.0}))
+        ZERO_FILLED, prepared(replace(scan, kspace=kspace, contrast={"frame_time": 42.0}))
     )
     nifti.write_image(volume, tmp_path / "series.nii.gz")
     written = nibabel.load(tmp_path / "series.nii.gz")

@@ -12,10 +12,10 @@ from gleam.data.batch import Item, collate, collate_volume
 from gleam.data.example import ExampleFile, write
 from gleam.networks import Unrolled
 from gleam.physics.baselines import cg_sense, zero_filled
-from gleam.physics.measurement import Measurement
+from gleam.physics.measurement import Measured, Measurement
 from gleam.physics.slabs import Slabbed, widened
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.early_exit import EarlyExit
+from gleam.reconstruction.reconstructor import Trained
 from gleam.training.meter import metered
 
 
@@ -98,7 +98,7 @@ def test_slabs_start_where_a_network_that_pools_needs_it() -> None:
 def test_no_more_than_one_slab_of_activations_is_held(kind: str) -> None:
     """A volume that is longer costs its images, not what a network computes on the way."""
 
-    def peak(run: Callable[[Measurement | Slabbed], object], whole: Measurement | Slabbed) -> int:
+    def peak(run: Callable[[Measured], object], whole: Measured) -> int:
         return metered(lambda: run(whole), torch.device("cpu"))[1]
 
     network = toy(kind)
@@ -119,7 +119,7 @@ def test_baselines_and_early_exit_take_slabs() -> None:
     assert torch.equal(zero_filled(parts), whole.adjoint)
     assert largest_error(cg_sense(parts).numpy(), cg_sense(whole).numpy()) < 1e-5
     network = toy("pgd")
-    early = EarlyExit(network, [1, 1, 1], iterations=2)
+    early = Trained("early", network, [1, 1, 1], iterations=2)
     expected = list(network.iterates(whole))[1]
     assert largest_error(early(parts).numpy(), expected.numpy()) < 1e-5
 

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 
+from gleam.errors import Signalled
 from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.serving import server
 from gleam.serving.wire import Limits
@@ -24,4 +25,7 @@ if __name__ == "__main__":
     server._GRACE = 0.1
     load = {"die": die, "hang": hang}[sys.argv[1]]
     limits = Limits(10**7, 20.0, 2.0)
-    server.serve(load, "127.0.0.1", 0, 2, limits, lambda line: print(line, flush=True))
+    try:
+        server.serve(load, "127.0.0.1", 0, 2, limits, lambda line: print(line, flush=True))
+    except Signalled as signalled:
+        sys.exit(signalled.code)

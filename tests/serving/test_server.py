@@ -22,11 +22,11 @@ from client import (
     stream_of,
 )
 from formats.mutations import spoil_bytes, spoil_text
+from tiny import CG_SENSE
 
 from gleam.cli import main
 from gleam.data.prepare import Prepared, Settings
 from gleam.formats import read_scan
-from gleam.physics.baselines import cg_sense
 from gleam.reconstruction.reconstruct import reconstruct
 
 MISBEHAVING = str(Path(__file__).with_name("misbehaving.py"))
@@ -46,7 +46,7 @@ def test_eight_clients_at_once_get_the_images_of_a_real_scan(server, shared_data
     content = stream_of(path)
     with ThreadPoolExecutor(8) as clients:
         answers = list(clients.map(lambda _: server.exchange(content), range(8)))
-    volume = reconstruct(cg_sense, Prepared(read_scan(path), Settings()))
+    volume = reconstruct(CG_SENSE, Prepared(read_scan(path), Settings()))
     for (image,) in answers:
         pixels = image.data[0, 0].T
         assert np.abs(pixels - np.abs(volume.image[0, 0])).max() < 1e-5 * pixels.max()

@@ -4,7 +4,6 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +13,27 @@ import pytest
 from client import POINT, answer_on, small_scanner, small_stream, stream
 from formats.scanner import Scanner
 from ismrmrd.serialization import ConfigFile
+from tiny import ZERO_FILLED
+from toys import toy_network
 
 from gleam.data.header import VERSION
 from gleam.data.prepare import Prepared, Settings
 from gleam.data.trained_on import TrainedOn
 from gleam.formats import read_scan
-from gleam.physics.baselines import zero_filled
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstruct import reconstruct
-from gleam.reconstruction.reconstructor import Reconstructor
+from gleam.reconstruction.reconstructor import Classical, Reconstructor, Trained
 from gleam.serving.session import answer
 from gleam.serving.wire import Limits
 
 LIMITS = Limits(10**7, 20.0, 60.0)
 
 
-def zero_filling() -> Reconstructor:
-    return Reconstructor(zero_filled, "cpu", 1, "zero-filled")
-
-
 def failing(error: Exception) -> Reconstructor:
     def fail(measurement: Any) -> Any:
         raise error
 
-    return Reconstructor(fail, "cpu", 1, "failing")
+    return Classical("failing", fail)
 
 
 def slow(measurement: Any) -> Any:
@@ -49,7 +45,7 @@ def session(
     content: bytes, reconstructor: Reconstructor | None = None, limits: Limits = LIMITS
 ) -> tuple[list[Any], str]:
     """What comes back for a stream, and the line for the log."""
-    chosen = zero_filling() if reconstructor is None else reconstructor
+    chosen = ZERO_FILLED if reconstructor is None else reconstructor
     ours, theirs = socket.socketpair()
     said: list[str] = []
     server = threading.Thread(target=lambda: said.append(answer(ours, lambda: chosen, limits)))
@@ -66,7 +62,7 @@ def test_images_are_those_of_the_same_scan_in_a_file(noise: bool, tmp_path: Path
     scanner = small_scanner(noise)
     images, said = session(small_stream(scanner))
     scan = read_scan(scanner.write(tmp_path / "scan.h5"))
-    volume = reconstruct(zero_filled, Prepared(scan, Settings()))
+    volume = reconstruct(ZERO_FILLED, Prepared(scan, Settings()))
     assert [image.slice for image in images] == [0, 1]
     for index, image in enumerate(images):
         expected = np.abs(volume.image[index, 0])
@@ -147,7 +143,7 @@ def test_what_cannot_be_used_is_answered_with_one_line(content: bytes, message: 
     with ours, theirs:
         theirs.sendall(content)
         theirs.shutdown(socket.SHUT_WR)
-        said = answer(ours, zero_filling, LIMITS)
+        said = answer(ours, lambda: ZERO_FILLED, LIMITS)
         (text,) = answer_on(theirs)
     assert text.startswith("ERROR ")
     assert message in text
@@ -170,9 +166,7 @@ def test_failures_end_in_one_line(error: Exception, message: str) -> None:
 
 
 def test_slow_reconstruction_is_stopped_between_slices() -> None:
-    (text,), _ = session(
-        small_stream(), Reconstructor(slow, "cpu", 1, "slow"), Limits(10**7, 5.0, 0.1)
-    )
+    (text,), _ = session(small_stream(), Classical("slow", slow), Limits(10**7, 5.0, 0.1))
     assert "took longer than 0.1 s" in text
 
 
@@ -192,7 +186,7 @@ def test_client_that_dies_is_an_end() -> None:
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.sendall(small_stream())
-    assert "the client went away" in answer(ours, zero_filling, LIMITS)
+    assert "the client went away" in answer(ours, lambda: ZERO_FILLED, LIMITS)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no named pipes in folders")
@@ -219,7 +213,7 @@ def test_patient_is_named_nowhere() -> None:
 def test_a_network_for_another_kind_of_scan_is_not_used_unless_forced(force: bool) -> None:
     nothing = TrainedOn.unrecorded(MaskRecipe(acceleration=4)).model_dump()
     volumes = TrainedOn(**nothing | {"version": 2, "preparations": [VERSION], "kinds": ["volumes"]})
-    chosen = replace(zero_filling(), trained_on=volumes, name="knees", force=force)
+    chosen = Trained("knees", toy_network(iterations=1), trained_on=volumes, force=force)
     texts, said = session(small_stream(small_scanner()), chosen)
     why = "knees: was trained on volumes, but scan holds 2D slices"
     if not force:

@@ -14,6 +14,7 @@ from gleam.cli import perform
 from gleam.cli.options.demo import Arguments
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder
+from gleam.physics.classical import TITLES
 from gleam.threads import cores
 
 MARK = ".made-by-gleam-demo"
@@ -76,7 +77,7 @@ def _outcome(scores: Path) -> str:
     with scores.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             psnr[row["method"]].append(float(row["psnr_complex"]))
-    gain = fmean(map(sub, psnr["greedy"], psnr["CG-SENSE"]))
+    gain = fmean(map(sub, psnr["greedy"], psnr[TITLES["cg-sense"]]))
     below = sum(map(lt, psnr["greedy"], psnr["zero-filled"]))
     return (
         f"greedy: {abs(gain):.1f} dB {'above' if gain >= 0 else 'below'} CG-SENSE on average, "

@@ -12,16 +12,15 @@ from gleam.data.loader import check, every_slice
 from gleam.data.versions import check_versions
 from gleam.device import choose, described
 from gleam.errors import BadInput
-from gleam.evaluation.evaluate import evaluate
+from gleam.evaluation.evaluate import baselines, evaluate
 from gleam.evaluation.fastmri import references
-from gleam.evaluation.methods import baselines
-from gleam.evaluation.methods import trained as method
 from gleam.evaluation.page import check_libraries
 from gleam.evaluation.report import write_report
 from gleam.evaluation.runs import summary_of
 from gleam.evaluation.tables import fastmri_means, terminal_table, write_tables
 from gleam.files import check_new, make_folder
 from gleam.recipe import MaskRecipe
+from gleam.reconstruction.reconstructor import Trained
 from gleam.terminal import followed, say, warn
 from gleam.training import run
 
@@ -44,10 +43,12 @@ def main(a: Arguments) -> None:
     raw = {} if a.raw is None else references(a.raw, examples)
     test = _check(folders, examples, a.mask, a.force)
     names = _names(folders)
-    methods = [
-        *baselines(device, examples),
-        *(method(names[folder], network, device) for folder, (_, network) in trained.items()),
-    ]
+    methods = baselines(device, examples)
+    for folder, (_, network) in trained.items():
+        title = names[folder]
+        if title in methods:
+            raise BadInput(f"{folder}: is called as a baseline is, {title}; rename the folder")
+        methods[title] = Trained(title, network, device=device)
     slices = sum(example.shape[0] for example in examples)
     make_folder(a.out)
     say(f"evaluating on {described(device)}")

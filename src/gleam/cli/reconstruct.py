@@ -4,7 +4,6 @@ import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import torch
 from gleam.cli.options.reconstruct import Arguments
 from gleam.cli.outcomes import report
 from gleam.cli.parts import part_of
-from gleam.cli.run import reconstructor
 from gleam.data.facts import axis_names
 from gleam.data.jobs import find_scans
 from gleam.data.manifest import recorded
@@ -25,10 +23,9 @@ from gleam.files import check_new, make_folder
 from gleam.formats import Volume, dicom, image_writer, read_scans
 from gleam.formats.scan import choose
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.early_exit import EarlyExit
 from gleam.reconstruction.many import Job, identity, reconstruct_many
-from gleam.reconstruction.reconstruct import reconstruct
-from gleam.reconstruction.reconstructor import Reconstructor
+from gleam.reconstruction.reconstruct import Reconstruction, reconstruct
+from gleam.reconstruction.reconstructor import Reconstructor, reconstructor
 from gleam.terminal import counted, followed, say, warn
 
 
@@ -57,14 +54,14 @@ def main(a: Arguments) -> None:
         raise BadInput(f"{a.out}: --tag is for DICOM; write to a folder or a .dcm file")
     noise = checked_noise(a.noise, a.array.layout)
     make_folder(a.out if many else a.out.parent)
-    chosen = reconstructor(a.run, a.iterations, _change(a.until), a.force, a.device)
+    chosen = reconstructor(a.run, a.device, a.iterations, _change(a.until), a.force)
     layout, reference = a.array.layout, a.reference
     settings = Settings(a.calibration, chosen.sets, a.coils, layout, reference, a.group, noise)
-    where = f"computing on {described(chosen.device)}"
+    where = f"reconstructing on {described(chosen.device)}"
     if many:
         say(where)
-        what = identity(chosen.method, chosen.words, mask)
-        job = Job(settings, format or "", partial(_quietly, chosen, mask), write, a.force, what)
+        what = identity(chosen, mask)
+        job = Job(settings, format or "", partial(_with_doubts, chosen, mask), write, a.force, what)
         _folder(a.scan, a.out, job, a.json)
         return
     scans = read_scans(a.scan, settings.layout, a.group)
@@ -72,20 +69,20 @@ def main(a: Arguments) -> None:
     outs = {part: a.out if a.part or not part else part_of(a.out, part) for part in wanted}
     for out in outs.values():
         check_new(out, a.force)
-    for part, read in wanted.items():
-        out = outs[part]
-        example = Prepared(read(), settings)
+    for number, (part, out) in enumerate(outs.items()):
+        example = Prepared(wanted[part](), settings)
         warn(example.header.name, example.header.warnings)
         if is_dicom:
             slices, _, frames, *_ = example.shape
             dicom.check(out, slices * frames * math.prod(example.header.matrix[:-2]), a.force)
-        with counted("reconstructing", example.shape[0]) as done:
-            volume, doubts, used = _image(chosen, mask, example, done)
-        if out is next(iter(outs.values())):
+        chosen.check(example, mask)
+        if number == 0:
             say(where)
-        warn(chosen.name, doubts)
-        write(volume, out)
-        _say(volume, out, used, a.json)
+        with counted("reconstructing", example.shape[0]) as done:
+            image = _image(chosen, mask, example, done)
+        warn(chosen.name, image.doubts)
+        write(image, out)
+        _say(image, out, chosen.stops, a.json)
 
 
 def _folder(scans: Path, out: Path, job: Job, as_json: bool) -> None:
@@ -97,11 +94,11 @@ def _folder(scans: Path, out: Path, job: Job, as_json: bool) -> None:
     report({out: outcomes}, out, ("reconstructed", "kept", "skipped"), as_json)
 
 
-def _quietly(
+def _with_doubts(
     chosen: Reconstructor, mask: MaskRecipe | None, example: Prepared
 ) -> tuple[Volume, list[str]]:
-    volume, doubts, _ = _image(chosen, mask, example, lambda done: None)
-    return volume, [f"{chosen.name}: {doubt}" for doubt in doubts]
+    image = _image(chosen, mask, example, lambda done: None)
+    return image, [f"{chosen.name}: {doubt}" for doubt in image.doubts]
 
 
 def _image(
@@ -109,30 +106,21 @@ def _image(
     mask: MaskRecipe | None,
     example: Prepared,
     progress: Callable[[int], None],
-) -> tuple[Volume, list[str], list[int]]:
-    """With what may make it worse, and the iterations of a network that stops early."""
-    doubts = chosen.check(example, mask)
-    words, used, method = chosen.words, list[int](), chosen.method
-    stops = isinstance(method, EarlyExit) and bool(method.iterations or method.change)
-    in_turn = stops or chosen.device.type == "cuda"
-    at_once = 1 if in_turn else torch.get_num_threads()
-    volume = reconstruct(method, example, mask, chosen.device, progress, at_once=at_once)
-    if isinstance(method, EarlyExit) and stops:
-        used, method.used = method.used, []
-        words += f", stopped after {min(used)}" + (f" to {max(used)}" if len({*used}) > 1 else "")
-    return replace(volume, method=words), doubts, used
+) -> Reconstruction:
+    at_once = 1 if chosen.device.type == "cuda" else torch.get_num_threads()
+    return reconstruct(chosen, example, mask, progress, at_once)
 
 
-def _say(volume: Volume, out: Path, used: list[int], as_json: bool) -> None:
-    """What was written; `used` as `_image` gives it."""
+def _say(volume: Reconstruction, out: Path, stops: bool, as_json: bool) -> None:
+    """What was written; and of a network that stops early, when."""
     if as_json:
         shape, voxel = list(volume.image.shape), list(volume.voxel)
         facts = {"out": str(out), "shape": shape, "voxel_mm": voxel}
-        print(json.dumps(facts | ({"iterations": used} if used else {})))
+        print(json.dumps(facts | ({"iterations": volume.iterations} if stops else {})))
         return
     axes = ", ".join(("slice", "frame", *axis_names(volume.image.ndim - 2)))
     print(f"{out}: {' × '.join(map(str, volume.image.shape))} ({axes})")
-    if used:
+    if stops:
         print(volume.method)
 
 

@@ -5,9 +5,9 @@ from functools import partial
 
 from gleam.cli.arguments import amount
 from gleam.cli.options.serve import Arguments
-from gleam.cli.run import reconstructor
 from gleam.device import described
 from gleam.errors import BadInput
+from gleam.reconstruction.reconstructor import reconstructor
 from gleam.serving.server import serve
 from gleam.serving.wire import Limits
 from gleam.terminal import silence
@@ -20,7 +20,7 @@ def main(a: Arguments) -> None:
             "serve: --port is 0 to 65535, --connections 1 or more, --idle and --seconds above 0"
         )
     limits = Limits(amount(a.size, "serve: --size"), a.idle, a.seconds)
-    load = partial(reconstructor, a.run, force=a.force, device=a.device)
+    load = partial(reconstructor, a.run, a.device, force=a.force)
     chosen = load()  # what is wrong with the run is said now, not to clients
     _log(f"reconstructing on {described(chosen.device)}")
     with silence():

@@ -11,13 +11,12 @@ import torch
 
 from gleam.data.example import ExampleFile
 from gleam.data.loader import every_slice
-from gleam.evaluation.evaluate import Evaluation, evaluate
-from gleam.evaluation.methods import baselines, trained
+from gleam.evaluation.evaluate import Evaluation, baselines, evaluate
 from gleam.evaluation.scores import METRICS, FrameScore, Score
 from gleam.networks import build
 from gleam.recipe import Recipe
+from gleam.reconstruction.reconstructor import Trained
 from gleam.terminal import followed
-from gleam.training import run
 
 _Score = TypeVar("_Score", Score, FrameScore)
 
@@ -53,24 +52,19 @@ def score(
         name: of the test set, for the progress bar.
     """
     untrained = build(recipe.network, recipe.seed).requires_grad_(False)
-    classical = [
-        *baselines(device, examples),
-        trained(f"untrained, {recipe.network.iterations} iterations", untrained, device),
-    ]
+    given = baselines(device, examples)
+    title = f"untrained, {recipe.network.iterations} iterations"
+    given[title] = Trained(title, untrained, device=device)
     members = {scheme: [str(folder) for folder in own] for scheme, own in runs.items()}
-    learnt = [
-        trained(str(folder), run.load_run(folder)[1], device)
-        for own in runs.values()
-        for folder in own
-    ]
+    learnt = {str(folder): Trained.of(folder, device) for own in runs.values() for folder in own}
     slices = sum(example.shape[0] for example in examples)
     batches = followed(every_slice(examples, recipe.mask), f"scoring on {name}", slices)
-    whole = evaluate([*classical, *learnt], batches)
+    whole = evaluate(given | learnt, batches)
     seeds = {
         scheme: [fmean(s.psnr_complex for s in whole.scans if s.method == one) for one in own]
         for scheme, own in members.items()
     }
-    groups = {method.name: [method.name] for method in classical} | members
+    groups = {title: [title] for title in given} | members
     return Scores(_averaged(whole, groups), seeds)
 
 

@@ -21,10 +21,10 @@ from gleam.errors import BadInput
 from gleam.formats.region import bounding_box
 from gleam.formats.upright import Upright, upright
 from gleam.physics.fourier import Axes, fft, ifft
-from gleam.physics.measurement import Measurement
+from gleam.physics.measurement import Measured, Measurement
 from gleam.physics.sampling import DIMENSIONS, draw
 from gleam.physics.sense import Sense
-from gleam.physics.slabs import Measured, Slabbed
+from gleam.physics.slabs import Slabbed
 from gleam.recipe import MaskRecipe
 
 

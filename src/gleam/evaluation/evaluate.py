@@ -7,14 +7,15 @@ fastMRI magnitude metrics is the maximum of the reference volume in both.
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
-from gleam.arrays import Image, crop
+from gleam.arrays import crop
+from gleam.data import example as data
 from gleam.data.batch import Batch
 from gleam.errors import BadInput
 from gleam.evaluation.examples import Example, example
@@ -22,21 +23,8 @@ from gleam.evaluation.fastmri import FastmriScore, Reference, fastmri_score
 from gleam.evaluation.scores import FrameScore, Score, or_worst, score, score_frames
 from gleam.formats.upright import Upright
 from gleam.metrics import magnitude, psnr_complex
-from gleam.physics.slabs import Measured
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to reconstruct.
-
-    Attributes:
-        name: how tables and pictures call it.
-        iterates: yields the image after each iteration; the last one is the result. Moves the
-            measurement to its own device. A method without iterations yields once.
-    """
-
-    name: str
-    iterates: Callable[[Measured], Iterator[Image]]
+from gleam.physics.classical import CLASSICAL, TITLES
+from gleam.reconstruction.reconstructor import Classical, Reconstructor
 
 
 @dataclass(frozen=True)
@@ -85,7 +73,7 @@ class _ScanResult:
 
 
 def evaluate(
-    methods: Sequence[Method],
+    methods: Mapping[str, Reconstructor],
     batches: Iterable[Batch],
     examples: int = 3,
     raw: Mapping[str, Reference] = MappingProxyType({}),
@@ -93,21 +81,19 @@ def evaluate(
     """Score every method on every example; the scores are computed on the CPU.
 
     Args:
-        methods: at least one, names all different.
+        methods: at least one, by the names that tables and pictures call them.
         batches: the test set, scan after scan; only one scan is held in memory. Images are judged
             cropped to the batch's matrix.
         examples: of how many scans, the first ones, the middle slice is kept for pictures.
         raw: by scan, what fastMRI would compare with; see `gleam.evaluation.fastmri`.
 
     Raises:
-        BadInput: no method, or two of one name; no example, or one without a target; examples of
+        BadInput: no method; no example, or one without a target; examples of
             a scan that do not follow each other; an image that differs from the target in shape.
     """
-    names = [method.name for method in methods]
+    names = [*methods]
     if not names:
         raise BadInput("methods: none is given, so there is nothing to evaluate")
-    if len(set(names)) < len(names):
-        raise BadInput(f"methods: two have the same name ({', '.join(names)}); rename one")
     result = Evaluation(names, [], [], [], {}, {}, [])
     progress: dict[str, list[list[float]]] = {name: [] for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in names}
@@ -140,8 +126,22 @@ def evaluate(
     return result
 
 
+def baselines(device: torch.device, examples: Sequence[data.Example]) -> dict[str, Reconstructor]:
+    """What is always compared with, by the names that tables call it.
+
+    Zero filling and CG-SENSE; a sliding window, where some of the examples are series; and wavelets
+    or, where all are series, total variation over time.
+    """
+    series = [example.shape[2] > 1 for example in examples]
+    names = ["zero-filled", "cg-sense"]
+    names += ["sliding-window"] * any(series) + ["temporal-tv" if all(series) else "wavelet"]
+    return {TITLES[name]: Classical(name, CLASSICAL[name], device=device) for name in names}
+
+
 def _scans(
-    methods: Sequence[Method], batches: Iterable[Batch], seconds: dict[str, list[float]]
+    methods: Mapping[str, Reconstructor],
+    batches: Iterable[Batch],
+    seconds: dict[str, list[float]],
 ) -> Iterator[_ScanResult]:
     """Reconstruct batch by batch, hand over scan by scan."""
     scan: _ScanResult | None = None
@@ -152,14 +152,14 @@ def _scans(
         mask = batch.measurement.mask.cpu()
         mask = mask.expand(len(target), *mask.shape[1:])
         images, progress = {}, {}
-        for method in methods:
-            images[method.name], progress[method.name], spent = _run(method, batch, target)
-            seconds[method.name].append(spent / len(target))
+        for title, method in methods.items():
+            images[title], progress[title], spent = _run(title, method, batch, target)
+            seconds[title].append(spent / len(target))
         for i, (name, number) in enumerate(zip(batch.scans, batch.slices, strict=True)):
             if scan is None or scan.name != name:
                 if scan is not None:
                     yield scan
-                scan = _ScanResult(name, {method.name: _Result() for method in methods})
+                scan = _ScanResult(name, {title: _Result() for title in methods})
             scan.slices.append(number)
             scan.targets.append(target[i : i + 1])
             scan.masks.append(mask[i, 0])
@@ -171,26 +171,27 @@ def _scans(
         yield scan
 
 
-def _run(method: Method, batch: Batch, target: Tensor) -> tuple[Tensor, list[list[float]], float]:
+def _run(
+    title: str, method: Reconstructor, batch: Batch, target: Tensor
+) -> tuple[Tensor, list[list[float]], float]:
     """The result, the PSNR of each example after each iteration, and the seconds it took."""
     image: Tensor | None = None
     psnr: list[Tensor] = []
     seconds = 0.0
-    with torch.no_grad():
+    start = time.perf_counter()
+    for whole in method.iterates(batch.measurement):
+        if whole.shape != batch.measurement.adjoint.shape:
+            raise BadInput(
+                f"{title}: reconstructs images of shape {tuple(whole.shape)}, but the "
+                f"target has {tuple(batch.measurement.adjoint.shape)}; was it trained for "
+                "other data?"
+            )
+        image = crop(whole, batch.matrix).cpu()  # waits for the device, so time is true
+        seconds += time.perf_counter() - start
+        psnr.append(or_worst(psnr_complex(image, target), image, "psnr_complex"))
         start = time.perf_counter()
-        for whole in method.iterates(batch.measurement):
-            if whole.shape != batch.measurement.adjoint.shape:
-                raise BadInput(
-                    f"{method.name}: reconstructs images of shape {tuple(whole.shape)}, but the "
-                    f"target has {tuple(batch.measurement.adjoint.shape)}; was it trained for "
-                    "other data?"
-                )
-            image = crop(whole, batch.matrix).cpu()  # waits for the device, so time is true
-            seconds += time.perf_counter() - start
-            psnr.append(or_worst(psnr_complex(image, target), image, "psnr_complex"))
-            start = time.perf_counter()
     if image is None:
-        raise BadInput(f"{method.name}: has no iteration, so it yields no image")
+        raise BadInput(f"{title}: has no iteration, so it yields no image")
     return image, torch.stack(psnr, dim=1).tolist(), seconds
 
 

@@ -14,7 +14,8 @@ from gleam.face.words import in_python
 from gleam.physics.classical import CLASSICAL
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction import reconstruct as whole
-from gleam.training.run import is_there, load_run
+from gleam.reconstruction.reconstructor import Classical, Reconstructor, reconstructor
+from gleam.training.run import is_there
 from gleam.words import nearest
 
 Network = Callable[..., Any]
@@ -47,13 +48,11 @@ def reconstruct(
     Raises:
         BadInput: there is no such run, name or device, or it does not fit the scan.
     """
-    place = choose(device)
     if callable(method):
-        called, words = method, ""
-    elif (name := os.fspath(method)) in CLASSICAL:
-        called, words = CLASSICAL[name], name
-    elif is_there(Path(name)):
-        called, words = load_run(Path(name))[1].to(place), name
+        way: Reconstructor = Classical("a function", method, device=choose(device))
+        words = ""
+    elif (name := os.fspath(method)) in CLASSICAL or is_there(Path(name)):
+        way, words = reconstructor(name, device), name
     else:
         raise BadInput(f"{name}: is neither a run nor a reconstruction; {nearest(name, CLASSICAL)}")
-    return replace(Image.of(whole.reconstruct(called, data.source, mask, place)), method=words)
+    return replace(Image.of(whole.reconstruct(way, data.source, mask)), method=words)

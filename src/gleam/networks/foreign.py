@@ -27,7 +27,7 @@ from gleam import trust
 from gleam.arrays import Image
 from gleam.errors import BadInput
 from gleam.networks.unrolled import Unrolled
-from gleam.physics.slabs import Measured
+from gleam.physics.measurement import Measured
 from gleam.recipe import NetworkRecipe
 from gleam.words import nearest
 

@@ -14,7 +14,7 @@ from torch import nn
 from gleam.arrays import Image, State
 from gleam.networks.regulariser import Convolved
 from gleam.physics.baselines import zero_filled
-from gleam.physics.slabs import Measured
+from gleam.physics.measurement import Measured
 
 
 @runtime_checkable  # the tests check types at run time

@@ -1,5 +1,6 @@
 """`Unrolled`: iterations one after the other, from a first image to the reconstruction."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -8,8 +9,7 @@ from torch import nn
 
 from gleam.arrays import Image
 from gleam.networks.state import IMAGE_ALONE, StateFormat
-from gleam.physics.measurement import Measurement
-from gleam.physics.slabs import Measured, Slabbed
+from gleam.physics.measurement import Measured
 
 
 class Unrolled(nn.Module):
@@ -44,8 +44,7 @@ class Unrolled(nn.Module):
 
     def forward(self, measurement: Measured) -> Image:
         """The reconstruction, (batch, set, frame, *space)."""
-        *_, image = self.iterates(measurement)
-        return image
+        return deque(self.iterates(measurement), maxlen=1).pop()
 
     def iterates(self, measurement: Measured) -> Iterator[Image]:
         """The image after each iteration."""
@@ -58,13 +57,13 @@ class Unrolled(nn.Module):
             yield self.image(state)
 
     def advance(self, iteration: nn.Module, state: Any, measurement: Measured) -> Any:
-        """One of the iterations; all slabs of a volume go through it before the next one's turn."""
+        """One of the iterations; all slabs of a volume go through it before the next one's turn.
+
+        Whatever runs iterations without learning from them comes through here.
+        """
         if not self.state.in_slabs:
-            return iteration(state, measurement.whole())
-        if isinstance(measurement, Slabbed):
-            axis = measurement.axis
-            return measurement.advanced(iteration, state, self.reach(axis), self.alignment(axis))
-        return iteration(state, measurement)
+            measurement = measurement.whole()
+        return measurement.advance(iteration, state, self.reach, self.alignment)
 
     @torch.no_grad()
     def first(self, measurement: Measured) -> Any:
@@ -72,11 +71,11 @@ class Unrolled(nn.Module):
         return self.state.first(measurement if self.state.in_slabs else measurement.whole())
 
     @torch.no_grad()
-    def start(self, measurement: Measurement) -> Any:
+    def start(self, measurement: Measured) -> Any:
         """Where training begins: the state before the first iteration that is not frozen."""
         state = self.first(measurement)
         for iteration in self.iterations[: self.frozen]:
-            state = iteration(state, measurement)
+            state = self.advance(iteration, state, measurement)
         return state
 
     def state_shape(self, image: Sequence[int]) -> Any:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gleam.arrays import Image
 from gleam.physics.cg import conjugate_gradients
-from gleam.physics.slabs import Measured, Slabbed
+from gleam.physics.measurement import Measured, Measurement
 
 
 def zero_filled(measurement: Measured) -> Image:
@@ -32,18 +32,18 @@ def cg_sense(measurement: Measured, weight: float = 0.04, steps: int = 20) -> Im
     >>> (image - target).norm() < (gleam.zero_filled(A) - target).norm()
     tensor(True)
     """
-    if isinstance(measurement, Slabbed):
-        return measurement.advanced(
-            lambda _, part: cg_sense(part, weight, steps), measurement.adjoint
-        )
-    with torch.no_grad():
+
+    def solved(_: Image, part: Measurement) -> Image:
         return conjugate_gradients(
-            lambda x: measurement.sense.normal(x) + weight * x,
-            (1 + weight) * measurement.adjoint,
-            measurement.sense.axes,
+            lambda x: part.sense.normal(x) + weight * x,
+            (1 + weight) * part.adjoint,
+            part.axes,
             steps,
             tolerance=1e-4,
         )
+
+    with torch.no_grad():
+        return measurement.advance(solved, measurement.adjoint)
 
 
 # Chosen on eight simulated hearts (64², 16 frames, 4 to 8 coils, SNR 10 to 200) by the mean complex
@@ -61,25 +61,26 @@ def sliding_window(measurement: Measured, weight: float = 0.04, steps: int = 20)
     Source: d'Arcy et al., NMR in Biomedicine 15, 2002, for the window; Pruessmann et al., MRM
     2001, for the rest.
     """
-    if isinstance(measurement, Slabbed):
-        return measurement.advanced(
-            lambda _, part: sliding_window(part, weight, steps), measurement.adjoint
-        )
-    sense, frames = measurement.sense, measurement.adjoint.shape[2]
-    mask = sense.mask.expand(-1, -1, frames, *sense.mask.shape[3:])
+    frames = measurement.adjoint.shape[2]
+    mask = measurement.mask.expand(-1, -1, frames, *measurement.mask.shape[3:])
     window = min(frames, round(1 / float(mask.float().mean())))
 
     def summed(series: Tensor) -> Tensor:
         first = (torch.arange(frames) - window // 2).clamp(0, frames - window)
         return series.unfold(2, window, 1).sum(-1)[:, :, first]
 
-    with torch.no_grad():
-        sense = replace(sense, mask=summed(mask.float()))
-        zero_frequency = sense.mask[*[slice(None)] * 3, *[slice(1)] * (mask.ndim - 3)].clamp(min=1)
+    counts = summed(mask.float())
+    zero_frequency = counts[*[slice(None)] * 3, *[slice(1)] * (mask.ndim - 3)].clamp(min=1)
+
+    def solved(_: Image, part: Measurement) -> Image:
+        sense = replace(part.sense, mask=counts)
         return conjugate_gradients(
             lambda x: sense.normal(x) + weight * x,
-            (1 + weight / zero_frequency) * summed(measurement.adjoint),
+            (1 + weight / zero_frequency) * summed(part.adjoint),
             sense.axes,
             steps,
             tolerance=1e-4,
         )
+
+    with torch.no_grad():
+        return measurement.advance(solved, measurement.adjoint)

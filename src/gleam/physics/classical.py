@@ -5,7 +5,7 @@ from collections.abc import Callable
 from gleam.arrays import Image
 from gleam.physics.baselines import cg_sense, sliding_window, zero_filled
 from gleam.physics.compressed_sensing import low_rank, temporal_tv, wavelet
-from gleam.physics.slabs import Measured
+from gleam.physics.measurement import Measured
 
 CLASSICAL: dict[str, Callable[[Measured], Image]] = {
     "zero-filled": zero_filled,
@@ -14,4 +14,13 @@ CLASSICAL: dict[str, Callable[[Measured], Image]] = {
     "sliding-window": sliding_window,
     "temporal-tv": temporal_tv,
     "low-rank": low_rank,
+}
+
+TITLES = {  # the same names, as tables and pictures print them
+    "zero-filled": "zero-filled",
+    "cg-sense": "CG-SENSE",
+    "wavelet": "wavelets",
+    "sliding-window": "sliding window",
+    "temporal-tv": "temporal TV",
+    "low-rank": "low rank",
 }

@@ -17,9 +17,8 @@ import torch
 from gleam.arrays import Image
 from gleam.errors import BadInput
 from gleam.physics.baselines import sliding_window
-from gleam.physics.measurement import Measurement
+from gleam.physics.measurement import Measured, Measurement
 from gleam.physics.series import BLOCK, TotalVariation, shrink_blocks
-from gleam.physics.slabs import Measured, Slabbed
 from gleam.physics.wavelet import LEVELS, shrink
 
 Proximal = Callable[[Image], Image]
@@ -88,12 +87,12 @@ def _fista(measurement: Measured, proximal: Proximal, steps: int, averaged: int 
     ahead, t = x, 1.0
     total = torch.zeros_like(x)
     for step in range(steps):
-        before, x = x, proximal(_everywhere(_descended, ahead, measurement))
+        before, x = x, proximal(measurement.advance(_descended, ahead))
         previous, t = t, (1 + math.sqrt(1 + 4 * t * t)) / 2
         ahead = torch.add(x, x - before, alpha=(previous - 1) / t)
         if step >= steps - averaged:
             total += x / averaged
-    return _everywhere(_seen, total, measurement)
+    return measurement.advance(_seen, total)
 
 
 def _descended(x: Image, measurement: Measurement) -> Image:
@@ -104,14 +103,6 @@ def _descended(x: Image, measurement: Measurement) -> Image:
 def _seen(x: Image, measurement: Measurement) -> Image:
     """What the coils see of x."""
     return x * (measurement.sense.maps != 0).any(2)
-
-
-def _everywhere(
-    step: Callable[[Image, Measurement], Image], x: Image, measurement: Measured
-) -> Image:
-    if isinstance(measurement, Slabbed):
-        return measurement.advanced(step, x)
-    return step(x, measurement)
 
 
 def _shifts(axes: int, reach: int) -> Iterator[tuple[int, ...]]:

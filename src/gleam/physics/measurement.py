@@ -1,7 +1,8 @@
-"""`Measurement`: what a network reconstructs a batch from."""
+"""`Measured`: what an image is reconstructed from; `Measurement`: all of it in memory."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -11,6 +12,9 @@ from gleam.arrays import Image, KSpace, Mask
 from gleam.errors import BadInput
 from gleam.physics.fourier import Axes
 from gleam.physics.sense import Sense
+
+S = TypeVar("S")  # a state: a tensor, or tuples, lists and dicts of tensors, space axes last
+AlongAxis = Callable[[int], int]  # a space axis (x = −1, y = −2, z = −3) → a number of positions
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,6 +74,16 @@ class Measurement:
         """All of it in memory, as it is."""
         return self
 
+    def advance(
+        self,
+        step: "Callable[[S, Measurement], S]",
+        state: S,
+        reach: AlongAxis = lambda axis: 0,
+        alignment: AlongAxis = lambda axis: 1,
+    ) -> S:
+        """`step` of the whole; see `Measured`."""
+        return step(state, self)
+
     def to(self, device: torch.device | str) -> "Measurement":
         """The same measurement on another device."""
         noise = None if self.noise is None else self.noise.to(device, non_blocking=True)
@@ -82,3 +96,51 @@ class Measurement:
         self.adjoint.copy_(other.adjoint, non_blocking=True)
         if self.noise is not None and other.noise is not None:
             self.noise.copy_(other.noise, non_blocking=True)
+
+
+@runtime_checkable  # the tests check types at run time
+class Measured(Protocol):
+    """What an image is reconstructed from, however much of it is in memory at a time.
+
+    Every kind of it is held to this by `check_measured` of tests/physics/test_measured.py: a step
+    is taken of the whole, whatever `advance` cuts it into, and nothing changes the measurement.
+    """
+
+    @property
+    def adjoint(self) -> Image:
+        """Aᴴy, of the whole."""
+
+    @property
+    def noise(self) -> Float[Tensor, "batch"] | None:
+        """See `Measurement`."""
+
+    @property
+    def mask(self) -> Mask:
+        """M; of length 1 where it does not vary."""
+
+    @property
+    def axes(self) -> Axes:
+        """The axes that F runs along."""
+
+    def advance(
+        self,
+        step: Callable[[S, Measurement], S],
+        state: S,
+        reach: AlongAxis = lambda axis: 0,
+        alignment: AlongAxis = lambda axis: 1,
+    ) -> S:
+        """What `step` makes of the whole state.
+
+        Args:
+            step: a state and its measurement → the next state, of the same shape.
+            state: of the whole.
+            reach: along a space axis, how many positions on either side what comes out at a
+                position depends on.
+            alignment: parts start at multiples of it, as networks that pool need it.
+        """
+
+    def whole(self) -> Measurement:
+        """All of it in memory."""
+
+    def to(self, device: torch.device | str) -> "Measured":
+        """The same measurement on another device."""

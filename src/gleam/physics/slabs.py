@@ -9,7 +9,6 @@ the next, slab by slab is the whole volume.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -18,15 +17,13 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from gleam.arrays import Image, KSpace, Maps, Mask, cut, slabs
 from gleam.physics.fourier import Axes
-from gleam.physics.measurement import Measurement
+from gleam.physics.measurement import AlongAxis, Measurement, S
 from gleam.physics.sense import Sense
-
-S = TypeVar("S")  # a state: a tensor, or tuples, lists and dicts of tensors
 
 
 @dataclass(frozen=True)
 class Slabbed:
-    """Like a `Measurement`, but maps are read when they are needed.
+    """A `Measured` whose maps are read when they are needed.
 
     Attributes:
         maps: some positions along `axis` → S there, on any device.
@@ -59,21 +56,18 @@ class Slabbed:
         """The measurement of the whole volume, in memory."""
         return self.part(range(self.adjoint.shape[self.axis]))
 
-    def advanced(
-        self, step: Callable[[S, Measurement], S], state: S, reach: int = 0, alignment: int = 1
+    def advance(
+        self,
+        step: Callable[[S, Measurement], S],
+        state: S,
+        reach: AlongAxis = lambda axis: 0,
+        alignment: AlongAxis = lambda axis: 1,
     ) -> S:
-        """`step` of the whole volume, taken slab by slab.
-
-        Args:
-            step: a state and its measurement → the next state, of the same shape.
-            state: of the volume; of several tensors, each has the space axes last.
-            reach: how many positions on either side what comes out at a position depends on.
-            alignment: slabs start at multiples of it, as networks that pool need it.
-        """
+        """`step` of the whole volume, taken slab by slab; see `Measured`."""
         result: S = tree_map(torch.empty_like, state)
         length = self.adjoint.shape[self.axis]
         for core in slabs(length, self.size):
-            wide = widened(core, reach, alignment, length)
+            wide = widened(core, reach(self.axis), alignment(self.axis), length)
             part = tree_map(partial(cut, axis=self.axis, positions=wide), state)
             after = step(part, self.part(wide))
             inner = range(core.start - wide.start, core.stop - wide.start)
@@ -86,9 +80,6 @@ class Slabbed:
         noise = None if self.noise is None else self.noise.to(device, non_blocking=True)
         adjoint, mask = (t.to(device, non_blocking=True) for t in (self.adjoint, self.mask))
         return replace(self, adjoint=adjoint, mask=mask, noise=noise)
-
-
-Measured = Measurement | Slabbed
 
 
 def widened(core: range, reach: int, alignment: int, length: int) -> range:

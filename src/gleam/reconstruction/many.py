@@ -17,9 +17,8 @@ from gleam.files import check_new, sha256_of
 from gleam.formats import Scan, image_name, read_scans
 from gleam.formats.scan import named
 from gleam.formats.volume import Volume
-from gleam.networks.weights import weights_of
-from gleam.reconstruction.early_exit import EarlyExit
-from gleam.reconstruction.reconstruct import Method
+from gleam.recipe import MaskRecipe
+from gleam.reconstruction.reconstructor import Reconstructor
 
 
 @dataclass(frozen=True)
@@ -120,16 +119,9 @@ def _kept(
     ]
 
 
-def identity(method: Method, *others: object) -> str:
-    """Changes with what a method does: the weights and the stops of a network.
-
-    Args:
-        method: the method.
-        others: what else tells it from others, its name first of all.
-    """
-    digest = hashlib.sha256(repr(others).encode())
-    if isinstance(method, EarlyExit):
-        digest.update(repr((method.modules, method.iterations, method.change)).encode())
-        for name, tensor in sorted(weights_of(method.network).items()):
-            digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+def identity(method: Reconstructor, mask: MaskRecipe | None) -> str:
+    """Changes with what a method does: with a network's weights, say."""
+    digest = hashlib.sha256(repr((method.words, mask)).encode())
+    for part in method.content():
+        digest.update(part)
     return digest.hexdigest()

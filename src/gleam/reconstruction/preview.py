@@ -17,6 +17,7 @@ from gleam.formats.scan import Array, Scan
 from gleam.formats.stored import each_coil
 from gleam.formats.upright import CAPTION, upright
 from gleam.physics.baselines import cg_sense, zero_filled
+from gleam.physics.classical import TITLES
 from gleam.physics.fourier import ifft, shift_free
 from gleam.reconstruction.cuts import cuts, plane_name
 
@@ -58,7 +59,7 @@ def of_scan(scan: Scan, example: Example | None) -> Preview:
     if sampling.ndim == 3:
         sampling = sampling.mean(axis=scan.readout or 0)
     elif example is not None:
-        return Preview(_seen(example), sampling, "CG-SENSE")
+        return Preview(_seen(example), sampling, TITLES["cg-sense"])
     alike = bool((scan.sampled == scan.sampled[:1]).all())
     energies = []
     for kspace in each_coil(scan.kspace, scan.kspace.shape[0] // 2):
@@ -78,7 +79,7 @@ def of_scan(scan: Scan, example: Example | None) -> Preview:
         sizes = [min(m, n) for m, n in zip(matrix, magnitude.shape, strict=True)]
         image = crop(magnitude, sizes).numpy()
         images[name] = image if seen is None else seen[axis].shown(image)
-    return Preview(images, sampling, "zero-filled", CAPTION if seen else "")
+    return Preview(images, sampling, TITLES["zero-filled"], CAPTION if seen else "")
 
 
 def _planes(kspace: Array) -> list[Array]:
@@ -100,7 +101,7 @@ def of_example(example: Example) -> Preview:
     sampling = share.expand(example.shape[3:])
     if sampling.ndim == 3:
         sampling = sampling.mean(-3 if header.readout is None else header.readout)
-    method = "CG-SENSE" if len(example.shape) == 5 else "zero-filled"
+    method = TITLES["cg-sense" if len(example.shape) == 5 else "zero-filled"]
     caption = CAPTION if len(example.shape) == 6 and upright_of(example) else ""
     return Preview(_seen(example), sampling.numpy(), method, caption)
 

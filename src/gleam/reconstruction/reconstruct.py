@@ -2,62 +2,71 @@
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gleam.arrays import Image, crop
+from gleam.arrays import crop
 from gleam.data.batch import Batch
 from gleam.data.example import Example, ExampleFile, write
 from gleam.data.loader import every_slice
-from gleam.errors import BadInput, Unwritable
+from gleam.errors import Unwritable
 from gleam.files import in_temporary
 from gleam.formats import Volume
 from gleam.metrics import magnitude
-from gleam.physics.slabs import Measured
 from gleam.recipe import MaskRecipe
+from gleam.reconstruction.reconstructor import Reconstructor
 
-Method = Callable[[Measured], Image]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reconstruction(Volume):
+    """The image of a scan, and what is known of how it came about.
+
+    Attributes:
+        iterations: made for each slice, or for the volume.
+        doubts: what may have made it worse, sentences that go on from the method's name.
+    """
+
+    iterations: Sequence[int] = ()
+    doubts: Sequence[str] = ()
 
 
 def reconstruct(
-    method: Method,
+    method: Reconstructor,
     example: Example,
     mask: MaskRecipe | None = None,
-    device: torch.device | str = "cpu",
     progress: Callable[[int], None] = lambda done: None,
     at_once: int = 1,
-) -> Volume:
+) -> Reconstruction:
     """The image of a scan, in the scan's own intensities, cropped to the matrix asked for.
 
     A volume whose readout was sampled in full is reconstructed slab by slab. It is read again for
     every iteration of a network, so one that is not on disk yet goes into a temporary file first.
 
     Args:
-        method: from a measurement to an image; a network is one.
+        method: how.
         example: a prepared scan, on disk or not.
         mask: undersample a fully sampled scan first; None takes it as it was acquired.
-        device: where `method` lives.
         progress: called with the number of slices done.
         at_once: slices that are reconstructed at the same time, on one thread each, instead of one
             after the other on all threads: faster on a CPU (`python -m benchmarks.threads`), where
-            there is the memory. The method must not mind; volumes come one at a time.
+            there is the memory; volumes come one at a time.
 
     Returns:
         (slice, frame, *space) complex64; with two map sets, the root of the sum of squares.
 
     Raises:
-        BadInput: `mask` is given for a scan that is undersampled already.
+        BadInput: see `Reconstructor.check`.
     """
-    header = example.header
-    if mask is not None and not example.complete:
-        raise BadInput(
-            f"{header.name}: was undersampled when it was scanned; reconstruct it without a mask"
-        )
+    header, doubts = example.header, method.check(example, mask)
     if header.slab_axis is not None and not isinstance(example, ExampleFile):
         with tempfile.TemporaryDirectory() as folder:
             try:
@@ -65,37 +74,40 @@ def reconstruct(
             except Unwritable as error:
                 raise in_temporary(error) from error.__cause__
             stored = ExampleFile(Path(folder) / "example.h5")
-            return reconstruct(method, stored, mask, device, progress, at_once)
+            return reconstruct(method, stored, mask, progress, at_once)
 
-    @torch.no_grad()  # each thread has a mode of its own
-    def one(batch: Batch) -> Tensor:
-        image = method(batch.measurement.to(device)).cpu()
+    def one(batch: Batch) -> tuple[Tensor, int]:
+        made = deque(enumerate(method.iterates(batch.measurement), 1), maxlen=1).pop()
+        iterations, image = made[0], made[1].cpu()
         image = image[:, 0] if example.sets == 1 else magnitude(image).to(image.dtype)
-        return crop(image, header.matrix) * header.scale
+        return crop(image, header.matrix) * header.scale, iterations
 
-    images = []
-    for image in _in_order(one, every_slice([example], mask), at_once):
+    images, used = list[Tensor](), list[int]()
+    for image, iterations in _in_order(one, every_slice([example], mask), at_once):
         images.append(image)
+        used.append(iterations)
         progress(len(images))
-    return Volume(
+    stopped = f", stopped after {min(used)}" + (f" to {max(used)}" if len({*used}) > 1 else "")
+    return Reconstruction(
         torch.cat(images).numpy(),
         header.voxel,
         np.array(header.affine),
         header.contrast,
         header.name,
+        method=method.words + (stopped if method.stops else ""),
         thickness=header.thickness,
+        iterations=used,
+        doubts=doubts,
     )
 
 
-def _in_order(
-    work: Callable[[Batch], Tensor], batches: Iterable[Batch], at_once: int
-) -> Iterator[Tensor]:
+def _in_order(work: Callable[[Batch], T], batches: Iterable[Batch], at_once: int) -> Iterator[T]:
     """The results; so many batches are worked on, and in memory, at the same time."""
     if at_once == 1:
         yield from map(work, batches)
         return
     with ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        coming: deque[Future[Tensor]] = deque()
+        coming: deque[Future[T]] = deque()
         for batch in batches:
             coming.append(pool.submit(work, batch))
             if len(coming) == at_once:

@@ -1,39 +1,87 @@
-"""`Reconstructor`: a method, where it works, and what it wants of a scan."""
+"""`Reconstructor`: every way from a measurement to images, with a network or without learning.
 
-from dataclasses import dataclass
+The greedy modules of a network were each trained to end with the best image they can, so a network
+may stop at any module's end: after a given number of iterations, or as soon as they change nothing
+that matters.
+"""
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
 
 import torch
 
+from gleam.arrays import Image
+from gleam.data.batch import Item, mask_seed, sampling
 from gleam.data.example import Example
 from gleam.data.trained_on import TrainedOn
+from gleam.device import choose
+from gleam.errors import BadInput
+from gleam.networks import Unrolled
+from gleam.networks.weights import weights_of
+from gleam.physics.classical import CLASSICAL
+from gleam.physics.measurement import Measured
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.reconstruct import Method
+from gleam.training.run import load_run, read_trained_on
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class Reconstructor:
-    """A method that is ready to be used.
+class Reconstructor(ABC):
+    """A way to reconstruct that is ready to be used.
+
+    Whatever the way, `check_reconstructor` of tests/reconstruction/test_reconstructor.py holds it
+    to this: it yields images of Aᴴy's shape, on its device, without gradients; the last one is the
+    result. The measurement may be on any device, and stays as it is. Nothing is remembered, so
+    that threads may share it.
 
     Attributes:
-        method: from a measurement to an image.
-        device: where it lives.
-        sets: map sets that scans are to be prepared with.
-        words: what it is, for those who see its images.
-        trained_on: of a network; None of what was not trained.
-        name: the run's, of a network.
-        force: use it on other kinds of scans too.
+        name: a run's folder, or one of `CLASSICAL`.
+        device: where it computes.
     """
 
-    method: Method
-    device: torch.device
-    sets: int
-    words: str
-    trained_on: TrainedOn | None = None
-    name: str = ""
-    force: bool = False
+    name: str
+    device: torch.device = field(default=CPU, kw_only=True)
+
+    def iterates(self, measurement: Measured) -> Iterator[Image]:
+        """The image after each iteration, one of a way without iterations."""
+        images = self._images(measurement.to(self.device))
+        while (image := _next(images)) is not None:
+            yield image
+
+    def __call__(self, measurement: Measured) -> Image:
+        """The reconstruction, (batch, set, frame, *space)."""
+        return deque(self.iterates(measurement), maxlen=1).pop()
+
+    @abstractmethod
+    def _images(self, measurement: Measured) -> Iterator[Image]:
+        """As `iterates`, of what is on the device."""
+
+    @property
+    def words(self) -> str:
+        """What it is, for those who see its images."""
+        return self.name
+
+    @property
+    def sets(self) -> int:
+        """Map sets that scans are to be prepared with."""
+        return 1
+
+    @property
+    def stops(self) -> bool:
+        """Whether it may end before the last of its iterations."""
+        return False
+
+    def content(self) -> Iterator[bytes]:
+        """What its images depend on beside its `words`."""
+        yield from ()
 
     def check(self, example: Example, mask: MaskRecipe | None = None) -> list[str]:
-        """Make sure that the method is for a scan.
+        """Make sure that it is for a scan.
 
         Args:
             example: to be reconstructed.
@@ -43,9 +91,164 @@ class Reconstructor:
             What may make its images worse, sentences that go on from "`name`: ".
 
         Raises:
-            BadInput: a network was trained on another kind of scans, and `force` is not set.
+            BadInput: a mask that cannot be, or for a scan that is undersampled already; or a
+                network was trained on another kind of scans.
         """
+        if mask is not None:
+            name = example.header.name
+            if not example.complete:
+                raise BadInput(
+                    f"{name}: was undersampled when it was scanned; reconstruct it without a mask"
+                )
+            sampling(Item(example, 0, mask_seed(name)), mask)
+        return []
+
+
+@dataclass(frozen=True)
+class Classical(Reconstructor):
+    """A reconstruction without learning.
+
+    Attributes:
+        method: from a measurement to an image.
+    """
+
+    method: Callable[[Measured], Image]
+
+    def _images(self, measurement: Measured) -> Iterator[Image]:
+        yield self.method(measurement)
+
+
+@dataclass(frozen=True)
+class Trained(Reconstructor):
+    """A network, which may stop early.
+
+    Attributes:
+        network: is moved to the device.
+        modules: iterations of each of its modules, from the first on.
+        iterations: how many to make at most; None makes all.
+        change: stop at the end of a module whose image differs from that of the one before by less
+            than this, ‖difference‖ / ‖image‖ of every example; None does not look.
+        sets, words: see `Reconstructor`.
+        trained_on: what the network has seen; None where nobody knows.
+        force: use it on other kinds of scans too.
+    """
+
+    network: Unrolled
+    modules: Sequence[int] = ()
+    iterations: int | None = None
+    change: float | None = None
+    sets: int = 1
+    words: str = "neural network"
+    trained_on: TrainedOn | None = None
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        self.network.to(self.device).eval()
+
+    @classmethod
+    def of(
+        cls,
+        run: Path,
+        device: torch.device = CPU,
+        iterations: int | None = None,
+        change: float | None = None,
+        force: bool = False,
+    ) -> "Trained":
+        """The network of a run; for the rest, see the class.
+
+        Raises:
+            BadInput: the folder is not a run, or its files are broken; it has fewer iterations, or
+                no modules to stop after.
+        """
+        recipe, network = load_run(run)
+        most, kind = recipe.network.iterations, recipe.network.build or recipe.network.family
+        if iterations is not None and not 1 <= iterations <= most:
+            raise BadInput(f"{run}: has {most} iterations, so --iterations is 1 to {most}")
+        frozen, sizes = recipe.training.frozen, recipe.module_sizes()
+        modules = [frozen, *sizes] if frozen else sizes
+        if change is not None and len(modules) == 1:
+            raise BadInput(
+                f"{run}: was trained end-to-end, so it has an image at its end only and --until "
+                "cannot stop it; give a greedy run"
+            )
+        return cls(
+            str(run),
+            network,
+            modules,
+            iterations,
+            change,
+            sets=recipe.network.sets,
+            words=f"neural network, {kind} of {most} iterations",
+            trained_on=read_trained_on(run),
+            force=force,
+            device=device,
+        )
+
+    @property
+    def stops(self) -> bool:
+        """Whether it may end before the last of its iterations."""
+        return self.iterations is not None or self.change is not None
+
+    def content(self) -> Iterator[bytes]:
+        """Its weights, and when it stops."""
+        yield repr((self.modules, self.iterations, self.change)).encode()
+        for name, tensor in sorted(weights_of(self.network).items()):
+            yield name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes()
+
+    def check(self, example: Example, mask: MaskRecipe | None = None) -> list[str]:
+        """Make sure that it is for a scan; see `Reconstructor`."""
+        doubts = super().check(example, mask)
         if self.trained_on is None:
-            return []
+            return doubts
         wrong = self.trained_on.check_kind(self.name, example, self.force)
-        return wrong + self.trained_on.doubts(example, mask)
+        return doubts + wrong + self.trained_on.doubts(example, mask)
+
+    def _images(self, measurement: Measured) -> Iterator[Image]:
+        ends = set(accumulate(self.modules))
+        state = self.network.first(measurement)
+        before = self.network.image(state)
+        for made, image in enumerate(self.network.iterates_from(state, measurement), 1):
+            yield image
+            if made == self.iterations:
+                return
+            if self.change is not None and made in ends:
+                if _difference(image, before) < self.change:
+                    return
+                before = image
+
+
+def reconstructor(
+    what: str,
+    device: str = "auto",
+    iterations: int | None = None,
+    change: float | None = None,
+    force: bool = False,
+) -> Reconstructor:
+    """What the command line calls RUN: a trained run, or a reconstruction without learning.
+
+    Args:
+        what: a run's folder, or one of `CLASSICAL`.
+        device: see `gleam.device`.
+        iterations, change, force: see `Trained`; the first two for a run only.
+
+    Raises:
+        BadInput: see `Trained.of`; or there is no such device.
+    """
+    place = choose(device)
+    if what not in CLASSICAL:
+        return Trained.of(Path(what), place, iterations, change, force)
+    if iterations is not None or change is not None:
+        raise BadInput(f"{what}: has no iterations to stop after; give a trained run")
+    return Classical(what, CLASSICAL[what], device=place)
+
+
+@torch.no_grad()  # while an image is made, and not while it is looked at
+def _next(images: Iterator[Image]) -> Image | None:
+    return next(images, None)
+
+
+def _difference(image: Image, before: Image) -> float:
+    """The largest of all examples, relative; 0 of an empty image that stays empty."""
+    change = (image - before).flatten(1).norm(dim=1)
+    size = image.flatten(1).norm(dim=1)
+    return float((change / size.clamp(min=1e-30)).max())

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,13 +90,8 @@ def _reconstructed(
     for why in refused:
         warn(str(why))
     for series, example in enumerate(examples):
-        volume = reconstruct(
-            chosen.method,
-            example,
-            device=chosen.device,
-            progress=lambda done: wire.check_time(),
-        )
-        for image in images(replace(volume, method=chosen.words)):
+        volume = reconstruct(chosen, example, progress=lambda done: wire.check_time())
+        for image in images(volume):
             # What clients go by beside the geometry.
             image.image_series_index = series
             image.measurement_uid = int(heads["measurement_uid"][0])
