@@ -10,6 +10,7 @@ import re
 
 import torch
 
+from gleam import precision
 from gleam.errors import BadInput
 
 VARIABLE = "GLEAM_DEVICE"
@@ -17,7 +18,7 @@ WAYS = "auto, cpu, cuda, or one of several GPUs as cuda:1"
 
 
 def choose(said: str = "auto", process: int = 0) -> torch.device:
-    """The device that is asked for; a GPU always by its number.
+    """The device that is asked for; a GPU always by its number, and computing as usual.
 
     Args:
         said: see above.
@@ -43,6 +44,7 @@ def choose(said: str = "auto", process: int = 0) -> torch.device:
             else f"GPUs 0 to {count - 1} here; give one of them"
         )
         raise BadInput(f"{what} {said}: PyTorch can use {there}")
+    precision.decide()
     return torch.device("cuda", number)
 
 

@@ -401,6 +401,7 @@ OVERRIDES: dict[str, object] = {
     "training.overlap": 1,
     "training.storage": "offload",
     "training.offload_to": "scratch",
+    "training.deterministic": True,
     "training.loss_weights": "ramped",
     "training.loss": "l2",
     "training.steps": 10,

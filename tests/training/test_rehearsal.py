@@ -1,9 +1,11 @@
+import json
 import tempfile
 from pathlib import Path
 
 import pytest
 from tiny import example_files, tiny_recipe
 
+from gleam import precision
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training import rehearsal, run
@@ -106,3 +108,19 @@ def test_no_step_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     t = seen[0].training
     assert (t.steps, t.validate_every, t.polish, seen[0].data.batch) == (1, 1, 1, 3)
     assert seen[0].data.validation is not None
+
+
+def test_a_width_that_a_gpu_pads_is_named() -> None:
+    regulariser = {"width": 12, "blocks": 1, "bf16": True}
+    values = recipe({}, regulariser=regulariser)
+    assert "12 features in bfloat16 are padded to 16 on a GPU" in str(rehearse(values))
+
+
+def test_deterministic_kernels_are_asked_for_and_noted(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(precision.decide)
+    examples = example_files(tmp_path, 2)
+    train(tiny_recipe(examples, steps=1, deterministic=True), tmp_path / "run", quiet=True)
+    noted = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert noted["precision"]["deterministic"] is True

@@ -38,6 +38,9 @@ def test_start_says_what_will_be_trained_and_with_what(folder: Path) -> None:
     assert environment["cores"] == cores()
     assert environment["torch"] == torch.__version__
     assert environment["seed"] == RECIPE.seed
+    assert environment["device"] == "cpu"
+    assert environment["precision"]["networks"] == "fp32"
+    assert environment["precision"]["deterministic"] is False
     assert run.read_metrics(folder) == []
     assert run.read_summary(folder) == {}
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from gleam import precision
 from gleam.arrays import Image
 from gleam.errors import BadInput
 from gleam.networks.convolution import Dimensions
@@ -45,7 +46,7 @@ class Convolved(nn.Module):
             # and takes 27 further feature maps.
             channels = channels.movedim(2, -1)
         channels = channels.contiguous(memory_format=self.layout)
-        with torch.autocast(channels.device.type, torch.bfloat16, enabled=self.bf16):
+        with precision.of_network(channels.device.type, self.bf16):
             change: Tensor = self.cnn(channels)
         change = change.to(channels.dtype)
         return change.movedim(-1, 2) if self.dimensions == 3 else change

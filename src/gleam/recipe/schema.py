@@ -79,6 +79,9 @@ class TrainingRecipe(Part):
     its output alone, from which the rest is found by inversion; all, but in host memory."""
     offload_to: FilePath | None = None
     """Folder for a memory-mapped file that `storage: offload` uses instead of host memory."""
+    deterministic: bool = False
+    """Compute by kernels that repeat themselves to the bit, at the price of time: see
+    docs/schemes.md."""
     loss_weights: Literal["flat", "ramped", "last"] = "flat"
     """Of the modules' losses: all 1; rising evenly to 1; the last one's only."""
     loss: Literal["l1", "l2", "l1+ssim"] = "l1"

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from gleam import precision
 from gleam.data.example import write
 from gleam.data.kind import ScanKind
 from gleam.data.prepare import Prepared, Settings
@@ -42,6 +43,7 @@ class Rehearsal:
         modules: iterations of each module.
         parameters: of the network.
         missing: paths that the recipe names and that do not exist yet, by their fields.
+        advice: on what makes it slower than it need be, if anything does.
     """
 
     kind: ScanKind
@@ -50,12 +52,14 @@ class Rehearsal:
     modules: list[int]
     parameters: int
     missing: dict[str, str]
+    advice: str | None = None
 
     def __str__(self) -> str:
         """All but what is missing, in one line."""
+        advice = f"; {self.advice}" if self.advice else ""
         return (
             f"fits, tried on tiny {self.kind}: {self.family}, {self.iterations} iterations in "
-            f"modules of {', '.join(map(str, self.modules))}, {self.parameters} parameters"
+            f"modules of {', '.join(map(str, self.modules))}, {self.parameters} parameters{advice}"
         )
 
 
@@ -84,7 +88,14 @@ def rehearse(recipe: Recipe, device: str = "auto") -> Rehearsal:
         modules=recipe.module_sizes(),
         parameters=parameters,
         missing=missing,
+        advice=_advice(recipe),
     )
+
+
+def _advice(recipe: Recipe) -> str | None:
+    regulariser = recipe.network.regulariser
+    own = recipe.network.build is None  # otherwise the regulariser is another's
+    return precision.advice(regulariser.width, regulariser.bf16) if own else None
 
 
 def kind_of_data(recipe: Recipe) -> ScanKind:

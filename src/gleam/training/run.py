@@ -9,7 +9,7 @@
 | events.jsonl | what happened, a line each, for programs: see `gleam.training.events` |
 | tensorboard/ | the same numbers, to look at |
 | train.log | how far it was, and when |
-| environment.json | versions, seed, git state, processes and threads |
+| environment.json | versions, seed, git state, precision, processes and threads |
 | trained_on.json | scans by sha256, their kinds, masks: see `gleam.data.trained_on` |
 | summary.json | parameters, memory, time per step, how it ended |
 """
@@ -32,8 +32,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import gleam
+from gleam import precision, threads
 from gleam import recipe as recipes
-from gleam import threads
 from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.files import check_exists, check_new, gone, replacing, unwritable
@@ -49,6 +49,7 @@ _PARTS = (
     "recipe.yaml", MODEL, "checkpoints", "metrics.csv", "events.jsonl", "tensorboard",
     "environment.json", "summary.json", "train.log", "polished", TRAINED_ON,
 )  # fmt: skip
+CPU = torch.device("cpu")
 COLUMNS = ["step", "metric", "index", "value", "seconds"]
 
 
@@ -64,7 +65,12 @@ class Row:
 
 
 def begin(
-    folder: Path, recipe: Recipe, data: str, trained_on: TrainedOn, force: bool = False
+    folder: Path,
+    recipe: Recipe,
+    data: str,
+    trained_on: TrainedOn,
+    force: bool = False,
+    device: torch.device = CPU,
 ) -> None:
     """Make the folder and say what will be trained in it, and with what.
 
@@ -74,6 +80,7 @@ def begin(
         data: fingerprint of the examples, and of the weights it starts from.
         trained_on: what will have been learnt from.
         force: replace another run in the folder.
+        device: what it will be trained on.
 
     Raises:
         BadInput: the folder holds another run, or cannot be written to.
@@ -82,7 +89,7 @@ def begin(
         check_new(folder, force, "holds a run already", "go on with it (--resume)")
         discard(folder)
     with replacing(folder / "environment.json") as temporary:
-        temporary.write_text(json.dumps({**environment(recipe.seed), "data": data}, indent=2))
+        temporary.write_text(json.dumps({**environment(recipe, device), "data": data}, indent=2))
     write_trained_on(folder, trained_on)
     write_metrics(folder, [])
     recipes.save(recipe, folder / "recipe.yaml")  # from here on, it is a run
@@ -148,19 +155,20 @@ def read_trained_on(folder: Path) -> TrainedOn:
     return TrainedOn.parse(path.read_text(encoding="utf-8"), path)
 
 
-def environment(seed: int) -> dict[str, Any]:
-    """Versions, hardware, seed and git state: what it takes to run the same again."""
+def environment(recipe: Recipe, device: torch.device = CPU) -> dict[str, Any]:
+    """Versions, hardware, precision, seed and git state: what it takes to run the same again."""
     return {
         "gleam": gleam.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "platform": platform.platform(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "precision": precision.facts(device, recipe.network.regulariser.bf16),
         "cores": threads.cores(),
         "processes": size_of_group(),
         "threads": torch.get_num_threads(),
         "waiting": os.environ.get("OMP_WAIT_POLICY"),
-        "seed": seed,
+        "seed": recipe.seed,
         "git": _git_state(),
     }
 

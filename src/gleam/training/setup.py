@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from gleam import precision
 from gleam import recipe as recipes
 from gleam.data.batch import Batch
 from gleam.data.example import ExampleFile
@@ -87,6 +88,7 @@ def prepare(
     force: bool,
 ) -> Setup:
     """Read what there is, make the folder, and take this process's modules; see `train`."""
+    precision.decide(recipe.training.deterministic)
     data = find_data(recipe)  # before a folder is made, or time is spent
     _check_folder_for_activations(recipe)
     network = initial(recipe)
@@ -155,7 +157,7 @@ def _open_folder(
     if not group.records:
         return
     if not resume:
-        run.begin(folder, recipe, data.fingerprint, data.trained_on(), force)
+        run.begin(folder, recipe, data.fingerprint, data.trained_on(), force, group.device)
         return
     run.check_data(folder, data.fingerprint)
     if not (folder / run.TRAINED_ON).exists():  # begun by an early version
