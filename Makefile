@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: .venv demo test test-all lint bench docs clean
+.PHONY: .venv demo test test-all test-gpu lint bench docs clean
 
 .venv: .venv/installed
 
@@ -13,7 +13,7 @@ BIN := .venv/bin
 demo: .venv
 	$(BIN)/gleam demo --force
 
-test test-all bench: export OMP_NUM_THREADS = 1
+test test-all test-gpu bench: export OMP_NUM_THREADS = 1
 # or every process of the tests would compile all sources again
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -22,10 +22,15 @@ unexport PYTHONDONTWRITEBYTECODE
 PARALLEL := -n auto --dist worksteal
 
 test: .venv
-	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow and not cuda'
 
 test-all: .venv
 	$(BIN)/python -m pytest $(PARALLEL) --timeout 3600
+
+# on a GPU, which is one process's at a time; GLEAM_TEST_DEVICE=cpu: the same tests without one
+test-gpu: export GLEAM_TEST_DEVICE ?= cuda
+test-gpu: .venv
+	$(BIN)/python -m pytest -n0 -m cuda
 
 lint: .venv
 	$(BIN)/ruff format --check .

@@ -1,23 +1,45 @@
-"""Shapes are checked at run time in every test; one thread keeps results the same everywhere."""
+"""Shapes are checked at run time in every test; one thread keeps results the same everywhere.
+
+Tests compute on the CPU, also where there is a GPU. Those marked `cuda` ask for the fixture
+`device`: the CPU, too, unless GLEAM_TEST_DEVICE names another, as `make test-gpu` does.
+So what they say is tested everywhere, and on a GPU only the device is new.
+"""
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
+
+ASKED = os.environ.get("GLEAM_TEST_DEVICE") or "cpu"  # of the tests marked `cuda`
+os.environ["GLEAM_DEVICE"] = "cpu"  # of everything else, and of the processes that tests start
 
 install_import_hook("gleam", "beartype.beartype").__enter__()
 
 import torch  # noqa: E402
 
 from gleam import terminal, threads  # noqa: E402
+from gleam.device import VARIABLE, choose  # noqa: E402
+from gleam.errors import BadInput  # noqa: E402
 
 torch.set_num_threads(1)
 terminal.EVERY = 3600.0  # what is said of slow work is no part of what tests look at
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script
     signal.signal(signal.SIGINT, signal.default_int_handler)  # or what tests start ignored it, too
+
+
+def pytest_configure() -> None:
+    """Tests that are to run on a device that is not there do not pass: they end at once."""
+    try:
+        choose(ASKED)
+    except BadInput as error:
+        said = str(error).replace("--device", "GLEAM_TEST_DEVICE")
+        pytest.exit(
+            f"{said} (the tests of the GPU then run on the CPU)", pytest.ExitCode.USAGE_ERROR
+        )
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -33,3 +55,13 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found in {folder} (set GLEAM_DATA)")
     return folder
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+    """Where a test marked `cuda` computes, in full precision; and all that it calls or starts."""
+    monkeypatch.setenv(VARIABLE, ASKED)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    yield choose(ASKED)
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
