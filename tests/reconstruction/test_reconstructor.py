@@ -186,7 +186,7 @@ def test_an_empty_slice_stops_at_once() -> None:
 
 def test_a_run_is_what_it_was_trained_on(tmp_path: Path) -> None:
     recipe = tiny_recipe(tmp_path)
-    run.start(tmp_path / "run", recipe, "data", trained_on(recipe))
+    run.begin(tmp_path / "run", recipe, "data", trained_on(recipe))
     run.save_model(tmp_path / "run", build(recipe.network).state_dict())
     way = reconstructor(str(tmp_path / "run"), "cpu")
     assert (way.name, way.sets, way.stops) == (str(tmp_path / "run"), 1, False)
