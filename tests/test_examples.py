@@ -71,3 +71,13 @@ def test_two_processes_end_with_the_same_weights(elsewhere):
 def test_two_processes_in_one(elsewhere):
     main_of("two_processes").__globals__["learn"](0, 1, str(elsewhere / "meeting"), 2, 2)
     assert (elsewhere / "weights-0.pt").exists()
+
+
+@pytest.mark.filterwarnings("ignore")  # of the other packages
+@pytest.mark.parametrize("package", ["deepinv", "mrpro"])
+def test_interop(package):
+    try:
+        main = main_of(f"interop_{package}")
+    except (ImportError, RuntimeError) as missing:  # RuntimeError: torchvision of another torch
+        pytest.skip(f"{package} is not installed ({missing}): pip install {package}")
+    assert all(difference < 1e-3 for difference in main(size=24).values())

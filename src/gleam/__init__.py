@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     from gleam.physics.baselines import zero_filled as zero_filled
     from gleam.physics.compressed_sensing import wavelet as wavelet
     from gleam.physics.espirit import espirit as espirit
+    from gleam.physics.linear import LinearOperator as LinearOperator
     from gleam.physics.measurement import Measurement as Measurement
     from gleam.physics.operators import Coils as Coils
     from gleam.physics.operators import Fourier as Fourier
@@ -49,6 +50,7 @@ _HOMES = {
     "gleam.physics.baselines": "cg_sense zero_filled",
     "gleam.physics.compressed_sensing": "wavelet",
     "gleam.physics.espirit": "espirit",
+    "gleam.physics.linear": "LinearOperator",
     "gleam.physics.measurement": "Measurement",
     "gleam.physics.operators": "Coils Fourier Sampling",
     "gleam.physics.sense": "Sense",

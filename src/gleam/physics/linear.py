@@ -21,6 +21,14 @@ def transformed() -> bool:
 class LinearOperator(ABC):
     """A, given by A x and Aᴴ y.
 
+    >>> class Twice(gleam.LinearOperator):
+    ...     def forward(self, x):
+    ...         return 2 * x
+    ...
+    ...     adjoint = forward
+    >>> Twice().gram(torch.ones(2))
+    tensor([4., 4.])
+
     The inner product is ⟨x, y⟩ = Σ conj(x) · y over all elements, so A is linear over the complex
     numbers and ⟨A x, y⟩ = ⟨x, Aᴴ y⟩.
     """
