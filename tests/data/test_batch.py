@@ -17,8 +17,9 @@ from tiny import (
     undersampled,
 )
 
-from gleam.data.batch import Item, collate, collate_volume, mask_axes, mask_seed
+from gleam.data.batch import Item, collate, collate_volume
 from gleam.data.example import ExampleFile, write
+from gleam.data.masks import mask_axes, mask_seed
 from gleam.data.prepare import Prepared
 from gleam.errors import BadInput
 from gleam.physics.sampling import draw

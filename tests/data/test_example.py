@@ -1,4 +1,6 @@
 import json
+import shutil
+from functools import lru_cache
 from pathlib import Path
 
 import h5py
@@ -7,6 +9,7 @@ import pytest
 import torch
 from tiny import every_second_line, prepared, tiny_scan, undersampled
 
+from gleam.data import example as example_module
 from gleam.data.example import ExampleFile, find, write
 from gleam.errors import BadInput
 
@@ -138,3 +141,30 @@ def test_file_that_goes_bad_after_opening_is_named(path: Path) -> None:
     path.write_bytes(b"")
     with pytest.raises(BadInput, match=str(path)):
         example[0]
+
+
+def test_a_file_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    write(prepared(tiny_scan(seed=0)), path)
+    example = ExampleFile(path)
+    before = example[0].kspace
+    write(prepared(tiny_scan(seed=1)), path)
+    again = prepared(tiny_scan(seed=1))[0]
+    assert torch.equal(example[0].kspace, again.kspace)
+    assert not torch.equal(before, again.kspace)
+
+
+def test_no_more_than_so_many_files_stay_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = lru_cache(2)(example_module._opened.__wrapped__)
+    monkeypatch.setattr(example_module, "_opened", kept)
+    write(prepared(tiny_scan()), tmp_path / "0.h5")
+    for number in range(1, 5):
+        shutil.copy(tmp_path / "0.h5", tmp_path / f"{number}.h5")
+    examples, before = find(tmp_path), h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
+    for example in examples:
+        example[0]
+    after = h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
+    assert after - before == 2
+    assert torch.equal(examples[0][1].maps, examples[4][1].maps)

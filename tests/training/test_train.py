@@ -19,9 +19,10 @@ from safetensors.torch import load_file
 from tiny import every_second_line, example_files, prepared, tiny_recipe, tiny_scan, undersampled
 
 from gleam import recipe as recipes
-from gleam.data.batch import Item, collate, mask_seed
+from gleam.data.batch import Item, collate
 from gleam.data.example import find, write
 from gleam.data.loader import TrainingBatches
+from gleam.data.masks import mask_seed
 from gleam.errors import BadInput, Stopped
 from gleam.metrics import psnr_complex
 from gleam.networks import build

@@ -4,25 +4,21 @@ A volume to reconstruct comes as a `Slabbed` measurement: its Aᴴy and target a
 and its k-space is never in memory as a whole.
 """
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Complex
-from numpy.typing import NDArray
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from gleam.arrays import Image, KSpace, Maps, Mask, cut, slabs
 from gleam.data.example import Example, Slice
-from gleam.errors import BadInput
-from gleam.formats.region import bounding_box
+from gleam.data.masks import sampling, space_axes, varying
 from gleam.formats.upright import Upright, upright
 from gleam.physics.fourier import Axes, fft, ifft
 from gleam.physics.measurement import Measured, Measurement
-from gleam.physics.sampling import DIMENSIONS, draw
 from gleam.physics.sense import Sense
 from gleam.physics.slabs import Slabbed
 from gleam.recipe import MaskRecipe
@@ -99,42 +95,92 @@ class Item:
         return self.example.slab(self.slab.wide)
 
 
-def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
-    """Read slices, or slabs, of equal shape, undersample them, and apply Aᴴ.
+@dataclass(frozen=True)
+class Raw:
+    """What a batch is made of, as it was read: masks are drawn, but nothing is transformed.
+
+    So what was read can go to a GPU, once, and be transformed and masked there.
+
+    Attributes:
+        items: what was read.
+        kspace: of each item, shift-free along the axes that it is stored so, else image.
+        maps: S.
+        mask: M.
+        axes: the axes that F runs along.
+        noise: standard deviation of each item's noise.
+        target: of each item; None where one has none.
+    """
+
+    items: Sequence[Item]
+    kspace: Sequence[Complex[Tensor, "coil frame *space"]]
+    maps: Maps
+    mask: Mask
+    axes: Axes
+    noise: Float[Tensor, "batch"]
+    target: Image | None
+
+    def to(self, device: torch.device | str) -> "Raw":
+        """The same on another device; from pinned memory the program does not wait for it."""
+        move = partial(torch.Tensor.to, device=device, non_blocking=True)
+        return replace(
+            self,
+            kspace=[move(one) for one in self.kspace],
+            maps=move(self.maps),
+            mask=move(self.mask),
+            noise=move(self.noise),
+            target=None if self.target is None else move(self.target),
+        )
+
+    def measure(self) -> Batch:
+        """Apply Aᴴ, where the tensors are."""
+        sense, first = Sense(self.maps, self.mask, self.axes), self.items[0].example.header
+        kspace = torch.stack([_in_kspace(one, first.axes, self.axes) for one in self.kspace])
+        read = partial(_measured, self.items, self.axes, self.mask)
+        return Batch(
+            measurement=Measurement(sense, sense.adjoint(kspace), self.noise, read),
+            target=self.target,
+            scans=[item.example.header.name for item in self.items],
+            slices=[item.index for item in self.items],
+            matrix=first.matrix,
+            cores=[item.slab for item in self.items if item.slab is not None] or None,
+            upright=[upright_of(item.example) for item in self.items],
+        )
+
+
+def read(items: Sequence[Item], mask: MaskRecipe | None, pinned: bool = False) -> Raw:
+    """Read slices, or slabs, of equal shape, and draw their masks.
 
     Args:
         items: of one bucket (see `gleam.data.loader`).
         mask: retrospective undersampling; None reconstructs from all that was acquired.
+        pinned: into memory from which a GPU copies by itself.
 
     Raises:
         BadInput: an acceleration that the calibration region alone exceeds.
     """
     slices = [item.read() for item in items]
-    masks = [sampling(item, mask) for item in items]
-    axes = tuple(sorted({a for m in masks for a in _varying(m)})) or items[0].example.header.axes
+    masks = [sampling(item.example, item.seed, mask) for item in items]
+    axes = tuple(sorted({a for m in masks for a in varying(m)})) or items[0].example.header.axes
     # Where no mask varies, one position stands for all.
-    masks = [m[:, *(slice(None) if a in axes else slice(0, 1) for a in _axes(m))] for m in masks]
+    masks = [
+        m[:, *(slice(None) if a in axes else slice(0, 1) for a in space_axes(m))] for m in masks
+    ]
     shape = [max(sizes) for sizes in zip(*(m.shape for m in masks), strict=True)]
-    mask_batch = torch.stack([m.expand(shape)[None] for m in masks])
-    sense = Sense(torch.stack([s.maps for s in slices]), mask_batch, axes)
     targets = [s.target for s in slices if s.target is not None]
-    cores = [item.slab for item in items if item.slab is not None]
-    return Batch(
-        measurement=replace(
-            Measurement.of(
-                sense,
-                _kspace(items, slices, axes),
-                torch.tensor([item.example.header.noise for item in items]),
-            ),
-            read=partial(_measured, items, axes, mask_batch),
-        ),
-        target=torch.stack(targets) if len(targets) == len(slices) else None,
-        scans=[item.example.header.name for item in items],
-        slices=[item.index for item in items],
-        matrix=items[0].example.header.matrix,
-        cores=cores or None,
-        upright=[upright_of(item.example) for item in items],
+    return Raw(
+        items=items,
+        kspace=[s.kspace.pin_memory() if pinned else s.kspace for s in slices],
+        maps=_stacked([s.maps for s in slices], pinned),
+        mask=_stacked([m.expand(shape)[None] for m in masks], pinned),
+        axes=axes,
+        noise=_stacked([torch.tensor(item.example.header.noise) for item in items], pinned),
+        target=_stacked(targets, pinned) if len(targets) == len(slices) else None,
     )
+
+
+def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
+    """Read slices, or slabs, of equal shape, undersample them, and apply Aᴴ; see `read`."""
+    return read(items, mask).measure()
 
 
 def collate_volume(item: Item, mask: MaskRecipe | None, size: int) -> Batch:
@@ -172,87 +218,19 @@ def upright_of(example: Example) -> Upright | None:
     return upright(np.array(header.affine), header.matrix, header.voxel, example.shape[0])
 
 
-def mask_seed(name: str) -> int:
-    """The seed of a scan's one mask in validation and test."""
-    return zlib.crc32(name.encode())
-
-
-def sampling(item: Item, mask: MaskRecipe | None) -> Tensor:
-    """What is sampled, (frame, *space) with axes of length 1; shift-free order.
-
-    A mask takes its share of what was acquired: lines a vendor filled with zeros do not count, nor
-    do corners beyond an ellipse. Lines count alike, be they shorter at the ellipse's ends or not.
-
-    Raises:
-        BadInput: the calibration region alone exceeds that share, or it is more than the shutter
-            holds; or there are no frames for a mask over k and t.
-    """
-    sampled = item.example.sampled
-    if mask is None:
-        return sampled
-    header, (_, _, frames, *space) = item.example.header, item.example.shape
-    if mask.kind.startswith("kt-") and frames == 1:
-        raise BadInput(
-            f"{header.name}: has one frame, but a {mask.kind} mask differs from frame to frame; "
-            "choose another mask.kind"
-        )
-    axes = mask_axes(header.readout, len(space), DIMENSIONS[mask.kind])
-    shape = tuple(space[a] for a in axes)
-    centre = tuple(header.calibration[a] for a in axes)
-    some = _somewhere(sampled, axes, shape)
-    limits = bounding_box(some[None])
-    try:
-        drawn = draw(
-            mask.kind,
-            shape,
-            mask.acceleration,
-            centre,
-            item.seed,
-            tuple((edges.start, edges.stop) for edges in limits),
-            frames,
-            mask.shutter,
-            None if some[limits].all() else some.tobytes(),
-        )
-    except BadInput as error:
-        raise BadInput(
-            f"{header.name}: {error}; `gleam prepare --calibration` sets its size"
-        ) from error
-    pattern = torch.from_numpy(np.fft.ifftshift(drawn, tuple(range(-len(axes), 0))))
-    whole = [space[a] if a in axes else 1 for a in _axes(sampled)]
-    return sampled & pattern.reshape(-1, *whole)  # one for all frames, or one for each
-
-
-def _somewhere(sampled: Tensor, axes: Axes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Where along some axes anything was acquired, (*shape), in centred order."""
-    others = [a for a in _axes(sampled) if a not in axes]
-    along = sampled.any(0).amax(dim=others) if others else sampled.any(0)
-    centred: NDArray[np.bool_] = torch.fft.fftshift(along.expand(shape)).numpy()
-    return centred
-
-
-def mask_axes(readout: int | None, dims: int, wanted: int) -> Axes:
-    """The axes a retrospective mask varies along.
-
-    They are the last phase-encoding ones; where those do not suffice (a 2D mask on a 2D slice)
-    the readout is one of them.
-    """
-    phase = [a for a in range(-dims, 0) if a != readout]
-    chosen = phase[-wanted:] if len(phase) >= wanted else list(range(-dims, 0))[-wanted:]
-    return tuple(chosen)
-
-
-def _kspace(items: Sequence[Item], slices: Sequence[Slice], axes: Axes) -> KSpace:
-    return torch.stack(
-        [
-            _in_kspace(s.kspace, item.example.header.axes, axes)
-            for s, item in zip(slices, items, strict=True)
-        ]
+def _measured(items: Sequence[Item], axes: Axes, mask: Mask) -> KSpace:
+    """The k-space of a batch, read anew, where its mask is."""
+    kspace = [item.read().kspace.to(mask.device) for item in items]
+    return (
+        torch.stack([_in_kspace(one, items[0].example.header.axes, axes) for one in kspace]) * mask
     )
 
 
-def _measured(items: Sequence[Item], axes: Axes, mask: Mask) -> KSpace:
-    """What a batch was made of, read again."""
-    return _kspace(items, [item.read() for item in items], axes) * mask
+def _stacked(tensors: Sequence[Tensor], pinned: bool) -> Tensor:
+    if not pinned:
+        return torch.stack([*tensors])
+    into = torch.empty((len(tensors), *tensors[0].shape), dtype=tensors[0].dtype, pin_memory=True)
+    return torch.stack([*tensors], out=into)
 
 
 def _in_kspace(kspace: Tensor, now: Axes, wanted: Axes) -> Tensor:
@@ -261,11 +239,3 @@ def _in_kspace(kspace: Tensor, now: Axes, wanted: Axes) -> Tensor:
     encode = tuple(a for a in wanted if a not in now)
     kspace = ifft(kspace, decode) if decode else kspace
     return fft(kspace, encode) if encode else kspace
-
-
-def _varying(mask: Tensor) -> list[int]:
-    return [a for a in _axes(mask) if not (mask == mask.narrow(a, 0, 1)).all()]
-
-
-def _axes(mask: Tensor) -> range:
-    return range(1 - mask.ndim, 0)

@@ -15,8 +15,9 @@ whose readout is not in k-space, one position along it: what is read by itself.
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -32,11 +33,13 @@ from gleam.data.header import Header
 from gleam.errors import BadInput
 from gleam.files import check_exists
 from gleam.formats import hdf5_attribute
-from gleam.formats.hdf5 import dataset, holds, opened
+from gleam.formats.hdf5 import dataset, holds, opened, readable
 from gleam.formats.hdf5_writer import creating
 
 _AT_ONCE = 2**22  # numbers of k-space in a slab that is prepared, 32 MB
+OPEN = 64  # example files that stay open between two reads
 _Place = tuple[Any, ...]  # an index into HDF5
+_Identity = tuple[int, ...]
 
 CONVENTION = "y' = exp(-2 pi i k floor(N/2)/N) ifftshift(y) along `axes` (x = -1, y = -2, z = -3)"
 
@@ -125,13 +128,18 @@ class ExampleFile:
 
     def maps(self, positions: range) -> Complex[Tensor, "set coil 1 *space"]:
         """The maps of a slab."""
-        with opened(self.path) as file:
-            return _read(file, "maps", _place(self, positions))
+        with readable(self.path):
+            return _read(self._arrays["maps"], _place(self, positions))
 
     def _read(self, place: _Place) -> Slice:
-        with opened(self.path) as file:
-            target = _read(file, "target", place) if self.complete else None
-            return Slice(_read(file, "kspace", place), _read(file, "maps", place), target)
+        with readable(self.path):
+            arrays = self._arrays
+            target = _read(arrays["target"], place) if self.complete else None
+            return Slice(_read(arrays["kspace"], place), _read(arrays["maps"], place), target)
+
+    @property
+    def _arrays(self) -> Mapping[str, h5py.Dataset]:
+        return _opened(self.path, _identity(self.path)).arrays
 
 
 def _broadcasts(shape: Sequence[int], full: Sequence[int]) -> bool:
@@ -229,6 +237,27 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("*.h5") if not file.name.startswith("."))
 
 
-def _read(file: h5py.File, name: str, place: _Place) -> Tensor:
-    array: NDArray[np.complex64] = dataset(file, name)[place]
-    return torch.from_numpy(array)
+@dataclass(frozen=True)
+class _Open:
+    """A file that stays open, and its arrays, looked at once: that takes longer than to read."""
+
+    file: h5py.File
+    arrays: Mapping[str, h5py.Dataset]
+
+
+@lru_cache(OPEN)
+def _opened(path: Path, _: _Identity) -> _Open:
+    file = h5py.File(path, "r", rdcc_nbytes=0)  # nothing is read twice
+    names = [name for name in ("kspace", "maps", "target") if holds(file, name)]
+    return _Open(file, {name: dataset(file, name) for name in names})
+
+
+def _identity(path: Path) -> _Identity:
+    """Another one where a file was replaced or changed."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _read(array: h5py.Dataset, place: _Place) -> Tensor:
+    part: NDArray[np.complex64] = array[place]
+    return torch.from_numpy(part)

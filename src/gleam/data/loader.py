@@ -6,7 +6,6 @@ on however many devices.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -14,8 +13,10 @@ from itertools import islice
 import numpy as np
 import torch
 
-from gleam.data.batch import Batch, Item, Slab, collate, collate_volume, mask_seed, sampling
+from gleam.data.batch import Batch, Item, Raw, Slab, collate, collate_volume, read
 from gleam.data.example import Example
+from gleam.data.feed import Feed
+from gleam.data.masks import mask_seed, sampling
 from gleam.errors import BadInput
 from gleam.recipe import MaskRecipe
 
@@ -95,7 +96,11 @@ class TrainingBatches:
 
     def at(self, step: int) -> Batch:
         """The batch of a step."""
-        return collate(self._items(step)[self._share], self.mask)
+        return self.raw(step).measure()
+
+    def raw(self, step: int, pinned: bool = False) -> Raw:
+        """What it is made of, as it was read; see `gleam.data.batch.read`."""
+        return read(self._items(step)[self._share], self.mask, pinned)
 
     def shape(self, step: int) -> tuple[int, ...]:
         """Of the image of a step's batch, (batch, set, frame, *space); nothing is read."""
@@ -105,16 +110,9 @@ class TrainingBatches:
             shape[items[0].slab.axis] = len(items[0].slab.wide)
         return tuple(shape)
 
-    def between(self, first: int, stop: int) -> Iterator[Batch]:
-        """The batches of steps first … stop − 1, each read while the one before is used."""
-        # One thread of its own: with a whole team, reader and training would fight over the cores.
-        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as reader:
-            coming = reader.submit(self.at, first)
-            for step in range(first, stop):
-                batch = coming.result()
-                if step + 1 < stop:
-                    coming = reader.submit(self.at, step + 1)
-                yield batch
+    def between(self, first: int, stop: int, device: torch.device | str = "cpu") -> Feed:
+        """The batches of steps first … stop − 1 on a device, read while others are used."""
+        return Feed(self.raw, range(first, stop), torch.device(device))
 
     def _items(self, step: int) -> list[Item]:
         members = self._members(step)
@@ -208,7 +206,7 @@ def check(examples: Sequence[Example], mask: MaskRecipe) -> None:
     """
     for example in examples:
         _need_target(example, "learn from or measure against")
-        sampling(Item(example, 0, 0), mask)
+        sampling(example, 0, mask)
 
 
 def _need_target(example: Example, purpose: str) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from torch import Tensor
 
 from gleam import formats
-from gleam.data.batch import Item, collate, mask_seed
+from gleam.data.batch import Item, collate
 from gleam.data.example import Example as Source
 from gleam.data.example import ExampleFile, write
 from gleam.data.facts import Facts, example_facts
+from gleam.data.masks import mask_seed
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.face.pictures import Drawn, Grey

@@ -24,9 +24,19 @@ def opened(path: Path) -> Iterator[h5py.File]:
     Raises:
         BadInput: it is not HDF5, is cut off, or fails while it is read.
     """
+    with readable(path), h5py.File(path, "r") as file:
+        yield file
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say in one line what is wrong with a file that HDF5 cannot read.
+
+    Raises:
+        BadInput: it is not HDF5, is cut off, or fails while it is read.
+    """
     try:
-        with h5py.File(path, "r") as file:
-            yield file
+        yield
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise BadInput(
             f"{path}: not readable as HDF5 (cut off, damaged or another format); get it anew"

@@ -1,0 +1,147 @@
+"""Reading ahead changes nothing: the batches, and their order, are those of `at`."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+from tiny import prepared, tiny_scan
+
+from gleam.data import feed
+from gleam.data.batch import Batch, Item, Raw, collate, read
+from gleam.data.feed import Feed
+from gleam.data.loader import TrainingBatches
+from gleam.errors import BadInput
+from gleam.physics.fourier import fft
+from gleam.physics.measurement import Measurement
+from gleam.recipe import MaskRecipe
+
+POINTS = MaskRecipe(kind="poisson", acceleration=1.8)  # along the decoded readout, too
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def batches() -> TrainingBatches:
+    return TrainingBatches([prepared(tiny_scan(seed=i)) for i in range(3)], POINTS, 2, seed=3)
+
+
+def assert_same(one: Batch, other: Batch) -> None:
+    a, b = one.measurement, other.measurement
+    assert isinstance(a, Measurement)
+    assert isinstance(b, Measurement)
+    assert (one.scans, one.slices, a.axes) == (other.scans, other.slices, b.axes)
+    for x, y in [
+        (one.target, other.target), (a.adjoint, b.adjoint), (a.sense.maps, b.sense.maps),
+        (a.mask, b.mask), (a.noise, b.noise), (a.kspace(), b.kspace()),
+    ]:  # fmt: skip
+        assert x is not None
+        assert y is not None
+        assert torch.equal(x, y)
+
+
+def as_for_a_gpu(raw: object, steps: range) -> Feed:
+    """What is done for a GPU, on the CPU: read by several threads, moved, transformed there."""
+    made = Feed(raw, steps, CPU)  # type: ignore[arg-type]
+    made._batches = made._on_gpu()
+    return made
+
+
+def test_both_orders_give_the_same_batches(
+    batches: TrainingBatches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+
+    def raw(step: int, pinned: bool) -> Raw:
+        time.sleep(0.01 * (step % 3 == 0))  # so that later ones are ready before
+        return batches.raw(step)
+
+    steps = range(2, 9)
+    for one, other, step in zip(
+        as_for_a_gpu(raw, steps), batches.between(2, 9), steps, strict=True
+    ):
+        assert_same(one, batches.at(step))
+        assert_same(other, batches.at(step))
+
+
+@pytest.mark.parametrize("shape", [(24, 20), (25, 21)])
+def test_together_or_one_by_one_the_numbers_are_the_same(shape: tuple[int, ...]) -> None:
+    """The readout, stored decoded, is encoded again for masks that vary along it."""
+    example = prepared(tiny_scan(shape, slices=3, coils=5))
+    items = [Item(example, index, 5 + index) for index in range(3)]
+    together = read(items, POINTS).measure().measurement
+    each = [fft(example[item.index].kspace, (-2,)) for item in items]
+    assert isinstance(together, Measurement)
+    assert torch.equal(together.adjoint, together.sense.adjoint(torch.stack(each)))
+    alone = torch.cat([collate([item], POINTS).measurement.kspace() for item in items])
+    assert torch.equal(together.kspace(), alone)
+
+
+def test_what_is_read_is_not_transformed(batches: TrainingBatches) -> None:
+    raw = batches.raw(0)
+    for item, kspace in zip(raw.items, raw.kspace, strict=True):
+        assert torch.equal(kspace, item.example[item.index].kspace)
+    moved = raw.to("meta")
+    tensors = [*moved.kspace, moved.maps, moved.mask, moved.noise, moved.target]
+    assert {one.device.type for one in tensors if one is not None} == {"meta"}
+    assert moved.target is not None
+
+
+@pytest.mark.parametrize(("gpu", "most"), [(False, 1), (True, 2 + feed.AHEAD)])
+def test_so_many_are_read_ahead(
+    batches: TrainingBatches, gpu: bool, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    begun: list[int] = []
+    whole = batches.raw(0)
+
+    def raw(step: int, pinned: bool) -> Raw:
+        assert pinned == gpu
+        begun.append(step)
+        return whole
+
+    made = as_for_a_gpu(raw, range(20)) if gpu else Feed(raw, range(20), CPU)
+    for used in range(3):
+        next(made)
+        for _ in range(100):
+            if len(begun) >= used + 1 + most:
+                break
+            time.sleep(0.01)
+        assert sorted(begun) == list(range(used + 1 + most))
+    made.close()
+    assert len(begun) < 20
+
+
+def test_the_time_waited_is_known(batches: TrainingBatches) -> None:
+    whole = batches.raw(0)
+
+    def raw(step: int, pinned: bool) -> Raw:
+        time.sleep(0.05 * (step == 1))
+        return whole
+
+    made = Feed(raw, range(2), CPU)
+    next(made)
+    next(made)
+    assert made.waited >= 0.03
+    assert [*made] == []
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_what_cannot_be_read_is_said_at_its_step(batches: TrainingBatches, gpu: bool) -> None:
+    whole = batches.raw(0)
+
+    def raw(step: int, pinned: bool) -> Raw:
+        if step == 2:
+            raise BadInput("scan.h5: is broken")
+        return whole
+
+    made: Iterator[Batch] = as_for_a_gpu(raw, range(9)) if gpu else Feed(raw, range(9), CPU)
+    assert len([*islice(made, 2)]) == 2
+    with pytest.raises(BadInput, match="is broken"):
+        next(made)
+
+
+def test_no_target_stays_none(batches: TrainingBatches) -> None:
+    raw = replace(batches.raw(0), target=None)
+    assert raw.to(CPU).measure().target is None
