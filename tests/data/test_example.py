@@ -1,5 +1,7 @@
 import json
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import torch
 from tiny import every_second_line, prepared, tiny_scan, undersampled
 
 from gleam.data import example as example_module
-from gleam.data.example import ExampleFile, find, write
+from gleam.data.example import ExampleFile, find, kept_open, write
 from gleam.errors import BadInput
 
 
@@ -143,28 +145,46 @@ def test_file_that_goes_bad_after_opening_is_named(path: Path) -> None:
         example[0]
 
 
-def test_a_file_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("keeping", [kept_open, nullcontext])
+def test_a_file_that_was_replaced_is_read_anew(
+    keeping: Callable[[], AbstractContextManager[None]], tmp_path: Path
+) -> None:
     path = tmp_path / "scan.h5"
     write(prepared(tiny_scan(seed=0)), path)
-    example = ExampleFile(path)
-    before = example[0].kspace
-    write(prepared(tiny_scan(seed=1)), path)
-    again = prepared(tiny_scan(seed=1))[0]
-    assert torch.equal(example[0].kspace, again.kspace)
-    assert not torch.equal(before, again.kspace)
+    with keeping():
+        example = ExampleFile(path)
+        before = example[0].kspace
+        write(prepared(tiny_scan(seed=1)), path)
+        again = prepared(tiny_scan(seed=1))[0]
+        assert torch.equal(example[0].kspace, again.kspace)
+        assert not torch.equal(before, again.kspace)
 
 
-def test_no_more_than_so_many_files_stay_open(
+def test_so_many_files_stay_open_and_only_so_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def files() -> int:
+        return int(h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE))
+
     kept = lru_cache(2)(example_module._opened.__wrapped__)
     monkeypatch.setattr(example_module, "_opened", kept)
     write(prepared(tiny_scan()), tmp_path / "0.h5")
     for number in range(1, 5):
         shutil.copy(tmp_path / "0.h5", tmp_path / f"{number}.h5")
-    examples, before = find(tmp_path), h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
-    for example in examples:
+    examples, before = find(tmp_path), files()
+    with kept_open():
+        with kept_open():
+            slices = [example[0] for example in examples]
+        assert files() - before == 2
+        assert torch.equal(examples[0][1].maps, examples[4][1].maps)
+    assert files() == before
+    assert torch.equal(examples[0][0].kspace, slices[4].kspace)
+    assert files() == before
+
+
+def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
+    write(prepared(tiny_scan()), tmp_path / "scan.h5")
+    example = ExampleFile(tmp_path / "scan.h5")
+    (tmp_path / "scan.h5").unlink()
+    with kept_open(), pytest.raises(BadInput, match=r"scan\.h5: not readable"):
         example[0]
-    after = h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
-    assert after - before == 2
-    assert torch.equal(examples[0][1].maps, examples[4][1].maps)

@@ -15,9 +15,10 @@ whose readout is not in k-space, one position along it: what is read by itself.
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -40,6 +41,7 @@ _AT_ONCE = 2**22  # numbers of k-space in a slab that is prepared, 32 MB
 OPEN = 64  # example files that stay open between two reads
 _Place = tuple[Any, ...]  # an index into HDF5
 _Identity = tuple[int, ...]
+_keepers: list[bool] = []  # an entry for each `kept_open` that has not ended
 
 CONVENTION = "y' = exp(-2 pi i k floor(N/2)/N) ifftshift(y) along `axes` (x = -1, y = -2, z = -3)"
 
@@ -128,18 +130,13 @@ class ExampleFile:
 
     def maps(self, positions: range) -> Complex[Tensor, "set coil 1 *space"]:
         """The maps of a slab."""
-        with readable(self.path):
-            return _read(self._arrays["maps"], _place(self, positions))
+        with _arrays(self.path) as array:
+            return _read(array("maps"), _place(self, positions))
 
     def _read(self, place: _Place) -> Slice:
-        with readable(self.path):
-            arrays = self._arrays
-            target = _read(arrays["target"], place) if self.complete else None
-            return Slice(_read(arrays["kspace"], place), _read(arrays["maps"], place), target)
-
-    @property
-    def _arrays(self) -> Mapping[str, h5py.Dataset]:
-        return _opened(self.path, _identity(self.path)).arrays
+        with _arrays(self.path) as array:
+            target = _read(array("target"), place) if self.complete else None
+            return Slice(_read(array("kspace"), place), _read(array("maps"), place), target)
 
 
 def _broadcasts(shape: Sequence[int], full: Sequence[int]) -> bool:
@@ -237,9 +234,34 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("*.h5") if not file.name.startswith("."))
 
 
+@contextmanager
+def kept_open() -> Iterator[None]:
+    """Within it example files stay open: to open one, and look at it, takes longer than to read.
+
+    HDF5 lets nobody write to a file meanwhile. One that is replaced, as `write` does, is read anew.
+    """
+    _keepers.append(True)
+    try:
+        yield
+    finally:
+        _keepers.pop()
+        if not _keepers:
+            _opened.cache_clear()
+
+
+@contextmanager
+def _arrays(path: Path) -> Iterator[Callable[[str], h5py.Dataset]]:
+    if _keepers:
+        with readable(path):
+            yield _opened(path, _identity(path)).arrays.__getitem__
+    else:
+        with opened(path) as file:
+            yield partial(dataset, file)
+
+
 @dataclass(frozen=True)
 class _Open:
-    """A file that stays open, and its arrays, looked at once: that takes longer than to read."""
+    """A file that stays open, and its arrays."""
 
     file: h5py.File
     arrays: Mapping[str, h5py.Dataset]

@@ -16,6 +16,7 @@ from typing import TypeVar
 import torch
 
 from gleam.data.batch import Batch, Raw
+from gleam.data.example import kept_open
 
 T = TypeVar("T")
 
@@ -59,7 +60,8 @@ class Feed(Iterator[Batch]):
             yield raw.to(self._device).measure()
 
     def _in_order(self, read: Callable[[int], T], readers: int, ahead: int) -> Iterator[T]:
-        with ThreadPoolExecutor(readers, "feed", torch.set_num_threads, (1,)) as pool:
+        pool = ThreadPoolExecutor(readers, "feed", torch.set_num_threads, (1,))
+        with kept_open(), pool:
             steps = iter(self._steps)
             coming = deque(pool.submit(read, step) for step in islice(steps, readers + ahead))
             try:
@@ -73,13 +75,13 @@ class Feed(Iterator[Batch]):
 
     def _wait(self, batch: Future[T]) -> float:
         """Until it was read; say for how long the device had nothing to do meanwhile."""
-        started = time.perf_counter()
+        started = time.monotonic()
         if self._device.type != "cuda":
             wait([batch])
-            return time.perf_counter() - started
+            return time.monotonic() - started
         given, idle_since = torch.cuda.current_stream(self._device).record_event(), None
         while not batch.done():
             if idle_since is None and given.query():
-                idle_since = time.perf_counter()
+                idle_since = time.monotonic()
             wait([batch], _TICK)
-        return 0.0 if idle_since is None else time.perf_counter() - idle_since
+        return 0.0 if idle_since is None else time.monotonic() - idle_since

@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 
 from gleam.arrays import Image
-from gleam.data.batch import Item, mask_seed, sampling
 from gleam.data.example import Example
+from gleam.data.masks import mask_seed, sampling
 from gleam.data.trained_on import TrainedOn
 from gleam.device import choose
 from gleam.errors import BadInput
@@ -100,7 +100,7 @@ class Reconstructor(ABC):
                 raise BadInput(
                     f"{name}: was undersampled when it was scanned; reconstruct it without a mask"
                 )
-            sampling(Item(example, 0, mask_seed(name)), mask)
+            sampling(example, mask_seed(name), mask)
         return []
 
 

@@ -41,8 +41,8 @@ def steps_within(
     learner = make_learner(network, recipe, numbers)
     taken: list[float] = []
     start = time.perf_counter()
-    for step, batch in enumerate(batches.between(0, FIRST + TIMED)):
-        learner.step(batch.to(group.device), step)
+    for step, batch in enumerate(batches.between(0, FIRST + TIMED, group.device)):
+        learner.step(batch, step)
         settled(group.device)
         now = time.perf_counter()
         taken, start = [*taken, now - start], now

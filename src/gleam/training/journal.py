@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from gleam.device import described
 from gleam.errors import Signalled, Unwritable
 from gleam.terminal import silence
@@ -16,6 +19,33 @@ from gleam.training.group import Group
 from gleam.training.neighbours import Failure, Note
 from gleam.training.record import Record, recorded
 from gleam.training.setup import Setup
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that was taken, and what is not read of it yet.
+
+    Attributes:
+        losses: by module of this process.
+        seconds: that it took; waits for the device.
+        waited: seconds for which the device had nothing to do until the batch was there.
+        memory: bytes that it took, where that was metered.
+    """
+
+    losses: dict[int, Tensor]
+    seconds: Callable[[], float]
+    waited: float
+    memory: int = 0
+
+    def read(self, first: int) -> tuple[Note, float, float]:
+        """Its note, its seconds and those waited; waits for the device.
+
+        Args:
+            first: the number of the first module here.
+        """
+        values = torch.stack([*self.losses.values()]).tolist()
+        losses = {first + m: value for m, value in zip(self.losses, values, strict=True)}
+        return Note(memory=self.memory, losses=losses), self.seconds(), self.waited
 
 
 @dataclass
@@ -37,8 +67,8 @@ class Journal:
         t = self.setup.recipe.training
         return step % t.checkpoint_every == 0 or step == t.steps or self.setup.validates(step)
 
-    def add(self, note: Note, seconds: float) -> bool:
-        """Note one more step, which took so long; say whether it is to be kept (see `keep`).
+    def add(self, note: Note, seconds: float, waited: float) -> bool:
+        """Note one more step (see `Step`); say whether it is to be kept (see `keep`).
 
         What is to be kept is written here, but counts only once `keep` says so: the process with
         the record does so last. Whether validation was the best so far is known to it alone; others
@@ -50,7 +80,7 @@ class Journal:
         validated = self.setup.validates(self.step)
         note.failure = note.failure or self._failure(note, scheduled or validated)
         if self.record:
-            best = self.record.add(note, seconds)
+            best = self.record.add(note, seconds, waited)
         else:
             best = validated and group.downstream is not None
         kept = (scheduled or best) and not note.failure

@@ -6,20 +6,15 @@ Before it stands `gleam.training.setup`, what it writes down is `gleam.training.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-
-import torch
-from torch import Tensor
 
 from gleam.errors import Stopped
 from gleam.recipe import Recipe
 from gleam.signals import stop_signals
 from gleam.training import run
 from gleam.training.faults import Lost
-from gleam.training.journal import Journal, go_on, journal
+from gleam.training.journal import Journal, Step, go_on, journal
 from gleam.training.meeting import joined, size_of_group
-from gleam.training.neighbours import Note
 from gleam.training.setup import Setup, prepare
 from gleam.training.spread import ONE_PROCESS, Spread
 from gleam.training.timing import Stopwatch
@@ -78,19 +73,19 @@ def _loop(setup: Setup, written: Journal, stop_asked: Callable[[], int]) -> None
     steps, watch = setup.recipe.training.steps, Stopwatch(learner.device)
     # Where other processes wait for its note, a step is noted before the next.
     late = LATE if learner.device.type == "cuda" and setup.group.size == 1 else 0
-    running: deque[_Step] = deque()
-    for step, batch in enumerate(setup.batches.between(written.step, steps), written.step + 1):
+    running: deque[Step] = deque()
+    feed = setup.batches.between(written.step, steps, learner.device)
+    for step, batch in enumerate(feed, written.step + 1):
         watch.start()
-        batch = batch.to(learner.device)
         if step > setup.progress.step + METERED:
-            running.append(_Step(learner.step(batch, step - 1), watch.stop()))
+            running.append(Step(learner.step(batch, step - 1), watch.stop(), feed.waited))
         else:
             losses, cost = learner.metered_step(batch, step - 1)
-            running.append(_Step(losses, watch.stop(), cost.memory))
+            running.append(Step(losses, watch.stop(), feed.waited, cost.memory))
 
         settled = written.due(step) or stop_asked()
         while len(running) > (0 if settled else late):
-            note, seconds = running.popleft().read(setup.first_module)
+            note, seconds, waited = running.popleft().read(setup.first_module)
             newest = not running
             note.last = written.step + 1 == steps
             if newest and setup.validates(step):
@@ -98,25 +93,10 @@ def _loop(setup: Setup, written: Journal, stop_asked: Callable[[], int]) -> None
                 note.psnr = dict(enumerate(psnr, setup.first_iteration))
 
             note = neighbours.gather(note, stop_asked() if newest else 0)
-            kept = written.add(note, seconds)
+            kept = written.add(note, seconds, waited)
             neighbours.pass_on(note)
             written.keep(kept)
             if neighbours.ends(note):
                 neighbours.close()
                 return
     neighbours.close()
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A step that was taken, and what is not read of it yet."""
-
-    losses: dict[int, Tensor]
-    seconds: Callable[[], float]
-    memory: int = 0
-
-    def read(self, first: int) -> tuple[Note, float]:
-        """Its note, where `first` is the number of the first module; waits for the device."""
-        values = torch.stack([*self.losses.values()]).tolist()
-        losses = {first + m: value for m, value in zip(self.losses, values, strict=True)}
-        return Note(memory=self.memory, losses=losses), self.seconds()
