@@ -29,7 +29,8 @@ from gleam.physics.baselines import cg_sense, sliding_window, zero_filled
 from gleam.physics.classical import TITLES
 from gleam.physics.measurement import Measured
 from gleam.reconstruction.reconstructor import Classical, Reconstructor, Trained
-from gleam.training.run import load_run, read_summary, read_trained_on
+from gleam.training.run import read_summary, read_trained_on
+from gleam.training.trained import Run
 
 CG_WEIGHTS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)
 CG_STEPS = (3, 5, 8, 12, 20)
@@ -81,7 +82,7 @@ def study(
     Raises:
         BadInput: the network was made with one of the scans.
     """
-    recipe, network = load_run(folder)
+    recipe, network = Run(folder).recipe, Run(folder).network
     read_trained_on(folder).check_unseen(str(folder), real)
     validation = undersample(simulated, recipe.mask)
     cases = undersample(real, recipe.mask)

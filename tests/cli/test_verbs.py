@@ -24,6 +24,7 @@ from gleam.recipe import Recipe
 from gleam.simulation import simulate_scan
 from gleam.training import run
 from gleam.training.learner import Learner
+from gleam.training.trained import Run
 
 
 @pytest.fixture(scope="module")
@@ -466,10 +467,10 @@ def test_growth_that_makes_worse_keeps_the_network(
     assert "dB before it grew, so the network is kept as it was" in capsys.readouterr().out
     summary = run.read_summary(grown)
     assert summary["best_validation_psnr_db"] < summary["psnr_before_growing_db"]
-    before, after = (run.load_run(folder) for folder in (made / "run", grown))
-    assert after[0].network == before[0].network
-    weights = before[1].state_dict()
-    assert all(weights[name].equal(kept) for name, kept in after[1].state_dict().items())
+    before, after = (Run(folder) for folder in (made / "run", grown))
+    assert after.recipe.network == before.recipe.network
+    weights = before.network.state_dict()
+    assert all(weights[name].equal(kept) for name, kept in after.network.state_dict().items())
 
     monkeypatch.setattr(Learner, "validate", psnr)
     again = ["train", "--start", str(grown), "--grow", "1", "--out", str(tmp_path / "again")]

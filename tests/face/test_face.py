@@ -145,7 +145,7 @@ def test_a_run_and_a_network_of_ones_own_reconstruct_alike(there, tmp_path):
     images = [gleam.reconstruct(data, method, mask) for method in (run, run.folder, run.network)]
     for image in images:
         assert np.array_equal(image.image, images[0].image)
-    assert "runs/greedy" in repr(images[0])
+    assert "modl of 3 iterations" in repr(images[0])
     images[0].save(tmp_path / "new" / "x.npy")
     assert np.array_equal(np.load(tmp_path / "new" / "x.npy").ravel(), images[0].image.ravel())
     with pytest.raises(gleam.BadInput, match=r"wavelets: is neither .*; did you mean wavelet\?"):
@@ -154,10 +154,35 @@ def test_a_run_and_a_network_of_ones_own_reconstruct_alike(there, tmp_path):
         gleam.reconstruct(data, run, device="cuda:7")
 
 
+def test_a_scan_or_a_file_is_prepared_for_what_reconstructs_it(there):
+    mask = gleam.mask(acceleration=4)
+    expected = gleam.reconstruct(gleam.prepare("scan.h5"), "runs/greedy", mask).image
+    for data in ("scan.h5", there / "scan.h5", gleam.load("scan.h5")):
+        assert np.array_equal(gleam.reconstruct(data, "runs/greedy", mask).image, expected)
+    one = gleam.reconstruct("examples/scan-0.h5", "zero-filled", mask)
+    assert np.array_equal(
+        one.image, gleam.reconstruct(gleam.open("examples/scan-0.h5"), "zero-filled", mask).image
+    )
+
+
+def test_runs_stop_early_and_say_what_may_be_wrong(there):
+    run, mask = gleam.open_run("runs/greedy"), gleam.mask(acceleration=4)
+    short = run.reconstruct("scan.h5", mask, iterations=1)
+    assert [*short.iterations] == [1, 1]
+    assert "stopped after 1" in repr(short)
+    other = run.reconstruct("scan.h5", gleam.mask(acceleration=3))
+    assert other.doubts
+    assert repr(other).endswith(f", {len(other.doubts)} doubt{'s' * (len(other.doubts) > 1)}>")
+    with pytest.raises(gleam.BadInput, match="so iterations=… is 1 to 3"):
+        run.reconstruct("scan.h5", mask, iterations=4)
+    with pytest.raises(gleam.BadInput, match="iterations=… and until=… are for runs, not for fun"):
+        gleam.reconstruct("scan.h5", run.network, mask, iterations=1)
+
+
 def test_training_says_what_is_wrong_in_pythons_words(there, tmp_path):
     with pytest.raises(gleam.BadInput, match=r"training.stepz: no such field; did you mean"):
         gleam.train("recipe.yaml", tmp_path / "run", training={"stepz": 3})
-    with pytest.raises(gleam.BadInput, match=r"replace it with force=True"):
+    with pytest.raises(gleam.BadInput, match=r"with force=True, or go on with it \(resume=True\)"):
         gleam.train("recipe.yaml", "runs/greedy", quiet=True)
     with pytest.raises(gleam.BadInput, match="give no changes"):
         gleam.train("recipe.yaml", "runs/greedy", resume=True, seed=1)
@@ -165,6 +190,15 @@ def test_training_says_what_is_wrong_in_pythons_words(there, tmp_path):
         gleam.train({"network": {"familly": "pgd"}}, tmp_path / "run")
     with pytest.raises(gleam.BadInput, match="is not a run"):
         gleam.open_run(tmp_path)
+
+
+def test_errors_end_where_they_were_made():
+    """Whoever types at a prompt sees their own line and the message, not the way between them."""
+    with pytest.raises(gleam.BadInput) as wrong:
+        gleam.mask("poison")
+    assert wrong.value.__cause__ is None
+    assert wrong.value.__suppress_context__
+    assert not any("pydantic" in str(entry.path) for entry in wrong.traceback)
 
 
 def test_parts_of_files_are_chosen_in_pythons_words(there, tmp_path):

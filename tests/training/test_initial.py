@@ -9,6 +9,7 @@ from gleam.recipe import Recipe
 from gleam.training import run
 from gleam.training.initial import initial
 from gleam.training.train import train
+from gleam.training.trained import Run
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def starting(earlier: Path, network: dict[str, object], **training: object) -> R
 
 
 def test_the_first_iterations_are_the_earlier_runs(earlier: Path) -> None:
-    recipe, before = run.load_run(earlier)
+    recipe, before = Run(earlier).recipe, Run(earlier).network
     drawn = initial(recipe.model_copy(update={"seed": 7}))
     longer = initial(starting(earlier, {"iterations": 5}, frozen=2).model_copy(update={"seed": 7}))
     assert longer.frozen == 2

@@ -10,6 +10,7 @@ from gleam.networks import build
 from gleam.threads import cores
 from gleam.training import run
 from gleam.training.run import Row
+from gleam.training.trained import Run
 
 RECIPE = tiny_recipe(Path("examples"))
 
@@ -24,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 def refused(folder: Path) -> str:
     with pytest.raises(BadInput) as caught:
-        run.load_run(folder)
+        _ = Run(folder).network
     assert str(folder) in str(caught.value)
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -67,7 +68,7 @@ def test_start_cut_short_is_not_a_run_yet(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_saved_model_loads_the_same_ready_for_inference(folder: Path) -> None:
-    recipe, network = run.load_run(folder)
+    recipe, network = Run(folder).recipe, Run(folder).network
     assert recipe == RECIPE
     expected = build(RECIPE.network, seed=5).state_dict()
     assert network.state_dict().keys() == expected.keys()

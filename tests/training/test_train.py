@@ -31,6 +31,7 @@ from gleam.training import checkpoint, run
 from gleam.training.assembly import make_modules
 from gleam.training.learner import Learner
 from gleam.training.train import train
+from gleam.training.trained import Run
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_run_leaves_everything_that_it_promises(examples: Path, tmp_path: Path) 
     assert summary["steps"] == 6
     assert summary["modules"] == [2, 1]
     assert 0 < summary["seconds_per_step"] < summary["seconds"]
-    _, network = run.load_run(folder)
+    network = Run(folder).network
     assert summary["parameters"] == sum(p.numel() for p in network.parameters())
     image = 24 * 20 * 8
     held = 3 * 4 * summary["parameters"]  # weights and Adam's two moments, float32
@@ -399,7 +400,7 @@ def test_training_on_slabs_takes_their_memory_and_validates_on_the_volume(
     train(slabs, tmp_path / "cut", resume=True)
     assert_same_end(tmp_path / "cut", tmp_path / "slabs")
 
-    _, trained = run.load_run(tmp_path / "slabs")
+    trained = Run(tmp_path / "slabs").network
     item = Item(find(tmp_path / "data", 1)[0], 0, mask_seed("volume"))
     batch = collate([item], slabs.mask)  # all of it at once
     assert batch.target is not None

@@ -23,6 +23,7 @@ from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstructor import Trained
 from gleam.terminal import followed, say, warn
 from gleam.training import run
+from gleam.training.trained import Run
 
 
 def main(a: Arguments) -> None:
@@ -30,12 +31,13 @@ def main(a: Arguments) -> None:
     assert a.data is not None
     device = choose(a.device)
     folders = list(a.runs)
-    trained = {folder: run.load_run(folder) for folder in folders}
+    trained = {folder: Run(folder) for folder in folders}
+    networks = {folder: one.network for folder, one in trained.items()}
     if run.is_there(a.out):
         raise BadInput(f"{a.out}: is a run; give the results another folder with --out")
     check_new(a.out / "summary.json", a.force)
     check_libraries()
-    sets = {recipe.network.sets for recipe, _ in trained.values()}
+    sets = {one.recipe.network.sets for one in trained.values()}
     if len(sets) > 1:
         raise BadInput("evaluate: the runs have different network.sets; evaluate them apart")
     examples = find(a.data, *sets)
@@ -44,7 +46,7 @@ def main(a: Arguments) -> None:
     test = _check(folders, examples, a.mask, a.force)
     names = _names(folders)
     methods = baselines(device, examples)
-    for folder, (_, network) in trained.items():
+    for folder, network in networks.items():
         title = names[folder]
         if title in methods:
             raise BadInput(f"{folder}: is called as a baseline is, {title}; rename the folder")
@@ -55,7 +57,7 @@ def main(a: Arguments) -> None:
     batches = followed(every_slice(examples, a.mask), "evaluating", slices)
     evaluation = evaluate(methods, batches, raw=raw)
     write_tables(evaluation, a.out)
-    summaries = [summary_of(folder, names[folder], trained[folder][0]) for folder in folders]
+    summaries = [summary_of(folder, names[folder], trained[folder].recipe) for folder in folders]
     title = f"{a.mask.kind} mask, {a.mask.acceleration:g}×"
     if not test:
         title += ", on scans that networks were made with"

@@ -2,25 +2,27 @@
 
 import reprlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from gleam.face.pictures import Drawn, Grey
 from gleam.face.words import in_python
 from gleam.files import check_new, make_folder
-from gleam.formats import Volume, dicom, image_writer
+from gleam.formats import dicom, image_writer
 from gleam.formats.montage import slices, tiled
+from gleam.reconstruction.reconstruct import Reconstruction
 from gleam.words import counted, sized
 
 
 @dataclass(frozen=True, repr=False)
-class Image(Drawn, Volume):
+class Image(Drawn, Reconstruction):
     """A reconstructed image with its place in the patient. A notebook draws it.
 
     `image.image` is (slice, frame, *space) complex64 in the scan's own intensities, `space` being
     `y x`, or `z y x` with one slice; `image.magnitude` is (frame, z, y, x) float32. The other
-    attributes are those of `gleam.formats.Volume`.
+    attributes are those of `gleam.formats.Volume`; `image.doubts` says what may have made it worse,
+    such as a network that was trained on other scans.
 
     >>> image = gleam.reconstruct(data, "cg-sense")
     >>> image
@@ -60,9 +62,10 @@ class Image(Drawn, Volume):
         known = [counted(count, "slice")] if len(space) == 2 else []
         known += [counted(frames, "frame"), f"{sized(space)} voxels of {sized(self.voxel)} mm"]
         known += [self.method] if self.method else []
+        known += [counted(len(self.doubts), "doubt")] if self.doubts else []
         return f"<Image {reprlib.repr(self.name)}: {', '.join(known)}>"
 
     @classmethod
-    def of(cls, volume: Volume) -> "Image":
+    def of(cls, image: Reconstruction) -> "Image":
         """The same image."""
-        return cls(**{field.name: getattr(volume, field.name) for field in fields(cls)})
+        return cls(**vars(image))

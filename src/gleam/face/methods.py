@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from gleam import formats
+from gleam.data.example import is_example
 from gleam.device import choose
 from gleam.errors import BadInput
-from gleam.face.examples import Example
+from gleam.face.examples import Example, open, prepare
 from gleam.face.images import Image
 from gleam.face.words import in_python
 from gleam.physics.classical import CLASSICAL
@@ -18,16 +21,20 @@ from gleam.reconstruction.reconstructor import Classical, Reconstructor, reconst
 from gleam.training.run import is_there
 from gleam.words import nearest
 
-Network = Callable[..., Any]
+Data = Example | formats.Scan | str | os.PathLike[str]
+Method = str | os.PathLike[str] | Callable[..., Any]
 
 
 @in_python
 def reconstruct(
-    data: Example,
-    method: str | os.PathLike[str] | Network,
+    data: Data,
+    method: Method,
     mask: MaskRecipe | None = None,
     *,
-    device: str = "auto",
+    iterations: int | None = None,
+    until: float | None = None,
+    force: bool = False,
+    device: str | None = None,
 ) -> Image:
     """The image of a scan, in its own intensities, cropped to the matrix that was asked for.
 
@@ -35,24 +42,47 @@ def reconstruct(
 
     >>> gleam.reconstruct(data, "wavelet", gleam.mask(acceleration=4))
     <Image 'scan-0': 2 slices, 1 frame, 32 × 48 voxels of ... mm, wavelet>
-    >>> gleam.reconstruct(data, "runs/greedy").save("greedy.nii.gz")
+    >>> image = gleam.reconstruct("scan.h5", "runs/greedy", gleam.mask(acceleration=4))
+    >>> image.save("greedy.nii.gz")
 
     Args:
-        data: of `prepare` or `open`.
+        data: of `prepare` or `open`; or a scan, or the file of either.
         method: a run or its folder; or "zero-filled", "cg-sense", "wavelet", "sliding-window",
             "temporal-tv", "low-rank"; or a function from a measurement, as `Example.measure` makes
             them, to an image (batch, set, frame, *space), such as a network of your own.
         mask: undersample a fully sampled scan first.
-        device: "cpu", "cuda", "cuda:1"; by default a GPU if there is one.
+        iterations: of a run's network, at most; by default all of them.
+        until: stop where a module changes the image by less than this share of it.
+        force: use a run's network on other kinds of scans than it was trained on, too.
+        device: "cpu", "cuda", "cuda:1"; by default a GPU if there is one, and where a network of
+            your own is.
 
     Raises:
         BadInput: there is no such run, name or device, or it does not fit the scan.
     """
+    way = _way(method, device, iterations, until, force)
+    example = data if isinstance(data, Example) else _prepared(data, way.sets)
+    return Image.of(whole.reconstruct(way, example.source, mask))
+
+
+def _way(
+    method: Method, device: str | None, iterations: int | None, until: float | None, force: bool
+) -> Reconstructor:
     if callable(method):
-        way: Reconstructor = Classical("a function", method, device=choose(device))
-        words = ""
-    elif (name := os.fspath(method)) in CLASSICAL or is_there(Path(name)):
-        way, words = reconstructor(name, device), name
-    else:
+        if iterations is not None or until is not None:
+            raise BadInput("reconstruct: --iterations and --until are for runs, not for functions")
+        weights = method.parameters() if isinstance(method, nn.Module) else iter(())
+        weight = next(weights, None)
+        place = choose(device or "auto") if device or weight is None else weight.device
+        return Classical(getattr(method, "__name__", type(method).__name__), method, device=place)
+    name = os.fspath(method)
+    if name not in CLASSICAL and not is_there(Path(name)):
         raise BadInput(f"{name}: is neither a run nor a reconstruction; {nearest(name, CLASSICAL)}")
-    return replace(Image.of(whole.reconstruct(way, data.source, mask)), method=words)
+    return reconstructor(name, device or "auto", iterations, until, force)
+
+
+def _prepared(data: formats.Scan | str | os.PathLike[str], sets: int) -> Example:
+    if isinstance(data, formats.Scan):
+        return prepare(data, sets=sets)
+    path = Path(data)
+    return open(path) if is_example(path) else prepare(path, sets=sets)

@@ -1,27 +1,28 @@
 """`train`, `open_run`, `Run`: what a recipe trained, and what can be done with it."""
 
+import os
 import reprlib
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from gleam import recipe as recipes
 from gleam.errors import BadInput
-from gleam.face.examples import Example
 from gleam.face.images import Image
-from gleam.face.methods import reconstruct
+from gleam.face.methods import Data, reconstruct
 from gleam.face.words import in_python
-from gleam.networks import Unrolled
 from gleam.recipe import MaskRecipe, Recipe
 from gleam.training import run as folders
-from gleam.training.run import Row
+from gleam.training import trained
 from gleam.training.stages import train_in_stages
 from gleam.words import counted
 
 
-class Run:
+class Run(trained.Run):
     """A folder that a recipe trained: the network, the recipe, how training went.
+
+    `run.network(A)` is an image; `run.recipe` says every field; `run.metrics` are rows of losses
+    and validation; `run.summary` has steps, seconds and memory.
 
     >>> run = gleam.open_run("runs/greedy")
     >>> run
@@ -30,39 +31,19 @@ class Run:
     (1, 2, 32, 48)
 
     Args:
-        folder: of the run.
+        folder: of the run, of which its path may stand wherever it does.
 
     Raises:
         BadInput: the folder is no run.
     """
 
     @in_python
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        self.recipe = folders.load_recipe(self.folder)
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        super().__init__(folder)
 
-    @cached_property
-    def network(self) -> Unrolled:
-        """The trained network, on the CPU, ready for use: `run.network(A)` is an image."""
-        return folders.load_run(self.folder)[1]
-
-    @property
-    def metrics(self) -> list[Row]:
-        """What was recorded: `loss` of a module, or `psnr` after an iteration, at a step."""
-        return folders.read_metrics(self.folder)
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """How training went: steps, seconds, memory, best validation; empty until it ends."""
-        return folders.read_summary(self.folder)
-
-    def reconstruct(self, data: Example, mask: MaskRecipe | None = None) -> Image:
+    def reconstruct(self, data: Data, mask: MaskRecipe | None = None, **settings: Any) -> Image:
         """The image of a prepared scan; see `gleam.reconstruct`."""
-        return reconstruct(data, self, mask)
-
-    def __fspath__(self) -> str:
-        """Its folder: a run stands wherever that does."""
-        return str(self.folder)
+        return reconstruct(data, self, mask, **settings)
 
     def __repr__(self) -> str:
         network, modules = self.recipe.network, self.recipe.module_sizes()

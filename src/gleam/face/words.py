@@ -20,11 +20,11 @@ def in_python(function: Callable[P, T]) -> Callable[P, T]:
             return function(*args, **kwargs)
         except BadInput as error:
             error.args = (re.sub(r"--([a-z][a-z-]*)", _argument, str(error)), *error.args[1:])
-            raise
+            raise error.with_traceback(None) from None  # it is the caller's, and ends here
 
     return called
 
 
 def _argument(option: re.Match[str]) -> str:
     name = option[1].replace("-", "_")
-    return f"{name}=True" if name == "force" else f"{name}=…"
+    return f"{name}=True" if name in ("force", "resume") else f"{name}=…"

@@ -25,7 +25,7 @@ from gleam.networks.weights import weights_of
 from gleam.physics.classical import CLASSICAL
 from gleam.physics.measurement import Measured
 from gleam.recipe import MaskRecipe
-from gleam.training.run import load_run, read_trained_on
+from gleam.training.trained import Run
 
 CPU = torch.device("cpu")
 
@@ -160,7 +160,8 @@ class Trained(Reconstructor):
             BadInput: the folder is not a run, or its files are broken; it has fewer iterations, or
                 no modules to stop after.
         """
-        recipe, network = load_run(run)
+        trained = Run(run)
+        recipe, network = trained.recipe, trained.network
         most, kind = recipe.network.iterations, recipe.network.build or recipe.network.family
         if iterations is not None and not 1 <= iterations <= most:
             raise BadInput(f"{run}: has {most} iterations, so --iterations is 1 to {most}")
@@ -179,7 +180,7 @@ class Trained(Reconstructor):
             change,
             sets=recipe.network.sets,
             words=f"neural network, {kind} of {most} iterations",
-            trained_on=read_trained_on(run),
+            trained_on=trained.trained_on,
             force=force,
             device=device,
         )

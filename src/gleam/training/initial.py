@@ -5,7 +5,7 @@ from gleam.files import sha256_of
 from gleam.networks import Unrolled, build
 from gleam.networks.weights import fill, weights_of
 from gleam.recipe import Recipe
-from gleam.training import run
+from gleam.training.trained import Run
 
 
 def initial(recipe: Recipe) -> Unrolled:
@@ -18,14 +18,15 @@ def initial(recipe: Recipe) -> Unrolled:
     start = recipe.training.start
     if start is None:
         return network
-    before, earlier = run.load_run(start)
-    said = f"training.start: {start}: is of {before.network.iterations} iterations"
-    if before.network.iterations > recipe.network.iterations:
+    earlier = Run(start)
+    weights, iterations = earlier.network.iterations, earlier.recipe.network.iterations
+    said = f"training.start: {start}: is of {iterations} iterations"
+    if iterations > recipe.network.iterations:
         raise BadInput(f"{said}, the recipe of {recipe.network.iterations}; give as many or more")
-    if recipe.training.frozen > before.network.iterations:
+    if recipe.training.frozen > iterations:
         raise BadInput(f"{said}, so no more can be frozen; lower training.frozen")
     try:
-        for mine, theirs in zip(network.iterations, earlier.iterations, strict=False):
+        for mine, theirs in zip(network.iterations, weights, strict=False):
             fill(mine, weights_of(theirs))
     except ValueError as error:
         raise BadInput(f"training.start: {start}: is of another kind of network") from error

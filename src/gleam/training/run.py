@@ -28,7 +28,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 import gleam
@@ -37,8 +37,6 @@ from gleam import recipe as recipes
 from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.files import check_exists, check_new, gone, replacing, unwritable
-from gleam.networks import Unrolled, build
-from gleam.networks.weights import fill
 from gleam.recipe import Recipe
 from gleam.training.meeting import size_of_group
 
@@ -255,23 +253,6 @@ def recipe_of_network(folder: Path) -> Recipe:
         return recipe
     alone = {"start": None, "frozen": 0, "modules": 1, "overlap": 0, "loss_weights": "flat"}
     return recipe.changed(network={"iterations": frozen}, training=alone)
-
-
-def load_run(folder: Path) -> tuple[Recipe, Unrolled]:
-    """A trained network and its recipe (`recipe_of_network`), on the CPU, ready for inference.
-
-    Raises:
-        BadInput: the folder is not a run, its files are broken or do not fit each other, or a later
-            version made it.
-    """
-    recipe, path = recipe_of_network(folder), folder / MODEL
-    read_trained_on(folder)  # of a later version, the weights may mean something else
-    network = build(recipe.network, recipe.seed)
-    try:
-        fill(network, load_file(path))
-    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
-        raise BadInput(f"{path}: is broken or of another network than recipe.yaml") from error
-    return recipe, network.eval().requires_grad_(False)
 
 
 def finished(folder: Path, steps: int) -> bool:
