@@ -46,7 +46,7 @@ class Shelf:
 
     def put(self, tensor: Tensor) -> int | Tensor:
         """Take an activation off the device: its number, or itself if it stays."""
-        there = self.folder is None and not tensor.is_cuda
+        there = self.folder is None and not on_gpu(tensor.device)
         if there or tensor.nbytes < SMALL or tensor.data_ptr() in self.weights:
             return tensor
         # An activation is often kept twice in a row, as the result of one operation and as the
@@ -63,13 +63,13 @@ class Shelf:
             return kept
         self.latest = None
         device = self.kept[kept][1]
-        if device.type != "cuda":
+        if not on_gpu(device):
             return self.kept[kept][0]
         self._fetch(kept)
         here = torch.cuda.current_stream(device)
         here.wait_stream(_aside(device))
         self.back[kept].record_stream(here)
-        self.back = {n: tensor for n, tensor in self.back.items() if n <= kept}
+        self.back = {n: tensor for n, tensor in self.back.items() if n in (kept - 1, kept)}
         if kept:
             self._fetch(kept - 1)  # the one that is wanted next
         return self.back[kept]
@@ -78,10 +78,16 @@ class Shelf:
         if number not in self.back:
             host, device = self.kept[number]
             with torch.cuda.stream(_aside(device)):
-                self.back[number] = host.to(device, non_blocking=True)
+                self.back[number] = torch.empty_like(host, device=device)
+                self.back[number].copy_(host, non_blocking=True)
 
     def _to_host(self, tensor: Tensor) -> Tensor:
+        # torch keeps pinned buffers that are let go, and gives them out again once the copies from
+        # and to them are over.
         host = torch.empty_like(tensor, device="cpu", pin_memory=True)
+        if host.stride() != tensor.stride() or tensor.is_conj() or tensor.is_neg():
+            # A copy that torch rearranges or conjugates on the host, it may before it has come.
+            tensor = torch.empty_like(tensor).copy_(tensor)
         aside = _aside(tensor.device)
         aside.wait_stream(torch.cuda.current_stream(tensor.device))
         with torch.cuda.stream(aside):
@@ -112,6 +118,11 @@ def _same(latest: tuple[Tensor, int], tensor: Tensor) -> bool:
         (before.data_ptr(), before.shape, before.stride(), before.dtype, version)
         == (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor._version)
     )  # fmt: skip
+
+
+def on_gpu(device: torch.device) -> bool:
+    """Whether host memory is another than the device's."""
+    return device.type == "cuda"
 
 
 @cache
