@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from streams import Stream, Streams, install
+from streams import Stream, install
 from test_storage import FITTING, toy_problem, value_and_gradients
 from toys import noise
 

@@ -16,6 +16,7 @@ from gleam.terminal import silence
 from gleam.training import checkpoint, run
 from gleam.training.faults import Lost
 from gleam.training.group import Group
+from gleam.training.meter import taken
 from gleam.training.neighbours import Failure, Note
 from gleam.training.record import Record, recorded
 from gleam.training.setup import Setup
@@ -79,6 +80,8 @@ class Journal:
         scheduled = note.last or self.step % self.setup.recipe.training.checkpoint_every == 0
         validated = self.setup.validates(self.step)
         note.failure = note.failure or self._failure(note, scheduled or validated)
+        if scheduled or validated:
+            note.memory = max(note.memory, taken(group.device))
         if self.record:
             best = self.record.add(note, seconds, waited)
         else:
