@@ -29,7 +29,8 @@ def step(modules: list[GreedyModule], seed: int) -> None:
     for module in modules:
         for parameter in module.iterations.parameters():
             parameter.grad = torch.randn(parameter.shape, generator=random)
-        module.update(seed)
+        module.set_rate(seed)
+        module.update()
 
 
 def weights(modules: list[GreedyModule]) -> list[torch.Tensor]:

@@ -73,10 +73,14 @@ class Slab:
     core: range
     wide: range
 
+    @property
+    def inside(self) -> range:
+        """Where the core lies in the wide slab."""
+        return range(self.core.start - self.wide.start, self.core.stop - self.wide.start)
+
     def inner(self, wide: Tensor) -> Tensor:
         """The core of an array of the wide slab."""
-        first, last = self.core.start - self.wide.start, self.core.stop - self.wide.start
-        return cut(wide, self.axis, range(first, last))
+        return cut(wide, self.axis, self.inside)
 
 
 @dataclass(frozen=True)

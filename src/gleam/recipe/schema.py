@@ -82,6 +82,9 @@ class TrainingRecipe(Part):
     deterministic: bool = False
     """Compute by kernels that repeat themselves to the bit, at the price of time: see
     docs/schemes.md."""
+    graph: Literal["auto", "never"] = "auto"
+    """On a GPU, record what a step launches and replay it, where that can be: see docs/schemes.md.
+    It changes no number."""
     loss_weights: Literal["flat", "ramped", "last"] = "flat"
     """Of the modules' losses: all 1; rising evenly to 1; the last one's only."""
     loss: Literal["l1", "l2", "l1+ssim"] = "l1"

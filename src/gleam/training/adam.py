@@ -5,10 +5,12 @@ its whole compiler, sympy and (on a GPU) triton with it: 1 of the 4 seconds that
 to begin. Nothing here is compiled around an optimizer, so the methods are taken unwrapped.
 """
 
+from collections.abc import Sequence
 from inspect import unwrap
 from typing import Any
 
 import torch
+from torch import nn
 
 
 class Adam(torch.optim.Adam):
@@ -24,3 +26,20 @@ class Adam(torch.optim.Adam):
     def step(self, closure: Any = None) -> Any:
         """One update; `closure` as torch takes it."""
         return self._update(closure)
+
+
+def recordable(weights: Sequence[nn.Parameter], rate: float) -> Adam:
+    """Adam whose updates may be recorded and replayed: all that it reads lies on the device.
+
+    That holds for the learning rate, too. Where nothing is recorded it is the same, so that both
+    make the same updates to the bit.
+
+    Args:
+        weights: on the device where they stay.
+        rate: the learning rate, until a schedule sets it.
+    """
+    on_device = torch.tensor(rate, device=weights[0].device)
+    adam = Adam(weights, lr=on_device, fused=True, capturable=True)
+    # Torch warns of `capturable` where nothing is captured, as it slows other kinds of Adam down.
+    adam._warned_capturable_if_run_uncaptured = True
+    return adam

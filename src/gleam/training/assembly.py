@@ -7,8 +7,9 @@ from gleam.data.example import Example
 from gleam.data.loader import Slabs, TrainingBatches
 from gleam.networks import Unrolled
 from gleam.recipe import Recipe
-from gleam.training.adam import Adam
+from gleam.training.adam import recordable
 from gleam.training.flow import GreedyModule
+from gleam.training.graph import recorder
 from gleam.training.greedy import greedy, split
 from gleam.training.learner import Learner
 from gleam.training.loss import LOSSES
@@ -60,7 +61,10 @@ def make_learner(
     """
     modules = make_modules(network, recipe, numbers)
     t = recipe.training
-    return Learner(network, modules, LOSSES[t.loss], t.overlap, neighbours)
+    device = next(network.parameters()).device
+    return Learner(
+        network, modules, LOSSES[t.loss], t.overlap, neighbours, recorder(recipe, device)
+    )
 
 
 def make_modules(
@@ -82,7 +86,7 @@ def make_modules(
     return greedy(
         network.iterations[network.frozen :],
         [sizes[number] for number in mine],
-        optimizer=partial(Adam, lr=t.learning_rate, fused=True),
+        optimizer=partial(recordable, rate=t.learning_rate),
         storage=storage,
         clip=t.clip,
         schedule=schedule,

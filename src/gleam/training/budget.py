@@ -12,12 +12,13 @@ import torch
 from gleam.data.loader import TrainingBatches
 from gleam.recipe import Recipe
 from gleam.training.assembly import make_learner, part_of
+from gleam.training.graph import EAGER
 from gleam.training.group import Group
 from gleam.training.initial import initial
 from gleam.training.spread import seconds
 from gleam.training.timing import settled
 
-FIRST, TIMED = 2, 20  # steps that set things up, and at most so many that count
+FIRST, TIMED = EAGER + 1, 20  # steps that set things up, and at most so many that count
 SHARE = 0.1  # of the minutes that timing may take; it is part of them
 
 

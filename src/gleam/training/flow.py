@@ -6,20 +6,34 @@ windows a loss reaches back over some borders.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from gleam.errors import BadInput
 from gleam.training.explain import check_constant, checked, explained
-from gleam.training.states import State, detached, tensors
+from gleam.training.states import State, detached, mapped, tensors
 from gleam.training.storage import Storage
 
+T = TypeVar("T")
 Average = Callable[[Sequence[Tensor], Callable[[], None]], None]
+
+
+@runtime_checkable  # the tests check types at run time
+class Unit(Protocol):
+    """Runs the units that a step consists of, each with its own name: see `train_step`."""
+
+    def __call__(self, name: Hashable, work: Callable[[], T]) -> T:
+        """What `work` gives: tensors, in tuples, lists and dicts."""
+
+
+def directly(name: Hashable, work: Callable[[], T]) -> T:
+    """Run a unit by calling it."""
+    return work()
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,17 +78,24 @@ class GreedyModule:
         loss = self.weight * loss
         return loss if self.scaler is None else self.scaler.scale(loss)
 
-    def update(self, step: int | None = None) -> None:
+    def set_rate(self, step: int | None) -> None:
+        """Set the learning rate of an update: in place, if the optimizer has it as a tensor."""
+        if self.schedule is None:
+            return
+        if step is None:
+            raise BadInput(f"{self.name}: has a schedule; say train_step(..., step=...)")
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(self.schedule(step))
+            else:
+                group["lr"] = self.schedule(step)
+
+    def update(self) -> None:
         """Step the optimizer with the gradients there are, and free them."""
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.weights, self.clip)
-        if self.schedule is not None:
-            if step is None:
-                raise BadInput(f"{self.name}: has a schedule; say train_step(..., step=...)")
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.schedule(step)
         if self.scaler is None:
             self.optimizer.step()
         else:
@@ -101,6 +122,7 @@ def train_step(
     send: Callable[[State], None] | None = None,
     average: Average | None = None,
     accumulate: bool = False,
+    unit: Unit = directly,
 ) -> dict[int, Tensor]:
     """One update of every module on one batch.
 
@@ -112,6 +134,12 @@ def train_step(
 
     A state is what one iteration hands to the next: a tensor, or tuples, lists and dicts of states.
     Weights that all modules use (`shared`) are updated last, when nobody needs them as they were.
+
+    A step is made of units: a module's forward pass, loss, backward pass and update; where an
+    average comes before the update, that is a unit of its own. All that one unit takes over from
+    another is what `unit` gave, weights and optimizer states; learning rates are set before. So
+    whoever runs the units may record what they give a device to do, and repeat that (see
+    `gleam.training.graph`).
 
     >>> layers = torch.nn.Sequential(*(torch.nn.Linear(8, 8) for _ in range(4)))
     >>> modules = gleam.greedy(layers, 4, optimizer=partial(torch.optim.SGD, lr=0.1))
@@ -129,11 +157,14 @@ def train_step(
         loss: (a module's output, target) → one real number.
         step: the number of updates before this one; only schedules ask for it.
         overlap: how many modules before its own a loss reaches back into.
-        send: is given what the last module puts out, before that module's backward pass.
+        send: is given what the last module puts out, before that module's backward pass; or after
+            its unit, where units are not simply called.
         average: is given a module's gradients and loss, to be averaged in place over copies of the
             network that learn from other slices, and the update to make then: at once, or while
             the next module is computed.
         accumulate: update nothing; the gradients stay, and the next call adds to them.
+        unit: runs a unit. Overlap, shared weights, gradient scalers and `accumulate` are for
+            `directly` alone: there, gradients stay between units.
 
     Returns:
         The losses by number of the module, before its update; none where the weight is 0.
@@ -149,31 +180,60 @@ def train_step(
     losses: dict[int, Tensor] = {}
     weighted = [number for number, module in enumerate(modules) if module.weight]
     window: deque[_Pass] = deque()
+    for module in () if accumulate else modules:
+        module.set_rate(step)
 
-    def learn(number: int, at_the_end: bool = False) -> None:
-        if not accumulate and modules[number].shared is at_the_end:
-            _update(modules[number], step, losses.get(number), average)
-
-    for number, module in enumerate(modules):
+    def learn(number: int, state: State) -> tuple[State, Tensor | None, list[Tensor | None]]:
+        """A unit: what the module puts out, its loss, and gradients that are to be averaged."""
+        module, error = modules[number], None
         blocks, inputs = list(module.iterations), given if module.shared else constant
         with explained(module.name, blocks, state, inputs):
             output = module.storage(blocks, state, *inputs)
         window.append(_Pass(number, module, state, output))
-        if send is not None and module is modules[-1]:
+        if send is not None and unit is directly and module is modules[-1]:
             send(detached(output))
         if module.weight:
             error = checked(loss(output, target), module.name)
-            losses[number] = error.detach()
             next_loss = next((m for m in weighted if m > number), len(modules) + overlap)
             _backward(module.scaled(error), window, next_loss - overlap)
-        if len(window) > overlap:
-            learn(window.popleft().number)
-        state = detached(output, differentiate=overlap > 0)
+            error = error.detach()
+        after = detached(output, differentiate=overlap > 0)
         del output
-    for left in window:
-        learn(left.number)
-    for number in range(len(modules)):
-        learn(number, at_the_end=True)
+        if len(window) <= overlap:
+            return after, error, []
+        module = window.popleft().module
+        if average is not None:
+            return after, error, [weight.grad for weight in module.weights]
+        if not accumulate and not module.shared:
+            module.update()
+        return after, error, []
+
+    def average_and_update(number: int) -> None:
+        module, loss = modules[number], losses.get(number)
+        update = partial(unit, ("update", number), module.update)
+        if average is None:
+            update()
+            return
+        gradients = [weight.grad for weight in module.weights if weight.grad is not None]
+        average(gradients if loss is None else [*gradients, loss], update)
+
+    for number, module in enumerate(modules):
+        state, error, gradients = unit(("learn", number), partial(learn, number, state))
+        if error is not None:
+            losses[number] = error
+        if not gradients or accumulate:
+            continue
+        module = modules[number - overlap]
+        for weight, gradient in zip(module.weights, gradients, strict=True):
+            weight.grad = gradient
+        if not module.shared:
+            average_and_update(number - overlap)
+    if send is not None and unit is not directly:
+        send(mapped(torch.clone, state))  # the next step writes where it lies
+    if not accumulate:
+        left = [one.number for one in window if not one.module.shared]
+        for number in [*left, *(n for n, module in enumerate(modules) if module.shared)]:
+            average_and_update(number)
     return losses
 
 
@@ -191,17 +251,6 @@ def _arguments(measurement: Any) -> tuple[Any, ...]:
     if measurement is None:
         return ()
     return measurement if type(measurement) is tuple else (measurement,)
-
-
-def _update(
-    module: GreedyModule, step: int | None, loss: Tensor | None, average: Average | None
-) -> None:
-    update = partial(module.update, step)
-    if average is None:
-        update()
-        return
-    gradients = [weight.grad for weight in module.weights if weight.grad is not None]
-    average(gradients if loss is None else [*gradients, loss], update)
 
 
 def _backward(error: Tensor, window: Sequence[_Pass], needed_again: int) -> None:

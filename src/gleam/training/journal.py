@@ -15,7 +15,7 @@ from gleam.errors import Signalled, Unwritable
 from gleam.terminal import silence
 from gleam.training import checkpoint, run
 from gleam.training.faults import Lost
-from gleam.training.group import Group
+from gleam.training.graph import graphable
 from gleam.training.meter import taken
 from gleam.training.neighbours import Failure, Note
 from gleam.training.record import Record, recorded
@@ -139,7 +139,7 @@ def journal(setup: Setup, quiet: bool) -> Iterator[Journal]:
     kept = recorded(setup.folder, setup.recipe, setup.parameters, setup.frozen, progress, quiet)
     with kept if setup.group.records else silence() as record:
         if record:
-            record.display.say(_where(setup.group))
+            record.display.say(_where(setup))
         written = Journal(setup, record, progress.step)
         try:
             yield written
@@ -156,7 +156,11 @@ def go_on(folder: Path) -> str:
     return f"go on with: gleam train --resume {shlex.quote(str(folder))}"
 
 
-def _where(group: Group) -> str:
-    """On what is trained: the first line of a run."""
+def _where(setup: Setup) -> str:
+    """On what is trained, and how its steps are launched: the first line of a run."""
+    group, how = setup.group, ""
     processes = f" in {group.size} processes, each" if group.size > 1 else ""
-    return f"training{processes} on {described(group.device)}"
+    if group.device.type == "cuda":
+        why = graphable(setup.recipe)
+        how = f", steps launched one by one ({why})" if why else ", steps replayed as CUDA graphs"
+    return f"training{processes} on {described(group.device)}{how}"

@@ -17,7 +17,8 @@ from gleam.data.batch import Batch
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
 from gleam.physics.measurement import Measurement
-from gleam.training.flow import GreedyModule, train_step
+from gleam.training.flow import GreedyModule, directly, train_step
+from gleam.training.graph import Graphs, Recorder
 from gleam.training.loss import Loss
 from gleam.training.meter import metered, state_bytes
 from gleam.training.neighbours import ALONE, Neighbours
@@ -50,6 +51,7 @@ class Learner:
         loss: between an image and the target.
         overlap: how many modules before its own a loss reaches back into.
         neighbours: what other processes do before, after and beside these modules.
+        recorder: records steps, to replay them; None where each is launched anew.
     """
 
     def __init__(
@@ -59,9 +61,11 @@ class Learner:
         loss: Loss,
         overlap: int = 0,
         neighbours: Neighbours = ALONE,
+        recorder: Recorder | None = None,
     ) -> None:
         self.network, self.modules, self.loss = network, modules, loss
         self.overlap, self.neighbours = overlap, neighbours
+        self.steps, self.passes = Graphs(recorder, self._drop_gradients), Graphs(recorder)
 
     @property
     def device(self) -> torch.device:
@@ -105,18 +109,23 @@ class Learner:
         def loss(output: State, core: Tensor) -> Tensor:
             return self.loss(batch.core(self.network.image(output)), core)
 
+        cores = (slab.inside for slab in batch.cores or ())
+        given, unit = self.steps.ready(
+            (state, measurement, batch.core(target)), (*cores, *map(id, self.modules))
+        )
         losses = train_step(
             self.modules,
-            state,
-            measurement,
-            batch.core(target),
+            *given,
             loss,
             t,
             self.overlap,
             partial(self.neighbours.send, wait=wait),
             self.neighbours.average,
+            unit=unit,
         )
         self.neighbours.finish()
+        if unit is not directly:  # the next step writes where they lie
+            losses = dict(zip(losses, torch.stack([*losses.values()]).unbind(), strict=True))
         return losses
 
     @torch.no_grad()
@@ -132,9 +141,12 @@ class Learner:
             batch = batch.to(device)
             assert batch.target is not None
             target = crop(batch.target, batch.matrix)
-            state = self.neighbours.receive(partial(network.first, batch.measurement))
+            measurement, unit = batch.measurement, directly
+            state = self.neighbours.receive(partial(network.first, measurement))
+            if isinstance(measurement, Measurement):
+                (state, measurement), unit = self.passes.ready((state, measurement))
             for k, iteration in enumerate(network.iterations):
-                state = network.advance(iteration, state, batch.measurement)
+                state = unit(k, partial(network.advance, iteration, state, measurement))
                 psnr = psnr_complex(crop(network.image(state), batch.matrix), target).double()
                 totals[:, k] += torch.stack([psnr.nansum(), (~psnr.isnan()).sum()])
             self.neighbours.send(state)
@@ -146,3 +158,7 @@ class Learner:
         """What the first module starts from."""
         assert isinstance(batch.measurement, Measurement)
         return self.neighbours.receive(partial(self.network.start, batch.measurement))
+
+    def _drop_gradients(self) -> None:
+        for module in self.modules:
+            module.optimizer.zero_grad(set_to_none=True)

@@ -1,0 +1,295 @@
+"""Recorded steps against launched ones, to the bit; on a CPU a stand-in records."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from recorders import Again, Failing, spoil
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+from toys import OF_NETWORK, SHAPES, toy_measurement, toy_sense
+
+from gleam.data.batch import Batch, Slab
+from gleam.networks import build
+from gleam.recipe import Recipe
+from gleam.training.assembly import make_modules
+from gleam.training.flow import train_step
+from gleam.training.graph import EAGER, Graphs, Recorder, graphable, recorder
+from gleam.training.greedy import greedy
+from gleam.training.learner import Learner
+from gleam.training.loss import LOSSES
+from gleam.training.neighbours import Alone
+
+UNET = {"regulariser": {"kind": "unet"}}
+# Family, or more of the network; kind of data; training.
+RUNS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
+    "MoDL": ({"family": "modl"}, "2D", {}),
+    "MoDL, checkpoint, end-to-end": (
+        {"family": "modl"}, "2D", {"storage": "checkpoint", "modules": 1},
+    ),
+    "MoDL, bf16, no clipping": (
+        {"family": "modl", "regulariser": {"bf16": True}}, "2D", {"clip": None},
+    ),
+    "PGD, cine, SSIM": ({"family": "pgd"}, "2D+t", {"loss": "l1+ssim"}),
+    "PGD, U-Net, volume, checkpoint": (
+        {"family": "pgd", **UNET}, "3D", {"storage": "checkpoint"},
+    ),
+    "reversible": ({"family": "reversible"}, "2D", {"loss_weights": "ramped"}),
+    "momentum": (
+        {"family": "pgd", "regulariser": {"inputs": ["gradient", "change"]}}, "2D", {},
+    ),
+}  # fmt: skip
+EACH = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+ORDER = "AABABDDADBC"  # of batches' shapes; D is C with noise known
+
+
+def recipe_of(run: tuple[dict[str, Any], str, dict[str, Any]]) -> Recipe:
+    network, kind, training = run
+    fields = dict(OF_NETWORK[kind])
+    sets = fields.pop("sets", 1)
+    regulariser = {"width": 4, "blocks": 1, **fields, **network.get("regulariser", {})}
+    return Recipe.model_validate(
+        {
+            "network": {
+                "iterations": 2, "cg_steps": 2, "sets": sets, **network, "regulariser": regulariser,
+            },
+            "training": {"modules": 2, "steps": 20, "warmup": 2, "learning_rate": 0.01, **training},
+        }
+    )  # fmt: skip
+
+
+def toy_batch(kind: str, shape: str, number: int) -> Batch:
+    """One of four shapes, each time with other numbers in it."""
+    of_sense: dict[str, Any] = {"space": (12, 11)} | SHAPES[kind] | {"seed": 7 * number}
+    if shape == "B":
+        of_sense |= {"batch": 1, "coils": 4}
+    if shape in "CD":
+        of_sense |= {"space": tuple(n + 2 for n in of_sense["space"])}
+    sense = toy_sense(**of_sense)
+    measurement, target = toy_measurement(sense, of_sense.get("frames", 1), seed=number)
+    measurement = replace(measurement, read=lambda: target)  # of each batch another
+    if shape == "C":
+        measurement = replace(measurement, noise=None)
+    count = len(target)
+    return Batch(measurement, target, ["toy"] * count, [0] * count, tuple(target.shape[3:]))
+
+
+def learner_of(
+    recipe: Recipe,
+    recorder: Recorder | None,
+    device: str = "cpu",
+    **others: Any,
+) -> Learner:
+    network = build(recipe.network).to(device)
+    modules = make_modules(network, recipe)
+    loss = LOSSES[recipe.training.loss]
+    return Learner(network, modules, loss, recorder=recorder, **others)
+
+
+def learnt(
+    learner: Learner, batches: Sequence[Batch], spoiled: bool = True
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Losses of every step, read when all are done, and the weights."""
+    losses = []
+    for step, batch in enumerate(batches):
+        losses.append(learner.step(batch.to(learner.device), step))
+        if spoiled:
+            spoil_buffers(learner)
+    values = [torch.stack([*one.values()]).cpu() for one in losses]
+    return values, [p.detach().cpu() for p in learner.network.parameters()]
+
+
+def spoil_buffers(learner: Learner) -> None:
+    """What a step leaves in its buffers is not for the next one."""
+    for shape in [*learner.steps._shapes.values(), *learner.passes._shapes.values()]:
+        for leaf in tree_leaves([shape.results, buffers(shape.inputs)]):
+            if isinstance(leaf, Tensor):
+                spoil(leaf.untyped_storage())
+
+
+def buffers(inputs: Any) -> list[Tensor]:
+    if inputs is None:
+        return []
+    state, measurement, *target = inputs
+    noise = [] if measurement.noise is None else [measurement.noise]
+    return [state, measurement.adjoint, measurement.sense.maps, *noise, *target]
+
+
+def equal(some: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
+
+
+@EACH
+def test_replayed_steps_are_launched_ones(run):
+    recipe = recipe_of(run)
+    batches = [toy_batch(run[1], shape, number) for number, shape in enumerate(ORDER)]
+    standin = Again()
+    losses, weights = learnt(learner_of(recipe, standin), batches)
+    expected_losses, expected = learnt(learner_of(recipe, None), batches)
+    assert equal(losses, expected_losses)
+    assert equal(weights, expected)
+    recorded = sum(ORDER.count(shape) > EAGER for shape in "ABCD")
+    assert recorded == 3
+    assert standin.recorded == recorded * len(recipe.module_sizes())
+
+
+class Delayed(Alone):
+    """As replicas do: gradients change in place, and are used while the next module computes."""
+
+    def __init__(self) -> None:
+        self.then: Callable[[], None] | None = None
+
+    def average(self, tensors: Sequence[Tensor], then: Callable[[], None]) -> None:
+        self.finish()
+        for tensor in tensors:
+            tensor.mul_(0.75)
+        self.then = then
+
+    def finish(self) -> None:
+        if self.then:
+            self.then()
+        self.then = None
+
+
+def test_an_average_comes_between_two_units():
+    recipe = recipe_of(RUNS["MoDL"])
+    batches = [toy_batch("2D", shape, number) for number, shape in enumerate(ORDER)]
+    standin = Again()
+    losses, weights = learnt(learner_of(recipe, standin, neighbours=Delayed()), batches)
+    expected_losses, expected = learnt(learner_of(recipe, None, neighbours=Delayed()), batches)
+    assert equal(losses, expected_losses)
+    assert equal(weights, expected)
+    assert standin.recorded == 3 * 2 * 2
+    assert not equal(expected_losses, learnt(learner_of(recipe, None), batches)[0])
+
+
+class Sending(Alone):
+    def __init__(self) -> None:
+        self.sent: list[Tensor] = []
+
+    def send(self, state: Tensor, wait: bool = False) -> None:
+        self.sent.append(state)
+
+
+def test_what_is_sent_on_stays_as_it_is():
+    recipe = recipe_of(RUNS["MoDL"])
+    batches = [toy_batch("2D", "A", number) for number in range(EAGER + 2)]
+    sending, expected = Sending(), Sending()
+    learnt(learner_of(recipe, Again(), neighbours=sending), batches)
+    learnt(learner_of(recipe, None, neighbours=expected), batches)
+    assert equal(sending.sent, expected.sent)
+
+
+def slabs(number: int, first: int) -> Batch:
+    """A slab of a volume, whose core begins at `first`."""
+    slab = Slab(-1, range(10 + first, 13 + first), range(10, 15))
+    return replace(toy_batch("3D", "B", number), cores=[slab])
+
+
+def test_slabs_differ_by_where_their_cores_lie():
+    recipe = recipe_of(RUNS["PGD, U-Net, volume, checkpoint"])
+    batches = [slabs(number, number % 2) for number in range(7)]
+    standin = Again()
+    _, weights = learnt(learner_of(recipe, standin), batches)
+    assert equal(weights, learnt(learner_of(recipe, None), batches)[1])
+    assert standin.recorded == 2 * 2
+
+
+def test_validation_between_steps():
+    recipe = recipe_of(RUNS["MoDL"])
+    batches = [toy_batch("2D", "AB"[number % 2], number) for number in range(6)]
+    learner, expected = learner_of(recipe, standin := Again()), learner_of(recipe, None)
+    for _ in range(2):
+        assert equal(learnt(learner, batches)[1], learnt(expected, batches)[1])
+        scores = learner.validate(batches)
+        assert scores == expected.validate(batches)
+        assert all(torch.isfinite(torch.tensor(scores)))
+    assert standin.recorded == 2 * 2 + 2 * 2
+
+
+def test_the_shape_not_met_for_longest_is_dropped():
+    graphs, standin = Graphs(spy := Again(), most=2), spy
+    met = "AAABBBABCCCBA"  # with C, A goes; with A, B (C was met before, but after it B)
+    for shape in met:
+        (state,), unit = graphs.ready((torch.ones(ord(shape)),))
+        torch.testing.assert_close(unit("double", lambda state=state: 2 * state), 2 * state)
+    assert len(graphs._shapes) == 2
+    assert standin.recorded == 3
+    assert [key[0][0][0][0] for key in graphs._shapes] == [ord("B"), ord("A")]
+
+
+@pytest.mark.parametrize("at", [0, 3])
+def test_where_recording_fails_steps_are_launched(at, capsys):
+    recipe = recipe_of(RUNS["MoDL"])
+    batches = [toy_batch("2D", shape, number) for number, shape in enumerate(ORDER)]
+    learner = learner_of(recipe, Failing(at))
+    _, weights = learnt(learner, batches)
+    assert equal(weights, learnt(learner_of(recipe, None), batches)[1])
+    assert capsys.readouterr().err == (
+        "gleam: warning: CUDA graphs: a step cannot be recorded, so each is launched anew "
+        "(operation not permitted when stream is capturing)\n"
+    )
+
+
+def test_gradients_of_a_failed_record_are_dropped():
+    recipe = recipe_of(RUNS["MoDL"])
+    batch = toy_batch("2D", "A", 0)
+
+    def half_done(work: Callable[[], None]) -> Callable[[], None]:
+        for weight in learner.modules[0].weights:
+            weight.grad = torch.ones_like(weight)
+        raise RuntimeError("half done")
+
+    learner = learner_of(recipe, half_done)
+    _, weights = learnt(learner, [batch] * 5)
+    assert equal(weights, learnt(learner_of(recipe, None), [batch] * 5)[1])
+
+
+class Remembering(nn.Module):
+    """A block that keeps a tensor from one call to the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(()))
+        self.kept: Tensor | None = None
+
+    def forward(self, state: Tensor) -> Tensor:
+        if self.kept is None:
+            self.kept = 2 * torch.ones(3)
+        return state * self.factor * self.kept
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_stand_in_notices_what_lives_in_the_pool(before):
+    block = Remembering()
+    modules = greedy([block], 1, optimizer=torch.optim.SGD)
+    graphs = Graphs(Again())
+    for step in range(EAGER + 2):
+        if step == EAGER and not before:
+            block.kept = None  # is made by a unit that is recorded
+        (state, target), unit = graphs.ready((torch.ones(3), torch.zeros(3)))
+        losses = train_step(modules, state, None, target, nn.functional.l1_loss, unit=unit)
+    assert bool(losses[0].isnan()) is not before
+
+
+NOT_RECORDED: dict[str, dict[str, Any]] = {
+    "training.graph": {"training": {"graph": "never"}},
+    "training.overlap": {"training": {"modules": 2, "overlap": 1}},
+    "training.storage": {"training": {"storage": "offload"}},
+    "network.cg_tolerance": {"network": {"cg_tolerance": 1e-3}},
+    "network.build": {"network": {"family": "python", "build": "mynet:make"}},
+}
+
+
+@pytest.mark.parametrize("why", NOT_RECORDED)
+def test_some_recipes_are_not_recorded(why):
+    reason = graphable(Recipe.model_validate(NOT_RECORDED[why]))
+    assert reason is not None
+    assert reason.startswith(why)
+
+
+def test_others_are_where_there_is_a_gpu():
+    assert graphable(Recipe()) is None
+    assert recorder(Recipe(), torch.device("cpu")) is None
