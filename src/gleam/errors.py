@@ -22,6 +22,10 @@ class Diverged(Stopped):
     """A run stopped because a loss or a weight was not finite: going on would not help."""
 
 
+class OutOfMemory(Stopped):
+    """There was no memory left, on a device or in the machine."""
+
+
 class Unwritable(Stopped):
     """What was to be written could not be: the disk is full, or its folder is gone.
 

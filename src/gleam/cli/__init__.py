@@ -15,6 +15,7 @@ from threading import current_thread, main_thread
 from gleam import threads
 from gleam.errors import BadInput, Stopped, Terminated, code_of
 from gleam.files import disk_is_full, unwritable
+from gleam.memory import asked_for, exhausted
 from gleam.terminal import Clock, doing
 from gleam.trust import trusting
 
@@ -28,6 +29,15 @@ VERBS = {
     "compare": "train schemes at equal memory, steps or wall-clock, write a report",
     "reconstruct": "reconstruct a scan with a trained run",
     "serve": "reconstruct what a scanner sends, over the network",
+}
+
+SOMEWHERE = "give it less, or a machine with more"
+ROOM = {  # what a verb takes less with; what it wrote stays
+    "prepare": "compress to fewer --coils, or use fewer --workers",
+    "inspect": "it reads the whole file: give it a machine with more",
+    "reconstruct": "compress to fewer --coils, or compute on a --device with more: cpu",
+    "evaluate": "compute on a --device with more: cpu",
+    "compare": "with fewer --workers, or a smaller data.batch, the same command goes on",
 }
 
 USAGE = "\n".join(
@@ -61,6 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"gleam: {_unforeseen(error, verb)}", file=sys.stderr)
         if error.filename is None:
             _forget_output()
+        return 1
+    except Exception as error:
+        if not exhausted(error):
+            raise
+        print(f"gleam: {verb}: {asked_for(error)}; {ROOM.get(verb, SOMEWHERE)}", file=sys.stderr)
         return 1
     return 0
 

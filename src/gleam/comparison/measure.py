@@ -21,6 +21,7 @@ from gleam.data.batch import Batch
 from gleam.data.example import ExampleFile, find
 from gleam.errors import BadInput
 from gleam.files import replacing
+from gleam.memory import exhausted
 from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.terminal import followed
@@ -72,7 +73,9 @@ def measure(plan: Plan, folder: Path, device: torch.device) -> dict[str, Entry |
     try:
         against = Stepper(plan.base, largest(plan.base, plan.base.data.batch), device)
         limit = against.cost().memory
-    except torch.OutOfMemoryError as error:
+    except Exception as error:
+        if not exhausted(error):
+            raise
         raise BadInput(
             f"compare: {plan.against}, which the others are measured by, does not fit in memory; "
             "name another with compare.against"
@@ -125,7 +128,9 @@ def _measured(
         stepper = Stepper(recipe, batch, device)
         cost = stepper.cost()
         times = interleaved({"own": stepper, "against": against}, REPEATS)
-    except torch.OutOfMemoryError:
+    except Exception as error:
+        if not exhausted(error):
+            raise
         return None
     network = recipe.network
     return {
@@ -140,7 +145,9 @@ def _measured(
 def _fits(recipe: Recipe, batch: Batch, device: torch.device, limit: int) -> bool:
     try:
         return Stepper(recipe, batch, device).cost().memory <= limit
-    except torch.OutOfMemoryError:
+    except Exception as error:
+        if not exhausted(error):
+            raise
         return False
 
 

@@ -19,6 +19,7 @@ from gleam.errors import BadInput, Stopped
 from gleam.files import check_exists, check_new, sha256_of
 from gleam.formats import SCAN_SUFFIXES, read_scans, scan_file
 from gleam.formats.scan import named
+from gleam.memory import exhausted
 
 Status = Literal["prepared", "reconstructed", "kept", "skipped"]
 
@@ -179,21 +180,18 @@ def _done(source: Path, status: Status, example: Example, part: str) -> Outcome:
     return Outcome(source, status, None, example.shape, header.sha256, header.warnings, part)
 
 
-def reason(error: Exception, source: Path, out: Path, settings: Settings) -> str:
+ROOM = "needs more memory than a worker may take; see --memory and --workers"
+
+
+def reason(error: Exception, source: Path, out: Path, settings: Settings, room: str = ROOM) -> str:
     """Why a scan was skipped, in one line that names files without their folders."""
-    said = _reason(error).removeprefix(f"{source}: ")
+    said = (room if exhausted(error) else _reason(error)).removeprefix(f"{source}: ")
     for folder in {file.parent for file in (source, out / "any", *settings.beside)}:
         said = said.replace(f"{folder}{os.sep}", "")
     return said
 
 
 def _reason(error: Exception) -> str:
-    cause = error.__cause__ or error
-    # torch and HDF5 have no type of their own for it.
-    if isinstance(cause, MemoryError) or (
-        "alloc" in str(cause) and not isinstance(cause, BadInput)
-    ):
-        return "needs more memory than a worker may take; see --memory and --workers"
     if isinstance(error, BadInput):
         return str(error)
     # Not what the error says: that may quote the file, and so a patient's name.

@@ -20,6 +20,8 @@ from gleam.formats.volume import Volume
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstructor import Reconstructor
 
+ROOM = "needs more memory than there is; see --coils and --device"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -65,7 +67,7 @@ def reconstruct_many(sources: Sequence[Path], out: Path, job: Job) -> Iterator[O
             sha256 = sha256_of(source)
             scans = read_scans(source, job.settings.layout, job.settings.measurement)
         except Exception as error:  # whatever a file does to a reader must not stop the rest
-            yield Outcome(source, "skipped", reason(error, source, out, job.settings))
+            yield Outcome(source, "skipped", reason(error, source, out, job.settings, ROOM))
             continue
         for part, read in scans.items():
             yield _one(source, part, read, out, job, mark, sha256)
@@ -89,7 +91,7 @@ def _one(
     except Stopped:
         raise
     except Exception as error:
-        why = reason(error, source, out, job.settings)
+        why = reason(error, source, out, job.settings, ROOM)
         return Outcome(source, "skipped", why, None, sha256, part=part)
     warnings = (*example.header.warnings, *warnings)
     shape = volume.image.shape

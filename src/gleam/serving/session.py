@@ -12,6 +12,7 @@ from gleam.errors import BadInput
 from gleam.formats.acquisition_head import ACQUISITION_HEADER
 from gleam.formats.acquisitions import assemble
 from gleam.formats.ismrmrd_image import images
+from gleam.memory import exhausted
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.serving.protocol import Stream, receive, send_close, send_image, send_text
@@ -100,11 +101,10 @@ def _reconstructed(
 
 
 def _reason(error: Exception) -> str:
+    if exhausted(error):
+        return "needs more memory than a connection may take; send less, or use fewer --connections"
     if isinstance(error, BadInput):
         return str(error)
-    # torch has no type of its own for it.
-    if isinstance(error, MemoryError) or "alloc" in str(error):
-        return "needs more memory than a connection may take; send less, or use fewer --connections"
     return f"cannot be reconstructed ({type(error).__name__})"
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from gleam.memory import exhausted
+
 T = TypeVar("T")
 
 STORE = "the launcher or process 0"  # whichever holds the store
@@ -36,5 +38,7 @@ def survived(work: Callable[[], T], who: Sequence[int] | str) -> T:
     try:
         return work()
     except RuntimeError as error:
+        if exhausted(error):  # here, not there
+            raise
         said = str(error).lower()
         raise Lost(who, late="timed out" in said or "timeout" in said) from error

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gleam.errors import BadInput, Diverged, Signalled, Stopped
+from gleam.memory import asked_for, exhausted
 from gleam.recipe import Recipe
 from gleam.training import checkpoint, run
 from gleam.training.checkpoint import Progress
@@ -124,7 +125,8 @@ class Record:
         """The run has ended, by an error or as it should."""
         if error is None or self.folder.is_dir():
             self._tell_steps()
-            self.tell("end", reason=_reason(error), text=str(error or ""), **self.pace.whole())
+            text = asked_for(error) if error and exhausted(error) else str(error or "")
+            self.tell("end", reason=_reason(error), text=text, **self.pace.whole())
 
     def _tell_steps(self) -> None:
         self._told = time.monotonic()
@@ -211,7 +213,7 @@ def _reason(error: BaseException | None) -> str:
             return "diverged"
         case Signalled() | KeyboardInterrupt():
             return "stopped"
-    return "failed"
+    return "out of memory" if exhausted(error) else "failed"
 
 
 def forget_after(folder: Path, step: int) -> None:

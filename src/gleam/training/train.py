@@ -15,6 +15,7 @@ from gleam.training import run
 from gleam.training.faults import Lost
 from gleam.training.journal import Journal, Step, go_on, journal
 from gleam.training.meeting import joined, size_of_group
+from gleam.training.room import room_for
 from gleam.training.setup import Setup, prepare
 from gleam.training.spread import ONE_PROCESS, Spread
 from gleam.training.timing import Stopwatch
@@ -54,9 +55,11 @@ def train(
         Signalled: by SIGINT or SIGTERM.
         Stopped: because another process was lost, the disk is full, or the folder is gone.
         Diverged: by a loss or weight that is not finite; the last good checkpoint stays.
+        OutOfMemory: the last checkpoint stays.
     """
     spread.check(recipe, size_of_group())
-    with joined(spread.replicas, spread.timeout, spread.device) as group:
+    here = joined(spread.replicas, spread.timeout, spread.device)
+    with here as group, room_for(recipe, folder, go_on(folder)):
         try:
             setup = prepare(recipe, folder, resume, quiet, spread, group, force)
             with stop_signals() as stop_asked, journal(setup, quiet) as written:
