@@ -23,6 +23,7 @@ import torch  # noqa: E402
 from gleam import terminal, threads  # noqa: E402
 from gleam.device import VARIABLE, choose  # noqa: E402
 from gleam.errors import BadInput  # noqa: E402
+from gleam.processes import PROCESSES, settle  # noqa: E402
 
 torch.set_num_threads(1)
 terminal.EVERY = 3600.0  # what is said of slow work is no part of what tests look at
@@ -65,3 +66,19 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
     yield choose(ASKED)
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+
+
+def _reserve(amount: int) -> bool:
+    settle(2**26)
+    try:
+        return bool(bytearray(amount))
+    except MemoryError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def bounded() -> None:
+    """The system keeps to what a process says that it may take."""
+    with PROCESSES.Pool(1) as pool:
+        if pool.apply(_reserve, [2**29]):
+            pytest.skip("this system does not count a process's data (RLIMIT_DATA)")

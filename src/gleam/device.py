@@ -10,7 +10,7 @@ import re
 
 import torch
 
-from gleam import precision
+from gleam import precision, processes
 from gleam.errors import BadInput
 
 VARIABLE = "GLEAM_DEVICE"
@@ -19,6 +19,8 @@ WAYS = "auto, cpu, cuda, or one of several GPUs as cuda:1"
 
 def choose(said: str = "auto", process: int = 0) -> torch.device:
     """The device that is asked for; a GPU always by its number, and computing as usual.
+
+    A process that others share a GPU with (`gleam.data.workers`) gets an equal part of its memory.
 
     Args:
         said: see above.
@@ -45,6 +47,9 @@ def choose(said: str = "auto", process: int = 0) -> torch.device:
         )
         raise BadInput(f"{what} {said}: PyTorch can use {there}")
     precision.decide()
+    beside = processes.on_a_gpu()
+    if beside > 1:
+        torch.cuda.set_per_process_memory_fraction(1 / beside, number)
     return torch.device("cuda", number)
 
 

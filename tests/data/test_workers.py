@@ -49,7 +49,7 @@ def test_dead_worker_costs_its_own_item_only(workers: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux only")
-def test_allocation_beyond_the_bound_fails_and_nothing_else() -> None:
+def test_allocation_beyond_the_bound_fails_and_nothing_else(bounded: None) -> None:
     results = list(spread(fill, [2**30, 2**20, 2**30, 2**21], 1, 2**29, lost))
     assert results == ["too large", 2**20, "too large", 2**21]
 

@@ -17,7 +17,7 @@ from gleam.files import make_folder
 from gleam.formats import read_scans, scan_file
 from gleam.terminal import followed
 
-_LEAST = 2**29  # half of which the libraries take
+_LEAST = 2**29  # for a few copies of a slice
 
 
 def main(a: Arguments) -> None:

@@ -36,7 +36,8 @@ def spread(
         items: each is given to one process.
         workers: the number of processes.
         memory: bytes that each of them may take (see `gleam.processes.settle`); what goes beyond
-            fails inside `function` as an allocation. None is an equal share of the machine's.
+            fails inside `function` as an allocation. None is an equal share of the machine's. One
+            that uses a GPU has a share of that one's memory instead.
         lost: makes the result of an item whose process died; told of what, "SIGKILL" say.
 
     Raises:
@@ -45,7 +46,7 @@ def spread(
     if memory is None:
         memory = share_of_memory(workers)
     waiting = deque(items)
-    idle = [_Worker(function, memory) for _ in range(min(workers, len(items)))]
+    idle = [_Worker(function, memory, workers) for _ in range(min(workers, len(items)))]
     busy: dict[_Worker[Item, Result], Item] = {}
     try:
         while waiting or busy:
@@ -61,7 +62,7 @@ def spread(
                     result = worker.pipe.recv()
                 except (EOFError, OSError):
                     result = lost(item, cause_of_death(worker.process))
-                    worker = _Worker(function, memory)
+                    worker = _Worker(function, memory, workers)
                 idle.append(worker)
                 if isinstance(result, Stopped):
                     raise result
@@ -74,15 +75,19 @@ def spread(
 class _Worker(Generic[Item, Result]):
     """A process, and our end of the pipe to it."""
 
-    def __init__(self, function: Callable[[Item], Result], memory: int | None) -> None:
+    def __init__(
+        self, function: Callable[[Item], Result], memory: int | None, workers: int
+    ) -> None:
         self.pipe, theirs = PROCESSES.Pipe()
-        self.process = PROCESSES.Process(target=_work, args=(theirs, function, memory), daemon=True)
+        self.process = PROCESSES.Process(target=_work, args=(theirs, function, memory, workers), daemon=True)
         self.process.start()
         theirs.close()  # so that only the process holds it, and its death is seen here
 
 
-def _work(pipe: Connection, function: Callable[[Item], Result], memory: int | None) -> None:
-    settle(memory)
+def _work(
+    pipe: Connection, function: Callable[[Item], Result], memory: int | None, workers: int
+) -> None:
+    settle(memory, workers)
     torch.set_num_threads(1)
     with suppress(EOFError, OSError):  # the parent is gone
         while True:
