@@ -42,7 +42,7 @@ bench: .venv
 	$(BIN)/python -m benchmarks
 
 docs: .venv
-	$(BIN)/pdoc --docformat google --output-directory docs/api gleam '!gleam.__main__'
+	$(BIN)/pdoc --docformat google --output-directory docs/api gleam gleam.lightning
 
 clean:
 	rm -rf .venv demo

@@ -477,6 +477,17 @@ def test_errors_say_which_module_and_what_it_was_called_with():
     assert "called with" in within.value.__notes__[0]
 
 
+def test_errors_in_the_loss_say_what_it_was_called_with():
+    modules = greedy(chain(), 2, optimizer=SGD)
+    with pytest.raises(RuntimeError, match="must match the size") as refused:
+        train_step(modules, real(3, 5), None, real(3, 4), lambda x, t: (x - t).abs().mean())
+    (note,) = refused.value.__notes__
+    assert note == (
+        "in the loss of module 1 of 2, blocks 1-2, of a state, float32 (3, 5), and a target, "
+        "float32 (3, 4)"
+    )
+
+
 @pytest.mark.parametrize(
     ("loss", "message"),
     [

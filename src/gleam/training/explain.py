@@ -1,7 +1,7 @@
 """What is wrong with blocks, states or losses that somebody hands to `train_step`, in words."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,12 +63,20 @@ def check_constant(state: State, given: tuple[Any, ...]) -> None:
             )
 
 
-def checked(error: object, name: str) -> Tensor:
+def loss_of(output: State, target: Any, loss: Callable[[State, Any], object], name: str) -> Tensor:
     """A module's loss, if it is one.
 
     Raises:
         BadInput: it is no real number, or does not depend on any weight.
     """
+    try:
+        error = loss(output, target)
+    except Exception as wrong:
+        wrong.add_note(
+            f"in the loss of {name}, of a state, {described(output)}, and a target, "
+            f"{described(target)}"
+        )
+        raise
     if not isinstance(error, Tensor) or error.numel() != 1 or not error.is_floating_point():
         raise BadInput(
             f"{name}: its loss is {described(error)}; it has to be one real number, such as "

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gleam.errors import BadInput
-from gleam.training.explain import check_constant, checked, explained
+from gleam.training.explain import check_constant, explained, loss_of
 from gleam.training.states import State, detached, mapped, tensors
 from gleam.training.storage import Storage
 
@@ -193,7 +193,7 @@ def train_step(
         if send is not None and unit is directly and module is modules[-1]:
             send(detached(output))
         if module.weight:
-            error = checked(loss(output, target), module.name)
+            error = loss_of(output, target, loss, module.name)
             next_loss = next((m for m in weighted if m > number), len(modules) + overlap)
             _backward(module.scaled(error), window, next_loss - overlap)
             error = error.detach()
