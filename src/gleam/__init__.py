@@ -39,6 +39,8 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     from gleam.training.flow import train_step as train_step
     from gleam.training.greedy import greedy as greedy
 
+    __version__: str
+
 _HOMES = {
     "gleam.errors": "BadInput",
     "gleam.face.examples": "Example mask open prepare",
@@ -62,15 +64,17 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 __all__ = sorted(_HOME)
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # to whom any name would do, then
 
-        return version("gleam-mri")
-    if name not in _HOME:
-        raise AttributeError(f"gleam has no {name!r}; dir(gleam) lists what it has")
-    found = globals()[name] = getattr(import_module(_HOME[name]), name)
-    return found
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("gleam-mri")
+        if name not in _HOME:
+            raise AttributeError(f"gleam has no {name!r}; dir(gleam) lists what it has")
+        found = globals()[name] = getattr(import_module(_HOME[name]), name)
+        return found
 
 
 def __dir__() -> list[str]:

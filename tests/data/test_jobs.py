@@ -248,9 +248,7 @@ def test_killed_worker_names_its_scan_and_the_rest_goes_on(scans: Path, tmp_path
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux only")
-def test_scan_too_large_for_a_worker_is_skipped(
-    scans: Path, tmp_path: Path, bounded: None
-) -> None:
+def test_scan_too_large_for_a_worker_is_skipped(scans: Path, tmp_path: Path, bounded: None) -> None:
     shape = (32, 1024, 2048)  # 512 MiB, of which nothing is on the disk
     np.lib.format.open_memmap(scans / "large.npy", "w+", np.complex64, shape)
     make_folder(tmp_path / "out")

@@ -79,7 +79,9 @@ class _Worker(Generic[Item, Result]):
         self, function: Callable[[Item], Result], memory: int | None, workers: int
     ) -> None:
         self.pipe, theirs = PROCESSES.Pipe()
-        self.process = PROCESSES.Process(target=_work, args=(theirs, function, memory, workers), daemon=True)
+        self.process = PROCESSES.Process(
+            target=_work, args=(theirs, function, memory, workers), daemon=True
+        )
         self.process.start()
         theirs.close()  # so that only the process holds it, and its death is seen here
 
