@@ -1,4 +1,4 @@
-"""K-space put together from its acquisitions, slice by slice."""
+"""K-space put together from its acquisitions, some coils of a slice at a time."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from gleam.errors import BadInput
 from gleam.formats.acquisition_extent import Load
 from gleam.formats.acquisition_head import Records
 from gleam.formats.acquisition_parts import PATTERN
-from gleam.formats.scan import LARGEST, Array, usable
+from gleam.formats.scan import LARGEST, Array, Place, slice_and_coils, usable
 
 
 @dataclass(frozen=True)
@@ -30,21 +30,17 @@ class Assembled:
     load: Load
     sampled: NDArray[np.bool_] | None = None
 
-    def __getitem__(self, index: int, /) -> Array:
-        """(coil, frame, *space) complex64 of one slice.
-
-        Raises:
-            BadInput: values that are not finite or too large, or what `load` raises.
-        """
-        if not 0 <= index < self.shape[0]:
-            raise IndexError(f"slice {index} of {self.shape[0]}")
-        kspace = np.zeros(self.shape[1:], np.complex64)
+    def __getitem__(self, place: Place, /) -> Array:
+        """Of a slice; its acquisitions are read one by one, all coils of each. See `Slices`."""
+        index, coils = slice_and_coils(place, self.shape[0])
+        count = len(range(*coils.indices(self.shape[1])))
+        kspace = np.zeros((count, *self.shape[2:]), np.complex64)
         lines = self.lines[self.lines["slice"] == index]
         with np.errstate(over="ignore", invalid="ignore"):  # seen below
             for line, data in zip(lines, self.load(lines["index"]), strict=True):
-                kept = data[:, line["first"] : line["last"]] * line["weight"]
+                kept = data[coils, line["first"] : line["last"]] * line["weight"]
                 kept = kept[:, ::-1] if line["reversed"] else kept
-                kspace[:, *place(line, kspace.ndim - 3)] += kept
+                kspace[:, *where(line, kspace.ndim - 3)] += kept
         if not usable(kspace):
             raise BadInput(
                 f"{self.name}: slice {index} holds k-space values that are not finite numbers, or "
@@ -55,7 +51,7 @@ class Assembled:
         return kspace
 
 
-def place(line: np.void, phases: int) -> tuple[int | slice, ...]:
+def where(line: np.void, phases: int) -> tuple[int | slice, ...]:
     """Of a line in (frame, *space), which has so many phase encodings."""
     frame, step_1, step_2, start, stop = (int(line[field]) for field in PATTERN)
     return (frame, slice(start, stop), *(step_1, step_2)[:phases])

@@ -50,7 +50,7 @@ from gleam.formats.acquisition_head import (
     Records,
     flagged,
 )
-from gleam.formats.acquisition_kspace import Assembled, place
+from gleam.formats.acquisition_kspace import Assembled, where
 from gleam.formats.acquisition_lines import lay_out
 from gleam.formats.acquisition_parts import kinds, stacks
 from gleam.formats.acquisition_series import unfinished
@@ -66,6 +66,7 @@ from gleam.formats.scan import (
     only,
     usable,
 )
+from gleam.formats.stored import each_coil
 from gleam.formats.zeros import non_zero
 
 
@@ -243,8 +244,8 @@ def _sampled(kspace: Assembled) -> NDArray[np.bool_]:
     """(frame, *space): where lines lie, less the lines and columns that are zero."""
     sampled = np.zeros(kspace.shape[2:], np.bool_)
     for line in kspace.lines[kspace.lines["slice"] == 0]:  # as of every slice
-        sampled[place(line, sampled.ndim - 2)] = True
-    filled = non_zero(kspace[kspace.shape[0] // 2])
+        sampled[where(line, sampled.ndim - 2)] = True
+    filled = non_zero(each_coil(kspace, kspace.shape[0] // 2))
     others = (0, *range(2, filled.ndim))
     sampled &= filled.any(axis=1, keepdims=True)
     sampled &= filled.any(axis=others, keepdims=True)

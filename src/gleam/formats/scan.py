@@ -25,19 +25,32 @@ LARGEST = 1e15  # of a k-space value: squares can still be summed over a scan in
 NOT_WHITENED = "it was left out, and coils are not whitened"  # ends warnings of a noise scan
 
 
+Place = int | tuple[int, slice]  # a slice, or some of its coils
+
+
 @runtime_checkable  # the tests check types at run time
 class Slices(Protocol):
-    """K-space (slice, coil, frame, *space), read one slice at a time: a numpy array is one.
+    """K-space (slice, coil, frame, *space) that is read when it is asked for.
 
-    `space` is `y x`, or `z y x` for a 3D acquisition, whose slice axis has length 1.
+    A numpy array is one: `kspace[i]` is a slice, `kspace[i, j:k]` some of its coils. `space` is
+    `y x`, or `z y x` for a 3D acquisition, whose slice axis has length 1.
+
+    What is not asked for takes no memory, however long it is gone through, so that a volume's coils
+    can be read one after the other; positions that were not sampled hold zero; values are finite.
+    `check_kspace` of tests/formats/test_lazy_kspace.py holds every reader to this.
     """
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(slice, coil, frame, *space)."""
 
-    def __getitem__(self, index: int, /) -> Array:
-        """(coil, frame, *space) complex64 of one slice."""
+    def __getitem__(self, place: Place, /) -> Array:
+        """(coil, frame, *space) complex64 of one slice, all its coils or some.
+
+        Raises:
+            BadInput: the file cannot be read, or holds values that are not finite or too large.
+            IndexError: there is no such slice.
+        """
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,6 +141,18 @@ class Scan:
         partial Fourier, corners beyond an ellipse) is allowed; see `gleam.formats.region`.
         """
         return is_complete(self.sampled)
+
+
+def slice_and_coils(place: Place, slices: int) -> tuple[int, slice]:
+    """Which slice is meant, and which of its coils.
+
+    Raises:
+        IndexError: there is no such slice.
+    """
+    index, coils = (place, slice(None)) if isinstance(place, int) else place
+    if not 0 <= index < slices:
+        raise IndexError(f"slice {index} of {slices}")
+    return index, coils
 
 
 # What a file or a stream holds, by the names of its parts; each is read when it is asked for. The

@@ -4,6 +4,7 @@ Or a coil of a slice, so that a volume larger than the memory can be gone throug
 of plain numbers leave open: the scan, or the image, of an array and nothing else.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -19,12 +20,14 @@ from gleam.formats.plausible import doubts
 from gleam.formats.scan import (
     LARGEST,
     Array,
+    Place,
     Scan,
     Scans,
     Slices,
     calibration_box,
     centred_affine,
     named,
+    slice_and_coils,
     usable,
     which_slices,
 )
@@ -32,6 +35,8 @@ from gleam.formats.volume import Volume
 from gleam.formats.zeros import sampled_by_zeros
 
 Load = Callable[[Path, int, slice], NDArray[np.complexfloating]]
+
+AT_ONCE = 2**24  # bytes of coils, or one: scanners' files are gone through for every such part
 
 
 @dataclass(frozen=True)
@@ -49,22 +54,9 @@ class Stored:
     shape: tuple[int, ...]
     load: Load
 
-    def __getitem__(self, index: int, /) -> Array:
-        """(coil, frame, *space) complex64 of one slice, an array of the caller's own.
-
-        Raises:
-            BadInput: the file cannot be read, or holds values that are not finite or too large.
-        """
-        return self._read(index, slice(None))
-
-    def coil(self, index: int, coil: int) -> Array:
-        """(frame, *space) complex64 of one coil of a slice; see `__getitem__`."""
-        one: Array = self._read(index, slice(coil, coil + 1))[0]
-        return one
-
-    def _read(self, index: int, coils: slice) -> Array:
-        if not 0 <= index < self.shape[0]:
-            raise IndexError(f"slice {index} of {self.shape[0]}")
+    def __getitem__(self, place: Place, /) -> Array:
+        """Of a slice, an array of the caller's own; see `Slices`."""
+        index, coils = slice_and_coils(place, self.shape[0])
         with np.errstate(over="ignore", invalid="ignore"):  # complex128 may overflow: seen below
             data = np.array(self.load(self.path, index, coils), np.complex64, order="C")
         if not usable(data):
@@ -76,12 +68,11 @@ class Stored:
 
 
 def each_coil(kspace: Slices, index: int) -> Iterator[Array]:
-    """(frame, *space) of every coil of a slice; of a volume one at a time, if its file allows."""
-    if isinstance(kspace, Stored) and len(kspace.shape) == 6:
-        for coil in range(kspace.shape[1]):
-            yield kspace.coil(index, coil)
-    else:
-        yield from kspace[index]
+    """(frame, *space) of every coil of a slice, of which no more than `AT_ONCE` is in memory."""
+    _, count, *rest = kspace.shape
+    step = max(1, AT_ONCE // (8 * math.prod(rest)))
+    for first in range(0, count, step):
+        yield from kspace[index, first : first + step]
 
 
 def bare_scans(
