@@ -162,7 +162,9 @@ def test_train_says_its_summary_and_resumes(
     assert said(capsys, "train", "--resume", out) == summary
     assert main(["train", "--resume", str(out)]) == 0
     assert re.fullmatch(
-        r".*run: 3 steps, \d+ ms per step, \d+ MiB at most, validation PSNR [\d.]+ dB\n",
+        r".*run: 3 steps, validation PSNR [\d.]+ dB\n"
+        r"on the CPU, 1 thread, in fp32: [\d.]+ ms per step, [\d.]+ slices per second, "
+        r"\d+ % of the time waiting for data, \d+ MiB at most\n",
         capsys.readouterr().out,
     )
 

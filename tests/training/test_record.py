@@ -6,8 +6,9 @@ import pytest
 from tiny import example_files, tiny_recipe
 
 from gleam.errors import Diverged
-from gleam.training import record, run
+from gleam.training import journal, record, run
 from gleam.training.events import Event, read_events
+from gleam.training.pace import in_words
 from gleam.training.stages import train_in_stages
 
 
@@ -25,7 +26,10 @@ def test_events_say_what_the_run_wrote(examples: Path, tmp_path: Path) -> None:
     train_in_stages(tiny_recipe(examples), folder, quiet=True)
     events = read_events(folder)
     assert kinds([events[0], events[-1]]) == [("start", 0), ("end", 6)]
-    assert events[0].values["steps"] == 6
+    assert dict(events[0].values) == {
+        "device": "the CPU, 1 thread", "precision": "fp32", "graph": False, "threads": 1,
+        "processes": 1, "steps": 6,
+    }  # fmt: skip
     assert events[-1].values["reason"] == "finished"
     assert [step for kind, step in kinds(events) if kind == "validation"] == [3, 6]
     assert {2, 4, 6} <= {step for kind, step in kinds(events) if kind == "checkpoint"}
@@ -74,3 +78,25 @@ def test_a_run_that_diverges_says_so_at_its_end(examples: Path, tmp_path: Path) 
     last = read_events(tmp_path / "run")[-1]
     assert (last.kind, last.values["reason"]) == ("end", "diverged")
     assert last.values["text"] == str(error.value)
+
+
+def test_graphs_that_were_given_up_are_said_once(
+    examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = record.Place("a GPU", "tf32", graph=True, threads=1, processes=1)
+    monkeypatch.setattr(journal, "_place", lambda _: place)
+    train_in_stages(tiny_recipe(examples, steps=2), tmp_path / "run", quiet=True)
+    events = read_events(tmp_path / "run")
+    assert [event.kind for event in events].count("warning") == 1
+    assert run.read_summary(tmp_path / "run")["graph"] is False
+
+
+def test_how_it_went_in_words() -> None:
+    old = {"seconds_per_step": 0.0314, "peak_memory_bytes": 2**20}
+    assert in_words(old) == "31.4 ms per step, 1 MiB at most"
+    place = {"device": "a GPU (cuda:0)", "precision": "bf16", "graph": True}
+    new = old | place | {"slices_per_second": 129.4, "waiting": 0.026}
+    assert in_words(new) == (
+        "on a GPU (cuda:0), in bf16, as CUDA graphs: 31.4 ms per step, 129 slices per second, "
+        "3 % of the time waiting for data, 1 MiB at most"
+    )

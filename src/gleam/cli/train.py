@@ -14,6 +14,7 @@ from gleam.recipe import Recipe
 from gleam.training import run
 from gleam.training.launch import launch
 from gleam.training.meeting import size_of_group
+from gleam.training.pace import in_words
 from gleam.training.rehearsal import not_there, rehearse
 from gleam.training.spread import Spread
 from gleam.training.stages import train_in_stages
@@ -73,11 +74,9 @@ def _print(folder: Path, as_json: bool) -> None:
         print(json.dumps(summary))
         return
     best = summary["best_validation_psnr_db"]
-    print(
-        f"{folder}: {summary['steps']} steps, {summary['seconds_per_step'] * 1e3:.0f} ms per step, "
-        f"{summary['peak_memory_bytes'] / 2**20:.0f} MiB at most"
-        + (f", validation PSNR {best:.2f} dB" if best is not None else "")
-    )
+    good = "" if best is None else f", validation PSNR {best:.2f} dB"
+    print(f"{folder}: {summary['steps']} steps{good}")
+    print(in_words(summary))
     before = summary.get("psnr_before_growing_db")
     if before is not None and best < before:
         print(

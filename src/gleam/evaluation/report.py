@@ -101,6 +101,7 @@ def _runs(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
         {
             "name": run.name,
             "scheme": run.scheme,
+            "pace": run.pace,
             "parameters": f"{run.parameters:,}".replace(",", "\u202f"),
             "memory": prose.size(run.peak_bytes) if run.peak_bytes else None,
             "memory_share": 100 * (run.peak_bytes or 0) / (most or 1),

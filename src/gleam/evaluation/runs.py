@@ -6,6 +6,7 @@ from pathlib import Path
 from gleam.evaluation.plots import Curve
 from gleam.recipe import Recipe
 from gleam.training import run
+from gleam.training.pace import in_words
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class RunSummary:
         parameters: number of trainable parameters.
         peak_bytes: largest memory in use during a training step; None when not measured.
         seconds_per_step: median; None when not measured.
+        pace: where it was trained and how fast, in words; empty when not measured.
         losses: training loss over steps, a curve per module.
         validation: complex PSNR (dB) over steps.
     """
@@ -27,6 +29,7 @@ class RunSummary:
     parameters: int
     peak_bytes: int | None = None
     seconds_per_step: float | None = None
+    pace: str = ""
     losses: tuple[Curve, ...] = ()
     validation: Curve | None = None
 
@@ -50,6 +53,7 @@ def summary_of(folder: Path, name: str, recipe: Recipe) -> RunSummary:
         parameters=summary.get("parameters", 0),
         peak_bytes=summary.get("peak_memory_bytes"),
         seconds_per_step=summary.get("seconds_per_step"),
+        pace=in_words(summary) if "waiting" in summary else "",
         losses=losses,
         validation=validation if validation.x else None,
     )

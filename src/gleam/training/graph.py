@@ -97,6 +97,11 @@ class Graphs:
         self._recorder, self._forget, self._most = recorder, forget, most
         self._shapes: dict[Hashable, _Shape] = {}  # last the one that was met last
 
+    @property
+    def recording(self) -> bool:
+        """Whether units are recorded, or will be."""
+        return self._recorder is not None
+
     def ready(self, inputs: T, besides: Hashable = None) -> tuple[T, Unit]:
         """What to take a step of, and how to run its units.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from gleam import precision
 from gleam.device import described
 from gleam.errors import Signalled, Unwritable
 from gleam.terminal import silence
@@ -18,7 +19,7 @@ from gleam.training.faults import Lost
 from gleam.training.graph import graphable
 from gleam.training.meter import taken
 from gleam.training.neighbours import Failure, Note
-from gleam.training.record import Record, recorded
+from gleam.training.record import Place, Record, recorded
 from gleam.training.setup import Setup
 
 
@@ -83,6 +84,7 @@ class Journal:
         if scheduled or validated:
             note.memory = max(note.memory, taken(group.device))
         if self.record:
+            self.record.launch(self.setup.learner.steps.recording)
             best = self.record.add(note, seconds, waited)
         else:
             best = validated and group.downstream is not None
@@ -135,8 +137,10 @@ class Journal:
 @contextmanager
 def journal(setup: Setup, quiet: bool) -> Iterator[Journal]:
     """Go on with the journal of a run; where the record is kept, its progress is shown."""
-    progress = setup.progress
-    kept = recorded(setup.folder, setup.recipe, setup.parameters, setup.frozen, progress, quiet)
+    place, progress = _place(setup), setup.progress
+    kept = recorded(
+        setup.folder, setup.recipe, setup.parameters, setup.frozen, progress, place, quiet
+    )
     with kept if setup.group.records else silence() as record:
         if record:
             record.display.say(_where(setup))
@@ -154,6 +158,17 @@ def journal(setup: Setup, quiet: bool) -> Iterator[Journal]:
 def go_on(folder: Path) -> str:
     """The command that goes on with a run."""
     return f"go on with: gleam train --resume {shlex.quote(str(folder))}"
+
+
+def _place(setup: Setup) -> Place:
+    device, bf16 = setup.group.device, setup.recipe.network.regulariser.bf16
+    return Place(
+        device=described(device),
+        precision=precision.name(device, bf16),
+        graph=device.type == "cuda" and graphable(setup.recipe) is None,
+        threads=torch.get_num_threads(),
+        processes=setup.group.size,
+    )
 
 
 def _where(setup: Setup) -> str:

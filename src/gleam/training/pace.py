@@ -61,3 +61,17 @@ class Pace:
             "slices_per_second": round(self._batch * len(seconds) / passed, 3) if passed else 0.0,
             "waiting": round(sum(waited) / passed, 4) if passed else 0.0,
         }
+
+
+def in_words(summary: Mapping[str, Any]) -> str:
+    """How a run went, by its summary.json; what that does not know is left out."""
+    s = summary
+    said = [f"{1e3 * s['seconds_per_step']:.3g} ms per step"]
+    if "waiting" in s:
+        said += [f"{s['slices_per_second']:.3g} slices per second"]
+        said += [f"{100 * s['waiting']:.0f} % of the time waiting for data"]
+    said += [f"{s['peak_memory_bytes'] / 2**20:.0f} MiB at most"]
+    if "device" not in s:
+        return ", ".join(said)
+    graph = ", as CUDA graphs" if s["graph"] else ""
+    return f"on {s['device']}, in {s['precision']}{graph}: {', '.join(said)}"

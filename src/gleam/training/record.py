@@ -3,10 +3,9 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from gleam.errors import BadInput, Diverged, Signalled, Stopped
@@ -24,6 +23,25 @@ from gleam.training.tensorboard import TensorBoard
 EVERY = 1.0  # seconds between two events that tell of steps
 
 
+@dataclass(frozen=True)
+class Place:
+    """What is trained on: fields of the event `start` and of summary.json.
+
+    Attributes:
+        device: in words.
+        precision: of the CNNs, see `gleam.precision`.
+        graph: steps are replayed as CUDA graphs, if they can be recorded; else launched anew.
+        threads: of each process.
+        processes: that train together.
+    """
+
+    device: str
+    precision: str
+    graph: bool
+    threads: int
+    processes: int
+
+
 @dataclass
 class Record:
     """Kept by one process, at the end of the pipeline, where all notes arrive.
@@ -36,6 +54,7 @@ class Record:
         display: where the user looks.
         loggers: who is told what happens.
         progress: how far it has come.
+        place: what is trained on, and how exactly.
         memory: bytes of weights, optimizer states, and the peak of a step above them.
         rows: of metrics.csv, not written yet.
         failure: the first number that was not finite; nothing is written from then on.
@@ -49,6 +68,7 @@ class Record:
     display: Display
     loggers: Sequence[Logger]
     progress: Progress
+    place: Place
     memory: int = 0
     rows: list[Row] = field(default_factory=list)
     failure: Diverged | None = None
@@ -96,6 +116,12 @@ class Record:
             return False
         self.progress = replace(done, best_psnr=final, best_step=done.step)
         return True
+
+    def launch(self, graph: bool) -> None:
+        """Note how steps are launched, should they no longer be replayed as CUDA graphs."""
+        if self.place.graph and not graph:
+            self.place = replace(self.place, graph=False)
+            self.tell("warning", text="a step cannot be recorded: each is launched anew")
 
     def keep(self) -> None:
         """Write everything down; the checkpoint comes last, so that what it counts is there."""
@@ -147,6 +173,7 @@ class Record:
             "slices_per_second": pace["slices_per_second"],
             "waiting": pace["waiting"],
             "peak_memory_bytes": self.memory,
+            **asdict(self.place),
             "parameters": self.parameters,
             "modules": self.recipe.module_sizes(),
             "best_step": done.best_step,
@@ -181,16 +208,17 @@ def recorded(
     parameters: int,
     frozen: Mapping[str, Tensor],
     progress: Progress,
+    place: Place,
     quiet: bool,
 ) -> Iterator[Record]:
-    """Go on with the record of a run."""
+    """Go on with the record of a run; see `Record`."""
     with shown(folder / "train.log", progress.step, recipe.training.steps, quiet) as display:
         loggers: list[Logger] = [
             EventLog(folder),
             TensorBoard(folder / "tensorboard", progress.step + 1),
         ]
-        record = Record(folder, recipe, parameters, frozen, display, loggers, progress)
-        record.tell("start", threads=torch.get_num_threads(), steps=recipe.training.steps)
+        record = Record(folder, recipe, parameters, frozen, display, loggers, progress, place)
+        record.tell("start", **asdict(place), steps=recipe.training.steps)
         try:
             yield record
         except BaseException as error:
