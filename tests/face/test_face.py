@@ -193,6 +193,54 @@ def test_training_says_what_is_wrong_in_pythons_words(there, tmp_path):
         gleam.open_run(tmp_path)
 
 
+THEIRS = """
+import torch
+
+class Scaled(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.factor = torch.nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, state, measurement):
+        return self.factor * state
+
+class Theirs:
+    def __init__(self, iterations):
+        self.blocks = [Scaled() for _ in range(iterations)]
+
+    def first(self, measurement):
+        return measurement.adjoint
+
+    def image(self, state):
+        return state
+
+def build(iterations):
+    return Theirs(iterations)
+"""
+
+
+def test_a_network_of_ones_own_is_imported_where_it_is_trusted(there, tmp_path, monkeypatch):
+    (tmp_path / "their_net.py").write_text(THEIRS)
+    monkeypatch.syspath_prepend(tmp_path)
+    changes = {"network": {"family": "python", "build": "their_net:build", "iterations": 2}}
+    changes |= {"data": {"train": "examples"}, "training": {"modules": 2, "steps": 2}}
+    with pytest.raises(gleam.BadInput, match=r'say trust=\["their_net"\]'):
+        gleam.train(changes, tmp_path / "run", quiet=True)
+    run = gleam.train(changes, tmp_path / "run", quiet=True, trust=["their_net"])
+    mask = gleam.mask(acceleration=4)
+    image = run.reconstruct("scan.h5", mask)
+    again = gleam.open_run(tmp_path / "run", trust=["their_net"])
+    assert np.array_equal(again.reconstruct("scan.h5", mask).image, image.image)
+    assert again.network(gleam.open("examples/scan-0.h5").measure(mask)[0]).shape[1:] == (
+        1,
+        1,
+        32,
+        48,
+    )
+    with pytest.raises(gleam.BadInput, match=r'say trust=\["their_net"\]'):
+        gleam.open_run(tmp_path / "run").network  # noqa: B018
+
+
 def test_errors_end_where_they_were_made():
     """Whoever types at a prompt sees their own line and the message, not the way between them."""
     with pytest.raises(gleam.BadInput) as wrong:

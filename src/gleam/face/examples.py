@@ -61,7 +61,7 @@ class Example(Drawn):
         """What it holds, by name: sizes, Fourier axes, calibration, noise level, …"""
         return example_facts(self.source)
 
-    @in_python
+    @in_python()
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write it as an example file, which training reads; .h5.
 
@@ -80,7 +80,7 @@ class Example(Drawn):
         write(self.source, path)
         return path
 
-    @in_python
+    @in_python()
     def measure(
         self,
         mask: MaskRecipe | None = None,
@@ -136,7 +136,7 @@ sampled, cpu>>
         return f"<Example {reprlib.repr(self.name)}: {', '.join(known)}>"
 
 
-@in_python
+@in_python()
 def prepare(
     scan: formats.Scan | str | Path,
     *,
@@ -178,7 +178,7 @@ def prepare(
     return Example(Prepared(read, settings))
 
 
-@in_python
+@in_python()
 def open(path: str | Path) -> Example:
     """An example file, of `Example.save` or `gleam prepare`; what is asked for is read.
 
@@ -194,7 +194,7 @@ def open(path: str | Path) -> Example:
     return Example(ExampleFile(path))
 
 
-@in_python
+@in_python()
 def mask(
     kind: str = "equispaced", *, acceleration: int | float = 4, shutter: bool = False
 ) -> MaskRecipe:

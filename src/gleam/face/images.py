@@ -32,7 +32,7 @@ class Image(Drawn, Reconstruction):
     >>> image.save("scan.nii.gz")
     """
 
-    @in_python
+    @in_python()
     def save(self, path: str | Path, *, format: str | None = None, force: bool = False) -> None:
         """Write it: NIfTI, DICOM, ISMRMRD, PNG, WebP, BART or NumPy.
 

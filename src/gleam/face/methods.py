@@ -1,7 +1,7 @@
 """`reconstruct`: a prepared scan to an image, by a network or without learning."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from gleam.recipe import MaskRecipe
 from gleam.reconstruction import reconstruct as whole
 from gleam.reconstruction.reconstructor import Classical, Reconstructor, reconstructor
 from gleam.training.run import is_there
+from gleam.trust import trusting
 from gleam.words import nearest
 
 Data = Example | formats.Scan | str | os.PathLike[str]
 Method = str | os.PathLike[str] | Callable[..., Any]
 
 
-@in_python
+@in_python()
 def reconstruct(
     data: Data,
     method: Method,
@@ -35,6 +36,7 @@ def reconstruct(
     until: float | None = None,
     force: bool = False,
     device: str | None = None,
+    trust: Sequence[str] = (),
 ) -> Image:
     """The image of a scan, in its own intensities, cropped to the matrix that was asked for.
 
@@ -56,11 +58,13 @@ def reconstruct(
         force: use a run's network on other kinds of scans than it was trained on, too.
         device: "cpu", "cuda", "cuda:1"; by default a GPU if there is one, and where a network of
             your own is.
+        trust: modules that may be imported for a run's network, by name.
 
     Raises:
         BadInput: there is no such run, name or device, or it does not fit the scan.
     """
-    way = _way(method, device, iterations, until, force)
+    with trusting(trust):
+        way = _way(method, device, iterations, until, force)
     example = data if isinstance(data, Example) else _prepared(data, way.sets)
     return Image.of(whole.reconstruct(way, example.source, mask))
 

@@ -2,7 +2,8 @@
 
 import os
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from gleam.errors import BadInput
 from gleam.face.images import Image
 from gleam.face.methods import Data, reconstruct
 from gleam.face.words import in_python
+from gleam.networks import Unrolled
 from gleam.recipe import MaskRecipe, Recipe
 from gleam.training import run as folders
 from gleam.training import trained
 from gleam.training.stages import train_in_stages
+from gleam.trust import trusting
 from gleam.words import counted
 
 
@@ -32,18 +35,26 @@ class Run(trained.Run):
 
     Args:
         folder: of the run, of which its path may stand wherever it does.
+        trust: modules that may be imported for a network of somebody's own, by name.
 
     Raises:
         BadInput: the folder is no run.
     """
 
-    @in_python
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    @in_python()
+    def __init__(self, folder: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> None:
         super().__init__(folder)
+        self.trust = trust
+
+    @cached_property
+    def network(self) -> Unrolled:
+        """The trained network, on the CPU, ready for inference: `run.network(A)` is an image."""
+        with in_python(), trusting(self.trust):
+            return super().network
 
     def reconstruct(self, data: Data, mask: MaskRecipe | None = None, **settings: Any) -> Image:
         """The image of a prepared scan; see `gleam.reconstruct`."""
-        return reconstruct(data, self, mask, **settings)
+        return reconstruct(data, self, mask, **{"trust": self.trust} | settings)
 
     def __repr__(self) -> str:
         network, modules = self.recipe.network, self.recipe.module_sizes()
@@ -57,19 +68,23 @@ class Run(trained.Run):
         return f"<Run {reprlib.repr(str(self.folder))}: {', '.join(known)}>"
 
 
-def open_run(folder: str | Path) -> Run:
+def open_run(folder: str | Path, *, trust: Sequence[str] = ()) -> Run:
     """The run in a folder, of `gleam.train` or `gleam train`.
 
     >>> gleam.open_run("runs/greedy").recipe.network.family
     'modl'
 
+    Args:
+        folder: of the run.
+        trust: modules that may be imported for a network of somebody's own, by name.
+
     Raises:
         BadInput: the folder is no run.
     """
-    return Run(folder)
+    return Run(folder, trust=trust)
 
 
-@in_python
+@in_python()
 def train(
     recipe: Recipe | str | Path | Mapping[str, Any],
     folder: str | Path,
@@ -77,6 +92,7 @@ def train(
     resume: bool = False,
     force: bool = False,
     quiet: bool = False,
+    trust: Sequence[str] = (),
     **changes: Any,
 ) -> Run:
     """Train a recipe: batches, modules, validation, checkpoints; as `gleam train` does.
@@ -93,6 +109,7 @@ def train(
         resume: go on with the run in `folder`, as its own recipe says; `recipe` is not read.
         force: replace another run in `folder`.
         quiet: show no progress.
+        trust: modules that may be imported for a network of your own, as `network.build` names it.
         changes: of the recipe, part by part: training={"modules": 8}, seed=1.
 
     Returns:
@@ -112,5 +129,7 @@ def train(
         chosen = recipes.load(Path(recipe))
     if changes and resume:
         raise BadInput("train: resume goes on with the run's own recipe; give no changes")
-    last = train_in_stages(chosen.changed(**changes), folder, resume, quiet, force=force)
-    return Run(last or folder)
+    chosen = chosen.changed(**changes)
+    with trusting(trust):
+        last = train_in_stages(chosen, folder, resume, quiet, force=force)
+    return Run(last or folder, trust=trust)

@@ -56,7 +56,7 @@ def drawn(preview: Preview) -> list[Grey]:
     return [*map(grey, preview.images.values()), (255 * preview.sampling).astype("uint8")]
 
 
-@in_python
+@in_python()
 def load(
     path: str | Path,
     part: str | None = None,
@@ -91,7 +91,7 @@ def load(
     return Scan.of(read_scan(Path(path), layout, measurement, part))
 
 
-@in_python
+@in_python()
 def simulate(
     shape: tuple[int, ...] = (128, 128),
     *,

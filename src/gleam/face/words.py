@@ -1,28 +1,21 @@
 """Messages are written for the command line; in Python, options are arguments."""
 
 import re
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from gleam.errors import BadInput
 
-P = ParamSpec("P")
-T = TypeVar("T")
 
-
-def in_python(function: Callable[P, T]) -> Callable[P, T]:
-    """The same function, whose `BadInput` says `force=True` for --force, `part=…` for --part."""
-
-    @wraps(function)
-    def called(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return function(*args, **kwargs)
-        except BadInput as error:
-            error.args = (re.sub(r"--([a-z][a-z-]*)", _argument, str(error)), *error.args[1:])
-            raise error.with_traceback(None) from None  # it is the caller's, and ends here
-
-    return called
+@contextmanager
+def in_python() -> Iterator[None]:
+    """Around what may raise `BadInput`: it says `force=True` for --force, `part=…` for --part."""
+    try:
+        yield
+    except BadInput as error:
+        said = re.sub(r"--trust (\S+)", r'trust=["\1"]', str(error))
+        error.args = (re.sub(r"--([a-z][a-z-]*)", _argument, said), *error.args[1:])
+        raise error.with_traceback(None) from None  # it is the caller's, and ends here
 
 
 def _argument(option: re.Match[str]) -> str:
