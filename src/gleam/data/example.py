@@ -57,7 +57,12 @@ class Slice:
 
 @runtime_checkable
 class Example(Protocol):
-    """A prepared scan, on disk or being prepared."""
+    """A prepared scan, on disk or being prepared.
+
+    `check_example` of tests/data/test_example_contract.py holds both to this: parts fit each other,
+    a slab is a part of the whole, what was not sampled is zero, the target is the coil images
+    combined.
+    """
 
     @property
     def header(self) -> Header:

@@ -15,6 +15,8 @@ from gleam.training.offload import Shelf
 from gleam.training.states import State
 
 # Of iterations, the state before the first of them, and what each is called with besides.
+# `check_storage` of tests/training/test_storage_contract.py holds each to changing no value, no
+# gradient and none of these.
 Storage = Callable[..., State]
 
 # Relative error of an inverted image. Above the first the next one is kept as an anchor instead;
