@@ -112,6 +112,29 @@ def test_what_is_saved_is_what_is_opened(there, tmp_path):
         gleam.open(tmp_path)
 
 
+def test_preparation_takes_what_the_verb_takes(there, tmp_path):
+    random = np.random.default_rng(0)
+    noise = random.normal(size=(3, 512)) + 1j * random.normal(size=(3, 512))
+    np.save(tmp_path / "noise.npy", noise.astype(np.complex64))
+    data = gleam.prepare(
+        "scan.h5",
+        calibration=12,
+        sets=2,
+        coils=2,
+        reference="scan.h5",
+        noise=tmp_path / "noise.npy",
+    )
+    assert "2 coils, 1 frame, 32 × 48, 2 map sets" in repr(data)
+    assert data.facts()["calibration"][-1] == 12
+    A, target = data.measure(gleam.mask(acceleration=4))
+    assert A.adjoint.shape == target.shape == (2, 2, 1, 32, 48)
+    for wrong in ({"sets": 3}, {"coils": 0}):
+        with pytest.raises(gleam.BadInput, match="sets is 1 or 2, coils 1 or more"):
+            gleam.prepare("scan.h5", **wrong)
+    with pytest.raises(gleam.BadInput, match="no such file"):
+        gleam.prepare("scan.h5", noise="nowhere.npy")
+
+
 def test_measure_takes_slices_and_seeds(there):
     data, mask = gleam.open("examples/scan-0.h5"), gleam.mask("random", acceleration=4)
     whole, target = data.measure(mask)
