@@ -122,7 +122,7 @@ def test_noise_is_that_of_one_sample_whatever_the_average(full: Scan, pattern: n
     level = 0.01 * np.abs(whole(full)).max()
     still = noisy(replace(full, kspace=np.repeat(whole(full), 8, axis=2)), level)
     example = prepared(undersampled(still, pattern), calibration=24)
-    assert 0.9 * level < example.header.noise * example.header.scale < 1.6 * level
+    assert example.header.noise == pytest.approx(level / example.header.scale, rel=0.1)
 
 
 @pytest.mark.parametrize("sets", [1, 2])
@@ -137,9 +137,8 @@ def test_series_whose_masks_keep_no_lines_has_the_maps_of_an_interleaved_scan(
     assert not scanned.complete
     for index in range(2):
         assert torch.equal(example[index].maps, scanned[index].maps)
-    assert (example.header.scale, example.header.noise) == pytest.approx(
-        (scanned.header.scale, scanned.header.noise)
-    )
+    assert example.header.scale == pytest.approx(scanned.header.scale)
+    assert example.header.noise == pytest.approx(scanned.header.noise, rel=0.1)
     everything = prepared(scan, calibration=32, sets=sets)
     assert not torch.allclose(example[0].maps, everything[0].maps, atol=1e-3)
     target = example[0].target

@@ -4,6 +4,7 @@ A volume to reconstruct comes as a `Slabbed` measurement: its Aᴴy and target a
 and its k-space is never in memory as a whole.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -177,7 +178,7 @@ def read(items: Sequence[Item], mask: MaskRecipe | None, pinned: bool = False) -
         maps=_stacked([s.maps for s in slices], pinned),
         mask=_stacked([m.expand(shape)[None] for m in masks], pinned),
         axes=axes,
-        noise=_stacked([torch.tensor(item.example.header.noise) for item in items], pinned),
+        noise=_stacked([torch.tensor(_noise(item.example)) for item in items], pinned),
         target=_stacked(targets, pinned) if len(targets) == len(slices) else None,
     )
 
@@ -220,6 +221,12 @@ def upright_of(example: Example) -> Upright | None:
     """How an example's planes are shown; None where its place is not known."""
     header = example.header
     return upright(np.array(header.affine), header.matrix, header.voxel, example.shape[0])
+
+
+def _noise(example: Example) -> float:
+    """NaN where it is unknown."""
+    noise = example.header.noise
+    return math.nan if noise is None else noise
 
 
 def _measured(items: Sequence[Item], axes: Axes, mask: Mask) -> KSpace:

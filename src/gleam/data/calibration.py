@@ -1,4 +1,4 @@
-"""What coil sensitivities, intensity scale and noise level are read off: a centre of k-space.
+"""What coil sensitivities and intensity scale are read off: a centre of k-space.
 
 It is one of three:
 
@@ -89,8 +89,8 @@ def from_itself(scan: Scan, grid: Grid, lines: int | None) -> Calibration:
 def from_reference(scan: Scan, grid: Grid, reference: Scan, lines: int | None) -> Calibration:
     """The centre of another scan's k-space.
 
-    The noise of both is taken to be the same. The gain is the root of the ratio of their energies,
-    means over frames, at the positions in the centre that both sampled.
+    The gain is the root of the ratio of their energies, means over frames, at the positions in the
+    centre that both sampled.
 
     Args:
         scan: the scan to be calibrated.

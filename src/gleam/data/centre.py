@@ -33,14 +33,12 @@ class Calibration:
     Attributes:
         kspace: centred along every axis; coils and intensities as they were scanned. The energies
             of its frames add up to the mean energy of the scan's.
-        averages: how many samples of a scan make one of these; the noise is less by the root.
         kept: size along each space axis of what masks keep of it.
         gain: what brings these intensities to those of the scan to be calibrated.
         warnings: what looks odd, see `Scan`.
     """
 
     kspace: Complex[Tensor, "slice coil frame *box"]
-    averages: float
     kept: Box
     gain: float = 1.0
     warnings: tuple[str, ...] = ()
@@ -63,7 +61,7 @@ def read_centre(scan: Scan, grid: Grid, pattern: Tensor, box: Box, kept: Box) ->
     if not pattern.all():
         return _averaged(scan, grid, pattern, box, kept)
     slices = [_few(torch.stack(list(coils))) for coils in _centres(scan, grid, box)]
-    return Calibration(torch.stack(slices), float(len(pattern)), kept)
+    return Calibration(torch.stack(slices), kept)
 
 
 def _averaged(scan: Scan, grid: Grid, pattern: Tensor, box: Box, kept: Box) -> Calibration:
@@ -85,9 +83,8 @@ def _averaged(scan: Scan, grid: Grid, pattern: Tensor, box: Box, kept: Box) -> C
             f"calibrated from, holds {100 * left:.2g} % of their energy; keep calibration lines in "
             "every frame, or give a --reference of the same coils",
         )
-    # The average is brought to the root of the mean energy, and its noise with it.
-    average *= (left or 1) ** -0.5
-    return Calibration(average, left / float((1 / counts).mean()), kept, warnings=warnings)
+    average *= (left or 1) ** -0.5  # to the root of the mean energy
+    return Calibration(average, kept, warnings=warnings)
 
 
 def _few(kspace: Complex[Tensor, "coil frame *box"]) -> Complex[Tensor, "coil few *box"]:

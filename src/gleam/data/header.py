@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gleam.errors import BadInput
 
-VERSION = 2  # of preparation: raised when it makes other numbers of the same scan
+VERSION = 3  # of preparation: raised when it makes other numbers of the same scan
 
 
 class Header(BaseModel):
@@ -22,7 +22,8 @@ class Header(BaseModel):
         calibration: size of the fully sampled centre along each space axis; masks keep it. 0 along
             axes of which they keep nothing.
         scale: what the scan's intensities were divided by.
-        noise: standard deviation of the complex noise in a k-space sample, after that division.
+        noise: standard deviation of the complex noise in a k-space sample, after that division;
+            None where it could not be told from signal.
         matrix: size along each space axis that outputs are cropped to.
         voxel: mm along each space axis, then the slice distance of 2D scans.
         affine: 4 × 4, voxel index (x, y, z, 1) of the output to mm, LPS.
@@ -41,7 +42,7 @@ class Header(BaseModel):
     readout: int | None
     calibration: tuple[int, ...]
     scale: float
-    noise: float
+    noise: float | None
     matrix: tuple[int, ...]
     voxel: tuple[float, ...]
     affine: tuple[tuple[float, ...], ...]
@@ -85,7 +86,12 @@ class Header(BaseModel):
     def fits(self, space: Sequence[int]) -> bool:
         """Whether it can belong to arrays of this size; files are not trusted."""
         all_axes = range(-len(space), 0)
-        numbers = [self.scale, self.noise, *self.voxel, *(v for row in self.affine for v in row)]
+        numbers = [
+            self.scale,
+            self.noise or 0.0,
+            *self.voxel,
+            *(v for row in self.affine for v in row),
+        ]
         lengths = [] if self.thickness is None else [self.thickness]
         numbers += lengths
         numbers += [value for value in self.contrast.values() if not isinstance(value, str)]
@@ -99,7 +105,7 @@ class Header(BaseModel):
             and [len(row) for row in self.affine] == [4] * 4
             and all(math.isfinite(number) for number in numbers)
             and min(self.scale, *self.voxel, *lengths) > 0
-            and self.noise >= 0
+            and (self.noise is None or self.noise >= 0)
         )
 
 

@@ -1,6 +1,7 @@
 """From a scan to an example: everything that is done once, so that training need not.
 
-Noise is whitened, by the scan's noise scan or one in a file (`gleam.data.noise_file`), and coils
+Noise is whitened, by the scan's noise scan or one in a file (`gleam.data.noise_file`), or coils
+are brought to one level by what the scan itself tells (`gleam.data.noise_level`), and they
 are compressed when asked; the readout, when it was sampled in full, is transformed and its
 oversampling cropped; the other axes are brought to shift-free k-space.
 Sensitivity maps come from the calibration region alone (`gleam.data.calibration`). The target is
@@ -26,14 +27,14 @@ from gleam.data.example import Slice
 from gleam.data.grid import Grid
 from gleam.data.header import VERSION, Header
 from gleam.data.noise_file import with_noise
+from gleam.data.noise_level import whitened
 from gleam.errors import BadInput
 from gleam.formats import read_scans
 from gleam.formats.layout import Layout
 from gleam.formats.scan import LARGEST, Scan, only
-from gleam.physics.coils import compression_matrix, mix, whitening_matrix
+from gleam.physics.coils import compression_matrix, mix
 from gleam.physics.espirit import Sensitivities
 from gleam.physics.fourier import ifft, shift_free
-from gleam.physics.noise import noise_level
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Prepared:
 
         reference = _reference(settings, scan.part)
         source = calibrate(scan, grid, settings.calibration, reference)
-        self._mixing = self._whitening()
+        self._mixing, noise = whitened(scan)
         self._calibration = self._mixed(source.kspace)
         if not self._calibration.abs().max() <= LARGEST:
             raise BadInput(f"{scan.name}: its noise scan holds next to no noise; leave it out")
@@ -100,8 +101,6 @@ class Prepared:
             compression = compression_matrix(self._calibration, settings.coils)
             self._calibration = mix(self._calibration, compression)
             self._mixing = compression if self._mixing is None else compression @ self._mixing
-        each_frame = self._calibration.movedim(2, 1).flatten(0, 1)
-        noise = noise_level(each_frame) * math.sqrt(source.averages)
         scale = _intensity(self._calibration, grid.space) * source.gain
         if not scale > 0:
             raise BadInput(f"{scan.name}: its calibration region holds no signal; leave it out")
@@ -114,7 +113,7 @@ class Prepared:
             readout=None if scan.readout is None else scan.readout - len(scan.space),
             calibration=source.kept,
             scale=scale,
-            noise=noise / scale,
+            noise=None if noise is None else noise / scale,
             matrix=tuple(min(m, n) for m, n in zip(scan.matrix, grid.space, strict=True)),
             voxel=scan.voxel,
             affine=tuple(tuple(row) for row in scan.affine.tolist()),
@@ -162,11 +161,6 @@ class Prepared:
 
     def _sensitivities(self, index: int) -> Sensitivities:
         return Sensitivities(self._calibration[index], self.shape[3:], self.sets)
-
-    def _whitening(self) -> Complex[Tensor, "coil coil"] | None:
-        if self.scan.noise is None:
-            return None
-        return whitening_matrix(torch.from_numpy(self.scan.noise))
 
     def _mixed(self, kspace: Complex[Tensor, "batch coil *rest"]) -> Tensor:
         return kspace if self._mixing is None else mix(kspace, self._mixing)

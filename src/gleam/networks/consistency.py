@@ -7,9 +7,8 @@ from torch import Tensor, nn
 
 from gleam.arrays import Image
 from gleam.physics.measurement import Measurement
+from gleam.physics.noise import USUAL_NOISE, known
 from gleam.physics.solve import solve_steps, solve_to
-
-USUAL_NOISE = 0.05  # of a scan with intensities about 1 and a signal-to-noise ratio of 30
 
 
 class ModelBased(nn.Module):
@@ -69,7 +68,7 @@ class ModelBased(nn.Module):
         """λ of each example."""
         if measurement.noise is None:
             return self.log_weight.exp()
-        level = (measurement.noise / USUAL_NOISE).clamp(1e-2, 1e2).log()
+        level = (known(measurement.noise) / USUAL_NOISE).clamp(1e-2, 1e2).log()
         return (self.log_weight + self.noise_power * level).exp()
 
 

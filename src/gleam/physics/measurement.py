@@ -30,8 +30,8 @@ class Measurement:
     Attributes:
         sense: A (maps, mask, axes).
         adjoint: Aᴴy, (batch, set, frame, *space) complex64: the zero-filled image.
-        noise: standard deviation of the complex noise in a k-space sample of each example; None
-            when unknown.
+        noise: standard deviation of the complex noise in a k-space sample of each example; NaN, or
+            None for all, where unknown.
         read: reads y itself, on any device, for networks that want it (see `kspace`).
     """
 

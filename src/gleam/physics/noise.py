@@ -1,43 +1,175 @@
-"""The noise level of a scan, read off its calibration region."""
+"""The noise level of every coil, read off what a scan acquired.
+
+Two estimates, both of which signal can only raise:
+
+- quiet places: short-time spectra of each readout say how much power lies at which place and at
+  which frequency. The quietest are noise alone beyond the object and far from k-space's centre
+  (cf. Donoho's estimate from the finest wavelets, IEEE Trans. Inf. Theory 41, 1995). Noise is
+  white, signal is not: where neighbouring frequencies of a place are equally quiet, it is noise;
+- prediction: signal is seen by all coils and is smooth between samples, so each sample far from the
+  centre is predicted from those beside it in all coils, as in SPIRiT (Lustig & Pauly, MRM 64,
+  2010). What cannot be predicted is noise. It needs several coils, but no empty place.
+"""
 
 import math
 
 import torch
-from jaxtyping import Complex
+from jaxtyping import Bool, Complex, Float
 from torch import Tensor
 
-from gleam.physics.coils import compression_matrix, mix
+USUAL_NOISE = 0.05  # of a scan with intensities about 1 and a signal-to-noise ratio of 30
 
-KERNEL = 3  # width of the patches
-COILS = 8  # virtual coils that take part, enough to hold the signal
-SHARE = 8  # one in so many singular values, the smallest, is noise alone
+_WINDOWS = 4  # side by side along a readout
+_SHORTEST = 16  # readouts that are taken apart so
+_SAMPLES = 256  # whose mean power is known within 6 %
+_DEVIATIONS = 4  # of means that are equal
+_SHARE = 0.1  # of all places: so many are not quiet by chance
+_SHARE_ALONE = 0.2  # of samples that stand alone: nothing says that their spectrum is white
+_GROUP = 8  # coils that predict each other
+_WIDTHS = 7, 3  # samples of each coil that predict, the one in the middle among them
+_RIDGES = tuple(10.0**-n for n in range(9))
+_AGREE = 1.1  # ratio of estimates that agree
+
+Lines = Complex[Tensor, "coil _line _sample"]
+Estimate = tuple[Float[Tensor, "coil"], Bool[Tensor, "coil"]]  # and whether it is noise alone
 
 
-def noise_level(calibration: Complex[Tensor, "slice coil *box"]) -> float:
-    """Standard deviation of the complex noise in a k-space sample, E|n|² = σ².
+def noise_levels(*along: Complex[Tensor, "coil _ _"]) -> Float[Tensor, "coil"]:
+    """Standard deviation of each coil's complex noise in a k-space sample, E|n|² = σ².
 
-    Patches of multi-coil k-space lie in a space of few dimensions (see `gleam.physics.espirit`);
-    what lies outside it is noise. So the smallest singular values of the calibration matrix are
-    those of noise, and they are compared with those that unit noise of the same shape gives. No
-    silent corner of image or k-space is needed, and it works on undersampled scans. The result
-    is somewhat too high where signal reaches into the last dimensions: by less than half at
-    signal-to-noise ratios up to 50 and five coils or more, by much with fewer than four coils.
+    A coil without an estimate that can be believed has the median of the others, if that is
+    less than what it has at most; all have NaN where most are without.
 
     Args:
-        calibration: the fully sampled centre of k-space; noise white and equal in all coils.
+        along: acquired lines along one axis or several, each centred; those farthest from the
+            centre of k-space first. Samples that stand alone are lines of one.
     """
-    if calibration.shape[1] > COILS:
-        calibration = mix(calibration, compression_matrix(calibration, COILS))
-    generator = torch.Generator().manual_seed(0)
-    unit = torch.randn(calibration.shape, dtype=calibration.dtype, generator=generator)
-    return math.sqrt(_smallest(calibration) / _smallest(unit))
+    levels, sure = _least([quiet_places(lines) for lines in along])
+    predicted, certain = _least([prediction(lines) for lines in along])
+    certain &= predicted < _AGREE * levels
+    levels = torch.where(sure, levels, levels.minimum(predicted))
+    sure |= certain
+    if 2 * int(sure.sum()) < len(sure):
+        return torch.full_like(levels, math.nan)
+    return torch.where(sure, levels, levels.minimum(levels[sure].median()))
 
 
-def _smallest(calibration: Tensor) -> float:
-    """Mean over slices of the smallest squared singular values of the calibration matrices."""
-    patches, dims = calibration, calibration.ndim - 2
-    for axis, size in enumerate(calibration.shape[2:], 2):
-        patches = patches.unfold(axis, min(KERNEL, size), 1)
-    matrices = patches.movedim(1, 1 + dims).flatten(1 + dims).flatten(1, dims)
-    power = torch.linalg.svdvals(matrices).square()
-    return float(power[:, -max(1, power.shape[1] // SHARE) :].mean())
+def _least(estimates: list[Estimate]) -> Estimate:
+    """The least estimate of each coil: it is noise alone if one that is agrees with it."""
+    levels, sure = (torch.stack(parts) for parts in zip(*estimates, strict=True))
+    least = levels.amin(0)
+    return least, (sure & (levels <= _AGREE * least)).any(0)
+
+
+def known(noise: Float[Tensor, "batch"]) -> Float[Tensor, "batch"]:
+    """The noise levels of examples, the usual one in place of those that are unknown (NaN)."""
+    return torch.where(noise.isnan(), USUAL_NOISE, noise)
+
+
+def quiet_places(lines: Lines) -> Estimate:
+    """From the quietest places and frequencies of every coil."""
+    sizes = lines.abs().amax((1, 2)).clamp_min(torch.finfo().tiny)  # squares must not vanish
+    found = [_quietest(*_powers(coil / size)) for coil, size in zip(lines, sizes, strict=True)]
+    levels = torch.tensor([level for level, _ in found]) * sizes
+    return levels, torch.tensor([sure for _, sure in found])
+
+
+def _powers(lines: Complex[Tensor, "line sample"]) -> tuple[Float[Tensor, "group band place"], int]:
+    """Mean powers of noise of unit variance are 1; and how many samples each is the mean of."""
+    samples = lines.shape[1]
+    if samples < _SHORTEST:
+        return _grouped(lines.abs().square()[:, None], float(samples))
+    width = samples // _WINDOWS
+    window = torch.hann_window(width)
+    pieces = lines.unfold(1, width, width // 2) * (window / window.square().sum().sqrt())
+    power = torch.fft.fft(pieces).abs().square()  # its squared Hann leaks next to nothing
+    near = max(2, width // 8)
+    around = torch.cat([power, power[..., : near - 1]], -1).unfold(-1, near, max(1, near // 2))
+    return _grouped(around.mean(-1), (near + 0.5) / 1.5)
+
+
+def _grouped(power: Tensor, samples: float) -> tuple[Tensor, int]:
+    """Means over groups of neighbouring lines, half of which the next group has, too."""
+    size = min(len(power), math.ceil(_SAMPLES / samples))
+    groups = power.unfold(0, size, max(1, size // 2)).mean(-1)
+    return groups, max(1, round(size * samples))
+
+
+def _quietest(power: Float[Tensor, "group band place"], samples: int) -> tuple[float, bool]:
+    """The mean of all that are as quiet as the quietest, and whether it is noise alone."""
+    found = power > 0  # filled in by a scanner
+    if not found.any():
+        return 0.0, False
+    quiet = found & (power < power[found].min() * (1 + _DEVIATIONS / math.sqrt(samples)))
+    bands = power.shape[1]
+    # Real images have the same power at opposite frequencies.
+    opposite = quiet | quiet.flip(1)
+    half = opposite[:, : (bands + 1) // 2]
+    white = half.sum(1) > 1 if bands > 1 else quiet.sum(1) > 0
+    share = _SHARE if bands > 1 else _SHARE_ALONE
+    sure = float(white.sum()) > share * white.numel()
+    return math.sqrt(float(power[quiet].mean())), sure
+
+
+def prediction(lines: Lines) -> Estimate:
+    """From what other coils and neighbours cannot predict.
+
+    It is taken to be noise where predicting from more neighbours leaves no less.
+    """
+    coils, count, samples = lines.shape
+    levels, sure = torch.full((coils,), math.inf), torch.zeros(coils, dtype=torch.bool)
+    if coils < 2 or samples < 4 * _WIDTHS[0]:
+        return levels, sure
+    outer = lines[:, : max(2, count // 2)]
+    quarter = samples // 4
+    outer = torch.stack([outer[..., :quarter], outer[..., -quarter:]], 2)
+    for first in range(0, coils, _GROUP):
+        # A last one alone is predicted together with those before it.
+        group = torch.arange(min(first, coils - 2), min(first + _GROUP, coils))
+        wide, narrow = (_unpredictable(outer[group], width) for width in _WIDTHS)
+        levels[group] = torch.minimum(wide, narrow)
+        sure[group] = narrow < _AGREE * wide
+    return levels, sure
+
+
+def _unpredictable(
+    lines: Complex[Tensor, "coil line side sample"], width: int
+) -> Float[Tensor, "coil"]:
+    """The noise of coils that predict each other from `width` samples of a line.
+
+    Every second line says how the others are predicted. The error there is too large, that
+    where it was learnt too small, by the same factor. It has the noise of the sample and, as far as
+    they have weight, of those beside it: v_c = σ_c² + Σ_d w_cd σ_d².
+    """
+    coils = len(lines)
+    size = lines.abs().square().mean((1, 2, 3)).sqrt().clamp_min(torch.finfo().tiny)
+    patches = (lines / size[:, None, None, None]).unfold(-1, width, 1).to(torch.complex128)
+    grams = []
+    for half in (patches[:, ::2], patches[:, 1::2]):
+        rows = half.movedim(0, 3).flatten(3).flatten(0, 2)
+        grams.append(rows.mH @ rows / len(rows))
+    middle = torch.arange(coils) * width + width // 2
+    errors = torch.zeros(coils, dtype=torch.float64)
+    weights = torch.zeros(coils, coils, dtype=torch.float64)
+    for here, there in (grams, grams[::-1]):
+        least = torch.full((coils,), math.inf, dtype=torch.float64)
+        learnt, used = torch.zeros_like(errors), torch.zeros_like(weights)
+        for ridge in _RIDGES:
+            inverse = torch.linalg.inv(here + ridge * torch.eye(len(here)))
+            filters = inverse[:, middle] / inverse[middle, middle]
+            error, known = (
+                torch.einsum("pc,pq,qc->c", filters.conj(), gram, filters).real.clamp_min(0)
+                for gram in (there, here)
+            )
+            better = error < least
+            least = torch.where(better, error, least)
+            learnt = torch.where(better, known, learnt)
+            squares = filters.abs().square()
+            squares[middle, torch.arange(coils)] -= 1
+            power = squares.reshape(coils, width, coils).sum(1).T
+            used = torch.where(better[:, None], power, used)
+        errors += (least * learnt).sqrt() / 2
+        weights += used / 2
+    own = torch.linalg.solve(torch.eye(coils, dtype=torch.float64) + weights, errors)
+    spread = errors / (1 + weights.sum(1))
+    return (torch.where(own > 0, own, spread).sqrt() * size).float()

@@ -1,0 +1,131 @@
+"""The noise of a scan's coils, and what makes it white: from a noise scan, or from the scan itself.
+
+A noise scan tells the covariance. Without one the level of every coil is read off the acquired
+lines farthest from the centre of k-space (`gleam.physics.noise`); where levels differ clearly,
+coils are scaled to the same one.
+"""
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Complex
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gleam.errors import BadInput
+from gleam.formats.scan import Scan
+from gleam.formats.stored import each_coil
+from gleam.physics.coils import mix, whitening_matrix
+from gleam.physics.noise import Lines, noise_levels
+
+_SLICES = 4  # that are looked at
+_LINES = 512  # of all of them, along each axis
+_MOST = 2**23  # samples of all coils, 64 MB
+_SHORTEST = 16  # samples of a line
+_ALONE = 2**13  # samples, where there are no lines
+_UNEQUAL = 1.5  # ratio of coils' levels; estimates of equal ones differ by less
+_AVERAGED = 0.7  # of what a noise scan says: lines that were averaged have less
+
+
+def whitened(scan: Scan) -> tuple[Complex[Tensor, "coil coil"] | None, float | None]:
+    """What to mix coils with so that their noise is white, and its level then.
+
+    Returns:
+        The matrix, None where coils stay as they are; and the standard deviation of the complex
+        noise in a sample of each, None where it cannot be told from signal.
+
+    Raises:
+        BadInput: samples that are no numbers; or the noise scan is no good, see
+            `whitening_matrix`.
+    """
+    lines = acquired_lines(scan)
+    if scan.noise is not None:
+        matrix = whitening_matrix(torch.from_numpy(scan.noise))
+        level = _mean(noise_levels(*(mix(along[None], matrix)[0] for along in lines)))
+        return matrix, level if level < _AVERAGED else 1.0
+    levels = noise_levels(*lines)
+    heard = levels[levels > 0]  # a coil may be switched off
+    if not len(heard):
+        return None, None
+    if heard.max() < _UNEQUAL * heard.min():
+        return None, _mean(heard)
+    same = heard.median()
+    gains = torch.where(levels > 0, same / levels, 1.0)
+    return torch.diag(gains).to(torch.complex64), float(same)
+
+
+def acquired_lines(scan: Scan) -> list[Lines]:
+    """Some lines along every axis that was sampled in full, those farthest from the centre first.
+
+    Without such an axis, single samples.
+
+    Raises:
+        BadInput: samples that are no numbers.
+    """
+    slices, coils, *_ = scan.kspace.shape
+    chosen = sorted({round(i * (slices - 1) / (_SLICES - 1)) for i in range(_SLICES)})
+    places = _places(scan, len(chosen))
+    found: list[list[list[Tensor]]] = [[[] for _ in range(coils)] for _ in places]
+    for index in chosen:
+        for coil, kspace in enumerate(each_coil(scan.kspace, index)):
+            if not np.isfinite(kspace).all():
+                raise BadInput(f"{scan.name}: slice {index} of its k-space has NaN or Inf")
+            for along, (axis, run, at) in zip(found, places, strict=True):
+                lines = np.moveaxis(kspace, axis, -1) if axis is not None else kspace[..., None]
+                along[coil].append(torch.from_numpy(lines[at][:, run]))
+    # Slices take turns, so that lines stay in order.
+    return [torch.stack([torch.stack(each, 1).flatten(0, 1) for each in along]) for along in found]
+
+
+Pattern = NDArray[np.bool_]
+Indices = tuple[NDArray[np.intp], ...]
+Place = tuple[int | None, slice, Indices]
+
+
+def _places(scan: Scan, slices: int) -> list[Place]:
+    """An axis, what was sampled along it, and where its lines are, of each axis that has some."""
+    coils, space = scan.kspace.shape[1], scan.space
+    places: list[Place] = []
+    for axis in range(-len(space), 0):
+        size = space[axis]
+        pattern = np.moveaxis(scan.sampled, axis, -1)
+        lines: Pattern = np.asarray(pattern.any(-1))
+        whole: Pattern = np.asarray(pattern | ~lines[..., None])
+        run = _longest(np.asarray(whole.reshape(-1, pattern.shape[-1]).all(0)), size)
+        length = run.stop - run.start
+        if length >= max(_SHORTEST, size // 2):
+            most = min(_LINES, _MOST // (coils * length)) // slices
+            others = [n for a, n in enumerate(space) if a != axis + len(space)]
+            places.append(
+                (axis, run, _outermost(lines, scan.kspace.shape[2], others, max(8, most)))
+            )
+    if not places:
+        most = min(_ALONE, _MOST // coils) // slices
+        at = _outermost(scan.sampled, scan.kspace.shape[2], list(space), max(8, most))
+        places.append((None, slice(1), at))
+    return places
+
+
+def _longest(whole: Pattern, size: int) -> slice:
+    """The longest run of positions that hold."""
+    edges = np.flatnonzero(np.diff(np.r_[False, np.broadcast_to(whole, size), False]))
+    if not len(edges):
+        return slice(0, 0)
+    starts, stops = edges[::2], edges[1::2]
+    best = int((stops - starts).argmax())
+    return slice(int(starts[best]), int(stops[best]))
+
+
+def _outermost(sampled: Pattern, frames: int, space: list[int], most: int) -> Indices:
+    """Indices of what was sampled, (frame, *space), farthest from the centre first."""
+    at = np.nonzero(np.broadcast_to(sampled, (frames, *space)))
+    reach = np.zeros(len(at[0]), np.float32)
+    for place, size in zip(at[1:], space, strict=True):
+        reach += ((place - size // 2) / size) ** 2
+    first = np.argsort(-reach, kind="stable")[:most]
+    return tuple(place[first] for place in at)
+
+
+def _mean(levels: Tensor) -> float:
+    return math.sqrt(float(levels.square().mean()))
