@@ -91,8 +91,7 @@ def _meet(
     local = int(os.environ.get("LOCAL_RANK", rank))
     neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", size))
     device = choose(said, local)
-    # NCCL refuses two processes on one GPU; they talk through the CPU.
-    nccl = device.type == "cuda" and neighbours <= torch.cuda.device_count()
+    nccl = one_gpu_each(said, neighbours)
     if device.type == "cuda":
         torch.cuda.set_device(device)
     backend = "cpu:gloo,cuda:nccl" if nccl else "gloo"
@@ -124,6 +123,15 @@ def _meet(
         twins=twins if replicas > 1 else None,
         store=words,
     )
+
+
+def one_gpu_each(said: str, processes: int) -> bool:
+    """Whether the processes of a machine compute on as many GPUs; NCCL refuses two on one.
+
+    They may be more than there are GPUs, or all sent to one by its number.
+    """
+    places = {choose(said, number) for number in range(processes)}
+    return len(places) == processes and all(place.type == "cuda" for place in places)
 
 
 def _first_to_speak(words: c10d.Store) -> bool:
