@@ -1,28 +1,43 @@
 """Stand-ins for CUDA graphs where there is no GPU."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+# What waits for a GPU, or copies to it from memory that is not pinned.
+WAITS = {"_local_scalar_dense", "nonzero", "equal", "masked_select", "lift_fresh", "unique_dim"}
 
 
 class Again:
     """Records nothing and calls the same work again, and then spoils all memory it made on its way.
 
     So whatever lies in a graph's pool is gone when a replay has ended, as if another had used it.
+    To whoever replays, gradients are what they were before, as a replay changes no Python object;
+    the work itself finds those that there were when it was recorded. Work that waits fails.
+
+    Args:
+        weights: whose gradients the work uses; it is asked when something is recorded.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Callable[[], Iterable[Tensor]] = list) -> None:
+        self.weights = weights
         self.recorded = 0
 
     def __call__(self, work: Callable[[], None]) -> Callable[[], None]:
         self.recorded += 1
+        weights = [*self.weights()]
+        found = [weight.grad for weight in weights]
 
         def replay() -> None:
+            before = [weight.grad for weight in weights]
+            _give(weights, found)
             with _Made() as made:
                 work()
+            _give(weights, before)
             for storage in made.inside.values():
                 spoil(storage)
 
@@ -32,8 +47,8 @@ class Again:
 class Failing(Again):
     """Fails at one of its records, as a unit does that waits for the GPU."""
 
-    def __init__(self, at: int) -> None:
-        super().__init__()
+    def __init__(self, at: int, weights: Callable[[], Iterable[Tensor]] = list) -> None:
+        super().__init__(weights)
         self.at = at
 
     def __call__(self, work: Callable[[], None]) -> Callable[[], None]:
@@ -58,6 +73,9 @@ class _Made(TorchDispatchMode):
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
+        name = function.overloadpacket.__name__
+        if name in WAITS:
+            raise RuntimeError(f"{name} waits for the GPU")
         for storage in _storages([args, kwargs or {}]):
             if storage.data_ptr() not in self.inside:
                 self.outside[storage.data_ptr()] = storage
@@ -68,6 +86,11 @@ class _Made(TorchDispatchMode):
         return result
 
 
+def _give(weights: Iterable[Tensor], gradients: Iterable[Tensor | None]) -> None:
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.grad = gradient
+
+
 def _storages(tree: Any) -> list[torch.UntypedStorage]:
-    found = [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+    found = [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
     return [storage for storage in found if storage.data_ptr()]

@@ -186,6 +186,9 @@ def train_step(
     def learn(number: int, state: State) -> tuple[State, Tensor | None, list[Tensor | None]]:
         """A unit: what the module puts out, its loss, and gradients that are to be averaged."""
         module, error = modules[number], None
+        if unit is not directly:  # which may have failed halfway, and is run again
+            window.clear()
+            module.optimizer.zero_grad(set_to_none=True)
         blocks, inputs = list(module.iterations), given if module.shared else constant
         with explained(module.name, blocks, state, inputs):
             output = module.storage(blocks, state, *inputs)
@@ -210,7 +213,11 @@ def train_step(
 
     def average_and_update(number: int) -> None:
         module, loss = modules[number], losses.get(number)
-        update = partial(unit, ("update", number), module.update)
+
+        def update() -> None:
+            unit(("update", number), module.update)
+            module.optimizer.zero_grad(set_to_none=True)  # a unit that is replayed leaves them
+
         if average is None:
             update()
             return

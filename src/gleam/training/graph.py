@@ -27,7 +27,7 @@ T = TypeVar("T")
 # Steps of a shape before it is recorded. They make what cannot be made while work is recorded:
 # optimizers' states, plans of FFTs, the choice among convolutions' algorithms.
 EAGER = 2
-MOST = 8  # shapes that are kept
+MOST = 16  # shapes that are kept, of training and validation together
 
 
 @runtime_checkable  # the tests check types at run time
@@ -84,17 +84,11 @@ class Graphs:
 
     Args:
         recorder: of the device; None runs all of them directly.
-        forget: is called where recording failed: drops what was left half done, such as gradients.
         most: shapes that are kept; of more, that which was not met for longest is dropped.
     """
 
-    def __init__(
-        self,
-        recorder: Recorder | None,
-        forget: Callable[[], None] = lambda: None,
-        most: int = MOST,
-    ) -> None:
-        self._recorder, self._forget, self._most = recorder, forget, most
+    def __init__(self, recorder: Recorder | None, most: int = MOST) -> None:
+        self._recorder, self._most = recorder, most
         self._shapes: dict[Hashable, _Shape] = {}  # last the one that was met last
 
     @property
@@ -130,24 +124,19 @@ class Graphs:
         return shape.inputs, partial(self._run, shape)
 
     def _run(self, shape: _Shape, name: Hashable, work: Callable[[], T]) -> T:
-        if self._recorder is None:  # no more
-            return work()
         result: T = shape.results[name]
-        if name not in shape.replays:
+        if name not in shape.replays and self._recorder is not None:
             try:
                 shape.replays[name] = self._recorder(partial(_put, result, work))
             except RuntimeError as error:
-                self._give_up(error)
-                return work()
+                why = f"a step cannot be recorded, so each is launched anew ({_first(error)})"
+                warn("CUDA graphs", [why])
+                self._recorder = None
+                self._shapes.clear()
+        if self._recorder is None:
+            return work()
         shape.replays[name]()
         return result
-
-    def _give_up(self, error: RuntimeError) -> None:
-        self._recorder = None
-        self._shapes.clear()
-        self._forget()
-        why = str(error).strip().splitlines() or [type(error).__name__]
-        warn("CUDA graphs", [f"a step cannot be recorded, so each is launched anew ({why[0]})"])
 
 
 def graphable(recipe: Recipe) -> str | None:
@@ -171,6 +160,13 @@ def recorder(recipe: Recipe, device: torch.device) -> Recorder | None:
     if device.type != "cuda" or graphable(recipe):
         return None
     return CudaRecorder(device)
+
+
+def _first(error: BaseException) -> str:
+    """What went wrong first: to end a recording that has failed, fails too."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _watched(shape: _Shape, name: Hashable, work: Callable[[], T]) -> T:

@@ -65,7 +65,7 @@ class Learner:
     ) -> None:
         self.network, self.modules, self.loss = network, modules, loss
         self.overlap, self.neighbours = overlap, neighbours
-        self.steps, self.passes = Graphs(recorder, self._drop_gradients), Graphs(recorder)
+        self.graphs = Graphs(recorder)
 
     @property
     def device(self) -> torch.device:
@@ -110,7 +110,7 @@ class Learner:
             return self.loss(batch.core(self.network.image(output)), core)
 
         cores = (slab.inside for slab in batch.cores or ())
-        given, unit = self.steps.ready(
+        given, unit = self.graphs.ready(
             (state, measurement, batch.core(target)), (*cores, *map(id, self.modules))
         )
         losses = train_step(
@@ -144,7 +144,7 @@ class Learner:
             measurement, unit = batch.measurement, directly
             state = self.neighbours.receive(partial(network.first, measurement))
             if isinstance(measurement, Measurement):
-                (state, measurement), unit = self.passes.ready((state, measurement))
+                (state, measurement), unit = self.graphs.ready((state, measurement))
             for k, iteration in enumerate(network.iterations):
                 state = unit(k, partial(network.advance, iteration, state, measurement))
                 psnr = psnr_complex(crop(network.image(state), batch.matrix), target).double()
@@ -158,7 +158,3 @@ class Learner:
         """What the first module starts from."""
         assert isinstance(batch.measurement, Measurement)
         return self.neighbours.receive(partial(self.network.start, batch.measurement))
-
-    def _drop_gradients(self) -> None:
-        for module in self.modules:
-            module.optimizer.zero_grad(set_to_none=True)
