@@ -84,7 +84,7 @@ class Journal:
         if scheduled or validated:
             note.memory = max(note.memory, taken(group.device))
         if self.record:
-            self.record.launch(self.setup.learner.steps.recording)
+            self.record.launch(self.setup.learner.graphs.recording)
             best = self.record.add(note, seconds, waited)
         else:
             best = validated and group.downstream is not None
