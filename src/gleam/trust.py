@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from gleam.errors import BadInput
@@ -20,26 +21,30 @@ from gleam.errors import BadInput
 ADAPTERS = "gleam.networks.adapters"
 _VARIABLE = "GLEAM_TRUSTED"
 _FIELD = "network.build"
+_FILE = ".pt2"
 
 
 @contextmanager
-def trusting(modules: Iterable[str]) -> Iterator[None]:
+def trusting(modules: str | Iterable[str]) -> Iterator[None]:
     """Trust modules, and those inside them, beside the ones that are trusted already.
 
     Args:
-        modules: their names, such as mypackage or mypackage.networks.
+        modules: the name of one or of several, such as mypackage or mypackage.networks; or .pt2
+            files.
 
     Raises:
         BadInput: one is no name of a module, is Python's own, or this program's.
     """
-    for module in modules:
+    modules = [modules] if isinstance(modules, str) else [*modules]
+    modules = [os.path.realpath(one) if one.endswith(_FILE) else one for one in modules]
+    for module in (one for one in modules if not one.endswith(_FILE)):
         if not all(word.isidentifier() and word.isascii() for word in module.split(".")):
             raise BadInput(f"--trust {module!r}: is no name of a module, such as mypackage")
         root = module.partition(".")[0]
         if root in sys.stdlib_module_names or root in ("gleam", "builtins"):
             raise BadInput(f"--trust {module}: holds no networks of yours; name your own package")
     before = os.environ.get(_VARIABLE)
-    os.environ[_VARIABLE] = ",".join([*_trusted(), *modules])
+    os.environ[_VARIABLE] = os.linesep.join([*_trusted(), *modules])
     try:
         yield
     finally:
@@ -63,6 +68,19 @@ def check(reference: str | None) -> None:
         raise BadInput(
             f"{_FIELD}: {reference}: would run code of {module}, which you have not said that you "
             f"trust; if you do, say --trust {module.partition('.')[0]}"
+        )
+
+
+def check_file(path: Path) -> None:
+    """Make sure that a file may be loaded of which the loader runs code.
+
+    Raises:
+        BadInput: the user did not say so.
+    """
+    if os.path.realpath(path) not in _trusted():
+        raise BadInput(
+            f"{path}: is loaded by torch through pickle, which runs whatever code is in it; if you "
+            f"trust who made it, say --trust {path}. Folders and .onnx files need no trust"
         )
 
 
@@ -108,7 +126,7 @@ def told(error: Exception) -> str:
 
 
 def _trusted() -> list[str]:
-    return [module for module in os.environ.get(_VARIABLE, "").split(",") if module]
+    return os.environ.get(_VARIABLE, "").splitlines()
 
 
 def _may(module: str) -> bool:

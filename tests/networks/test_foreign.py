@@ -4,6 +4,7 @@ import sys
 import mynet
 import pytest
 import torch
+from tiny import example_files, tiny_recipe
 from toys import toy_measurement, toy_sense
 
 from gleam.errors import BadInput
@@ -12,6 +13,12 @@ from gleam.networks.unrolled import Unrolled
 from gleam.physics.slabs import Slabbed
 from gleam.recipe import NetworkRecipe, parse
 from gleam.trust import trusting
+
+# The fields of tiny recipes that are not for other people's networks, at their defaults.
+OWN = {
+    "family": "python", "build": "mynet:build", "cg_steps": 5,
+    "regulariser": {"width": 32, "blocks": 2},
+}  # fmt: skip
 
 
 def made(function: str = "build", iterations: int = 3, seed: int = 0, **arguments) -> Unrolled:
@@ -195,3 +202,25 @@ def test_adapters_that_come_along_need_their_package_and_no_trust(
     monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
     with pytest.raises(BadInput, match=rf"needs {package}\S*, which is not installed"):
         build(NetworkRecipe(family="python", build=f"{adapter}:anything"))
+
+
+def test_in_python_trust_is_an_argument(tmp_path) -> None:
+    import gleam
+
+    recipe = tiny_recipe(example_files(tmp_path, 1), steps=1, modules=2).changed(
+        network={"iterations": 2} | OWN
+    )
+    with pytest.raises(BadInput, match=r"say trust=.*mynet"):
+        gleam.train(recipe, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+    run = gleam.train(recipe, tmp_path / "run", quiet=True, trust=["mynet"])
+    assert len(run.network.iterations) == 2
+    with pytest.raises(BadInput, match=r"say trust=.*mynet"):
+        _ = gleam.open_run(tmp_path / "run").network
+    assert len(gleam.open_run(tmp_path / "run", trust=["mynet"]).network.iterations) == 2
+    scan = next((tmp_path / "scans").iterdir())
+    image = gleam.reconstruct(scan, tmp_path / "run", trust=["mynet"])
+    assert image.magnitude.shape[-2:] == (24, 20)
+    gleam.export(run, tmp_path / "net")
+    again = gleam.reconstruct(scan, tmp_path / "net", trust=["mynet"])
+    assert (image.magnitude == again.magnitude).all()

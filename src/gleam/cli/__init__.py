@@ -28,6 +28,7 @@ VERBS = {
     "evaluate": "score trained runs and baselines, write a report",
     "compare": "train schemes at equal memory, steps or wall-clock, write a report",
     "reconstruct": "reconstruct a scan with a trained run",
+    "export": "write a run's network as a folder, a .pt2 or an .onnx file",
     "serve": "reconstruct what a scanner sends, over the network",
 }
 

@@ -17,7 +17,7 @@ from gleam.face.words import in_python
 from gleam.physics.classical import CLASSICAL
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction import reconstruct as whole
-from gleam.reconstruction.reconstructor import Classical, Reconstructor, reconstructor
+from gleam.reconstruction.reconstructor import SUFFIXES, Classical, Reconstructor, reconstructor
 from gleam.training.run import is_there
 from gleam.trust import trusting
 from gleam.words import nearest
@@ -49,9 +49,10 @@ def reconstruct(
 
     Args:
         data: of `prepare` or `open`; or a scan, or the file of either.
-        method: a run or its folder; or "zero-filled", "cg-sense", "wavelet", "sliding-window",
-            "temporal-tv", "low-rank"; or a function from a measurement, as `Example.measure` makes
-            them, to an image (batch, set, frame, *space), such as a network of your own.
+        method: a run or its folder, or what `export` wrote; or "zero-filled", "cg-sense",
+            "wavelet", "sliding-window", "temporal-tv", "low-rank"; or a function from a
+            measurement, as `Example.measure` makes them, to an image (batch, set, frame, *space),
+            such as a network of your own.
         mask: undersample a fully sampled scan first.
         iterations: of a run's network, at most; by default all of them.
         until: stop where a module changes the image by less than this share of it.
@@ -63,7 +64,7 @@ def reconstruct(
     Raises:
         BadInput: there is no such run, name or device, or it does not fit the scan.
     """
-    with trusting(trust):
+    with trusting(trust or getattr(method, "trust", ())):
         way = _way(method, device, iterations, until, force)
     example = data if isinstance(data, Example) else _prepared(data, way.sets)
     return Image.of(whole.reconstruct(way, example.source, mask))
@@ -80,7 +81,8 @@ def _way(
         place = choose(device or "auto") if device or weight is None else weight.device
         return Classical(getattr(method, "__name__", type(method).__name__), method, device=place)
     name = os.fspath(method)
-    if name not in CLASSICAL and not is_there(Path(name)):
+    known = name in CLASSICAL or name.endswith(SUFFIXES)
+    if not known and not is_there(Path(name)):
         raise BadInput(f"{name}: is neither a run nor a reconstruction; {nearest(name, CLASSICAL)}")
     return reconstructor(name, device or "auto", iterations, until, force)
 

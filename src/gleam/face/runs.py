@@ -133,3 +133,36 @@ def train(
     with trusting(trust):
         last = train_in_stages(chosen, folder, resume, quiet, force=force)
     return Run(last or folder, trust=trust)
+
+
+@in_python()
+def export(
+    run: Run | str | os.PathLike[str],
+    to: str | os.PathLike[str],
+    *,
+    axes: str | None = None,
+    force: bool = False,
+    trust: Sequence[str] = (),
+) -> None:
+    """Write a run's network so that it can be given away; see docs/export.md.
+
+    >>> gleam.export("runs/greedy", "greedy", force=True)
+    >>> gleam.reconstruct(data, "greedy", gleam.mask(acceleration=4))
+    <Image 'scan-0': 2 slices, 1 frame, 32 × 48 voxels of ... mm, neural network, ...>
+
+    Args:
+        run: the run, or its folder.
+        to: a folder, for its weights, recipe and model card; or a .pt2 file of torch.export; or an
+            .onnx file.
+        axes: of a file, along which scans will be undersampled: "x" or "y x"; by default the last,
+            as many as the run's masks take.
+        force: replace what is there.
+        trust: packages that the run may take its network from.
+
+    Raises:
+        BadInput: there is no such run, something is there, or the network cannot be a program.
+    """
+    from gleam import exporting
+
+    with trusting(trust or getattr(run, "trust", ())):
+        exporting.export(Path(run), Path(to), axes, force)

@@ -73,7 +73,13 @@ class Foreign:
 
     def shapes(self, image: Sequence[int]) -> Any:
         """See `StateFormat`."""
-        return self._asked("shapes", "to travel between processes")(tuple(image))
+        shape = self._asked("shapes", "to travel between processes")(tuple(image))
+        if not isinstance(shape, list | tuple) or not all(isinstance(n, int) for n in shape):
+            raise BadInput(
+                f"{self.name}: its state is several tensors, and only one, complex, travels "
+                "between processes; train it on one device"
+            )
+        return tuple(shape)
 
     def reach(self, iterations: Iterable[nn.Module], axis: int) -> int:
         """See `StateFormat`."""

@@ -128,6 +128,11 @@ class NetworkRecipe(Part):
         return {"modl": "MoDL", "pgd": "PGD", "python": self.build}.get(self.family) or self.family
 
     @property
+    def ends_consistent(self) -> bool | None:
+        """Whether an iteration ends with data consistency; None where only the network knows."""
+        return None if self.build is not None else self.family == "modl"
+
+    @property
     def width(self) -> int | None:
         """Features of its convolutions; None where only the network itself knows."""
         return None if self.build is not None else self.regulariser.width

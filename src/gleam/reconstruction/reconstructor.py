@@ -28,6 +28,7 @@ from gleam.recipe import MaskRecipe
 from gleam.training.trained import Run
 
 CPU = torch.device("cpu")
+SUFFIXES = (".pt2", ".onnx")  # of networks that were exported as one file
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ def reconstructor(
     """What the command line calls RUN: a trained run, or a reconstruction without learning.
 
     Args:
-        what: a run's folder, or one of `CLASSICAL`.
+        what: a run's folder, or an exported network, or one of `CLASSICAL`.
         device: see `gleam.device`.
         iterations, change, force: see `Trained`; the first two for a run only.
 
@@ -236,6 +237,14 @@ def reconstructor(
         BadInput: see `Trained.of`; or there is no such device.
     """
     place = choose(device)
+    if what.endswith(SUFFIXES):
+        from gleam.reconstruction.exported import Exported
+
+        if iterations is not None or change is not None:
+            raise BadInput(
+                f"{what}: is one program, which does not stop early; give a run's folder"
+            )
+        return Exported.of(Path(what), place, force)
     if what not in CLASSICAL:
         return Trained.of(Path(what), place, iterations, change, force)
     if iterations is not None or change is not None:

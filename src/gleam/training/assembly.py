@@ -15,7 +15,7 @@ from gleam.training.learner import Learner
 from gleam.training.loss import LOSSES
 from gleam.training.neighbours import ALONE, Neighbours
 from gleam.training.schedule import warmup_cosine
-from gleam.training.storage import STORAGES, offload
+from gleam.training.storage import STORAGES, Storage, offload
 
 
 def training_batches(
@@ -29,6 +29,7 @@ def training_batches(
     data, slabs = recipe.data, None
     if data.slab is not None:
         margin = data.margin
+        network.reach(-1)  # whether it knows is found out before anything is made
         slabs = Slabs(data.slab, network.reach if margin is None else lambda axis: margin)
     return TrainingBatches(examples, recipe.mask, data.batch, recipe.seed, share, slabs)
 
@@ -78,7 +79,9 @@ def make_modules(
     schedule = partial(
         warmup_cosine, highest=t.learning_rate, warmup=min(t.warmup, t.steps), steps=t.steps
     )
-    storage = STORAGES[t.storage]
+    storage: str | Storage = STORAGES[t.storage]
+    if recipe.network.build is not None:
+        storage = t.storage  # somebody else's blocks may draw random numbers
     if t.offload_to is not None:
         storage = partial(offload, folder=t.offload_to)
     sizes, weights = recipe.module_sizes(), recipe.loss_weights()

@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from gleam.arrays import State, crop
+from gleam.arrays import crop
 from gleam.data.batch import Batch
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
@@ -22,6 +22,7 @@ from gleam.training.graph import Graphs, Recorder
 from gleam.training.loss import Loss
 from gleam.training.meter import metered, state_bytes
 from gleam.training.neighbours import ALONE, Neighbours
+from gleam.training.states import State
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class Learner:
         Args:
             batches: with targets, in the same order for all processes.
         """
-        network, device = self.network, self.device
+        network, device = self.network.eval(), self.device
         totals = torch.zeros(2, len(network.iterations), dtype=torch.float64, device=device)
         for batch in batches:
             batch = batch.to(device)
@@ -150,6 +151,7 @@ class Learner:
                 psnr = psnr_complex(crop(network.image(state), batch.matrix), target).double()
                 totals[:, k] += torch.stack([psnr.nansum(), (~psnr.isnan()).sum()])
             self.neighbours.send(state)
+        network.train()
         total, count = self.neighbours.total(totals.cpu())
         means: list[float] = (total / count).tolist()
         return means

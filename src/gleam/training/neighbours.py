@@ -9,8 +9,8 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from gleam.arrays import State
 from gleam.training.flow import Average
+from gleam.training.states import State
 
 Failure = tuple[str, int]
 

@@ -14,12 +14,12 @@ from itertools import repeat
 import torch
 from torch import Tensor
 
-from gleam.arrays import State
 from gleam.training.flow import Average
 from gleam.training.group import Group
 from gleam.training.link import Inbox, Outbox
 from gleam.training.neighbours import Note
 from gleam.training.replicas import Replicas
+from gleam.training.states import State
 
 IMAGES, NOTES = 0, 1
 

@@ -93,6 +93,8 @@ def prepare(
     _check_folder_for_activations(recipe)
     network = initial(recipe)
     batches = training_batches(data.training, recipe, network, group.share)
+    if group.places > 1:
+        network.state_shape(batches.shape(0))  # whether it knows, before anything is made
     last = _last_checkpoint(folder) if resume else None
     _agree(group, recipe, data, last, spread)
     _open_folder(folder, recipe, data, last, resume, group, force)

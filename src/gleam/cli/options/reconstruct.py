@@ -22,8 +22,8 @@ class Arguments:
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
-    """Run folder; or zero-filled, cg-sense, wavelet; or sliding-window, temporal-tv, low-rank, of a
-    series."""
+    """Run folder, or what `gleam export` wrote; or zero-filled, cg-sense, wavelet; or
+    sliding-window, temporal-tv, low-rank, of a series."""
     scan: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCAN")]
     """Scan file: ISMRMRD or fastMRI .h5, Siemens .dat, BART .cfl, .mat, .npy; or a folder of
     them."""

@@ -20,8 +20,8 @@ class Arguments:
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
-    """Run folder; or zero-filled, cg-sense, wavelet; or sliding-window, temporal-tv, low-rank, of a
-    series."""
+    """Run folder, or what `gleam export` wrote; or zero-filled, cg-sense, wavelet; or
+    sliding-window, temporal-tv, low-rank, of a series."""
     host: str = "127.0.0.1"
     """Address to listen on; any but this lets in whoever can reach it, unencrypted."""
     port: int = 9002

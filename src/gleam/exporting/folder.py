@@ -1,0 +1,57 @@
+"""Writing a network as a folder: weights, recipe, and a card that says what it is for.
+
+It is a run's folder without what training left there, so `gleam reconstruct` and all else that
+takes a run takes it. Neither paths nor names of scans leave with it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from gleam import recipe as recipes
+from gleam.exporting.card import card
+from gleam.files import make_folder, replacing
+from gleam.networks import Unrolled
+from gleam.networks.weights import weights_of
+from gleam.recipe import DataRecipe, Recipe
+from gleam.reconstruction.exported import Facts
+from gleam.training import run as runs
+
+CARD = "README.md"
+
+
+def write(run: Path, to: Path, recipe: Recipe, network: Unrolled, facts: Facts) -> None:
+    """Write the folder.
+
+    Args:
+        run: the folder of the run.
+        to: the folder to make; what is in it is replaced.
+        recipe: of the network.
+        network: it.
+        facts: about it.
+    """
+    with replacing(to) as temporary:
+        make_folder(temporary)
+        recipes.save(shared(recipe), temporary / "recipe.yaml")
+        runs.write_trained_on(temporary, facts.trained_on)
+        (temporary / CARD).write_text(
+            card(recipe, network, facts, runs.read_summary(run)), encoding="utf-8"
+        )
+        weights = {name: weight.contiguous() for name, weight in weights_of(network).items()}
+        save_file(weights, temporary / runs.MODEL)
+
+
+def shared(recipe: Recipe) -> Recipe:
+    """A recipe without paths of the machine that it was trained on."""
+    sizes, frozen = recipe.module_sizes(), recipe.training.frozen
+    training: dict[str, Any] = {
+        "start": None,
+        "frozen": 0,
+        "modules": [frozen, *sizes] if frozen else sizes,
+        "offload_to": None,
+    }
+    if frozen:
+        training |= {"overlap": 0, "loss_weights": "flat"}
+    data = {"train": DataRecipe().train, "validation": None}
+    return recipe.changed(training=training, data=data)

@@ -1,0 +1,147 @@
+"""A trained network as one program of tensors: what `torch.export` takes, and ONNX after it.
+
+(maps, mask, Aᴴy, noise) → image, for one slice or volume of any matrix and any number of coils.
+The axes that F runs along are part of a program, as they are of the systems that conjugate
+gradients solve. Coils are combined by one reduction, for a loop over them would fix their number.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from gleam.arrays import Image, KSpace, Maps, Mask
+from gleam.errors import BadInput
+from gleam.networks.unrolled import Unrolled
+from gleam.physics.fourier import Axes, fft, ifft
+from gleam.physics.measurement import Measurement
+from gleam.physics.sense import Sense
+from gleam.recipe import NetworkRecipe
+from gleam.reconstruction.exported import INPUTS, USUAL_NOISE
+from gleam.trust import told
+
+_MATRIX = (6, 10, 12)  # of the example that a program is traced with
+_COILS, _FRAMES = 3, 2
+
+
+class AllCoils(Sense):
+    """`Sense` in plain operations on all coils at once, with no gradient of its own."""
+
+    def forward(self, image: Image) -> KSpace:
+        """See `Sense`."""
+        return fft((self.maps * image[:, :, None]).sum(1), self.axes) * self.mask
+
+    def adjoint(self, kspace: KSpace) -> Image:
+        """See `Sense`."""
+        return (self.maps.conj() * ifft(kspace * self.mask, self.axes)[:, None]).sum(2)
+
+    def normal(self, image: Image) -> Image:
+        """See `Sense`."""
+        return self.adjoint(self.forward(image))
+
+
+class Program(nn.Module):
+    """A network on tensors instead of a measurement.
+
+    Args:
+        network: in use, not in training.
+        axes: that F runs along.
+    """
+
+    def __init__(self, network: Unrolled, axes: Axes) -> None:
+        super().__init__()
+        self.network = network
+        self.axes = axes
+
+    def forward(
+        self, maps: Maps, mask: Mask, adjoint: Image, noise: Tensor, kspace: Tensor | None = None
+    ) -> Image:
+        """The reconstruction."""
+        read = None if kspace is None else lambda: kspace
+        measurement = Measurement(AllCoils(maps, mask, self.axes), adjoint, noise, read)
+        image: Image = self.network(measurement)
+        return image
+
+
+def check(recipe: NetworkRecipe) -> None:
+    """Make sure that a network is one program, whose steps are known before it is run.
+
+    Raises:
+        BadInput: it is not.
+    """
+    if recipe.cg_tolerance is not None:
+        raise BadInput(
+            "network.cg_tolerance: how often conjugate gradients step is found out as they go, "
+            "which a program cannot; export a network with network.cg_steps instead"
+        )
+    if recipe.first_image != "zero-filled":
+        raise BadInput(
+            f"network.first_image: {recipe.first_image} iterates until it is good enough, which a "
+            "program cannot; export a network that starts from zero-filled"
+        )
+
+
+def example(space: int, axes: Axes, sets: int, series: bool, kspace: bool) -> tuple[Tensor, ...]:
+    """Tensors of the kind that a program takes: random, and with no two dimensions alike."""
+    generator = torch.Generator().manual_seed(0)
+    matrix, frames = _MATRIX[-space:], _FRAMES if series else 1
+
+    def noise(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.complex64)
+
+    maps = noise(1, sets, _COILS, 1, *matrix) / _COILS
+    sizes = [n if a in axes else 1 for a, n in zip(range(-space, 0), matrix, strict=True)]
+    mask = torch.rand(1, 1, frames, *sizes, generator=generator) > 0.4
+    measured = noise(1, _COILS, frames, *matrix) * mask
+    sense = AllCoils(maps, mask, axes)
+    given = (maps, mask, sense.adjoint(measured), torch.tensor([USUAL_NOISE]))
+    return (*given, measured) if kspace else given
+
+
+def traced(network: Unrolled, space: int, axes: Axes, sets: int, series: bool) -> ExportedProgram:
+    """The program of a network, of any matrix and number of coils, and frames of a series.
+
+    Args:
+        network: in use.
+        space: 2 of slices, 3 of volumes.
+        axes: that F runs along.
+        sets: of maps.
+        series: whether there are frames.
+
+    Raises:
+        BadInput: torch cannot trace it.
+    """
+    kspace = _reads(network, example(space, axes, sets, series, True), axes)
+    inputs = example(space, axes, sets, series, kspace)
+    moving: list[dict[int, Any]] = []
+    for name, tensor in zip(INPUTS, inputs, strict=False):
+        last = range(tensor.ndim - space, tensor.ndim) if tensor.ndim > space else ()
+        sizes = {d: Dim.DYNAMIC for d in last if tensor.shape[d] > 1}
+        coils = {"maps": 2, "kspace": 1}.get(name)
+        frames = 2 if series and name in ("mask", "adjoint", "kspace") else None
+        sizes |= {d: Dim.DYNAMIC for d in (coils, frames) if d is not None}
+        moving.append(sizes)
+    program = Program(network, axes).eval()
+    try:
+        with torch.no_grad():
+            return torch.export.export(program, inputs, dynamic_shapes=tuple(moving), strict=False)
+    except Exception as error:  # whatever torch, or somebody's network, makes of it
+        raise BadInput(
+            f"the network cannot be traced by torch.export ({told(error)[:300]})"
+        ) from error
+
+
+def _reads(network: Unrolled, given: Sequence[Tensor], axes: Axes) -> bool:
+    """Whether a network wants k-space itself."""
+    maps, mask, adjoint, noise, kspace = given
+    asked = []
+
+    def read() -> Tensor:
+        asked.append(True)
+        return kspace
+
+    with torch.no_grad():
+        network(Measurement(AllCoils(maps, mask, axes), adjoint, noise, read))
+    return bool(asked)

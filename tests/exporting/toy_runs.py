@@ -1,0 +1,37 @@
+"""Runs that look trained: folders with a recipe, weights, and what they were trained on."""
+
+from pathlib import Path
+
+from tiny import trained_on
+from toys import toy_network
+
+from gleam.networks.weights import weights_of
+from gleam.recipe import Recipe
+from gleam.training import run
+
+SCANS = {"a" * 64: "jane-doe-2026", "b" * 64: "john-roe-2026"}
+
+
+def toy_run(
+    folder: Path, family: str = "modl", iterations: int = 2, data: Path | None = None, **fields
+) -> Path:
+    network = toy_network(family, iterations, **fields)
+    of_regulariser = {"width": 8, "blocks": 1}
+    of_network = {name: fields[name] for name in ("cg_tolerance", "first_image") if name in fields}
+    recipe = Recipe.model_validate(
+        {
+            "data": {"train": data or folder / "secret"},
+            "mask": {"acceleration": 1.6},
+            "network": {
+                "family": family,
+                "iterations": iterations,
+                "regulariser": of_regulariser,
+                **of_network,
+            },
+            "training": {"modules": iterations},
+        }
+    )
+    known = trained_on(recipe).model_copy(update={"training": SCANS})
+    run.begin(folder, recipe, "", known)
+    run.save_model(folder, weights_of(network))
+    return folder
