@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -380,6 +381,13 @@ def test_run_of_another_network(made: Path, tmp_path: Path, refuse: Refuse) -> N
     scan = made / "scans" / "scan-0.h5"
     message = refuse("reconstruct", tmp_path / "run", scan, "-o", made / "x.png")
     assert "of another network" in message
+
+
+def test_run_that_is_called_as_a_baseline(made: Path, refuse: Refuse) -> None:
+    shutil.copytree(made / "run", made / "CG-SENSE")
+    what = ["evaluate", made / "CG-SENSE", "--data", made / "examples", "--out", made / "scores"]
+    assert f"{made / 'CG-SENSE'}: is called as a baseline is, CG-SENSE" in refuse(*what)
+    shutil.rmtree(made / "CG-SENSE")
 
 
 def test_impossible_acceleration(made: Path, refuse: Refuse) -> None:

@@ -98,6 +98,7 @@ def test_tells_the_outcome_and_the_training(report: Path, evaluation: Evaluation
         "“zero-filled” needed the least memory: 512\u00a0MiB, against 2.00\u00a0GiB" in reader.text
     )
     assert "3 scans · 5 slices · 2 methods" in reader.text
+    assert "the CPU, 1 thread" in reader.text
     assert "greedy, 2 modules" in reader.text
     assert "1\u202f234\u202f567" in reader.text
     for heading in ("Image quality", "Pictures", "Iteration by iteration", "Training", "Made with"):

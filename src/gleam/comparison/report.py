@@ -52,6 +52,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "against": plan.against,
         "rows": [_row(result, comparison, means) for result in results],
         "tests": tests,
+        "device": next(iter(scores.values())).device,
         "movies": any(shown["movies"] for _, _, shown in tests),
         "curves": _curves(results, colours),
         "failed": [(result.name, reason) for result in results for reason in result.failed],

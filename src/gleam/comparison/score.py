@@ -84,6 +84,7 @@ def _averaged(whole: Evaluation, groups: Mapping[str, Sequence[str]]) -> Evaluat
         },
         seconds={group: fmean(whole.seconds[m] for m in own) for group, own in groups.items()},
         examples=[one.of(firsts) for one in whole.examples],
+        device=whole.device,
     )
 
 

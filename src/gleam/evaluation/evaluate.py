@@ -17,6 +17,7 @@ from torch import Tensor
 from gleam.arrays import crop
 from gleam.data import example as data
 from gleam.data.batch import Batch
+from gleam.device import described
 from gleam.errors import BadInput
 from gleam.evaluation.examples import Example, example
 from gleam.evaluation.fastmri import FastmriScore, Reference, fastmri_score
@@ -40,6 +41,7 @@ class Evaluation:
         seconds: method → seconds per slice, median over batches.
         examples: pictures for the report.
         fastmri: a score per scan and method, of scans whose raw file has what to compare with.
+        device: what the methods computed on, in words.
     """
 
     methods: list[str]
@@ -50,6 +52,7 @@ class Evaluation:
     seconds: dict[str, float]
     examples: list[Example]
     fastmri: list[FastmriScore] = field(default_factory=list)
+    device: str = ""
 
 
 @dataclass
@@ -94,7 +97,8 @@ def evaluate(
     names = [*methods]
     if not names:
         raise BadInput("methods: none is given, so there is nothing to evaluate")
-    result = Evaluation(names, [], [], [], {}, {}, [])
+    devices = dict.fromkeys(described(method.device) for method in methods.values())
+    result = Evaluation(names, [], [], [], {}, {}, [], device="; ".join(devices))
     progress: dict[str, list[list[float]]] = {name: [] for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in names}
     seen: set[str] = set()

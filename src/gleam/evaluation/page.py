@@ -48,7 +48,8 @@ def write_page(path: Path, template: str, content: dict[str, Any]) -> None:
     Args:
         path: of the page.
         template: its name among this package's templates.
-        content: what it shows; `movies` says whether something is to be played.
+        content: what it shows; `movies` says whether something is to be played, `device` what the
+            images were computed on.
 
     Raises:
         BadInput: the file cannot be written.
@@ -62,7 +63,8 @@ def write_page(path: Path, template: str, content: dict[str, Any]) -> None:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    every = {"metrics": METRICS, "confidence": f"{CONFIDENCE:.0%}", "environment": _environment()}
+    made_with = _environment(content["device"])
+    every = {"metrics": METRICS, "confidence": f"{CONFIDENCE:.0%}", "environment": made_with}
     script = (files("gleam.evaluation") / "templates" / "player.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     player = {"script": script, "script_hash": digest}
@@ -135,13 +137,12 @@ def _differences(summary: Summary) -> list[dict[str, Any]]:
     return rows
 
 
-def _environment() -> list[tuple[str, str]]:
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU only"
+def _environment(device: str) -> list[tuple[str, str]]:
     return [
         ("GLEAM", version("gleam-mri")),
         ("Python", platform.python_version()),
         ("PyTorch", torch.__version__),
         ("NumPy", version("numpy")),
         ("System", f"{platform.system()} {platform.machine()}"),
-        ("Accelerator", device),
+        ("Computed on", device),
     ]

@@ -51,6 +51,7 @@ def _content(evaluation: Evaluation, runs: Sequence[RunSummary], title: str) -> 
         "scores": quality(evaluation),
         "shown": shown,
         "movies": shown["movies"],
+        "device": evaluation.device,
         "frames": _frames(evaluation, colours),
         "iterations": _iterations(evaluation, colours),
         "runs": _runs(runs),

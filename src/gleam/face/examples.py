@@ -120,8 +120,7 @@ sampled, cpu>>
             )
         drawn = mask_seed(self.name) if seed is None else seed
         batch = collate([Item(self.source, number, drawn) for number in numbers], mask)
-        assert isinstance(batch.measurement, Measurement)
-        return batch.measurement, batch.target
+        return batch.measurement.whole(), batch.target
 
     def pictures(self) -> Sequence[Grey]:
         """The middle slice, or three planes of a volume, and where k-space was sampled."""

@@ -103,8 +103,7 @@ class Learner:
             t: see `step`.
             wait: until what goes to another process has left.
         """
-        measurement, target = batch.measurement, batch.target
-        assert isinstance(measurement, Measurement)
+        measurement, target = batch.measurement.whole(), batch.target
         assert target is not None
 
         def loss(output: State, core: Tensor) -> Tensor:
@@ -158,5 +157,4 @@ class Learner:
 
     def start(self, batch: Batch) -> State:
         """What the first module starts from."""
-        assert isinstance(batch.measurement, Measurement)
         return self.neighbours.receive(partial(self.network.start, batch.measurement))
