@@ -7,9 +7,11 @@ import torch
 from adjointness import assert_adjoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 from toys import EACH_SHAPE, toy_image, toy_kspace, toy_sense
 
 from gleam.physics.sense import Sense, coils_together
+from gleam.physics.solve import solve_steps
 from gleam.training.meter import metered
 
 DOUBLE = torch.complex128
@@ -189,3 +191,39 @@ def test_copy_takes_over_values_in_the_same_memory():
     assert places == [t.data_ptr() for t in (sense.maps, sense.mask, sense.mask_and_conjugate)]
     for name in ("forward", "normal"):
         assert torch.equal(getattr(sense, name)(image), getattr(other, name)(image))
+
+
+class Kernels(TorchDispatchMode):
+    """Counts what a device would be given to do, without views."""
+
+    VIEWS = ("view", "slice", "select", "unsqueeze", "expand", "_conj", "alias", "detach")
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.overloadpacket.__name__
+        if not name.startswith(self.VIEWS):
+            self.names.append(name)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("coils", [2, 8])
+def test_with_all_coils_at_once_it_is_few_kernels_however_many_coils(coils):
+    sense = toy_sense(coils=coils, coils_at_once=coils)
+    image = toy_image(sense)
+    sense.normal(image)
+    with Kernels() as kernels:
+        sense.normal(image)
+    assert len(kernels.names) <= 7, kernels.names
+    assert "clone" not in kernels.names  # no conjugate of the maps
+
+
+def test_cg_makes_no_constants_step_by_step():
+    sense = toy_sense()
+    image = toy_image(sense).requires_grad_()
+    with Kernels() as kernels:
+        x = solve_steps(sense.normal, torch.tensor(0.1, requires_grad=True), image, (-1,), 5)
+        torch.autograd.grad(x, image, torch.ones_like(x))
+    assert not {"scalar_tensor", "full", "_local_scalar_dense"} & set(kernels.names)

@@ -29,6 +29,7 @@ class Step:
     curvature: Tensor  # ⟨p, operator(p)⟩
     alpha: Tensor  # ρ / curvature, the length of the step; zero for systems that are done
     beta: Tensor  # p was made from the residual and the p before it: r + β · p
+    done: Tensor  # systems that take this step no more
 
 
 def conjugate_gradients(
@@ -67,7 +68,7 @@ def conjugate_gradients(
         curvature = _dot(direction, image, axes).masked_fill(done, 1)
         alpha = (energy / curvature).masked_fill(done, 0)
         if trace is not None:
-            trace.append(Step(direction, energy, curvature, alpha, beta))
+            trace.append(Step(direction, energy, curvature, alpha, beta, done))
         x = _added(x, alpha, direction)
         if step + 1 == steps:
             break
@@ -92,21 +93,21 @@ def back(
     after: Step | None = None
     residual_after = residual = residual_
     for step, before in zip(reversed(trace), [*reversed(trace[:-1]), None], strict=True):
-        p, alpha, running = step.direction, step.alpha, step.alpha > 0
+        p, alpha, done = step.direction, step.alpha, step.done
         residual = p
         if before is not None:
             residual = torch.addcmul(p, step.beta, before.direction, value=-1)
         image_, alpha_ = torch.zeros_like(p), _dot(gradient, p, axes)
         if after is not None:
             residual_ += direction_
-            beta_ = torch.where(running, _dot(direction_, p, axes), 0) / step.energy
+            beta_ = _dot(direction_, p, axes).masked_fill(done, 0) / step.energy
             direction_ *= after.beta
             residual_.addcmul_(2 * (energy_ + beta_), residual_after)
             energy_ = -beta_ * after.beta
             drop = _dot(residual_, residual - residual_after, axes)
-            alpha_ -= drop / torch.where(running, alpha, 1)
+            alpha_ -= drop / alpha.masked_fill(done, 1)
             image_.addcmul_(alpha, residual_, value=-1)
-        alpha_ = torch.where(running, alpha_, 0) / step.curvature
+        alpha_ = alpha_.masked_fill(done, 0) / step.curvature
         energy_ = energy_ + alpha_
         curvature_ = -alpha_ * alpha
         weight_ += _dot(image_, p, axes) + curvature_ * _dot(p, p, axes)
@@ -132,7 +133,7 @@ def forth(
     residual = trace[0].direction
     d_energy = 2 * _dot(residual, d_residual, axes)
     for step, after in zip(trace, [*trace[1:], None], strict=True):
-        p, alpha, done = step.direction, step.alpha, step.alpha <= 0
+        p, alpha, done = step.direction, step.alpha, step.done
         d_image = torch.view_as_real(operator(torch.view_as_complex(d_direction.contiguous())))
         d_image = torch.addcmul(d_image, d_weight, p)
         d_curvature = 2 * _dot(p, d_image, axes) - d_weight * _dot(p, p, axes)

@@ -89,26 +89,27 @@ class Sense(LinearOperator):
     def _forward(self, image: Tensor) -> Tensor:
         batch, _, coils, _, *space = self.maps.shape
         kspace = image.new_empty((batch, coils, image.shape[2], *space))
-        mask = self._root().to(image.dtype)  # torch multiplies by it faster than by bool or float
+        mask = self._root(image.dtype)  # torch multiplies by it faster than by bool or float
         for some, maps in self._groups():
             kspace[:, some] = fft(_expand(maps, image), self.axes).mul_(mask)
         return kspace
 
     def _adjoint(self, kspace: Tensor) -> Tensor:
-        batch, sets, _, _, *space = self.maps.shape
-        result = kspace.new_zeros((batch, sets, kspace.shape[2], *space))
-        mask = _conjugating(self._root())
+        result: Tensor | None = None
+        mask = _conjugating(self._root(kspace.real.dtype))
         for some, maps in self._groups():
             parts = torch.view_as_real(kspace[:, some].resolve_conj()) * mask
-            _combine(maps, fft(torch.view_as_complex(parts), self.axes), into=result)
+            result = _combine(maps, fft(torch.view_as_complex(parts), self.axes), result)
+        assert result is not None  # there are coils
         return result.conj_physical_()
 
     def _normal(self, image: Tensor) -> Tensor:
-        result = torch.zeros_like(image)
+        result: Tensor | None = None
         for _, maps in self._groups():
             kspace = fft(_expand(maps, image), self.axes)
             torch.view_as_real(kspace).mul_(self.mask_and_conjugate)
-            _combine(maps, fft(kspace, self.axes), into=result)
+            result = _combine(maps, fft(kspace, self.axes), result)
+        assert result is not None
         return result.conj_physical_()
 
     def _groups(self) -> Iterator[tuple[slice, Tensor]]:
@@ -122,9 +123,10 @@ class Sense(LinearOperator):
         """M², real."""
         return self.mask.to(self.maps.real.dtype)
 
-    def _root(self) -> Tensor:
-        """M, real."""
-        return self._squared().sqrt() if self.mask.is_floating_point() else self._squared()
+    def _root(self, dtype: torch.dtype) -> Tensor:
+        """M."""
+        factor = self.mask.to(dtype)
+        return factor.sqrt() if self.mask.is_floating_point() else factor
 
     @cached_property
     def mask_and_conjugate(self) -> Tensor:
@@ -157,13 +159,14 @@ def _expand(maps: Tensor, image: Tensor) -> Tensor:
     return coil_images
 
 
-def _combine(maps: Tensor, coil_images: Tensor, into: Tensor) -> None:
-    """Sᵀ: add Σ_coil maps · coil_images to `into` (batch, set, frame, *space)."""
-    if maps.shape[2] == 1:
-        into.addcmul_(maps[:, :, 0], coil_images)
-        return
-    for s in range(maps.shape[1]):
-        into[:, s] += (maps[:, s] * coil_images).sum(1)
+def _combine(maps: Tensor, coil_images: Tensor, others: Tensor | None) -> Tensor:
+    """Sᵀ: Σ_coil maps · coil_images, (batch, set, frame, *space), added to that of other coils."""
+    if maps.shape[2] > 1:
+        result = (maps * coil_images[:, None]).sum(2)
+        return result if others is None else others.add_(result)
+    if others is None:
+        return maps[:, :, 0] * coil_images
+    return others.addcmul_(maps[:, :, 0], coil_images)
 
 
 _ADJOINT = {"_forward": "_adjoint", "_adjoint": "_forward", "_normal": "_normal"}
