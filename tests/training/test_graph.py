@@ -9,14 +9,23 @@ import torch
 from recorders import Again, Failing, spoil
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
-from toys import OF_NETWORK, SHAPES, toy_measurement, toy_sense
+from toys import OF_NETWORK, SHAPES, toy_measurement, toy_network, toy_sense
 
+from gleam.arrays import cut
 from gleam.data.batch import Batch, Slab
 from gleam.networks import build
+from gleam.physics.slabs import Slabbed
 from gleam.recipe import Recipe
 from gleam.training.assembly import make_modules
 from gleam.training.flow import train_step
-from gleam.training.graph import EAGER, Graphs, Recorder, graphable, recorder
+from gleam.training.graph import (
+    EAGER,
+    Graphs,
+    Recorder,
+    ReplayedIterations,
+    graphable,
+    recorder,
+)
 from gleam.training.greedy import greedy
 from gleam.training.learner import Learner
 from gleam.training.loss import LOSSES
@@ -264,6 +273,36 @@ def test_a_unit_that_fails_halfway_is_run_again_as_if_nothing_had_been():
     learner.loss = loss
     assert equal(learnt(learner, batches)[1], learnt(launched, batches)[1])
     assert not any(weight.grad is not None for weight in learner.network.parameters())
+
+
+@torch.no_grad()
+def test_whoever_calls_replayed_iterations_has_states_of_their_own():
+    network, standin = toy_network(iterations=2), Again()
+    call = ReplayedIterations(Graphs(standin))
+    for number in range(0, 6, 2):
+        several = [toy_batch("2D", "A", number + n).measurement for n in range(2)]
+        replayed = (network.iterates_from(network.first(m), m, call) for m in several)
+        images = [image for pair in zip(*replayed, strict=True) for image in pair]
+        launched = map(network.iterates, several)
+        expected = [image for pair in zip(*launched, strict=True) for image in pair]
+        assert equal(images, expected)
+    assert standin.recorded == 2
+
+
+@torch.no_grad()
+def test_slabs_of_a_volume_are_replayed():
+    network, standin = toy_network(iterations=2, dimensions=3, family="pgd"), Again()
+    whole, _ = toy_measurement(toy_sense((12, 6, 5), (-2, -1), batch=1))
+
+    def maps(positions: range) -> Tensor:
+        return cut(whole.sense.maps, -3, positions)
+
+    volume = Slabbed(maps, whole.mask, whole.axes, -3, 2, whole.adjoint, whole.noise)
+    replayed = network.iterates_from(
+        network.first(volume), volume, ReplayedIterations(Graphs(standin))
+    )
+    assert equal([*replayed], [*network.iterates(volume)])
+    assert standin.recorded > 0
 
 
 class Remembering(nn.Module):

@@ -1,7 +1,8 @@
 """`Unrolled`: iterations one after the other, from a first image to the reconstruction."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +10,14 @@ from torch import nn
 
 from gleam.arrays import Image
 from gleam.networks.state import IMAGE_ALONE, StateFormat
-from gleam.physics.measurement import Measured
+from gleam.physics.measurement import Measured, Measurement
+
+Call = Callable[[nn.Module, Any, Measurement], Any]
+
+
+def called(iteration: nn.Module, state: Any, measurement: Measurement) -> Any:
+    """An iteration, simply called."""
+    return iteration(state, measurement)
 
 
 class Unrolled(nn.Module):
@@ -50,20 +58,30 @@ class Unrolled(nn.Module):
         """The image after each iteration."""
         return self.iterates_from(self.first(measurement), measurement)
 
-    def iterates_from(self, state: Any, measurement: Measured) -> Iterator[Image]:
-        """The same, of a state before the first iteration."""
+    def iterates_from(
+        self, state: Any, measurement: Measured, call: Call = called
+    ) -> Iterator[Image]:
+        """The same, of a state before the first iteration; `call` as in `advance`."""
         for iteration in self.iterations:
-            state = self.advance(iteration, state, measurement)
+            state = self.advance(iteration, state, measurement, call)
             yield self.image(state)
 
-    def advance(self, iteration: nn.Module, state: Any, measurement: Measured) -> Any:
+    def advance(
+        self, iteration: nn.Module, state: Any, measurement: Measured, call: Call = called
+    ) -> Any:
         """One of the iterations; all slabs of a volume go through it before the next one's turn.
 
         Whatever runs iterations without learning from them comes through here.
+
+        Args:
+            iteration: of this network.
+            state: before it.
+            measurement: may be of a volume in slabs.
+            call: has the iteration computed, of what is in memory.
         """
         if not self.state.in_slabs:
             measurement = measurement.whole()
-        return measurement.advance(iteration, state, self.reach, self.alignment)
+        return measurement.advance(partial(call, iteration), state, self.reach, self.alignment)
 
     @torch.no_grad()
     def first(self, measurement: Measured) -> Any:

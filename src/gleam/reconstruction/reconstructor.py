@@ -21,10 +21,12 @@ from gleam.data.trained_on import TrainedOn
 from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.networks import Unrolled
+from gleam.networks.unrolled import Call, called
 from gleam.networks.weights import weights_of
 from gleam.physics.classical import CLASSICAL
 from gleam.physics.measurement import Measured
 from gleam.recipe import MaskRecipe
+from gleam.training.graph import Graphs, ReplayedIterations, recorder
 from gleam.training.trained import Run
 
 CPU = torch.device("cpu")
@@ -132,6 +134,7 @@ class Trained(Reconstructor):
         sets, words: see `Reconstructor`.
         trained_on: what the network has seen; None where nobody knows.
         force: use it on other kinds of scans too.
+        call: has an iteration computed; see `Unrolled.advance`.
     """
 
     network: Unrolled
@@ -142,6 +145,7 @@ class Trained(Reconstructor):
     words: str = "neural network"
     trained_on: TrainedOn | None = None
     force: bool = False
+    call: Call = called
 
     def __post_init__(self) -> None:
         self.network.to(self.device).eval()
@@ -183,6 +187,7 @@ class Trained(Reconstructor):
             words=f"neural network, {kind} of {most} iterations",
             trained_on=trained.trained_on,
             force=force,
+            call=ReplayedIterations(Graphs(recorder(recipe, device, learns=False))),
             device=device,
         )
 
@@ -209,7 +214,8 @@ class Trained(Reconstructor):
         ends = set(accumulate(self.modules))
         state = self.network.first(measurement)
         before = self.network.image(state)
-        for made, image in enumerate(self.network.iterates_from(state, measurement), 1):
+        images = self.network.iterates_from(state, measurement, self.call)
+        for made, image in enumerate(images, 1):
             yield image
             if made == self.iterations:
                 return

@@ -13,14 +13,17 @@ shape may follow any other.
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
+from threading import Lock
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from gleam.physics.measurement import Measurement
 from gleam.recipe import Recipe
 from gleam.terminal import warn
 from gleam.training.flow import Unit, directly
+from gleam.training.states import State, mapped
 
 T = TypeVar("T")
 
@@ -124,6 +127,8 @@ class Graphs:
         return shape.inputs, partial(self._run, shape)
 
     def _run(self, shape: _Shape, name: Hashable, work: Callable[[], T]) -> T:
+        if name not in shape.results:
+            return _watched(shape, name, work)
         result: T = shape.results[name]
         if name not in shape.replays and self._recorder is not None:
             try:
@@ -139,27 +144,60 @@ class Graphs:
         return result
 
 
-def graphable(recipe: Recipe) -> str | None:
-    """Why the steps of a recipe cannot be recorded; None if they can."""
-    t, n = recipe.training, recipe.network
-    if t.graph == "never":
-        return "training.graph: never"
-    if t.overlap:
-        return "training.overlap: gradients live on from module to module"
-    if t.storage in ("invert", "offload"):
-        return f"training.storage: {t.storage} waits for the GPU"
-    if n.cg_tolerance is not None:
-        return "network.cg_tolerance: the number of steps depends on the data"
-    if n.build is not None:
-        return "network.build: nobody knows whether this network waits for the GPU"
-    return None
+class ReplayedIterations:
+    """Calls iterations of a network, without gradients: recorded for each shape, and replayed.
+
+    Threads may share it, and take several measurements in turn: what it gives is the caller's.
+
+    Args:
+        graphs: of these, and of training steps, if there are any.
+    """
+
+    def __init__(self, graphs: Graphs) -> None:
+        self._graphs, self._lock = graphs, Lock()
+
+    @torch.no_grad()
+    def __call__(self, iteration: nn.Module, state: State, measurement: Measurement) -> State:
+        """The state after an iteration."""
+        if not self._graphs.recording:
+            return iteration(state, measurement)
+        with self._lock:
+            given, unit = self._graphs.ready((state, measurement))
+            return mapped(torch.clone, unit(iteration, partial(iteration, *given)))
 
 
-def recorder(recipe: Recipe, device: torch.device) -> Recorder | None:
-    """What records the steps of a recipe on a device; None if each is to be launched anew."""
-    if device.type != "cuda" or graphable(recipe):
+def recorder(recipe: Recipe, device: torch.device, learns: bool = True) -> Recorder | None:
+    """What records the steps of a recipe on a device; None if each is to be launched anew.
+
+    Args:
+        recipe: of the network and its training.
+        device: where it computes.
+        learns: False, if nothing but its iterations is recorded.
+    """
+    if device.type != "cuda" or (graphable(recipe) if learns else _waits(recipe)):
         return None
     return CudaRecorder(device)
+
+
+def graphable(recipe: Recipe) -> str | None:
+    """Why the steps of a recipe cannot be recorded; None if they can."""
+    training = recipe.training
+    if training.overlap:
+        return "training.overlap: gradients live on from module to module"
+    if training.storage in ("invert", "offload"):
+        return f"training.storage: {training.storage} waits for the GPU"
+    return _waits(recipe)
+
+
+def _waits(recipe: Recipe) -> str | None:
+    """Why not even the iterations of a network can be recorded."""
+    if recipe.training.graph == "never":
+        return "training.graph: never"
+    if recipe.network.cg_tolerance is not None:
+        return "network.cg_tolerance: the number of steps depends on the data"
+    if recipe.network.build is not None:
+        return "network.build: nobody knows whether this network waits for the GPU"
+    return None
 
 
 def _first(error: BaseException) -> str:

@@ -16,9 +16,8 @@ from gleam.arrays import crop
 from gleam.data.batch import Batch
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
-from gleam.physics.measurement import Measurement
 from gleam.training.flow import GreedyModule, directly, train_step
-from gleam.training.graph import Graphs, Recorder
+from gleam.training.graph import Graphs, Recorder, ReplayedIterations
 from gleam.training.loss import Loss
 from gleam.training.meter import metered, state_bytes
 from gleam.training.neighbours import ALONE, Neighbours
@@ -67,6 +66,7 @@ class Learner:
         self.network, self.modules, self.loss = network, modules, loss
         self.overlap, self.neighbours = overlap, neighbours
         self.graphs = Graphs(recorder)
+        self.call = ReplayedIterations(self.graphs)
 
     @property
     def device(self) -> torch.device:
@@ -141,12 +141,9 @@ class Learner:
             batch = batch.to(device)
             assert batch.target is not None
             target = crop(batch.target, batch.matrix)
-            measurement, unit = batch.measurement, directly
-            state = self.neighbours.receive(partial(network.first, measurement))
-            if isinstance(measurement, Measurement):
-                (state, measurement), unit = self.graphs.ready((state, measurement))
+            state = self.neighbours.receive(partial(network.first, batch.measurement))
             for k, iteration in enumerate(network.iterations):
-                state = unit(k, partial(network.advance, iteration, state, measurement))
+                state = network.advance(iteration, state, batch.measurement, self.call)
                 psnr = psnr_complex(crop(network.image(state), batch.matrix), target).double()
                 totals[:, k] += torch.stack([psnr.nansum(), (~psnr.isnan()).sum()])
             self.neighbours.send(state)
