@@ -3,6 +3,7 @@
 import importlib
 from pathlib import Path
 
+import jaxtyping
 import pytest
 import torch
 
@@ -59,6 +60,21 @@ def test_volume_in_slabs(elsewhere):
     run = main_of("volume_in_slabs")(size=24, steps=2, slab=8, width=2)
     assert run.summary["steps"] == 2
     assert len([*elsewhere.glob("volumes/*.nii.gz")]) == 2
+
+
+@pytest.fixture
+def unchecked():
+    """To compare a shape, which is a symbol while a program is traced, would make it a number."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_export_and_load():
+    errors = main_of("export_and_load")(size=32, steps=2, iterations=1, width=4)
+    assert len(errors) == 3
+    assert max(errors) < 1e-5
 
 
 @pytest.mark.slow
