@@ -21,6 +21,7 @@ from gleam.physics.fourier import ifft
 def check_example(example: Example) -> None:
     """Whether its parts fit each other, and its slabs the whole."""
     header, (slices, coils, frames, *space) = example.header, example.shape
+    assert example.path is None or example.path.is_file(), "a file that is none"
     assert header.fits(space), "a header of other axes"
     assert example.sampled.dtype == torch.bool, "a pattern of another type"
     whole = example.sampled.expand(frames, *space)
@@ -95,7 +96,9 @@ class Broken:
         self.rule, self.example, self.read = rule, example, 0
         self.header: Header = example.header
         self.shape, self.sets, self.complete = example.shape, example.sets, example.complete
-        self.sampled = example.sampled
+        self.sampled, self.path = example.sampled, example.path
+        if rule == "a file that is none":
+            self.path = Path("nowhere.h5")
         if rule == "a header of other axes":
             self.header = self.header.model_copy(update={"calibration": (2, 2)})
         if rule == "a pattern of another type":
@@ -134,6 +137,7 @@ class Broken:
 
 
 RULES = [
+    "a file that is none",
     "a header of other axes",
     "a pattern of another type",
     "k-space of another shape",

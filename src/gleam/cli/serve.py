@@ -5,7 +5,7 @@ from functools import partial
 
 from gleam.cli.arguments import amount
 from gleam.cli.options.serve import Arguments
-from gleam.device import described
+from gleam.device import choose, described
 from gleam.errors import BadInput
 from gleam.reconstruction.reconstructor import reconstructor
 from gleam.serving.server import serve
@@ -20,9 +20,10 @@ def main(a: Arguments) -> None:
             "serve: --port is 0 to 65535, --connections 1 or more, --idle and --seconds above 0"
         )
     limits = Limits(amount(a.size, "serve: --size"), a.idle, a.seconds)
+    device = choose(a.device)
+    reconstructor(a.run, "cpu")  # what is wrong with the run is said now, not to clients
+    _log(f"reconstructing on {described(device)}")
     load = partial(reconstructor, a.run, a.device, force=a.force)
-    chosen = load()  # what is wrong with the run is said now, not to clients
-    _log(f"reconstructing on {described(chosen.device)}")
     with silence():
         serve(load, a.host, a.port, a.connections, limits, _log)
 

@@ -73,6 +73,10 @@ class Example(Protocol):
         """(slice, coil, frame, *space)."""
 
     @property
+    def path(self) -> Path | None:
+        """Its file; None while it is being prepared, anew whenever something is asked for."""
+
+    @property
     def sets(self) -> int:
         """Map sets."""
 

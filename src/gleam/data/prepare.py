@@ -82,6 +82,8 @@ class Prepared:
             reference or noise that does not fit.
     """
 
+    path: Path | None = None  # it is in none
+
     def __init__(
         self, scan: Scan, settings: Settings, fingerprint: str = "", sha256: str = ""
     ) -> None:

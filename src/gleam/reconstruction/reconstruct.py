@@ -67,7 +67,7 @@ def reconstruct(
         BadInput: see `Reconstructor.check`.
     """
     header, doubts = example.header, method.check(example, mask)
-    if header.slab_axis is not None and not isinstance(example, ExampleFile):
+    if header.slab_axis is not None and example.path is None:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 write(example, Path(folder) / "example.h5")
