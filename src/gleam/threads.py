@@ -3,7 +3,9 @@
 PyTorch's threads wait for each other after every convolution and every small FFT. By default they
 keep their cores busy meanwhile, and where another process wants one of these cores, a training step
 has taken 14 times as long; threads that sleep lose less. On small images one thread is fastest
-(`python -m benchmarks.threads`). PyTorch reads both variables when it is imported.
+(`python -m benchmarks.threads`), but their number is never chosen by timing: sums are rounded in
+another order with each, so a run would not end the same twice. PyTorch reads both variables when it
+is imported.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Reading ahead changes nothing: the batches, and their order, are those of `at`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -9,14 +9,15 @@ import pytest
 import torch
 from tiny import prepared, tiny_scan
 
-from gleam.data import feed
+from gleam.data import feed, loader
 from gleam.data.batch import Batch, Item, Raw, collate, read
 from gleam.data.feed import Feed
-from gleam.data.loader import TrainingBatches
+from gleam.data.loader import TrainingBatches, every_slice
 from gleam.errors import BadInput
 from gleam.physics.fourier import fft
 from gleam.physics.measurement import Measurement
 from gleam.recipe import MaskRecipe
+from gleam.simulation import simulate_scan
 
 POINTS = MaskRecipe(kind="poisson", acceleration=1.8)  # along the decoded readout, too
 CPU = torch.device("cpu")
@@ -145,3 +146,23 @@ def test_what_cannot_be_read_is_said_at_its_step(batches: TrainingBatches, gpu: 
 def test_no_target_stays_none(batches: TrainingBatches) -> None:
     raw = replace(batches.raw(0), target=None)
     assert raw.to(CPU).measure().target is None
+
+
+def test_validation_is_fed_ahead_where_a_gpu_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = [prepared(tiny_scan(slices=3, seed=seed, name=f"scan-{seed}")) for seed in range(2)]
+    mask = MaskRecipe(acceleration=1.6)
+    asked: list[str] = []
+
+    def fed(raw: Callable[[int, bool], Raw], steps: range, device: torch.device) -> Feed:
+        asked.append(device.type)
+        return as_for_a_gpu(lambda step, _: raw(step, False), steps)
+
+    monkeypatch.setattr(loader, "Feed", fed)
+    ahead = every_slice(examples, mask, 2, device="cuda")
+    for one, other in zip(ahead, every_slice(examples, mask, 2), strict=True):
+        assert_same(one, other)
+    assert asked == ["cuda"]
+    volume = prepared(simulate_scan((16, 16, 16), 2, 1, 50.0, 0, 1, "volume"))
+    (whole,) = every_slice([volume], mask, device="cuda")
+    assert asked == ["cuda"]
+    assert whole.measurement.adjoint.device == CPU

@@ -148,6 +148,7 @@ def every_slice(
     batch: int = 1,
     share: tuple[int, int] = (0, 1),
     slab: int | None = None,
+    device: torch.device | str = "cpu",
 ) -> Iterator[Batch]:
     """Every slice in order, scan by scan, with one fixed mask per scan (seeded by its name).
 
@@ -157,16 +158,29 @@ def every_slice(
         batch: slices per batch, all of one scan.
         share: (i, n) takes every n-th batch, from the i-th on.
         slab: positions of volumes that are reconstructed together, at least `SLAB`.
+        device: where they are wanted. For a GPU slices are read ahead and transformed there;
+            volumes come on the CPU, as their slabs are moved one by one.
     """
     if mask is not None:
         for example in examples:
             _need_target(example, "measure against")
-    for example, indices in slices_in_turn(examples, batch, share):
-        seed = mask_seed(example.header.name)
-        if example.header.slab_axis is not None:
-            yield collate_volume(Item(example, 0, seed), mask, max(slab or 0, SLAB))
+    units = [
+        [Item(example, index, mask_seed(example.header.name)) for index in indices]
+        for example, indices in slices_in_turn(examples, batch, share)
+    ]
+
+    def raw(number: int, pinned: bool) -> Raw:
+        return read(units[number], mask, pinned)
+
+    volumes = {example.header.slab_axis is not None for example in examples} != {False}
+    if torch.device(device).type == "cuda" and not volumes:
+        yield from Feed(raw, range(len(units)), torch.device(device))
+        return
+    for items in units:
+        if items[0].example.header.slab_axis is not None:
+            yield collate_volume(items[0], mask, max(slab or 0, SLAB))
         else:
-            yield collate([Item(example, index, seed) for index in indices], mask)
+            yield collate(items, mask)
 
 
 def slices_in_turn(

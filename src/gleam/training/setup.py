@@ -72,9 +72,9 @@ class Setup:
 
     def validation_batches(self) -> Iterator[Batch]:
         """This process's share of the validation examples, with masks that never change."""
-        data = self.recipe.data
+        data, group = self.recipe.data, self.group
         return every_slice(
-            self.validation, self.recipe.mask, data.batch, self.group.share, data.slab
+            self.validation, self.recipe.mask, data.batch, group.share, data.slab, group.device
         )
 
 
