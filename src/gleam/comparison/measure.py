@@ -176,7 +176,7 @@ def priced(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe costs depend on: all but how long, and how fast, it learns."""
     learning = {
         "steps", "minutes", "learning_rate", "warmup", "validate_every", "checkpoint_every", "keep",
-        "polish",
+        "polish", "loggers",
     }  # fmt: skip
     return recipe.model_dump(mode="json", exclude={"seed": True, "training": learning})
 

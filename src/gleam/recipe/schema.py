@@ -106,6 +106,9 @@ class TrainingRecipe(Part):
     of its own, in the folder `polished` of the run's."""
     keep: Count = 2
     """How many of the last checkpoints stay (and the best one)."""
+    loggers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ("tensorboard",)
+    """Who is told of losses, validation and speed while it trains, beside the run's own files.
+    wandb and mlflow send them where their own settings say."""
 
     @model_validator(mode="after")
     def _one_length(self) -> "TrainingRecipe":

@@ -14,11 +14,11 @@ from gleam.recipe import Recipe
 from gleam.training import checkpoint, run
 from gleam.training.checkpoint import Progress
 from gleam.training.events import Event, EventLog, Kind, Logger, forget_events
+from gleam.training.loggers import made
 from gleam.training.neighbours import Note
 from gleam.training.pace import Pace
 from gleam.training.progress import Display, shown
 from gleam.training.run import Row
-from gleam.training.tensorboard import TensorBoard
 
 EVERY = 1.0  # seconds between two events that tell of steps
 
@@ -213,10 +213,8 @@ def recorded(
 ) -> Iterator[Record]:
     """Go on with the record of a run; see `Record`."""
     with shown(folder / "train.log", progress.step, recipe.training.steps, quiet) as display:
-        loggers: list[Logger] = [
-            EventLog(folder),
-            TensorBoard(folder / "tensorboard", progress.step + 1),
-        ]
+        others = made(recipe.training.loggers, folder, recipe, progress.step + 1)
+        loggers: list[Logger] = [EventLog(folder), *others]
         record = Record(folder, recipe, parameters, frozen, display, loggers, progress, place)
         record.tell("start", **asdict(place), steps=recipe.training.steps)
         try:

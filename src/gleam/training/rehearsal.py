@@ -144,6 +144,7 @@ def _shortened(recipe: Recipe, example: Path) -> Recipe:
         "minutes": None,
         "validate_every": 1,
         "checkpoint_every": 1,
+        "loggers": (),  # nobody is told
     }
     changes["polish"] = min(t.polish, 1)
     if t.offload_to is not None:

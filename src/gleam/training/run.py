@@ -46,6 +46,7 @@ MODEL = "model.safetensors"
 _PARTS = (
     "recipe.yaml", MODEL, "checkpoints", "metrics.csv", "events.jsonl", "tensorboard",
     "environment.json", "summary.json", "train.log", "polished", TRAINED_ON,
+    "wandb", "mlruns", "mlflow.db",
 )  # fmt: skip
 CPU = torch.device("cpu")
 COLUMNS = ["step", "metric", "index", "value", "seconds"]

@@ -16,7 +16,7 @@ from gleam.errors import BadInput
 from gleam.networks.weights import weights_of
 from gleam.recipe import Recipe
 from gleam.terminal import warn
-from gleam.training import checkpoint, run
+from gleam.training import checkpoint, loggers, run
 from gleam.training.assembly import make_learner, part_of, training_batches
 from gleam.training.budget import seconds_of_modules, steps_within
 from gleam.training.checkpoint import Progress
@@ -91,6 +91,7 @@ def prepare(
     precision.decide(recipe.training.deterministic)
     data = find_data(recipe)  # before a folder is made, or time is spent
     _check_folder_for_activations(recipe)
+    loggers.check(recipe.training.loggers)
     network = initial(recipe)
     batches = training_batches(data.training, recipe, network, group.share)
     if group.places > 1:
