@@ -20,7 +20,7 @@ install_import_hook("gleam", "beartype.beartype").__enter__()
 
 import torch  # noqa: E402
 
-from gleam import terminal, threads  # noqa: E402
+from gleam import precision, terminal, threads  # noqa: E402
 from gleam.device import VARIABLE, choose  # noqa: E402
 from gleam.errors import BadInput  # noqa: E402
 from gleam.processes import PROCESSES, settle  # noqa: E402
@@ -62,6 +62,7 @@ def shared_data() -> Path:
 def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
     """Where a test marked `cuda` computes, in full precision; and all that it calls or starts."""
     monkeypatch.setenv(VARIABLE, ASKED)
+    monkeypatch.setenv(precision.VARIABLE, "0")
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     yield choose(ASKED)
     if torch.cuda.is_initialized():

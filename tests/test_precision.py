@@ -1,11 +1,13 @@
 """One place decides how exactly is computed, and says so."""
 
+import copy
 import os
 import re
 from pathlib import Path
 
 import pytest
 import torch
+from toys import toy_measurement, toy_network, toy_sense
 
 import gleam
 from gleam import precision
@@ -16,6 +18,7 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch):
     monkeypatch.setattr(os, "environ", dict(os.environ))
+    os.environ.pop(precision.VARIABLE, None)
     yield
     precision.decide()
 
@@ -41,25 +44,35 @@ def test_deterministic_until_it_is_decided_anew():
 
 
 @pytest.mark.parametrize(
-    ("device", "bf16", "tf32", "override", "generation", "expected"),
+    ("device", "bf16", "variable", "generation", "expected"),
     [
-        (CPU, False, True, None, None, "fp32"),
-        (CPU, True, True, None, None, "bf16"),
-        (GPU, False, True, None, (9, 0), "tf32"),
-        (GPU, False, False, None, (9, 0), "fp32"),
-        (GPU, False, True, "0", (9, 0), "fp32"),
-        (GPU, False, True, None, (7, 5), "fp32"),
-        (GPU, True, True, None, (9, 0), "bf16"),
+        (CPU, False, None, None, "fp32"),
+        (CPU, True, None, None, "bf16"),
+        (GPU, False, None, (9, 0), "tf32"),
+        (GPU, False, "1", (9, 0), "tf32"),
+        (GPU, False, "0", (9, 0), "fp32"),
+        (GPU, False, None, (7, 5), "fp32"),
+        (GPU, True, None, (9, 0), "bf16"),
     ],
 )
-def test_its_name(device, bf16, tf32, override, generation, expected, monkeypatch):
+def test_its_name(device, bf16, variable, generation, expected, monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: generation)
-    if override:
-        os.environ["NVIDIA_TF32_OVERRIDE"] = override
-    precision.decide(tf32=tf32)
+    if variable:
+        os.environ[precision.VARIABLE] = variable
+    precision.decide()
     facts = precision.facts(device, bf16)
     assert facts["networks"] == precision.name(device, bf16) == expected
     assert facts["same as on a CPU within"] == precision.TOLERANCES[expected]
+
+
+def test_what_holds_within_a_network():
+    assert precision.within("cpu") is None
+    with precision.of_network("cpu", bf16=True):
+        assert precision.within("cpu") == torch.bfloat16
+        with precision.of_network("cpu", bf16=False):
+            assert precision.within("cpu") is None
+    with precision.of_network("meta", bf16=False):  # where nothing is computed
+        assert precision.within("meta") is None
 
 
 def test_bf16_is_that_close():
@@ -94,3 +107,23 @@ def test_nobody_else_decides():
     )
     sources = Path(gleam.__file__).parent.rglob("*.py")
     assert [p.name for p in sources if re.search(words, p.read_text())] == ["precision.py"]
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("kind", precision.TOLERANCES)
+def test_a_gpu_agrees_with_a_cpu(kind, device):
+    """The gradient of a small network; whatever the device is, within what is said of it."""
+    os.environ[precision.VARIABLE] = "1" if kind == "tf32" else "0"
+    precision.decide()
+    network = toy_network(width=16, bf16=kind == "bf16")
+    measurement, target = toy_measurement(toy_sense((32, 24)))
+
+    def gradient(network, device):
+        network = copy.deepcopy(network).to(device)
+        image = network(measurement.to(device))
+        (image - target.to(device)).abs().square().sum().backward()
+        return torch.cat([p.grad.flatten().cpu().double() for p in network.parameters()])
+
+    exact = gradient(toy_network(width=16), CPU)
+    error = (gradient(network, device) - exact).norm() / exact.norm()
+    assert error <= precision.TOLERANCES[kind]

@@ -4,7 +4,7 @@ Images, k-space, transforms and data consistency are complex64, losses and weigh
 device. Two things may be coarser, and only inside the CNNs:
 
 - TF32: on a GPU, convolutions round what they multiply to 11 significant bits, as PyTorch has it if
-  nobody says otherwise (the driver's NVIDIA_TF32_OVERRIDE=0 forbids it);
+  nobody says otherwise; the environment variable GLEAM_TF32=0 forbids it;
 - bf16: `network.regulariser.bf16` computes the CNNs with 8 significant bits, on a CPU, too.
 
 `training.deterministic` picks kernels that repeat themselves to the bit. It is off because they are
@@ -17,18 +17,18 @@ from contextlib import contextmanager
 
 import torch
 
+VARIABLE = "GLEAM_TF32"
 # Relative difference of a network's gradient between a GPU and a CPU that is put down to rounding.
 TOLERANCES = {"fp32": 1e-4, "tf32": 1e-2, "bf16": 5e-2}
 
 
-def decide(deterministic: bool = False, tf32: bool = True) -> None:
+def decide(deterministic: bool = False) -> None:
     """Have PyTorch compute so, in this process, from now on.
 
     Args:
         deterministic: by kernels that repeat themselves; PyTorch warns where it has none.
-        tf32: let convolutions round to TF32.
     """
-    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = os.environ.get(VARIABLE) != "0"
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = deterministic
@@ -47,17 +47,27 @@ def of_network(kind: str, bf16: bool) -> Iterator[None]:
         kind: of the device, cpu or cuda.
         bf16: see above.
     """
+    if not torch.amp.is_autocast_available(kind):  # meta: nothing is computed there
+        yield
+        return
     with torch.autocast(kind, torch.bfloat16, enabled=bf16):
         yield
+
+
+def within(kind: str) -> torch.dtype | None:
+    """What `of_network` has a device compute in just now; None for its usual precision."""
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return torch.get_autocast_dtype(kind)
+    return None
 
 
 def name(device: torch.device, bf16: bool) -> str:
     """What CNNs compute in on a device: fp32, tf32 or bf16; a key of `TOLERANCES`."""
     if bf16:
         return "bf16"
-    allowed = torch.backends.cudnn.allow_tf32 and os.environ.get("NVIDIA_TF32_OVERRIDE") != "0"
-    exact = device.type == "cpu" or not allowed or torch.cuda.get_device_capability(device) < (8, 0)
-    return "fp32" if exact else "tf32"
+    if device.type == "cpu" or not torch.backends.cudnn.allow_tf32:
+        return "fp32"
+    return "tf32" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp32"
 
 
 def advice(width: int, bf16: bool) -> str | None:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from gleam import precision
+
 Dimensions = Literal[2, 3]
 
 
@@ -61,9 +63,9 @@ class PeriodicConv3d(nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(images, inputs, *grid) → (images, outputs, *grid)."""
-        weight, kind = self.weight, x.device.type
-        if torch.is_autocast_enabled(kind):  # here, so that what is kept is of this precision
-            x, weight = (t.to(torch.get_autocast_dtype(kind)) for t in (x, weight))
+        weight, dtype = self.weight, precision.within(x.device.type)
+        if dtype is not None:  # here, so that what is kept is of this precision
+            x, weight = x.to(dtype), weight.to(dtype)
         result: Tensor = _Periodic.apply(x, weight, self.stride, self.padding)  # type: ignore[no-untyped-call]
         return result
 

@@ -160,9 +160,14 @@ def _expand(maps: Tensor, image: Tensor) -> Tensor:
 
 
 def _combine(maps: Tensor, coil_images: Tensor, others: Tensor | None) -> Tensor:
-    """Sᵀ: Σ_coil maps · coil_images, (batch, set, frame, *space), added to that of other coils."""
+    """Sᵀ: Σ_coil maps · coil_images, (batch, set, frame, *space), added to that of other coils.
+
+    Nobody needs the coil images afterwards, so with one map set they make room for the products.
+    """
     if maps.shape[2] > 1:
-        result = (maps * coil_images[:, None]).sum(2)
+        one_set = maps.shape[1] == 1
+        images = coil_images[:, None]
+        result = (images.mul_(maps) if one_set else maps * images).sum(2)
         return result if others is None else others.add_(result)
     if others is None:
         return maps[:, :, 0] * coil_images
