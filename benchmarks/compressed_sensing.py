@@ -44,8 +44,12 @@ def run(data: Path) -> Figures:
     with tempfile.TemporaryDirectory() as folder:  # whence slabs' maps are read, as by users
         write(Prepared(scan, Settings()), Path(folder) / "volume.h5")
         volume = ExampleFile(Path(folder) / "volume.h5")
-        still = compared([*brains(data), volume], STILL, wavelet, bart.wavelet)
-    beating = compared([series], BEATING, temporal_tv, bart.temporal_variation)
+        still = compared(
+            [*brains(data), volume], STILL, partial(wavelet, weight=WEIGHT), bart.wavelet
+        )
+    beating = compared(
+        [series], BEATING, partial(temporal_tv, weight=WEIGHT), bart.temporal_variation
+    )
     return {
         f"cs.{name}": figure(value, unit, "compressed_sensing --data FOLDER")
         for name, value, unit in (

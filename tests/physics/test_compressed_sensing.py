@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,14 @@ from gleam.arrays import Image, cut
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.physics.baselines import cg_sense, sliding_window
-from gleam.physics.compressed_sensing import low_rank, temporal_tv, wavelet
+from gleam.physics.compressed_sensing import (
+    LOW_RANK,
+    TEMPORAL_TV,
+    WAVELET,
+    low_rank,
+    temporal_tv,
+    wavelet,
+)
 from gleam.physics.measurement import Measured
 from gleam.physics.slabs import Slabbed
 from gleam.recipe import MaskRecipe
@@ -32,7 +40,7 @@ def undersampled(kind: str, acceleration: float, size: int = 64, frames: int = 1
 @pytest.mark.parametrize(("kind", "acceleration"), [("equispaced", 4), ("poisson", 8)])
 def test_wavelets_are_as_good_as_those_of_bart(kind, acceleration):
     case = undersampled(kind, acceleration, 96)
-    ours = case.psnr(wavelet(case.measurement))
+    ours = case.psnr(wavelet(case.measurement, 0.005))
     assert ours > case.psnr(bart.wavelet(case, 0.005)) - 0.1
     assert ours > case.psnr(cg_sense(case.measurement)) + 2
 
@@ -40,7 +48,7 @@ def test_wavelets_are_as_good_as_those_of_bart(kind, acceleration):
 @NEEDS_BART
 def test_temporal_variation_is_as_good_as_that_of_bart():
     case = undersampled("kt-random", 6, 48, frames=12)
-    ours = case.psnr(temporal_tv(case.measurement))
+    ours = case.psnr(temporal_tv(case.measurement, 0.005))
     assert ours > case.psnr(bart.temporal_variation(case, 0.005)) - 0.1
     assert ours > case.psnr(sliding_window(case.measurement)) + 2
 
@@ -66,6 +74,7 @@ def test_volume_slab_by_slab_is_the_whole(method: Callable[[Measured], Image]) -
         -3,
         4,
         whole.adjoint,
+        whole.noise,
     )
     expected = method(whole)
     assert (method(parts) - expected).norm() < 1e-4 * expected.norm()
@@ -78,7 +87,9 @@ def test_two_map_sets_and_neighbours_in_the_batch(method: Callable[[Measured], I
     both = method(measurement)
     sense = measurement.sense
     alone = type(measurement)(
-        type(sense)(sense.maps[:1], sense.mask, sense.axes), measurement.adjoint[:1]
+        type(sense)(sense.maps[:1], sense.mask, sense.axes),
+        measurement.adjoint[:1],
+        measurement.noise[:1],
     )
     assert both.shape == measurement.adjoint.shape
     assert (method(alone) - both[:1]).norm() < 1e-5 * both[:1].norm()
@@ -105,3 +116,32 @@ def test_is_zero_where_the_coils_see_nothing():
 def test_what_is_of_series_is_refused_for_one_frame(method):
     with pytest.raises(BadInput, match="this scan has one frame"):
         method(toy_measurement(toy_sense())[0])
+
+
+def test_the_weight_follows_the_noise_of_each_example():
+    sense = toy_sense((16, 18), frames=4, one_mask=True)
+    measurement, _ = toy_measurement(sense, 4)
+    levels = torch.tensor([0.01, 0.3])
+    for method, rule in ((wavelet, WAVELET), (temporal_tv, TEMPORAL_TV), (low_rank, LOW_RANK)):
+        followed = method(replace(measurement, noise=levels))
+        for k, level in enumerate(levels):
+            given = method(measurement, rule.least + rule.slope * float(level) ** 1.5)
+            torch.testing.assert_close(followed[k], given[k])
+        torch.testing.assert_close(
+            method(replace(measurement, noise=levels * torch.nan)),
+            method(replace(measurement, noise=None)),
+        )
+
+
+@pytest.mark.parametrize("snr", [8.0, 1000.0])
+def test_a_weight_that_follows_beats_a_fixed_one_where_scans_are_noisy_or_clean(snr):
+    scan = simulate_scan((64, 64), coils=5, slices=1, snr=snr, seed=1)
+    clean = simulate_scan((64, 64), coils=5, slices=1, snr=1e7, seed=1)
+    (case,) = bart.undersample([Prepared(scan, Settings())], MaskRecipe(kind="poisson"))
+    truth = Prepared(clean, Settings())
+    target = truth[0].target * truth.header.scale / Prepared(scan, Settings()).header.scale
+    error = [
+        (image - target).norm()
+        for image in (wavelet(case.measurement), wavelet(case.measurement, 0.005))
+    ]
+    assert error[0] < 0.9 * error[1]

@@ -23,11 +23,11 @@ class TotalVariation:
     the other start where the last one ended, so a few steps each are enough.
 
     Args:
-        weight: of the total variation.
+        weight: of the total variation; one for each example broadcasts against z.
         steps: of each call.
     """
 
-    def __init__(self, weight: float, steps: int = 5) -> None:
+    def __init__(self, weight: float | Tensor, steps: int = 5) -> None:
         self.weight, self.steps = weight, steps
         self._dual: Tensor | None = None
 
@@ -53,7 +53,7 @@ def _transposed(dual: Tensor) -> Tensor:
     return dual.roll(1, 2) - dual
 
 
-def shrink_blocks(z: Image, threshold: float, shift: tuple[int, ...]) -> Image:
+def shrink_blocks(z: Image, threshold: float | Tensor, shift: tuple[int, ...]) -> Image:
     """Singular values of every block, as a matrix (pixel, frame), less the threshold.
 
     The proximal map of threshold · Σ_block ‖x_block‖, nuclear norms, on a grid of blocks
@@ -61,7 +61,7 @@ def shrink_blocks(z: Image, threshold: float, shift: tuple[int, ...]) -> Image:
 
     Args:
         z: (batch, set, frame, *space).
-        threshold: what singular values lose.
+        threshold: what singular values lose; one for each example has the axes of z.
         shift: of the grid along each space axis.
     """
     space = z.shape[3:]
@@ -76,6 +76,8 @@ def shrink_blocks(z: Image, threshold: float, shift: tuple[int, ...]) -> Image:
     matrices = grid.reshape(*grid.shape[: z.ndim - 1], -1, z.shape[2])
     energies, vectors = torch.linalg.eigh(matrices.mH @ matrices)
     values = energies.clamp_min(0).sqrt()
+    if isinstance(threshold, Tensor):  # (batch, set, *block, value)
+        threshold = threshold.reshape(-1, *[1] * (values.ndim - 1))
     kept = (1 - threshold / values.clamp_min(1e-30)).clamp_min(0).to(z.dtype)
     matrices = matrices @ (vectors * kept[..., None, :]) @ vectors.mH
     grid = matrices.reshape(grid.shape)

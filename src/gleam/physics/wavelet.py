@@ -50,12 +50,16 @@ def inverse(coefficients: Complex[Tensor, "*any"], axes: Axes) -> Complex[Tensor
 
 
 def shrink(
-    image: Complex[Tensor, "*any"], threshold: float, axes: Axes, shift: tuple[int, ...]
+    image: Complex[Tensor, "*any"],
+    threshold: float | Tensor,
+    axes: Axes,
+    shift: tuple[int, ...],
 ) -> Complex[Tensor, "*any"]:
     """argmin ½‖x − image‖² + threshold · ‖W x‖₁, W the transform of x moved by `shift`.
 
     Moving the image by random amounts, another one in each iteration, keeps the grid of the
-    wavelets from showing (Coifman & Donoho 1995; Figueiredo & Nowak 2003). Sizes that
+    wavelets from showing (Coifman & Donoho 1995; Figueiredo & Nowak 2003). A threshold for each
+    example broadcasts against the image. Sizes that
     cannot be halved evenly are filled up with zeros first.
     """
     sizes = [image.shape[axis] for axis in axes]
