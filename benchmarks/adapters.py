@@ -5,12 +5,12 @@ step, and how far every module's gradient is from plain autograd's. Memory count
 states, which no scheme makes smaller; that of a step alone is what it allocates, activations and
 gradients. One thread. What is not installed is left out, and said so:
 
-    pip install --no-deps fastmri && pip install pandas requests
+    pip install --no-deps fastmri && pip install pandas requests monai
 """
 
 import statistics
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -20,6 +20,9 @@ from torch import Tensor, nn
 
 import gleam
 from benchmarks.measure import Figures, figure, show
+from gleam.errors import BadInput
+from gleam.networks import build
+from gleam.recipe import NetworkRecipe
 from gleam.training.meter import metered
 from gleam.training.states import detached
 from gleam.training.timing import interleaved, ratio
@@ -78,7 +81,44 @@ def fastmri_varnet(
     return Foreign(network, network.cascades, begin, loss, target, network.sens_net)
 
 
-NETWORKS: dict[str, Callable[[], Foreign]] = {"fastmri_varnet": fastmri_varnet}
+def adapted(
+    reference: str, iterations: int, space: tuple[int, ...], coils: int = 4, **arguments: Any
+) -> Foreign:
+    """A network of another package, of slices or volumes, by its adapter, as recipes name it."""
+    torch.manual_seed(0)
+    recipe = NetworkRecipe(
+        family="python",
+        build=f"gleam.networks.adapters.{reference}",
+        iterations=iterations,
+        arguments=arguments,
+        dimensions=len(space),
+    )
+    network = build(recipe)
+    maps = torch.randn(1, 1, coils, 1, *space, dtype=torch.complex64)
+    maps /= maps.abs().square().sum(2, keepdim=True).sqrt()
+    lines = torch.rand(1, 1, 1, *[1] * (len(space) - 1), space[-1]) < 0.25
+    lines[..., :5] = lines[..., -5:] = True  # the centre, in the order of an FFT
+    sense = gleam.Sense(maps, lines, (-1,))
+    target = torch.randn(1, 1, 1, *space, dtype=torch.complex64)
+    kspace = sense.forward(target)
+    measured = gleam.Measurement.of(sense, kspace, torch.tensor([0.05]))
+    measured = replace(measured, read=lambda: kspace)
+
+    def loss(state: Any, target: Tensor) -> Tensor:
+        return (network.image(state) - target).abs().mean()
+
+    def begin() -> tuple[Any, tuple[Any, ...]]:
+        return network.first(measured), (measured,)
+
+    return Foreign(network, network.iterations, begin, loss, target)
+
+
+NETWORKS: dict[str, Callable[..., Foreign]] = {
+    "fastmri_varnet": fastmri_varnet,
+    "monai_varnet_3d": partial(adapted, "monai:varnet", 6, (16, 96, 96), spatial_dims=3),
+    "direct_recurrent_varnet": partial(adapted, "direct:recurrent_varnet", 8, (256, 256)),
+    "deepinv_pgd": partial(adapted, "deepinv:proximal_gradient", 8, (256, 256)),
+}
 
 
 def run() -> Figures:
@@ -87,7 +127,7 @@ def run() -> Figures:
     for name, make in NETWORKS.items():
         try:
             figures |= compare(name, make)
-        except ImportError as missing:
+        except (ImportError, BadInput) as missing:
             print(f"adapters.{name}: left out ({missing})", flush=True)
     return figures
 
