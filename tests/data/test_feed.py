@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny import prepared, tiny_scan
 
-from gleam.data import feed, loader
+from gleam.data import example, feed, loader
 from gleam.data.batch import Batch, Item, Raw, collate, read
 from gleam.data.feed import Feed
 from gleam.data.loader import TrainingBatches, every_slice
@@ -89,13 +89,18 @@ def test_what_is_read_is_not_transformed(batches: TrainingBatches) -> None:
     assert moved.target is not None
 
 
-@pytest.mark.parametrize(("gpu", "most"), [(False, 1), (True, 2 + feed.AHEAD)])
+@pytest.mark.parametrize(
+    ("gpu", "room", "most"),
+    [(False, 9.0, 1), (True, 9.0, 2 + feed.AHEAD), (True, 2.5, 2), (True, 0.1, 1)],
+)
 def test_so_many_are_read_ahead(
-    batches: TrainingBatches, gpu: bool, most: int, monkeypatch: pytest.MonkeyPatch
+    batches: TrainingBatches, gpu: bool, room: float, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     begun: list[int] = []
     whole = batches.raw(0)
+    assert whole.nbytes == 2 * 8 * (2 * 3 + 1) * 24 * 20  # k-space, maps and target of two slices
+    monkeypatch.setattr(feed, "ROOM", int(room * whole.nbytes))
 
     def raw(step: int, pinned: bool) -> Raw:
         assert pinned == gpu
@@ -112,6 +117,8 @@ def test_so_many_are_read_ahead(
         assert sorted(begun) == list(range(used + 1 + most))
     made.close()
     assert len(begun) < 20
+    assert [*made] == []
+    assert not example._keepers  # files are closed
 
 
 def test_the_time_waited_is_known(batches: TrainingBatches) -> None:

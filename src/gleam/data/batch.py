@@ -124,6 +124,11 @@ class Raw:
     noise: Float[Tensor, "batch"]
     target: Image | None
 
+    @property
+    def nbytes(self) -> int:
+        """Of what was read."""
+        return sum(one.nbytes for one in (*self.kspace, self.maps, self.target) if one is not None)
+
     def to(self, device: torch.device | str) -> "Raw":
         """The same on another device; from pinned memory the program does not wait for it."""
         move = partial(torch.Tensor.to, device=device, non_blocking=True)

@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 READERS = 4  # threads that read for a GPU, if the process has as many cores
 AHEAD = 2  # batches read beyond those that are being read
+ROOM = 2**30  # bytes that all of these may take, but for one
 _TICK = 1e-3  # seconds between two looks at whether a GPU has run out of work
 
 
@@ -52,26 +53,41 @@ class Feed(Iterator[Batch]):
         self._batches.close()
 
     def _on_cpu(self) -> Generator[Batch, None, None]:
-        yield from self._in_order(lambda step: self._raw(step, False).measure(), 1, 0)
+        yield from self._in_order(lambda step: self._raw(step, False).measure(), 1, lambda _: 1)
 
     def _on_gpu(self) -> Generator[Batch, None, None]:
         readers = min(READERS, torch.get_num_threads())
-        for raw in self._in_order(lambda step: self._raw(step, True), readers, AHEAD):
+
+        def ahead(raw: Raw) -> int:
+            return max(1, min(readers + AHEAD, ROOM // raw.nbytes))
+
+        for raw in self._in_order(lambda step: self._raw(step, True), readers, ahead):
             yield raw.to(self._device).measure()
 
-    def _in_order(self, read: Callable[[int], T], readers: int, ahead: int) -> Iterator[T]:
-        pool = ThreadPoolExecutor(readers, "feed", torch.set_num_threads, (1,))
+    def _in_order(
+        self, read: Callable[[int], T], readers: int, ahead: Callable[[T], int]
+    ) -> Iterator[T]:
+        """What is read of each step; beside one that is used, as many as `ahead` says of it."""
+        pool = ThreadPoolExecutor(readers, "feed", self._begin)
         with kept_open(), pool:
             steps = iter(self._steps)
-            coming = deque(pool.submit(read, step) for step in islice(steps, readers + ahead))
+            coming = deque(pool.submit(read, step) for step in islice(steps, 1))
             try:
                 while coming:
                     first = coming.popleft()
                     self.waited = self._wait(first)
-                    coming.extend(pool.submit(read, step) for step in islice(steps, 1))
-                    yield first.result()
+                    done = first.result()
+                    more = max(0, ahead(done) - len(coming))
+                    coming.extend(pool.submit(read, step) for step in islice(steps, more))
+                    yield done
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
+
+    def _begin(self) -> None:
+        """In each thread: pinned memory is taken in the context of the GPU that is used."""
+        torch.set_num_threads(1)
+        if self._device.type == "cuda":
+            torch.cuda.set_device(self._device)
 
     def _wait(self, batch: Future[T]) -> float:
         """Until it was read; say for how long the device had nothing to do meanwhile."""

@@ -5,6 +5,7 @@ Whatever follows depends on what is settled alone, as if the user had said it.
 
 import statistics
 import time
+from contextlib import closing
 from functools import partial
 
 import torch
@@ -42,13 +43,14 @@ def steps_within(
     learner = make_learner(network, recipe, numbers)
     taken: list[float] = []
     start = time.perf_counter()
-    for step, batch in enumerate(batches.between(0, FIRST + TIMED, group.device)):
-        learner.step(batch, step)
-        settled(group.device)
-        now = time.perf_counter()
-        taken, start = [*taken, now - start], now
-        if step >= FIRST and now - began > SHARE * 60 * minutes:
-            break
+    with closing(batches.between(0, FIRST + TIMED, group.device)) as feed:
+        for step, batch in enumerate(feed):
+            learner.step(batch, step)
+            settled(group.device)
+            now = time.perf_counter()
+            taken, start = [*taken, now - start], now
+            if step >= FIRST and now - began > SHARE * 60 * minutes:
+                break
     step_time = group.most(statistics.median(taken[FIRST:]))
     left = 60 * minutes - group.most(time.perf_counter() - began)
     return max(1, round(left / step_time))

@@ -11,6 +11,7 @@ from gleam import precision
 from gleam import recipe as recipes
 from gleam.data.batch import Batch
 from gleam.data.example import ExampleFile
+from gleam.data.feed import Feed
 from gleam.data.loader import TrainingBatches, every_slice, image_shape, slices_in_turn
 from gleam.errors import BadInput
 from gleam.networks.weights import weights_of
@@ -69,6 +70,11 @@ class Setup:
         """Whether validation follows after so many updates."""
         t = self.recipe.training
         return bool(self.validation) and (step == t.steps or step % t.validate_every == 0)
+
+    def feed(self) -> Feed:
+        """This process's share of the training batches to come."""
+        steps = self.progress.step, self.recipe.training.steps
+        return self.batches.between(*steps, self.learner.device)
 
     def validation_batches(self) -> Iterator[Batch]:
         """This process's share of the validation examples, with masks that never change."""

@@ -6,8 +6,10 @@ Before it stands `gleam.training.setup`, what it writes down is `gleam.training.
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+from gleam.data.feed import Feed
 from gleam.errors import Stopped
 from gleam.recipe import Recipe
 from gleam.signals import stop_signals
@@ -62,8 +64,9 @@ def train(
     with here as group, room_for(recipe, folder, go_on(folder)):
         try:
             setup = prepare(recipe, folder, resume, quiet, spread, group, force)
-            with stop_signals() as stop_asked, journal(setup, quiet) as written:
-                _loop(setup, written, stop_asked)
+            feed = setup.feed()
+            with stop_signals() as stop_asked, journal(setup, quiet) as written, closing(feed):
+                _loop(setup, feed, written, stop_asked)
                 written.end(stop_asked)
         except Lost as lost:
             again = f"; {go_on(folder)}" if run.is_there(folder) else ""
@@ -71,13 +74,12 @@ def train(
     return group.records
 
 
-def _loop(setup: Setup, written: Journal, stop_asked: Callable[[], int]) -> None:
+def _loop(setup: Setup, feed: Feed, written: Journal, stop_asked: Callable[[], int]) -> None:
     learner, neighbours = setup.learner, setup.learner.neighbours
     steps, watch = setup.recipe.training.steps, Stopwatch(learner.device)
     # Where other processes wait for its note, a step is noted before the next.
     late = LATE if learner.device.type == "cuda" and setup.group.size == 1 else 0
     running: deque[Step] = deque()
-    feed = setup.batches.between(written.step, steps, learner.device)
     for step, batch in enumerate(feed, written.step + 1):
         watch.start()
         if step > setup.progress.step + METERED:
