@@ -107,6 +107,7 @@ class RandomExample:
     """An example of a case's shape, of random numbers."""
 
     case: Case
+    path: Path | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -38,7 +38,6 @@ def peers(case: Case, folder: Path, device: torch.device) -> dict[str, Step]:
                 found[name] = make(case, folder, device)
         except (ImportError, RuntimeError) as error:  # torchvision of another torch: RuntimeError
             print(f"{name}: cannot be used ({error})", flush=True)
-    sys.path.remove(str(folder))
     return found
 
 
