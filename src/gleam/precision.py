@@ -50,7 +50,8 @@ def of_network(kind: str, bf16: bool) -> Iterator[None]:
     if not torch.amp.is_autocast_available(kind):  # meta: nothing is computed there
         yield
         return
-    with torch.autocast(kind, torch.bfloat16, enabled=bf16):
+    # Each weight is used once within it, so nothing is gained by keeping its coarser copy.
+    with torch.autocast(kind, torch.bfloat16, enabled=bf16, cache_enabled=False):
         yield
 
 
