@@ -62,8 +62,7 @@ def shared_data() -> Path:
 def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
     """Where a test marked `cuda` computes, in full precision; and all that it calls or starts."""
     monkeypatch.setenv(VARIABLE, ASKED)
-    monkeypatch.setenv(precision.VARIABLE, "0")
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    monkeypatch.setenv(precision.VARIABLE, "0")  # no TF32; taken note of by `choose`
     yield choose(ASKED)
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()

@@ -24,7 +24,7 @@ SCHEMES = {
 def test_end_to_end(
     workers: int, planned: Callable[..., Plan], tmp_path: Path, device: torch.device
 ) -> None:
-    comparison = compare(planned(SCHEMES), tmp_path, workers)
+    comparison = compare(planned(SCHEMES), tmp_path, workers, device=str(device))
     costs = json.loads((tmp_path / "costs.json").read_text())
     assert costs.keys() == SCHEMES.keys()
     for name, cost in costs.items():
@@ -33,6 +33,10 @@ def test_end_to_end(
             continue
         assert sum(cost["found"]["cost"].values()) > 0
         assert cost["found"]["seconds"] > 0
+    on_gpu = device.type == "cuda"
+    for told in tmp_path.glob("runs/*/*/environment.json"):
+        where = json.loads(told.read_text())["device"]
+        assert where == (torch.cuda.get_device_name(device) if on_gpu else "cpu")
     assert not [result.failed for result in comparison.results if result.failed]
     (scores,) = summary(comparison)["scores"].values()
     assert {"greedy", "checkpoint"} <= scores.keys()
