@@ -69,7 +69,8 @@ def step(package: str, case: str, scheme: str) -> Callable[[], None]:
     target = torch.randn(image, dtype=torch.complex64, generator=random)
     measurement = of("physics.measurement", "Measurement")(sense, sense.normal(target))
     numbers = list(range(batch))
-    problem = of("data.batch", "Batch")(measurement, target, ["random"] * batch, numbers, space)
+    names, size = ["random"] * batch, tuple(space)
+    problem = of("data.batch", "Batch")(measurement, target, names, numbers, size)
     fields = {"width": 16} | regulariser
     recipe = of("recipe", "Recipe").model_validate(
         {
