@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from recorders import Again
 from tiny import prepared, tiny_recipe, tiny_scan, trained_on
 from toys import toy_measurement, toy_network, toy_sense
 
@@ -16,8 +17,10 @@ from gleam.physics.baselines import cg_sense
 from gleam.physics.classical import CLASSICAL, TITLES
 from gleam.physics.measurement import Measured, Measurement
 from gleam.recipe import MaskRecipe
+from gleam.reconstruction.exported import Exported, Facts
 from gleam.reconstruction.reconstructor import Reconstructor, Trained, reconstructor
 from gleam.training import run
+from gleam.training.graph import Graphs, ReplayedIterations
 
 
 def measured(frames: int = 3) -> Measurement:
@@ -43,6 +46,14 @@ def check_reconstructor(way: Reconstructor, measurement: Measurement) -> None:
     assert all(map(torch.equal, again, images)), "remembers an earlier call"
 
 
+FACTS = Facts(
+    words="a network",
+    axes=(-1,),
+    sets=1,
+    inputs=("maps", "mask", "adjoint", "noise"),
+    consistent=None,
+    trained_on=trained_on(tiny_recipe(Path())),
+)
 WAYS: dict[str, Callable[[], Reconstructor]] = {
     **{name: lambda name=name: reconstructor(name, "cpu") for name in CLASSICAL},  # type: ignore[misc]
     "network": lambda: Trained("network", network(), [2, 2, 2]),
@@ -50,6 +61,10 @@ WAYS: dict[str, Callable[[], Reconstructor]] = {
         "network", network("reversible"), [2] * 3
     ),
     "network after so many iterations": lambda: Trained("network", network(), [2, 2, 2], 3),
+    "network that is replayed": lambda: Trained(
+        "network", network(), call=ReplayedIterations(Graphs(Again()))
+    ),
+    "exported network": lambda: Exported("network.pt2", lambda given: given["adjoint"], FACTS),
     "network until it changes little": lambda: Trained("network", network(), [2] * 3, change=0.5),
 }
 
