@@ -4,8 +4,11 @@ Everything that is meant to be used from Python is here, under the names below; 
 The rooms below may change. Nothing is imported before it is asked for.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from gleam import threads
 
 if TYPE_CHECKING:  # the same names for editors and type checkers
     from gleam.errors import BadInput as BadInput
@@ -63,6 +66,9 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = sorted(_HOME)
+
+if "torch" not in sys.modules:  # which reads how its threads wait when it is imported
+    threads.settle()
 
 
 if not TYPE_CHECKING:  # to whom any name would do, then

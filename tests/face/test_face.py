@@ -1,4 +1,5 @@
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -36,8 +37,19 @@ def test_importing_brings_nothing():
     code = "import sys; before = {*sys.modules}; import gleam; print(*{*sys.modules} - before)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     brought = done.stdout.split()
-    assert {name for name in brought if name.startswith("gleam")} == {"gleam"}
+    assert {name for name in brought if name.startswith("gleam")} == {"gleam", "gleam.threads"}
     assert not {"torch", "numpy", "pydantic", "importlib.metadata"} & {*brought}
+
+
+@pytest.mark.parametrize("first", ["gleam", "torch"])
+def test_torchs_threads_sleep_where_torch_is_imported_after(first):
+    """It reads how they wait once; what is set later would only mislead those it starts."""
+    code = f"import {first}, gleam, torch, os; print(os.environ.get('OMP_WAIT_POLICY'))"
+    known = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=known
+    )
+    assert done.stdout.strip() == {"gleam": "passive", "torch": "None"}[first]
 
 
 def test_unknown_names_are_no_attributes():
@@ -270,7 +282,7 @@ def test_errors_end_where_they_were_made():
         gleam.mask("poison")
     assert wrong.value.__cause__ is None
     assert wrong.value.__suppress_context__
-    assert not any("pydantic" in str(entry.path) for entry in wrong.traceback)
+    assert not any("recipe" in str(entry.path) for entry in wrong.traceback)
 
 
 def test_parts_of_files_are_chosen_in_pythons_words(there, tmp_path):

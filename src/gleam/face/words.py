@@ -14,8 +14,8 @@ def in_python() -> Iterator[None]:
         yield
     except BadInput as error:
         said = re.sub(r"--trust (\S+)", r'trust=["\1"]', str(error))
-        error.args = (re.sub(r"--([a-z][a-z-]*)", _argument, said), *error.args[1:])
-        raise error.with_traceback(None) from None  # it is the caller's, and ends here
+        said = re.sub(r"--([a-z][a-z-]*)", _argument, said)
+        raise type(error)(said, *error.args[1:]) from None  # the caller's, and not the way to it
 
 
 def _argument(option: re.Match[str]) -> str:
