@@ -15,6 +15,7 @@ from toys import toy_measurement, toy_network, toy_sense
 from gleam import precision
 from gleam.recipe import Recipe
 from gleam.training import assembly, run, setup
+from gleam.training.adam import Adam
 from gleam.training.flow import GreedyModule, train_step
 from gleam.training.greedy import greedy
 from gleam.training.group import Group
@@ -42,6 +43,8 @@ def trained(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def an_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
     """What PyTorch is asked about a GPU and cannot be about `meta`."""
     monkeypatch.setattr(precision, "name", lambda *_: "fp32")
+    # PyTorch reads a rate that lies on the device when it makes an optimizer.
+    monkeypatch.setattr(assembly, "recordable", lambda weights, rate: Adam(weights, lr=rate))
 
 
 def prepared(recipe: Recipe, folder: Path, resume: bool = False) -> list[GreedyModule]:
@@ -92,7 +95,7 @@ def test_a_step_stays_on_its_device_and_waits_for_no_value(family: str, storage:
     network = toy_network(family, 3).to(META)
     measurement, target = toy_measurement(toy_sense())
     measurement, target = measurement.to(META), target.to(META)
-    modules = greedy(network.iterations, 2, optimizer=assembly.Adam, storage=storage)
+    modules = greedy(network.iterations, 2, optimizer=Adam, storage=storage)
     for step in range(2):
         state = network.start(measurement)
         losses = train_step(
