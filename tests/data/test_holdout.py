@@ -55,6 +55,7 @@ def test_lines_are_held_out_whole_and_segments_in_runs():
     inner = [run for line in column for run in runs(line.tolist())[1:-1]]
     assert inner
     assert all(run % SEGMENT == 0 for run in inner)
+    assert draw("lines", share=0.01).sum() == 1
     assert draw("samples").shape == (1, *SPACE)
 
 

@@ -172,9 +172,25 @@ def test_slab_as_long_as_the_volume_is_the_volume(volumes: list[ExampleFile]) ->
     assert batch.target.shape == batch.measurement.adjoint.shape == (2, 1, 1, 20, 24, 18)
 
 
-def test_slabs_of_slices_are_refused(examples: list[Example]) -> None:
-    with pytest.raises(BadInput, match=r"^small-0: data\.slab is for 3D scans .* leave it out$"):
-        TrainingBatches(examples, MASK, 1, 0, slabs=Slabs(4, lambda axis: 0))
+def test_slabs_of_slices_are_cut_along_their_readout(examples: list[Example]) -> None:
+    batches = TrainingBatches(examples[:2], MASK, 2, 0, slabs=Slabs(8, lambda axis: 2))
+    assert batches.steps_per_epoch == 2 * 3  # two scans of two slices, three slabs of 24 rows each
+    batch, items = batches.at(3), batches._items(3)
+    assert batches.shape(3) == batch.measurement.adjoint.shape == (2, 1, 1, 12, 20)
+    for i, item in enumerate(items):
+        whole = collate([replace(item, slab=None)], MASK)
+        assert item.slab is not None
+        part = cut(whole.measurement.adjoint[0], -2, item.slab.wide)
+        assert torch.allclose(batch.measurement.adjoint[i], part, atol=1e-6)
+        assert whole.target is not None
+        assert batch.target is not None
+        assert torch.equal(batch.core(batch.target)[i], cut(whole.target[0], -2, item.slab.core))
+
+
+def test_slabs_along_a_readout_that_is_undersampled_are_refused(examples: list[Example]) -> None:
+    poisson = MaskRecipe(kind="poisson", acceleration=1.6)
+    with pytest.raises(BadInput, match=r"^small-0: mask.kind poisson leaves out samples of its re"):
+        TrainingBatches(examples, poisson, 1, 0, slabs=Slabs(4, lambda axis: 0))
 
 
 @pytest.mark.parametrize(("asked", "taken"), [(None, 16), (6, 16), (18, 18)])

@@ -35,7 +35,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_growing_trains_what_is_new_and_nothing_else(examples: Path, tmp_path: Path) -> None:
     """The rate has spoilt the earlier network, so that what is new makes it better, and is kept."""
     earlier = tmp_path / "earlier"
-    train(tiny_recipe(examples, steps=2, learning_rate=0.3), earlier, quiet=True)
+    train(tiny_recipe(examples, steps=2, learning_rate=3.0), earlier, quiet=True)
     recipe = grown(run.load_recipe(earlier), earlier, 3)
     assert recipe.network.iterations == 6
     assert recipe.module_sizes() == [2, 1]

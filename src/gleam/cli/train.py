@@ -15,6 +15,7 @@ from gleam.training import run
 from gleam.training.launch import launch
 from gleam.training.meeting import size_of_group
 from gleam.training.pace import in_words
+from gleam.training.record import METRICS
 from gleam.training.rehearsal import not_there, rehearse
 from gleam.training.spread import Spread
 from gleam.training.stages import train_in_stages
@@ -73,14 +74,15 @@ def _print(folder: Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary))
         return
-    best = summary["best_validation_psnr_db"]
-    good = "" if best is None else f", validation PSNR {best:.2f} dB"
+    metric, shown = METRICS[run.load_recipe(folder).training.target]
+    best = summary[f"best_validation_{metric}_db"]
+    good = "" if best is None else f", validation {shown} {best:.2f} dB"
     print(f"{folder}: {summary['steps']} steps{good}")
     print(in_words(summary))
-    before = summary.get("psnr_before_growing_db")
-    if before is not None and best < before:
+    before = summary.get("validation_before_db")
+    if before is not None and best is not None and best < before:
         print(
-            f"it had {before:.2f} dB before it grew, so the network is kept as it was; try more "
+            f"the network that it started from had {before:.2f} dB, so that one is kept; try more "
             "--training.steps, or another --training.learning-rate"
         )
 

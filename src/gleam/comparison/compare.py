@@ -171,9 +171,9 @@ def _check_tests(plan: Plan, tests: Mapping[str, Sequence[ExampleFile]], force: 
 
 
 def _psnr(job: Job, failed: Mapping[Path, str]) -> float:
-    """The best on validation; −∞ where the run diverged."""
-    psnr = run.read_summary(job.folder).get("best_validation_psnr_db")
-    return float("-inf") if job.folder in failed or psnr is None else float(psnr)
+    """The best on validation, in dB; −∞ where the run diverged."""
+    best = run.best_validation(run.read_summary(job.folder))
+    return float("-inf") if job.folder in failed or best is None else best
 
 
 def _rates(plan: Plan, name: str) -> tuple[float, ...]:

@@ -16,10 +16,12 @@ from torch import Tensor
 
 from gleam.arrays import Image, KSpace, Maps, Mask, cut, slabs
 from gleam.data.example import Example, Slice
+from gleam.data.holdout import Split
 from gleam.data.masks import sampling, space_axes, varying
 from gleam.formats.upright import Upright, upright
 from gleam.physics.fourier import Axes, fft, ifft
 from gleam.physics.measurement import Measured, Measurement
+from gleam.physics.prediction import HeldOut, HeldOutSlabs
 from gleam.physics.sense import Sense
 from gleam.physics.slabs import Slabbed
 from gleam.recipe import MaskRecipe
@@ -37,6 +39,7 @@ class Batch:
         matrix: the size that results are cropped to before they are judged or written.
         cores: of slabs with margins, each one's: where results count.
         upright: how each one's planes are shown; None where its place is not known.
+        heldout: samples that the measurement leaves out, of the core; None where it has them all.
     """
 
     measurement: Measured
@@ -46,6 +49,7 @@ class Batch:
     matrix: tuple[int, ...]
     cores: list["Slab"] | None = None
     upright: Sequence[Upright | None] = ()
+    heldout: HeldOut | HeldOutSlabs | None = None
 
     def core(self, image: Image) -> Complex[Tensor, "batch set frame *core"]:
         """The part of an image, or of the target, that counts."""
@@ -56,8 +60,12 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
-        target = None if self.target is None else self.target.to(device, non_blocking=True)
-        return replace(self, measurement=self.measurement.to(device), target=target)
+        return replace(
+            self,
+            measurement=self.measurement.to(device),
+            target=None if self.target is None else self.target.to(device, non_blocking=True),
+            heldout=None if self.heldout is None else self.heldout.to(device),
+        )
 
 
 @dataclass(frozen=True)
@@ -92,12 +100,17 @@ class Item:
     index: int
     seed: int
     slab: Slab | None = None
+    split: Split | None = None
 
     def read(self) -> Slice:
-        """What it is made of; nothing else is read."""
+        """What it is made of; nothing else of a volume is read."""
         if self.slab is None:
             return self.example[self.index]
-        return self.example.slab(self.slab.wide)
+        if self.example.header.slab_axis is not None:
+            return self.example.slab(self.slab.wide)
+        whole, part = self.example[self.index], (self.slab.axis, self.slab.wide)
+        target = None if whole.target is None else cut(whole.target, *part)
+        return Slice(cut(whole.kspace, *part), cut(whole.maps, *part), target)
 
 
 @dataclass(frozen=True)
@@ -113,7 +126,8 @@ class Raw:
         mask: M.
         axes: the axes that F runs along.
         noise: standard deviation of each item's noise.
-        target: of each item; None where one has none.
+        target: of each item; None where one has none, or none is to be read.
+        heldout: samples to be predicted, which M leaves out; None where there are none.
     """
 
     items: Sequence[Item]
@@ -123,6 +137,7 @@ class Raw:
     axes: Axes
     noise: Float[Tensor, "batch"]
     target: Image | None
+    heldout: Mask | None = None
 
     @property
     def nbytes(self) -> int:
@@ -139,6 +154,7 @@ class Raw:
             mask=move(self.mask),
             noise=move(self.noise),
             target=None if self.target is None else move(self.target),
+            heldout=None if self.heldout is None else move(self.heldout),
         )
 
     def measure(self) -> Batch:
@@ -154,7 +170,22 @@ class Raw:
             matrix=first.matrix,
             cores=[item.slab for item in self.items if item.slab is not None] or None,
             upright=[upright_of(item.example) for item in self.items],
+            heldout=None if self.heldout is None else self._heldout(kspace, self.heldout),
         )
+
+    def _heldout(self, kspace: KSpace, mask: Mask) -> HeldOut:
+        """Of the cores, where items are slabs."""
+        parts = []
+        for i, item in enumerate(self.items):
+            one = HeldOut(
+                Sense(self.maps[i : i + 1], mask[i : i + 1], self.axes), kspace[i : i + 1]
+            )
+            parts.append(one if item.slab is None else one.part(item.slab.axis, item.slab.inside))
+        senses = [part.sense for part in parts]
+        maps, masks = (
+            torch.cat(list(one)) for one in ([s.maps for s in senses], [s.mask for s in senses])
+        )
+        return HeldOut(Sense(maps, masks, self.axes), torch.cat([part.kspace for part in parts]))
 
 
 def read(items: Sequence[Item], mask: MaskRecipe | None, pinned: bool = False) -> Raw:
@@ -175,17 +206,38 @@ def read(items: Sequence[Item], mask: MaskRecipe | None, pinned: bool = False) -
     masks = [
         m[:, *(slice(None) if a in axes else slice(0, 1) for a in space_axes(m))] for m in masks
     ]
-    shape = [max(sizes) for sizes in zip(*(m.shape for m in masks), strict=True)]
-    targets = [s.target for s in slices if s.target is not None]
+    splits = [
+        item.split(item.example, m, axes)
+        for item, m in zip(items, masks, strict=True)
+        if item.split is not None
+    ]
+    if splits:
+        masks = [_of_slab(given, item.slab) for (given, _), item in zip(splits, items, strict=True)]
+    held = [_of_slab(one, item.slab) for (_, one), item in zip(splits, items, strict=False)]
+    targets = [s.target for s in slices if s.target is not None and not splits]
     return Raw(
         items=items,
         kspace=[s.kspace.pin_memory() if pinned else s.kspace for s in slices],
         maps=_stacked([s.maps for s in slices], pinned),
-        mask=_stacked([m.expand(shape)[None] for m in masks], pinned),
+        mask=_masks(masks, pinned),
         axes=axes,
         noise=_stacked([torch.tensor(_noise(item.example)) for item in items], pinned),
         target=_stacked(targets, pinned) if len(targets) == len(slices) else None,
+        heldout=_masks(held, pinned) if held else None,
     )
+
+
+def _masks(masks: Sequence[Tensor], pinned: bool) -> Mask:
+    """One of each item, of the same size."""
+    shape = [max(sizes) for sizes in zip(*(m.shape for m in masks), strict=True)]
+    return _stacked([m.expand(shape)[None] for m in masks], pinned)
+
+
+def _of_slab(mask: Tensor, slab: Slab | None) -> Tensor:
+    """Where samples are held out along the readout, too, each slab has its own."""
+    if slab is None or mask.shape[slab.axis] == 1:
+        return mask
+    return cut(mask, slab.axis, slab.wide)
 
 
 def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
@@ -201,10 +253,11 @@ def collate_volume(item: Item, mask: MaskRecipe | None, size: int) -> Batch:
     """
     example, axis = item.example, item.example.header.slab_axis
     assert axis is not None
-    adjoints, targets = [], []
+    adjoints, targets, masks = [], [], []
     for positions in slabs(example.shape[axis], size):
         batch = collate([replace(item, slab=Slab(axis, positions, positions))], mask)
         adjoints.append(batch.measurement.adjoint)
+        masks.append(batch.measurement.mask)
         if batch.target is not None:
             targets.append(batch.target)
 
@@ -213,13 +266,24 @@ def collate_volume(item: Item, mask: MaskRecipe | None, size: int) -> Batch:
 
     def kspace(positions: range) -> KSpace:
         part = replace(item, slab=Slab(axis, positions, positions))
-        return _measured([part], one.axes, one.mask)
+        mask = cut(sampled, axis, positions) if sampled.shape[axis] > 1 else sampled
+        return _measured([part], one.axes, mask)
+
+    def heldout(positions: range) -> HeldOut:
+        part = replace(item, slab=Slab(axis, positions, positions))
+        found = collate([part], mask).heldout
+        assert isinstance(found, HeldOut)
+        return found
 
     one = batch.measurement
     adjoint = torch.cat(adjoints, axis)
-    whole = Slabbed(maps, one.mask, one.axes, axis, size, adjoint, one.noise, kspace)
+    sampled = torch.cat(masks, axis) if masks[0].shape[axis] > 1 else one.mask
+    whole = Slabbed(maps, sampled, one.axes, axis, size, adjoint, one.noise, kspace)
     target = torch.cat(targets, axis) if targets else None
-    return replace(batch, measurement=whole, target=target, cores=None)
+    parts = None
+    if item.split is not None:
+        parts = HeldOutSlabs(heldout, axis, slabs(example.shape[axis], size))
+    return replace(batch, measurement=whole, target=target, cores=None, heldout=parts)
 
 
 def upright_of(example: Example) -> Upright | None:

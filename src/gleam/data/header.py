@@ -75,13 +75,18 @@ class Header(BaseModel):
             ) from error
 
     @property
+    def decoded_axis(self) -> int | None:
+        """The axis along which A couples no positions, the readout; None where it is in k-space."""
+        left = [axis for axis in range(-len(self.matrix), 0) if axis not in self.axes]
+        return left[0] if left else None
+
+    @property
     def slab_axis(self) -> int | None:
-        """The axis along which a volume falls apart, its readout; None where it is in k-space.
+        """The axis along which a volume is stored and reconstructed in slabs; see `decoded_axis`.
 
         2D slices are not taken apart, so they have none.
         """
-        left = {-3, -2, -1} - {*self.axes}
-        return left.pop() if len(self.matrix) == 3 and left else None
+        return self.decoded_axis if len(self.matrix) == 3 else None
 
     def fits(self, space: Sequence[int]) -> bool:
         """Whether it can belong to arrays of this size; files are not trusted."""

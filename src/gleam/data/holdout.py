@@ -6,6 +6,7 @@ centre, and a line need not be held out whole.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,11 +14,72 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from gleam.data.example import Example
+from gleam.data.masks import mask_seed, varying
+from gleam.errors import BadInput
+from gleam.recipe import HoldoutRecipe
+
 Pattern = Literal["lines", "segments", "samples"]
 PATTERNS: tuple[Pattern, ...] = get_args(Pattern)
 SEGMENT = 16  # positions of a decoded axis that are held out together
 
 Samples = Bool[Tensor, "#frame *#space"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """How the samples of a scan are divided among what is given and what is to be predicted.
+
+    Attributes:
+        recipe: how much is held out, and in which pattern.
+        seed: of a training step's draw, from all but the guard; None holds out the guard itself.
+    """
+
+    recipe: HoldoutRecipe
+    seed: int | None = None
+
+    def __call__(
+        self, example: Example, sampled: Samples, axes: Sequence[int]
+    ) -> tuple[Samples, Samples]:
+        """What is given, and what is held out.
+
+        Args:
+            example: whose samples they are.
+            sampled: all that may be used, shift-free along `axes`, of length 1 where it does not
+                vary.
+            axes: the space axes that F runs along.
+        """
+        space = example.shape[3:]
+        inside = centre(space, axes, example.header.calibration)
+        pattern, name = self.recipe.pattern, mask_seed(example.header.name)
+
+        def drawn(samples: Samples, share: float, *seed: int) -> Samples:
+            return held_out(samples, inside, axes, space, share, pattern, seed)
+
+        guard = drawn(sampled, self.recipe.guard, name)
+        rest = sampled & ~guard
+        if self.seed is None:
+            return rest, guard
+        loss = drawn(rest, self.recipe.share, name, self.seed)
+        return rest & ~loss, loss
+
+
+def check_split(example: Example, sampled: Samples, recipe: HoldoutRecipe) -> None:
+    """Make sure that a scan has samples to hold out.
+
+    Raises:
+        BadInput: it has too few outside its centre.
+    """
+    axes = varying(sampled) or example.header.axes
+    _, guard = Split(recipe)(example, sampled, axes)
+    rest, loss = Split(recipe, 0)(example, sampled, axes)
+    inside = centre(example.shape[3:], axes, example.header.calibration)
+    if not (loss.any() and (rest & ~inside).any() and (guard.any() or not recipe.guard)):
+        raise BadInput(
+            f"{example.header.name}: has too few samples outside its calibration region for some "
+            "to be held out; hold out segments or samples (training.holdout.pattern), or prepare "
+            "it with a smaller --calibration"
+        )
 
 
 def centre(space: Sequence[int], axes: Sequence[int], calibration: Sequence[int]) -> Samples:
@@ -55,7 +117,8 @@ def held_out(
         within: the centre, of which none is taken.
         axes: the space axes in k-space.
         space: sizes of the space axes.
-        share: of the samples outside the centre, on average; 0 to 1.
+        share: of the lines, segments or samples outside the centre, to the nearest number, but at
+            least one of them.
         pattern: lines: whole, along all decoded axes. segments: 16 positions of a line along the
             last decoded axis. samples: each by itself.
         seed: numbers that it depends on.
@@ -65,16 +128,28 @@ def held_out(
         not vary.
     """
     random = np.random.default_rng([*seed])
-    frames = sampled.shape[0]
+    free = sampled & ~within
     decoded = [axis for axis in range(-len(space), 0) if axis not in axes]
-    shape = [frames, *(space[axis] if axis in axes else 1 for axis in range(-len(space), 0))]
     if pattern == "samples":
-        shape = [frames, *space]
-    elif pattern == "segments" and decoded:
-        shape[decoded[-1]] = -(-space[decoded[-1]] // SEGMENT) + 1
-    drawn = torch.from_numpy(random.random(shape) < share)
-    if pattern == "segments" and decoded:
-        axis = decoded[-1]
-        first = int(random.integers(SEGMENT))
-        drawn = drawn.repeat_interleave(SEGMENT, axis).narrow(axis, first, space[axis])
-    return drawn & sampled & ~within
+        return _some(free.expand(len(free), *space), share, random)
+    if pattern == "lines" or not decoded:
+        lines = free.amax(dim=decoded, keepdim=True) if decoded else free
+        return _some(lines, share, random) & free
+    axis = decoded[-1]
+    length, first = space[axis], int(random.integers(SEGMENT))
+    wide = [*free.shape]
+    wide[axis] = -(-(length + first) // SEGMENT) * SEGMENT
+    padded = torch.zeros(wide, dtype=torch.bool)
+    padded.narrow(axis, first, length).copy_(free)
+    segments = padded.reshape(*wide[:axis], -1, SEGMENT, *wide[len(wide) + axis + 1 :]).any(axis)
+    drawn = _some(segments, share, random).repeat_interleave(SEGMENT, axis)
+    return drawn.narrow(axis, first, length) & free
+
+
+def _some(free: Tensor, share: float, random: np.random.Generator) -> Tensor:
+    """A share of what is true, at least one."""
+    places = free.flatten().nonzero().flatten().numpy()
+    count = min(len(places), max(1, round(share * len(places)))) if share else 0
+    drawn = torch.zeros(free.shape, dtype=torch.bool)
+    drawn.view(-1)[torch.from_numpy(random.choice(places, count, replace=False))] = True
+    return drawn

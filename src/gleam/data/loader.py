@@ -6,9 +6,10 @@ on however many devices.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,9 +17,11 @@ import torch
 from gleam.data.batch import Batch, Item, Raw, Slab, collate, collate_volume, read
 from gleam.data.example import Example
 from gleam.data.feed import Feed
-from gleam.data.masks import mask_seed, sampling
+from gleam.data.holdout import Split, check_split
+from gleam.data.masks import mask_axes, mask_seed, sampling
 from gleam.errors import BadInput
-from gleam.recipe import MaskRecipe
+from gleam.physics.sampling import DIMENSIONS
+from gleam.recipe import HoldoutRecipe, MaskRecipe
 
 MASKS = 1024  # different masks of a shape; drawing a Poisson disc takes longer than a training step
 SLAB = 16  # positions of a volume that are reconstructed together, if nothing else is said
@@ -41,7 +44,7 @@ class Slabs:
 
         All slabs of a volume are of one size, so at its ends the margin is on one side.
         """
-        axis = example.header.slab_axis
+        axis = example.header.decoded_axis
         assert axis is not None
         length = example.shape[axis]
         size = min(self.size, length)
@@ -49,6 +52,34 @@ class Slabs:
         wide = min(size + 2 * self.margin(axis), length)
         first = min(max(0, start - self.margin(axis)), length - wide)
         return Slab(axis, range(start, start + size), range(first, first + wide))
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is learnt of examples.
+
+    Attributes:
+        target: image, kspace or mixed; see `gleam.recipe.TrainingRecipe`.
+        holdout: how samples are held out, where k-space is to be predicted.
+    """
+
+    target: Literal["image", "kspace", "mixed"] = "image"
+    holdout: HoldoutRecipe = field(default_factory=HoldoutRecipe)
+
+    def heldout(self, example: Example) -> HoldoutRecipe | None:
+        """How samples of an example are held out; None where its image is the target."""
+        if self.target == "image" or (self.target == "mixed" and example.complete):
+            return None
+        return self.holdout
+
+    def to_judge(self, example: Example, index: int) -> Item:
+        """A slice with its scan's one mask, and samples held out that no step saw."""
+        heldout = self.heldout(example)
+        split = None if heldout is None else Split(heldout)
+        return Item(example, index, mask_seed(example.header.name), split=split)
+
+
+IMAGES = Goal()
 
 
 class TrainingBatches:
@@ -65,10 +96,11 @@ class TrainingBatches:
         batch: slices per batch.
         seed: of the order and of the masks.
         share: (i, n) takes the i-th of n equal parts of every batch; n divides `batch`.
-        slabs: of volumes; None takes them whole.
+        slabs: of volumes, or of slices along their readout; None takes them whole.
+        goal: what is to be learnt; of k-space, a scan has one mask, and is split anew every time.
 
     Raises:
-        BadInput: slabs of what is no volume, or one whose readout is in k-space.
+        BadInput: slabs of what has no readout that was transformed.
     """
 
     def __init__(
@@ -79,17 +111,19 @@ class TrainingBatches:
         seed: int,
         share: tuple[int, int] = (0, 1),
         slabs: Slabs | None = None,
+        goal: Goal = IMAGES,
     ) -> None:
-        self.mask, self.batch, self.seed, self.slabs = mask, batch, seed, slabs
+        self.mask, self.batch, self.seed, self.slabs, self.goal = mask, batch, seed, slabs, goal
         part, parts = share
         self._share = slice(part * batch // parts, (part + 1) * batch // parts)
         buckets: dict[tuple[object, ...], list[tuple[Example, int]]] = defaultdict(list)
         for example in examples:
             slices, *shape = example.shape
             key = (*shape, example.sets, example.header.axes, example.header.readout)
-            if slabs is not None:
-                slices = _slabs_of(example, slabs.size)
-            buckets[key] += [(example, index) for index in range(slices)]
+            if goal.heldout(example) is not None:
+                key = (*key, example.complete)
+            parts = 1 if slabs is None else _slabs_of(example, slabs.size, mask)
+            buckets[key] += [(example, index) for index in range(slices) for _ in range(parts)]
         self._buckets = list(buckets.values())
         self.steps_per_epoch = sum(-(-len(bucket) // batch) for bucket in self._buckets)
         self._order = lru_cache(maxsize=2)(self._draw_order)
@@ -100,7 +134,8 @@ class TrainingBatches:
 
     def raw(self, step: int, pinned: bool = False) -> Raw:
         """What it is made of, as it was read; see `gleam.data.batch.read`."""
-        return read(self._items(step)[self._share], self.mask, pinned)
+        items = self._items(step)[self._share]
+        return read(items, self.mask if items[0].example.complete else None, pinned)
 
     def shape(self, step: int) -> tuple[int, ...]:
         """Of the image of a step's batch, (batch, set, frame, *space); nothing is read."""
@@ -117,13 +152,18 @@ class TrainingBatches:
     def _items(self, step: int) -> list[Item]:
         members = self._members(step)
         seeds = np.random.default_rng((self.seed, 1, step)).integers(MASKS, size=len(members))
-        if self.slabs is None:
-            return [Item(*one, int(seed)) for one, seed in zip(members, seeds, strict=True)]
         places = np.random.default_rng((self.seed, 2, step)).random(len(members))
         return [
-            Item(example, 0, int(seed), self.slabs.draw(example, place))
-            for (example, _), seed, place in zip(members, seeds, places, strict=True)
+            self._item(*member, int(seed), float(place))
+            for member, seed, place in zip(members, seeds, places, strict=True)
         ]
+
+    def _item(self, example: Example, index: int, seed: int, place: float) -> Item:
+        slab = None if self.slabs is None else self.slabs.draw(example, place)
+        heldout = self.goal.heldout(example)
+        if heldout is None:
+            return Item(example, index, seed, slab)
+        return Item(example, index, mask_seed(example.header.name), slab, Split(heldout, seed))
 
     def _members(self, step: int) -> list[tuple[Example, int]]:
         epoch, position = divmod(step, self.steps_per_epoch)
@@ -149,6 +189,7 @@ def every_slice(
     share: tuple[int, int] = (0, 1),
     slab: int | None = None,
     device: torch.device | str = "cpu",
+    goal: Goal = IMAGES,
 ) -> Iterator[Batch]:
     """Every slice in order, scan by scan, with one fixed mask per scan (seeded by its name).
 
@@ -160,17 +201,23 @@ def every_slice(
         slab: positions of volumes that are reconstructed together, at least `SLAB`.
         device: where they are wanted. For a GPU slices are read ahead and transformed there;
             volumes come on the CPU, as their slabs are moved one by one.
+        goal: where it is k-space that is predicted, samples are held out that no step saw.
     """
     if mask is not None:
         for example in examples:
-            _need_target(example, "measure against")
+            if goal.heldout(example) is None:
+                _need_target(example, "measure against")
     units = [
-        [Item(example, index, mask_seed(example.header.name)) for index in indices]
+        [goal.to_judge(example, index) for index in indices]
         for example, indices in slices_in_turn(examples, batch, share)
     ]
 
+    def own(items: Sequence[Item]) -> MaskRecipe | None:
+        undersampled = items[0].split is not None and not items[0].example.complete
+        return None if undersampled else mask
+
     def raw(number: int, pinned: bool) -> Raw:
-        return read(units[number], mask, pinned)
+        return read(units[number], own(units[number]), pinned)
 
     volumes = {example.header.slab_axis is not None for example in examples} != {False}
     if torch.device(device).type == "cuda" and not volumes:
@@ -178,9 +225,9 @@ def every_slice(
         return
     for items in units:
         if items[0].example.header.slab_axis is not None:
-            yield collate_volume(items[0], mask, max(slab or 0, SLAB))
+            yield collate_volume(items[0], own(items), max(slab or 0, SLAB))
         else:
-            yield collate(items, mask)
+            yield collate(items, own(items))
 
 
 def slices_in_turn(
@@ -201,31 +248,42 @@ def image_shape(example: Example, slices: int) -> tuple[int, ...]:
     return (slices, example.sets, *example.shape[2:])
 
 
-def _slabs_of(example: Example, size: int) -> int:
-    """How many of a size a volume has room for."""
-    axis = example.header.slab_axis
+def _slabs_of(example: Example, size: int, mask: MaskRecipe) -> int:
+    """How many of a size there is room for along the readout."""
+    axis = example.header.decoded_axis
     if axis is None:
         raise BadInput(
-            f"{example.header.name}: data.slab is for 3D scans whose readout was sampled in full, "
+            f"{example.header.name}: data.slab is for scans whose readout was sampled in full, "
             "which this is not; leave it out"
+        )
+    if axis in mask_axes(example.header.readout, len(example.shape) - 3, DIMENSIONS[mask.kind]):
+        raise BadInput(
+            f"{example.header.name}: mask.kind {mask.kind} leaves out samples of its readout, so "
+            "there are no slabs along it; leave out data.slab, or choose another mask"
         )
     return -(-example.shape[axis] // size)
 
 
-def check(examples: Sequence[Example], mask: MaskRecipe) -> None:
-    """Make sure that every example has a target and can be undersampled so.
+def check(examples: Sequence[Example], mask: MaskRecipe, goal: Goal = IMAGES) -> None:
+    """Make sure that every example can be undersampled so, and has a target or samples to hold out.
 
     Raises:
-        BadInput: one cannot.
+        BadInput: one has not.
     """
     for example in examples:
-        _need_target(example, "learn from or measure against")
-        sampling(example, 0, mask)
+        if goal.heldout(example) is None:
+            _need_target(example, "learn from or measure against")
+            sampling(example, 0, mask)
+        else:
+            one_mask = mask if example.complete else None
+            sampled = sampling(example, mask_seed(example.header.name), one_mask)
+            check_split(example, sampled, goal.holdout)
 
 
 def _need_target(example: Example, purpose: str) -> None:
     if not example.complete:
         raise BadInput(
             f"{example.header.name}: was undersampled when it was scanned, so there is no target "
-            f"to {purpose}; use it for reconstruction, without a mask"
+            f"to {purpose}; use it for reconstruction, without a mask, or learn from it with "
+            "training.target: kspace"
         )

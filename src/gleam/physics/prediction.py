@@ -5,6 +5,7 @@ as a loss this is self-supervised learning (SSDU: Yaman et al. 2020, Magn Reson 
 Yaman et al. 2022, ICLR).
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,10 +36,13 @@ class HeldOut:
         sampled = (self.sense.mask > 0).expand(like.shape).flatten(1).sum(1)
         return (sampled * self.kspace.shape[1]).clamp_min(1).to(like.dtype)
 
+    def squares(self, image: Image) -> Float[Tensor, "batch"]:
+        """Σ |A x − y|² over the samples."""
+        return _misfit(image, self)[1]
+
     def error(self, image: Image) -> Float[Tensor, "batch"]:
         """Root mean square of A x − y over the samples: σ for the true image."""
-        _, squares = _misfit(image, self)
-        return (squares / self.count).sqrt()
+        return (self.squares(image) / self.count).sqrt()
 
     def energy(self) -> Float[Tensor, "batch"]:
         """Root mean square of y: the error of an image of zeros."""
@@ -55,6 +59,42 @@ class HeldOut:
         maps = cut(sense.maps, axis, positions)
         mask = cut(mask, axis, positions) if mask.shape[axis] > 1 else mask
         return HeldOut(replace(sense, maps=maps, mask=mask), cut(self.kspace, axis, positions))
+
+
+@dataclass(frozen=True)
+class HeldOutSlabs:
+    """The same of a volume, of which one slab along its readout is in memory at a time.
+
+    Attributes:
+        part: some positions along `axis` → the samples there.
+        axis: along which F does not run.
+        slabs: positions that make up the volume.
+        device: where the image is.
+    """
+
+    part: Callable[[range], HeldOut]
+    axis: int
+    slabs: Sequence[range]
+    device: torch.device | str = "cpu"
+
+    def error(self, image: Image) -> Float[Tensor, "batch"]:
+        """See `HeldOut`."""
+        return self._mean(lambda part, slab: part.squares(cut(image, self.axis, slab)))
+
+    def energy(self) -> Float[Tensor, "batch"]:
+        """See `HeldOut`."""
+        return self._mean(lambda part, _: part.energy().square() * part.count)
+
+    def to(self, device: torch.device | str) -> "HeldOutSlabs":
+        """The same on another device."""
+        return replace(self, device=device)
+
+    def _mean(self, squares: Callable[[HeldOut, range], Tensor]) -> Tensor:
+        total = count = torch.zeros(1, device=self.device)
+        for slab in self.slabs:
+            part = self.part(slab).to(self.device)
+            total, count = total + squares(part, slab), count + part.count
+        return (total / count).sqrt()
 
 
 def prediction_loss(image: Image, heldout: HeldOut) -> Tensor:

@@ -27,7 +27,7 @@ class Slabbed:
 
     Attributes:
         maps: some positions along `axis` → S there, on any device.
-        mask: M; of length 1 along `axis`.
+        mask: M; of length 1 along `axis`, unless some of its samples are held out.
         axes: those that F runs along.
         axis: along which slabs are cut; not one of `axes`.
         size: positions of a slab.
@@ -47,8 +47,10 @@ class Slabbed:
 
     def part(self, positions: range) -> Measurement:
         """The measurement of a slab."""
-        maps = self.maps(positions).to(self.adjoint.device)
-        sense = Sense(maps, self.mask, self.axes)
+        maps, mask = self.maps(positions).to(self.adjoint.device), self.mask
+        if mask.shape[self.axis] > 1:  # samples along the readout are held out
+            mask = cut(mask, self.axis, positions)
+        sense = Sense(maps, mask, self.axes)
         read = None if self.read is None else partial(self.read, positions)
         return Measurement(sense, cut(self.adjoint, self.axis, positions), self.noise, read)
 

@@ -8,13 +8,21 @@ makes another one, and checks it like one that was read.
 from gleam.recipe.files import load, parse, read, save
 from gleam.recipe.network import NetworkRecipe, RegulariserRecipe
 from gleam.recipe.part import Count, FilePath, Part, Positive, first_problem
-from gleam.recipe.schema import END_TO_END, DataRecipe, MaskRecipe, Recipe, TrainingRecipe
+from gleam.recipe.schema import (
+    END_TO_END,
+    DataRecipe,
+    HoldoutRecipe,
+    MaskRecipe,
+    Recipe,
+    TrainingRecipe,
+)
 
 __all__ = [
     "END_TO_END",
     "Count",
     "DataRecipe",
     "FilePath",
+    "HoldoutRecipe",
     "MaskRecipe",
     "NetworkRecipe",
     "Part",

@@ -63,8 +63,27 @@ class DataRecipe(Part):
         return self
 
 
+class HoldoutRecipe(Part):
+    """Acquired samples that are held out, for training without targets."""
+
+    pattern: Literal["lines", "segments", "samples"] = "lines"
+    """What is held out: whole lines; 16 positions of a line along its readout; or single samples,
+    as far as the readout was sampled in full."""
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """Of the samples outside the centre, drawn anew in every step: the loss is their prediction."""
+    guard: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share that no step sees; validation is their prediction. Larger ones judge better, and leave
+    less to learn from."""
+
+
 class TrainingRecipe(Part):
     """How gradients flow, and the optimizer."""
+
+    target: Literal["image", "kspace", "mixed"] = "image"
+    """What modules learn to predict. image: that of fully sampled scans. kspace: samples that are
+    held out of each scan, so no target is read. mixed: the image where a scan has one."""
+    holdout: HoldoutRecipe = HoldoutRecipe()
+    """How samples are held out, where k-space is learnt."""
 
     start: FilePath | None = None
     """Run whose weights the first iterations start from; by default all are drawn."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from gleam.data.example import Example
-from gleam.data.loader import Slabs, TrainingBatches
+from gleam.data.loader import Goal, Slabs, TrainingBatches
 from gleam.networks import Unrolled
 from gleam.recipe import Recipe
 from gleam.training.adam import recordable
@@ -31,7 +31,13 @@ def training_batches(
         margin = data.margin
         network.reach(-1)  # whether it knows is found out before anything is made
         slabs = Slabs(data.slab, network.reach if margin is None else lambda axis: margin)
-    return TrainingBatches(examples, recipe.mask, data.batch, recipe.seed, share, slabs)
+    goal = goal_of(recipe)
+    return TrainingBatches(examples, recipe.mask, data.batch, recipe.seed, share, slabs, goal)
+
+
+def goal_of(recipe: Recipe) -> Goal:
+    """What modules learn to predict."""
+    return Goal(recipe.training.target, recipe.training.holdout)
 
 
 def part_of(network: Unrolled, recipe: Recipe, numbers: range) -> Unrolled:

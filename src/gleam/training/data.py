@@ -11,6 +11,7 @@ from gleam.data.versions import check_versions
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training import run
+from gleam.training.assembly import goal_of
 from gleam.training.initial import fingerprint_of_start
 
 
@@ -66,7 +67,7 @@ def find_data(recipe: Recipe) -> TrainingData:
     sets, named = recipe.network.sets, recipe.data.validation
     training = find(recipe.data.train, sets)
     validation = [] if named is None else find(named, sets)
-    check([*training, *validation], recipe.mask)
+    check([*training, *validation], recipe.mask, goal_of(recipe))
     check_kinds([*training, *validation], recipe)
     check_versions([*training, *validation])
     kinds = {kind_of(example) for example in training}

@@ -2,7 +2,7 @@
 
 import math
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +68,11 @@ class Journal:
         """Whether something is to be kept after so many updates."""
         t = self.setup.recipe.training
         return step % t.checkpoint_every == 0 or step == t.steps or self.setup.validates(step)
+
+    def begin(self, psnr: Sequence[float]) -> None:
+        """Note how the network does that the run starts from, after each iteration here."""
+        if self.record:
+            self.record.begin(psnr[-1])
 
     def add(self, note: Note, seconds: float, waited: float) -> bool:
         """Note one more step (see `Step`); say whether it is to be kept (see `keep`).
@@ -139,7 +144,7 @@ def journal(setup: Setup, quiet: bool) -> Iterator[Journal]:
     """Go on with the journal of a run; where the record is kept, its progress is shown."""
     place, progress = _place(setup), setup.progress
     kept = recorded(
-        setup.folder, setup.recipe, setup.parameters, setup.frozen, progress, place, quiet
+        setup.folder, setup.recipe, setup.parameters, setup.start, progress, place, quiet
     )
     with kept if setup.group.records else silence() as record:
         if record:

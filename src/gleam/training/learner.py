@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from gleam.arrays import crop
+from gleam.arrays import Image, crop
 from gleam.data.batch import Batch
 from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
+from gleam.physics.prediction import HeldOut, prediction_loss
 from gleam.training.flow import GreedyModule, directly, train_step
 from gleam.training.graph import Graphs, Recorder, ReplayedIterations
 from gleam.training.loss import Loss
@@ -40,6 +42,16 @@ class Cost:
     def memory(self) -> int:
         """Bytes in all."""
         return self.step + self.states
+
+
+def quality_of(image: Image, batch: Batch) -> Float[Tensor, "batch"]:
+    """Complex PSNR in dB. Of samples that were held out instead: their root mean square over that
+    of the error of their prediction, in dB.
+    """
+    if batch.heldout is not None:
+        return 20 * torch.log10(batch.heldout.energy() / batch.heldout.error(image))
+    assert batch.target is not None
+    return psnr_complex(crop(image, batch.matrix), crop(batch.target, batch.matrix))
 
 
 class Learner:
@@ -103,15 +115,19 @@ class Learner:
             t: see `step`.
             wait: until what goes to another process has left.
         """
-        measurement, target = batch.measurement.whole(), batch.target
-        assert target is not None
+        measurement = batch.measurement.whole()
+        goal = batch.heldout if batch.target is None else batch.core(batch.target)
+        assert isinstance(goal, HeldOut | Tensor)
 
-        def loss(output: State, core: Tensor) -> Tensor:
-            return self.loss(batch.core(self.network.image(output)), core)
+        def loss(output: State, goal: HeldOut | Tensor) -> Tensor:
+            image = batch.core(self.network.image(output))
+            if isinstance(goal, HeldOut):
+                return prediction_loss(image, goal)
+            return self.loss(image, goal)
 
         cores = (slab.inside for slab in batch.cores or ())
         given, unit = self.graphs.ready(
-            (state, measurement, batch.core(target)), (*cores, *map(id, self.modules))
+            (state, measurement, goal), (*cores, *map(id, self.modules))
         )
         losses = train_step(
             self.modules,
@@ -130,22 +146,22 @@ class Learner:
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> list[float]:
-        """Mean complex PSNR in dB, over all slices but empty ones, after each iteration.
+        """Mean quality in dB, over all slices but empty ones, after each iteration.
+
+        It is that of `quality_of`.
 
         Args:
-            batches: with targets, in the same order for all processes.
+            batches: with targets or held-out samples, in the same order for all processes.
         """
         network, device = self.network.eval(), self.device
         totals = torch.zeros(2, len(network.iterations), dtype=torch.float64, device=device)
         for batch in batches:
             batch = batch.to(device)
-            assert batch.target is not None
-            target = crop(batch.target, batch.matrix)
             state = self.neighbours.receive(partial(network.first, batch.measurement))
             for k, iteration in enumerate(network.iterations):
                 state = network.advance(iteration, state, batch.measurement, self.call)
-                psnr = psnr_complex(crop(network.image(state), batch.matrix), target).double()
-                totals[:, k] += torch.stack([psnr.nansum(), (~psnr.isnan()).sum()])
+                quality = quality_of(network.image(state), batch).double()
+                totals[:, k] += torch.stack([quality.nansum(), (~quality.isnan()).sum()])
             self.neighbours.send(state)
         network.train()
         total, count = self.neighbours.total(totals.cpu())

@@ -21,6 +21,11 @@ from gleam.training.progress import Display, shown
 from gleam.training.run import Row
 
 EVERY = 1.0  # seconds between two events that tell of steps
+METRICS = {  # of validation, by what is learnt: in files, and in words
+    "image": ("psnr", "PSNR"),
+    "kspace": ("prediction", "prediction of held-out samples"),
+    "mixed": ("quality", "quality"),
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Record:
         folder: of the run.
         recipe: of the run.
         parameters: of the whole network.
-        frozen: weights that are not trained, by their names in the whole network.
+        start: weights of the run that it starts from, by name: what is frozen, or all.
         display: where the user looks.
         loggers: who is told what happens.
         progress: how far it has come.
@@ -58,13 +63,14 @@ class Record:
         memory: bytes of weights, optimizer states, and the peak of a step above them.
         rows: of metrics.csv, not written yet.
         failure: the first number that was not finite; nothing is written from then on.
-        before: validation PSNR of the network that the run grew from; if better, that one is kept.
+        before: how well the network that the run starts from does in validation; one that did
+            better is kept.
     """
 
     folder: Path
     recipe: Recipe
     parameters: int
-    frozen: Mapping[str, Tensor]
+    start: Mapping[str, Tensor]
     display: Display
     loggers: Sequence[Logger]
     progress: Progress
@@ -77,9 +83,16 @@ class Record:
     def __post_init__(self) -> None:
         summary = run.read_summary(self.folder)
         self.memory = summary.get("peak_memory_bytes", 0)
-        self.before = summary.get("psnr_before_growing_db")
+        self.before = summary.get("validation_before_db")
         self.pace = Pace(self.recipe.data.batch)
         self._told = time.monotonic()
+        target = self.recipe.training.target
+        self.metric, self.shown = METRICS[target]
+
+    def begin(self, before: float) -> None:
+        """Note how well the network does in validation that the run starts from."""
+        self.before = before
+        self.display.say(f"before training: validation {self.shown} {before:.2f} dB")
 
     def add(self, note: Note, seconds: float, waited: float = 0.0) -> bool:
         """Note one more step; say whether its PSNR is the best so far.
@@ -107,11 +120,11 @@ class Record:
         if not note.psnr:
             return False
         self.tell("validation", psnr={str(k): value for k, value in note.psnr.items()})
-        self._rows("psnr", note.psnr)
+        self._rows(self.metric, note.psnr)
         *_, final = note.psnr.values()
         if frozen := self.recipe.training.frozen:
             self.before = note.psnr[frozen - 1]
-        self.display.say(f"step {done.step}: validation PSNR {final:.2f} dB")
+        self.display.say(f"step {done.step}: validation {self.shown} {final:.2f} dB")
         if not final > done.best_psnr:
             return False
         self.progress = replace(done, best_psnr=final, best_step=done.step)
@@ -133,10 +146,10 @@ class Record:
         self._tell_steps()
         run.write_summary(self.folder, self._summary())
         if self.before is not None and done.best_psnr < self.before:
-            run.save_model(self.folder, self.frozen)
+            run.save_model(self.folder, self.start)
         elif done.best_step in (None, done.step):
             weights = checkpoint.drafted_weights(checkpoints, done.step, modules)
-            run.save_model(self.folder, {**self.frozen, **self._of_network(weights)})
+            run.save_model(self.folder, {**self.start, **self._of_network(weights)})
         checkpoint.publish(checkpoints, modules, done)
         checkpoint.forget(checkpoints, self.recipe.training.keep, done.best_step)
         self.tell("checkpoint", best=done.best_step == done.step)
@@ -177,8 +190,8 @@ class Record:
             "parameters": self.parameters,
             "modules": self.recipe.module_sizes(),
             "best_step": done.best_step,
-            "best_validation_psnr_db": None if done.best_step is None else done.best_psnr,
-            "psnr_before_growing_db": self.before,
+            f"best_validation_{self.metric}_db": None if done.best_step is None else done.best_psnr,
+            "validation_before_db": self.before,
         }
 
     def _of_network(self, modules: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -206,7 +219,7 @@ def recorded(
     folder: Path,
     recipe: Recipe,
     parameters: int,
-    frozen: Mapping[str, Tensor],
+    start: Mapping[str, Tensor],
     progress: Progress,
     place: Place,
     quiet: bool,
@@ -215,7 +228,7 @@ def recorded(
     with shown(folder / "train.log", progress.step, recipe.training.steps, quiet) as display:
         others = made(recipe.training.loggers, folder, recipe, progress.step + 1)
         loggers: list[Logger] = [EventLog(folder), *others]
-        record = Record(folder, recipe, parameters, frozen, display, loggers, progress, place)
+        record = Record(folder, recipe, parameters, start, display, loggers, progress, place)
         record.tell("start", **asdict(place), steps=recipe.training.steps)
         try:
             yield record

@@ -261,6 +261,12 @@ def finished(folder: Path, steps: int) -> bool:
     return bool(read_summary(folder).get("steps") == steps)
 
 
+def best_validation(summary: Mapping[str, Any]) -> float | None:
+    """The best that validation found, in dB, whatever it measures; None where there was none."""
+    found = (value for name, value in summary.items() if name.startswith("best_validation_"))
+    return next(found, None)
+
+
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
     """Write summary.json."""
     with replacing(folder / "summary.json") as temporary:

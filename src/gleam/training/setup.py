@@ -14,11 +14,12 @@ from gleam.data.example import ExampleFile
 from gleam.data.feed import Feed
 from gleam.data.loader import TrainingBatches, every_slice, image_shape, slices_in_turn
 from gleam.errors import BadInput
+from gleam.networks import Unrolled
 from gleam.networks.weights import weights_of
 from gleam.recipe import Recipe
 from gleam.terminal import warn
 from gleam.training import checkpoint, loggers, run
-from gleam.training.assembly import make_learner, part_of, training_batches
+from gleam.training.assembly import goal_of, make_learner, part_of, training_batches
 from gleam.training.budget import seconds_of_modules, steps_within
 from gleam.training.checkpoint import Progress
 from gleam.training.data import TrainingData, find_data
@@ -45,7 +46,8 @@ class Setup:
         batches: its share of every training batch.
         validation: examples.
         parameters: of the whole network.
-        frozen: weights that are not trained, by their names in the whole network.
+        start: weights of the run that it starts from, by their names in the whole network: those
+            that are frozen, or all of them.
         progress: what the run goes on from.
     """
 
@@ -58,7 +60,7 @@ class Setup:
     batches: TrainingBatches
     validation: Sequence[ExampleFile]
     parameters: int
-    frozen: dict[str, Tensor]
+    start: dict[str, Tensor]
     progress: Progress
 
     @property
@@ -76,11 +78,23 @@ class Setup:
         steps = self.progress.step, self.recipe.training.steps
         return self.batches.between(*steps, self.learner.device)
 
+    @property
+    def judges_start(self) -> bool:
+        """Whether the network that it starts from is to be validated first."""
+        whole = self.recipe.training.start is not None and not self.recipe.training.frozen
+        return whole and bool(self.validation) and self.progress.step == 0
+
     def validation_batches(self) -> Iterator[Batch]:
         """This process's share of the validation examples, with masks that never change."""
         data, group = self.recipe.data, self.group
         return every_slice(
-            self.validation, self.recipe.mask, data.batch, group.share, data.slab, group.device
+            self.validation,
+            self.recipe.mask,
+            data.batch,
+            group.share,
+            data.slab,
+            group.device,
+            goal_of(self.recipe),
         )
 
 
@@ -110,7 +124,7 @@ def prepare(
             warn(what, [doubt])
     numbers = _place(recipe, batches, spread, group)
     recipe = _counted(recipe, batches, numbers, group, folder)
-    frozen = weights_of(network.iterations[: network.frozen])
+    start = _weights_to_start_from(network, recipe)
     parameters = sum(p.numel() for p in network.parameters())
     part = part_of(network, recipe, numbers).to(group.device)
     learner = make_learner(part, recipe, numbers)  # beside the weights, where they stay
@@ -127,7 +141,7 @@ def prepare(
         batches=batches,
         validation=data.validation,
         parameters=parameters,
-        frozen={f"iterations.{name}": weight for name, weight in frozen.items()},
+        start=start,
         progress=progress,
     )
     if group.size > 1:
@@ -198,6 +212,13 @@ def _counted(
     return recipe
 
 
+def _weights_to_start_from(network: Unrolled, recipe: Recipe) -> dict[str, Tensor]:
+    if recipe.training.start is not None and not network.frozen:
+        return {name: weight.clone() for name, weight in weights_of(network).items()}
+    frozen = weights_of(network.iterations[: network.frozen])
+    return {f"iterations.{name}": weight for name, weight in frozen.items()}
+
+
 def _restore(learner: Learner, recipe: Recipe, numbers: range, last: Path | None) -> Progress:
     if last is None:
         return Progress()
@@ -216,13 +237,16 @@ def _neighbours(setup: Setup) -> Pipeline:
 
     def shapes() -> Iterator[tuple[int, ...]]:
         """Of all states that travel between modules from here on, in order."""
+        if setup.judges_start:
+            yield from of_validation()
         for step in range(setup.progress.step, recipe.training.steps):
             yield network.state_shape(setup.batches.shape(step))
             if setup.validates(step + 1):
-                for example, slices in slices_in_turn(
-                    setup.validation, recipe.data.batch, group.share
-                ):
-                    yield network.state_shape(image_shape(example, len(slices)))
+                yield from of_validation()
+
+    def of_validation() -> Iterator[tuple[int, ...]]:
+        for example, slices in slices_in_turn(setup.validation, recipe.data.batch, group.share):
+            yield network.state_shape(image_shape(example, len(slices)))
 
     numbers = len(recipe.module_sizes()) + recipe.network.iterations
     return Pipeline(group, shapes, recipe.training.steps - setup.progress.step, numbers)

@@ -66,6 +66,8 @@ def train(
             setup = prepare(recipe, folder, resume, quiet, spread, group, force)
             feed = setup.feed()
             with stop_signals() as stop_asked, journal(setup, quiet) as written, closing(feed):
+                if setup.judges_start:
+                    written.begin(setup.learner.validate(setup.validation_batches()))
                 _loop(setup, feed, written, stop_asked)
                 written.end(stop_asked)
         except Lost as lost:

@@ -1,0 +1,159 @@
+"""Batches whose target is k-space: samples that the measurement leaves out."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny import every_second_line, prepared, tiny_scan, undersampled
+
+from gleam.arrays import cut
+from gleam.data.batch import Batch, collate, collate_volume
+from gleam.data.example import Example, find, write
+from gleam.data.loader import Goal, Slabs, TrainingBatches, check, every_slice
+from gleam.errors import BadInput
+from gleam.physics.prediction import HeldOut
+from gleam.physics.slabs import Slabbed
+from gleam.recipe import HoldoutRecipe, MaskRecipe
+
+MASK = MaskRecipe(acceleration=1.6)
+PATTERNS = ("lines", "segments", "samples")
+
+
+def goal(pattern: str = "lines", target: str = "kspace") -> Goal:
+    return Goal(target, HoldoutRecipe(pattern=pattern))
+
+
+@pytest.fixture(scope="module")
+def complete() -> Example:
+    return prepared(tiny_scan(slices=2, name="complete"), calibration=6)
+
+
+@pytest.fixture(scope="module")
+def scanned() -> Example:
+    """Undersampled by the scanner."""
+    scan = undersampled(tiny_scan(slices=2, name="scanned", oversampling=1), every_second_line())
+    return prepared(scan, calibration=6)
+
+
+def spread(mask: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return mask.expand(len(like), 1, *like.shape[2:]) > 0
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("name", ["complete", "scanned"])
+def test_what_is_given_what_is_predicted_and_the_guard_are_apart(
+    name: str, pattern: str, request: pytest.FixtureRequest
+) -> None:
+    example: Example = request.getfixturevalue(name)
+    (guard, *_) = every_slice([example], MASK, goal=goal(pattern))
+    assert isinstance(guard.heldout, HeldOut)
+    kspace = guard.heldout.kspace
+    whole = collate(TrainingBatches([example], MASK, 1, 0)._items(0), None).measurement
+    batches = TrainingBatches([example], MASK, 1, seed=3, goal=goal(pattern))
+    unseen = spread(guard.heldout.sense.mask, kspace)
+    assert unseen.any()
+    drawn = []
+    for step in range(4):
+        batch = batches.at(step)
+        assert batch.target is None
+        assert isinstance(batch.heldout, HeldOut)
+        assert batch.heldout.sense.axes == batch.measurement.axes == (-1,)
+        given = spread(batch.measurement.mask, kspace)
+        predicted = spread(batch.heldout.sense.mask, kspace)
+        assert predicted.any()
+        assert not (given & predicted).any()
+        assert not ((given | predicted) & unseen).any()
+        # One mask for a scan, whatever the step: together they are what was sampled.
+        seen = given | predicted | unseen
+        assert torch.equal(seen, spread(guard.measurement.mask, kspace) | unseen)
+        assert (spread(whole.mask, kspace) >= seen).all()
+        drawn.append(predicted)
+    assert any(not torch.equal(drawn[0], other) for other in drawn[1:])
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_samples_are_those_of_the_scan(complete: Example, pattern: str) -> None:
+    """The image of all samples predicts those that are held out, up to noise and maps' errors."""
+    batches = TrainingBatches([complete], MASK, 1, seed=3, goal=goal(pattern))
+    item = batches._items(0)[0]
+    batch = batches.at(0)
+    target = complete[item.index].target
+    assert target is not None
+    assert isinstance(batch.heldout, HeldOut)
+    assert batch.heldout.error(target[None]) < 0.4 * batch.heldout.energy()
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_slab_has_the_samples_of_its_core(complete: Example, pattern: str) -> None:
+    slabs = Slabs(8, lambda axis: 3)
+    batches = TrainingBatches([complete], MASK, 2, seed=3, slabs=slabs, goal=goal(pattern))
+    batch, items = batches.at(1), batches._items(1)
+    assert isinstance(batch.heldout, HeldOut)
+    for i, item in enumerate(items):
+        whole = collate([replace(item, slab=None)], MASK)
+        assert isinstance(whole.heldout, HeldOut)
+        assert item.slab is not None
+        expected = whole.heldout.part(-2, item.slab.core)
+        torch.testing.assert_close(batch.heldout.kspace[i : i + 1], expected.kspace)
+        torch.testing.assert_close(batch.heldout.sense.maps[i : i + 1], expected.sense.maps)
+        assert torch.equal(
+            spread(batch.heldout.sense.mask[i : i + 1], expected.kspace),
+            spread(expected.sense.mask, expected.kspace),
+        )
+        part = cut(whole.measurement.adjoint[0], -2, item.slab.wide)
+        torch.testing.assert_close(batch.measurement.adjoint[i], part)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_volume_in_slabs_has_the_samples_of_the_volume(tmp_path, pattern: str) -> None:
+    write(prepared(tiny_scan((40, 16, 16), 1, name="volume"), calibration=4), tmp_path / "v.h5")
+    (example,) = find(tmp_path)
+    (batch,) = every_slice([example], MASK, goal=goal(pattern), slab=16)
+    item = replace(TrainingBatches([example], MASK, 1, 0)._items(0)[0])
+    (whole,) = _whole(example, pattern)
+    image = torch.randn_like(batch.measurement.adjoint)
+    assert batch.heldout is not None
+    assert whole.heldout is not None
+    torch.testing.assert_close(batch.heldout.error(image), whole.heldout.error(image))
+    torch.testing.assert_close(batch.heldout.energy(), whole.heldout.energy())
+    torch.testing.assert_close(batch.measurement.adjoint, whole.measurement.adjoint)
+    assert isinstance(batch.measurement, Slabbed)
+    rows = range(5, 12)
+    part, expected = batch.measurement.part(rows), whole.measurement.sense.normal(image)
+    inside = cut(image, -3, rows)
+    torch.testing.assert_close(part.sense.normal(inside), cut(expected, -3, rows))
+    assert collate_volume(item, MASK, 8).heldout is None
+
+
+def _whole(example: Example, pattern: str) -> list[Batch]:
+    """The same as one item that is no slab."""
+    from gleam.data.batch import Item
+    from gleam.data.holdout import Split
+    from gleam.data.masks import mask_seed
+
+    split = Split(HoldoutRecipe(pattern=pattern))
+    return [collate([Item(example, 0, mask_seed("volume"), split=split)], MASK)]
+
+
+def test_mixed_targets_never_share_a_batch(complete: Example, scanned: Example) -> None:
+    batches = TrainingBatches([complete, scanned], MASK, 2, 0, goal=goal(target="mixed"))
+    seen = set()
+    for step in range(batches.steps_per_epoch):
+        batch = batches.at(step)
+        assert (batch.target is None) != (batch.heldout is None)
+        assert len(set(batch.scans)) == 1
+        seen.add((batch.scans[0], batch.heldout is None))
+    assert seen == {("complete", True), ("scanned", False)}
+
+
+def test_a_scan_of_nothing_but_its_centre_is_refused(complete: Example) -> None:
+    whole = prepared(tiny_scan((24, 20), name="centre"), calibration=20)
+    check([complete], MASK, goal())
+    with pytest.raises(BadInput, match=r"^centre: has too few samples outside its calibration"):
+        check([whole], MaskRecipe(acceleration=1), goal())
+
+
+def test_without_a_target_the_image_cannot_be_learnt(scanned: Example) -> None:
+    check([scanned], MASK, goal())
+    with pytest.raises(BadInput, match=r"^scanned: was undersampled .* training.target: kspace$"):
+        check([scanned], MASK)
