@@ -142,7 +142,13 @@ def _example_rows(example: Facts) -> dict[str, str]:
         "calibration": sized(example["calibration"]),
         "map sets": str(example["sets"]),
         "target": "yes, fully sampled" if example["target"] else "none, undersampled",
-    }
+    } | _partial_fourier(example["partial_fourier"])
+
+
+def _partial_fourier(axes: list[str]) -> dict[str, str]:
+    if not axes:
+        return {}
+    return {"partial": f"Fourier along {' '.join(axes)}: a phase constraint stands in for one side"}
 
 
 def _calibration(scan: Facts) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from gleam.data.example import Example
 from gleam.formats.region import acceleration, bounding_box
 from gleam.formats.scan import Scan, is_placed
+from gleam.physics.partial_fourier import short_sides
 
 Facts = dict[str, Any]
 
@@ -57,6 +58,9 @@ def example_facts(example: Example) -> Facts:
         "sets": example.sets,
         "target": example.complete,
         "noise": header.noise,
+        "partial_fourier": [
+            names[axis] for axis in short_sides(example.sampled[None], header.axes)
+        ],
         "matrix": list(header.matrix),
         "warnings": list(header.warnings),
     }

@@ -3,7 +3,8 @@
 argmin ½‖A x − y‖² + weight · P(x) by FISTA (Beck & Teboulle, SIAM J. Imaging Sci. 2, 2009), whose
 steps have length 1, since AᴴA has no eigenvalue above 1. P enters by its proximal map alone,
 argmin ½‖x − z‖² + weight · P(x). Of a volume that is read in slabs only the image is held: its data
-are asked slab by slab, while P is that of the whole.
+are asked slab by slab, while P is that of the whole. With partial Fourier each step also draws to
+the phase of the centre (`gleam.physics.partial_fourier`).
 
 Weights are in units of the image, whose brightest parts are about 1. Unless one is given, they
 follow each scan's noise level. Images are zero where the maps are: the data say nothing there, and
@@ -21,6 +22,7 @@ from gleam.arrays import Image
 from gleam.errors import BadInput
 from gleam.physics.baselines import sliding_window
 from gleam.physics.measurement import Measured, Measurement
+from gleam.physics.partial_fourier import constraint
 from gleam.physics.series import BLOCK, TotalVariation, shrink_blocks
 from gleam.physics.wavelet import LEVELS, shrink
 
@@ -123,10 +125,12 @@ def low_rank(measurement: Measured, weight: float | None = None, steps: int = 30
 def _fista(measurement: Measured, proximal: Proximal, steps: int, averaged: int = 1) -> Image:
     """The mean of the last images, so many."""
     x = sliding_window(measurement)  # of one frame, CG-SENSE
+    held = constraint(x, measurement.mask, measurement.axes)
     ahead, t = x, 1.0
     total = torch.zeros_like(x)
     for step in range(steps):
-        before, x = x, proximal(measurement.advance(_descended, ahead))
+        lower = measurement.advance(_descended, ahead)
+        before, x = x, proximal(lower if held is None else held.drawn(lower))
         previous, t = t, (1 + math.sqrt(1 + 4 * t * t)) / 2
         ahead = torch.add(x, x - before, alpha=(previous - 1) / t)
         if step >= steps - averaged:

@@ -28,6 +28,7 @@ _SHARE_ALONE = 0.2  # of samples that stand alone: nothing says that their spect
 _GROUP = 8  # coils that predict each other
 _WIDTHS = 7, 3  # samples of each coil that predict, the one in the middle among them
 _RIDGES = tuple(10.0**-n for n in range(9))
+_NEAR = 1.25  # ratio of an estimate to one that it confirms
 _AGREE = 1.1  # ratio of estimates that agree
 
 Lines = Complex[Tensor, "coil _line _sample"]
@@ -46,10 +47,10 @@ def noise_levels(*along: Complex[Tensor, "coil _ _"]) -> Float[Tensor, "coil"]:
     """
     levels, sure = _least([quiet_places(lines) for lines in along])
     predicted, certain = _least([prediction(lines) for lines in along])
-    certain &= predicted < _AGREE * levels
+    certain &= predicted < _NEAR * levels
     levels = torch.where(sure, levels, levels.minimum(predicted))
     sure |= certain
-    if 2 * int(sure.sum()) < len(sure):
+    if 2 * int(sure.sum()) <= len(sure):
         return torch.full_like(levels, math.nan)
     return torch.where(sure, levels, levels.minimum(levels[sure].median()))
 
