@@ -94,3 +94,20 @@ def _give(weights: Iterable[Tensor], gradients: Iterable[Tensor | None]) -> None
 def _storages(tree: Any) -> list[torch.UntypedStorage]:
     found = [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
     return [storage for storage in found if storage.data_ptr()]
+
+
+class Host(TorchDispatchMode):
+    """Notes what touches memory of the host, where work is for another device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.touched: set[str] = set()
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        leaves = tree_leaves([result, args, kwargs or {}])
+        if any(isinstance(leaf, Tensor) and leaf.device.type == "cpu" for leaf in leaves):
+            self.touched.add(str(function))
+        return result

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
-from recorders import Again, Failing
+from recorders import Again, Failing, Host
 from stepping import ORDER, RUNS, equal, learner_of, learnt, recipe_of, toy_batch
 from torch import Tensor, nn
 from toys import toy_measurement, toy_network, toy_sense
 
 from gleam.arrays import cut
 from gleam.data.batch import Batch, Slab
+from gleam.networks import Unrolled, build
 from gleam.physics.slabs import Slabbed
 from gleam.recipe import Recipe
 from gleam.training.flow import train_step
@@ -42,6 +44,27 @@ def test_replayed_steps_are_launched_ones(run):
     recorded = sum(ORDER.count(shape) > EAGER for shape in "ABCD")
     assert recorded == 3
     assert standin.recorded == recorded * len(recipe.module_sizes())
+
+
+@EACH
+def test_units_touch_no_memory_of_the_host(run):
+    """On `meta`, which stands for a GPU: to copy from the host, a unit would have to wait."""
+    recipe, batch = recipe_of(run), toy_batch(run[1], "A", 0).to("meta")
+    network = build(recipe.network).to("meta")
+    storage, loss = recipe.training.storage, LOSSES[recipe.training.loss]
+    sgd = partial(torch.optim.SGD, foreach=False)  # fused Adam has no `meta`
+    modules = greedy(network.iterations, 2, optimizer=sgd, storage=storage, clip=1.0)
+    state = network.start(batch.measurement)
+    with Host() as host:
+        train_step(modules, state, batch.measurement, batch.target, on_image(network, loss))
+    assert host.touched == set()
+    with host:
+        batch.target * torch.tensor(2.0)
+    assert host.touched
+
+
+def on_image(network: Unrolled, loss: Callable[[Tensor, Tensor], Tensor]) -> Any:
+    return lambda state, target: loss(network.image(state), target)
 
 
 class Delayed(Alone):

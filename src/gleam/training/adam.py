@@ -38,8 +38,9 @@ def recordable(weights: Sequence[nn.Parameter], rate: float) -> Adam:
         weights: on the device where they stay.
         rate: the learning rate, until a schedule sets it.
     """
-    on_device = torch.tensor(rate, device=weights[0].device)
-    adam = Adam(weights, lr=on_device, fused=True, capturable=True)
+    adam = Adam(weights, lr=rate, fused=True, capturable=True)
+    for group in adam.param_groups:  # not before: Adam looks whether the rate is positive
+        group["lr"] = torch.tensor(rate, device=weights[0].device)
     # Torch warns of `capturable` where nothing is captured, as it slows other kinds of Adam down.
     adam._warned_capturable_if_run_uncaptured = True
     return adam
