@@ -68,6 +68,7 @@ def test_full_scan(inspect: Inspect, tmp_path: Path) -> None:
         "calibration": [24, 10],
         "sets": 1,
         "target": True,
+        "partial_fourier": [],
         "matrix": [24, 20],
         "warnings": [],
     }
