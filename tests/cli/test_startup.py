@@ -47,9 +47,11 @@ for verb in {[*FORBIDDEN]}:
     found["work", verb] = {{*sys.modules}}
 
 import torch
+from gleam import precision
 from gleam.training.adam import Adam
 from gleam.training.meter import metered
 
+precision.decide()
 weight = torch.nn.Parameter(torch.ones(2))
 optimizer = Adam([weight], fused=True)
 def step():
