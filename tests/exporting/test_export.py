@@ -24,7 +24,7 @@ from gleam.trust import trusting
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run, what it was exported to, and a scan."""
     folder = tmp_path_factory.mktemp("exported")
-    toy_run(folder / "run")
+    toy_run(folder / "run", cg_steps=1)  # few operations are traced sooner
     export(folder / "run", folder / "net")
     export(folder / "run", folder / "net.pt2")
     write_scan(tiny_scan(slices=1, name="scan"), folder / "scan.h5")

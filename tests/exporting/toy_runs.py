@@ -9,6 +9,7 @@ from gleam.networks.weights import weights_of
 from gleam.recipe import Recipe
 from gleam.training import run
 
+OF_NETWORK = {"cg_tolerance", "cg_steps", "first_image"}
 SCANS = {"a" * 64: "jane-doe-2026", "b" * 64: "john-roe-2026"}
 
 
@@ -17,7 +18,7 @@ def toy_run(
 ) -> Path:
     network = toy_network(family, iterations, **fields)
     of_regulariser = {"width": 8, "blocks": 1}
-    of_network = {name: fields[name] for name in ("cg_tolerance", "first_image") if name in fields}
+    of_network = {name: value for name, value in fields.items() if name in OF_NETWORK}
     recipe = Recipe.model_validate(
         {
             "data": {"train": data or folder / "secret"},
