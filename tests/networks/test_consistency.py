@@ -157,6 +157,16 @@ def test_a_silent_scan_keeps_its_weight_finite():
     assert found.abs().isfinite().all()
 
 
+def test_unknown_noise_is_taken_for_the_usual():
+    measurement, image = toy_problem({})
+    unknown = replace(measurement, noise=torch.tensor([torch.nan, 0.2]))
+    usual = replace(measurement, noise=torch.tensor([0.05, 0.2]))
+    iteration = ModelBased(doubling(), weight=0.1, steps=5)
+    assert torch.equal(iteration(image, unknown), iteration(image, usual))
+    iteration(image, unknown).abs().sum().backward()
+    assert iteration.noise_power.grad.isfinite()
+
+
 class Watching(nn.Module):
     """Changes nothing, and remembers what it was shown."""
 

@@ -23,6 +23,7 @@ from gleam.physics.measurement import Measured
 from gleam.physics.slabs import Slabbed
 from gleam.recipe import MaskRecipe
 from gleam.simulation.scan import simulate_scan
+from gleam.training.meter import metered
 
 NEEDS_BART = pytest.mark.skipif(shutil.which("bart") is None, reason="bart is not installed")
 
@@ -145,3 +146,20 @@ def test_a_weight_that_follows_beats_a_fixed_one_where_scans_are_noisy_or_clean(
         for image in (wavelet(case.measurement), wavelet(case.measurement, 0.005))
     ]
     assert error[0] < 0.9 * error[1]
+
+
+def test_of_a_volume_in_slabs_the_image_is_held_and_never_all_maps():
+    coils, space = 24, (24, 20, 16)
+    pattern = torch.arange(16) % 2 == 0
+    phases = torch.linspace(0, 3, coils).reshape(-1, 1, 1, 1, 1)
+
+    def maps(at: range) -> torch.Tensor:
+        ones = torch.ones(1, 1, coils, 1, len(at), *space[1:])
+        return torch.polar(ones / coils**0.5, phases * ones)
+
+    adjoint = noise(1, 1, 1, *space)
+    parts = Slabbed(maps, pattern.expand(1, 1, 1, 1, 1, 16), (-1,), -3, 2, adjoint)
+    _, peak = metered(lambda: wavelet(parts, steps=3), torch.device("cpu"))
+    _, whole = metered(lambda: wavelet(parts.whole(), steps=3), torch.device("cpu"))
+    assert peak < 16 * adjoint.nbytes  # steps, wavelets and what is thresholded
+    assert peak < 0.5 * whole
