@@ -1,6 +1,7 @@
 """Every linear operator: adjoint, derivatives of all kinds, `vmap`, pickling, one line in words."""
 
 import pickle
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -8,8 +9,10 @@ import torch
 from adjointness import assert_adjoint
 from toys import SHAPES, noise, toy_sense
 
+from gleam.errors import BadInput
 from gleam.physics.fourier import ifft
 from gleam.physics.operators import Coils, Fourier, Sampling
+from gleam.physics.solve import solve_steps
 
 DOUBLE = torch.complex128
 # torch's own forward mode compiles some of its rules by a deprecated way.
@@ -141,3 +144,16 @@ def test_the_adjoint_of_fourier_is_its_inverse():
     operator = Fourier((-2, -1))
     assert torch.allclose(operator.H(operator(x)), x)
     assert torch.equal(operator.H(x), ifft(x, (-2, -1)))
+
+
+@pytest.mark.parametrize("solved", [False, True])
+def test_vmap_over_maps_is_refused_in_one_line(solved):
+    sense = toy_sense()
+    x = noise(*sense.maps.shape[:2], 1, *sense.maps.shape[4:])
+
+    def applied(maps):
+        normal = replace(sense, maps=maps).normal
+        return solve_steps(normal, torch.tensor(0.1), x, sense.axes, 2) if solved else normal(x)
+
+    with pytest.raises(BadInput, match="put several maps or masks into the batch axis"):
+        torch.func.vmap(applied)(torch.stack([sense.maps, sense.maps]))

@@ -18,6 +18,11 @@ def transformed() -> bool:
     return active
 
 
+def mapped_over(*tensors: Tensor) -> bool:
+    """Whether `torch.func.vmap` is running over any of these."""
+    return any(torch._C._functorch.is_batchedtensor(tensor) for tensor in tensors)
+
+
 class LinearOperator(ABC):
     """A, given by A x and Aᴴ y.
 

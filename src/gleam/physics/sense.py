@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 
 from gleam.arrays import Image, KSpace, Maps, Mask
+from gleam.errors import BadInput
 from gleam.physics.fourier import Axes, fft
-from gleam.physics.linear import LinearOperator, transformed
+from gleam.physics.linear import LinearOperator, mapped_over, transformed
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,8 +47,8 @@ class Sense(LinearOperator):
         coils_at_once: how many coils are transformed together and combined by one reduction; 0
             takes one on a CPU and all on a GPU.
 
-    Maps and mask are constants: no gradient flows to them, and writing into them after the first
-    use is for `copy_` only.
+    Maps and mask are constants: no gradient flows to them, `vmap` runs over images only, and to
+    write into them after the first use is for `copy_` alone.
     """
 
     maps: Maps
@@ -207,6 +208,11 @@ class _Linear(torch.autograd.Function):
 
 
 def _apply(x: Tensor, sense: Sense, way: str) -> Tensor:
+    if mapped_over(sense.maps, sense.mask):
+        raise BadInput(
+            "Sense: vmap runs over images and k-space only; put several maps or masks into the "
+            "batch axis, which is there for them"
+        )
     recorded = torch.is_grad_enabled() and x.requires_grad
     # What autograd does not record goes straight there: on small images the detour is noticed.
     function = _Linear.apply if recorded or transformed() else _Linear.forward
