@@ -15,6 +15,8 @@ from toys import toy_measurement, toy_network, toy_sense
 from gleam.arrays import cut
 from gleam.data.batch import Batch, Slab
 from gleam.networks import Unrolled, build
+from gleam.physics.prediction import HeldOut
+from gleam.physics.sense import Sense
 from gleam.physics.slabs import Slabbed
 from gleam.recipe import Recipe
 from gleam.training.flow import train_step
@@ -113,6 +115,24 @@ def test_what_is_sent_on_stays_as_it_is():
     learnt(learner_of(recipe, Again(), neighbours=sending), batches)
     learnt(learner_of(recipe, None, neighbours=expected), batches)
     assert equal(sending.sent, expected.sent)
+
+
+def without_target(number: int) -> Batch:
+    """Samples of the same scan, which its own mask leaves out, are to be predicted."""
+    batch = toy_batch("2D", "A", number)
+    sense = batch.measurement.sense
+    other = Sense(sense.maps, ~sense.mask, sense.axes)
+    return replace(batch, target=None, heldout=HeldOut(other, other.forward(batch.target)))
+
+
+def test_samples_to_be_predicted_are_copied_into_buffers_too():
+    recipe, standin = recipe_of(RUNS["MoDL"]), Again()
+    batches = [without_target(number) for number in range(5)]
+    losses, weights = learnt(learner_of(recipe, standin), batches)
+    expected_losses, expected = learnt(learner_of(recipe, None), batches)
+    assert equal(losses, expected_losses)
+    assert equal(weights, expected)
+    assert standin.recorded == 2
 
 
 def slabs(number: int, first: int) -> Batch:
