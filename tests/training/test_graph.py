@@ -69,6 +69,17 @@ def on_image(network: Unrolled, loss: Callable[[Tensor, Tensor], Tensor]) -> Any
     return lambda state, target: loss(network.image(state), target)
 
 
+def test_learning_rates_stay_where_they_are():
+    """What was recorded reads them there."""
+    learner = learner_of(recipe_of(RUNS["MoDL"]), None)
+    rates = [module.optimizer.param_groups[0]["lr"] for module in learner.modules]
+    for t in range(2):
+        learner.step(toy_batch("2D", "A", t), t)
+        for rate, module in zip(rates, learner.modules, strict=True):
+            assert module.optimizer.param_groups[0]["lr"] is rate
+            assert rate.item() == pytest.approx(module.schedule(t))
+
+
 class Delayed(Alone):
     """As replicas do: gradients change in place, and are used while the next module computes."""
 
@@ -174,7 +185,7 @@ def test_the_shape_not_met_for_longest_is_dropped():
 
 
 @pytest.mark.parametrize(
-    ("at", "neighbours"), [(0, Alone), (3, Alone), (0, Delayed), (1, Delayed), (6, Delayed)]
+    ("at", "neighbours"), [(0, Alone), (3, Alone), (0, Delayed), (1, Delayed), (7, Delayed)]
 )
 def test_where_recording_fails_steps_are_launched(at, neighbours, capsys):
     recipe = recipe_of(RUNS["MoDL"])
