@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import Figures, figure, show
-from gleam.data.batch import Batch, Item, collate
+from gleam.data.batch import Batch
+from gleam.data.collate import Item, collate
 from gleam.data.prepare import Prepared, Settings
 from gleam.networks import ResNet, Unrolled, build
 from gleam.networks.invertible import HIGHEST_STEP

@@ -99,7 +99,7 @@ def measured(work: str, size: str, at_once: int) -> float:
     import torch
 
     from gleam.comparison.cost import Stepper
-    from gleam.data.batch import Item, collate
+    from gleam.data.collate import Item, collate
     from gleam.data.prepare import Prepared, Settings
     from gleam.recipe import MaskRecipe, Recipe
     from gleam.simulation import simulate_scan

@@ -17,7 +17,7 @@ from tiny import (
     undersampled,
 )
 
-from gleam.data.batch import Item, collate, collate_volume
+from gleam.data.collate import Item, collate, collate_volume
 from gleam.data.example import ExampleFile, write
 from gleam.data.masks import mask_axes, mask_seed
 from gleam.data.prepare import Prepared

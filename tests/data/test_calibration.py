@@ -10,7 +10,7 @@ import torch
 from tiny import CG_SENSE, ZERO_FILLED, cropped, every_second_line, prepared, undersampled
 
 from gleam.data import prepare
-from gleam.data.batch import Item, collate
+from gleam.data.collate import Item, collate
 from gleam.data.example import ExampleFile, write
 from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput

@@ -10,7 +10,8 @@ import torch
 from tiny import prepared, tiny_scan
 
 from gleam.data import example, feed, loader
-from gleam.data.batch import Batch, Item, Raw, collate, read
+from gleam.data.batch import Batch
+from gleam.data.collate import Item, Raw, collate, read
 from gleam.data.feed import Feed
 from gleam.data.loader import TrainingBatches, every_slice
 from gleam.errors import BadInput

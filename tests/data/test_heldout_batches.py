@@ -7,7 +7,8 @@ import torch
 from tiny import every_second_line, prepared, tiny_scan, undersampled
 
 from gleam.arrays import cut
-from gleam.data.batch import Batch, collate, collate_volume
+from gleam.data.batch import Batch
+from gleam.data.collate import collate, collate_volume
 from gleam.data.example import Example, find, write
 from gleam.data.loader import Goal, Slabs, TrainingBatches, check, every_slice
 from gleam.errors import BadInput
@@ -127,7 +128,7 @@ def test_a_volume_in_slabs_has_the_samples_of_the_volume(tmp_path, pattern: str)
 
 def _whole(example: Example, pattern: str) -> list[Batch]:
     """The same as one item that is no slab."""
-    from gleam.data.batch import Item
+    from gleam.data.collate import Item
     from gleam.data.holdout import Split
     from gleam.data.masks import mask_seed
 

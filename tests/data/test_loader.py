@@ -6,7 +6,8 @@ import torch
 from tiny import prepared, tiny_scan
 
 from gleam.arrays import cut
-from gleam.data.batch import Batch, collate
+from gleam.data.batch import Batch
+from gleam.data.collate import collate
 from gleam.data.example import Example, ExampleFile, find, write
 from gleam.data.loader import Slabs, TrainingBatches, every_slice
 from gleam.errors import BadInput

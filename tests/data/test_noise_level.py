@@ -10,7 +10,7 @@ import torch
 from tiny import every_second_line, prepared, tiny_scan, undersampled
 
 from benchmarks.noise import families, found, noisy, outcomes, summary
-from gleam.data.batch import Item, collate
+from gleam.data.collate import Item, collate
 from gleam.data.example import ExampleFile, write
 from gleam.data.noise_level import whitened
 from gleam.errors import BadInput

@@ -11,7 +11,7 @@ from kinds import VOLUME, ellipse
 from tiny import coil_images, every_second_line, largest_error, prepared, tiny_scan, undersampled
 
 from gleam.arrays import cut, slabs
-from gleam.data.batch import Item, collate
+from gleam.data.collate import Item, collate
 from gleam.data.example import ExampleFile, Slice, write
 from gleam.data.loader import check, every_slice
 from gleam.data.prepare import Prepared

@@ -9,7 +9,7 @@ from tiny import centred_fft, centred_ifft, undersampled
 from toys import toy_measurement, toy_sense
 
 from gleam.arrays import Image, cut
-from gleam.data.batch import Item, collate
+from gleam.data.collate import Item, collate
 from gleam.data.facts import example_facts
 from gleam.data.prepare import Prepared, Settings
 from gleam.physics import baselines, compressed_sensing

@@ -8,7 +8,7 @@ from torch import Tensor
 from toys import toy_measurement, toy_network, toy_sense
 
 from gleam.arrays import cut
-from gleam.data.batch import Item, collate, collate_volume
+from gleam.data.collate import Item, collate, collate_volume
 from gleam.data.example import ExampleFile, write
 from gleam.networks import Unrolled
 from gleam.physics.baselines import cg_sense, zero_filled

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from tiny import every_second_line, example_files, prepared, tiny_recipe, tiny_scan, undersampled
 
 from gleam import recipe as recipes
-from gleam.data.batch import Item, collate
+from gleam.data.collate import Item, collate
 from gleam.data.example import find, write
 from gleam.data.loader import TrainingBatches
 from gleam.data.masks import mask_seed

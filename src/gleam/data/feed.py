@@ -15,7 +15,8 @@ from typing import TypeVar
 
 import torch
 
-from gleam.data.batch import Batch, Raw
+from gleam.data.batch import Batch
+from gleam.data.collate import Raw
 from gleam.data.example import kept_open
 
 T = TypeVar("T")

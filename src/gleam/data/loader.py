@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 import torch
 
-from gleam.data.batch import Batch, Item, Raw, Slab, collate, collate_volume, read
+from gleam.data.batch import Batch, Slab
+from gleam.data.collate import Item, Raw, collate, collate_volume, read
 from gleam.data.example import Example
 from gleam.data.feed import Feed
 from gleam.data.holdout import Split, check_split
@@ -133,7 +134,7 @@ class TrainingBatches:
         return self.raw(step).measure()
 
     def raw(self, step: int, pinned: bool = False) -> Raw:
-        """What it is made of, as it was read; see `gleam.data.batch.read`."""
+        """What it is made of, as it was read; see `gleam.data.collate.read`."""
         items = self._items(step)[self._share]
         return read(items, self.mask if items[0].example.complete else None, pinned)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from gleam import formats
-from gleam.data.batch import Item, collate
+from gleam.data.collate import Item, collate
 from gleam.data.example import Example as Source
 from gleam.data.example import ExampleFile, write
 from gleam.data.facts import Facts, example_facts

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gleam.arrays import crop
-from gleam.data.batch import Item, collate, collate_volume, upright_of
+from gleam.data.collate import Item, collate, collate_volume, upright_of
 from gleam.data.example import Example
 from gleam.data.loader import SLAB
 from gleam.formats.scan import Array, Scan

@@ -1,0 +1,257 @@
+"""Batches: slices of examples, or slabs of volumes, undersampled and collated into a measurement.
+
+A volume to reconstruct comes as a `Slabbed` measurement: its Aᴴy and target are made slab by slab,
+and its k-space is never in memory as a whole.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from gleam.arrays import Image, KSpace, Maps, Mask, cut, slabs
+from gleam.data.batch import Batch, Slab
+from gleam.data.example import Example, Slice
+from gleam.data.holdout import Split
+from gleam.data.masks import sampling, space_axes, varying
+from gleam.formats.upright import Upright, upright
+from gleam.physics.fourier import Axes, fft, ifft
+from gleam.physics.measurement import Measurement
+from gleam.physics.prediction import HeldOut, HeldOutSlabs
+from gleam.physics.sense import Sense
+from gleam.physics.slabs import Slabbed
+from gleam.recipe import MaskRecipe
+
+
+@dataclass(frozen=True)
+class Item:
+    """One slice of an example, or a slab of a volume, and the seed of its mask."""
+
+    example: Example
+    index: int
+    seed: int
+    slab: Slab | None = None
+    split: Split | None = None
+
+    def read(self) -> Slice:
+        """What it is made of; nothing else of a volume is read."""
+        if self.slab is None:
+            return self.example[self.index]
+        if self.example.header.slab_axis is not None:
+            return self.example.slab(self.slab.wide)
+        whole, part = self.example[self.index], (self.slab.axis, self.slab.wide)
+        target = None if whole.target is None else cut(whole.target, *part)
+        return Slice(cut(whole.kspace, *part), cut(whole.maps, *part), target)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What a batch is made of, as it was read: masks are drawn, but nothing is transformed.
+
+    So what was read can go to a GPU, once, and be transformed and masked there.
+
+    Attributes:
+        items: what was read.
+        kspace: of each item, shift-free along the axes that it is stored so, else image.
+        maps: S.
+        mask: M.
+        axes: the axes that F runs along.
+        noise: standard deviation of each item's noise.
+        target: of each item; None where one has none, or none is to be read.
+        heldout: samples to be predicted, which M leaves out; None where there are none.
+    """
+
+    items: Sequence[Item]
+    kspace: Sequence[Complex[Tensor, "coil frame *space"]]
+    maps: Maps
+    mask: Mask
+    axes: Axes
+    noise: Float[Tensor, "batch"]
+    target: Image | None
+    heldout: Mask | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Of what was read."""
+        return sum(one.nbytes for one in (*self.kspace, self.maps, self.target) if one is not None)
+
+    def to(self, device: torch.device | str) -> "Raw":
+        """The same on another device; from pinned memory the program does not wait for it."""
+        move = partial(torch.Tensor.to, device=device, non_blocking=True)
+        return replace(
+            self,
+            kspace=[move(one) for one in self.kspace],
+            maps=move(self.maps),
+            mask=move(self.mask),
+            noise=move(self.noise),
+            target=None if self.target is None else move(self.target),
+            heldout=None if self.heldout is None else move(self.heldout),
+        )
+
+    def measure(self) -> Batch:
+        """Apply Aᴴ, where the tensors are."""
+        sense, first = Sense(self.maps, self.mask, self.axes), self.items[0].example.header
+        kspace = torch.stack([_in_kspace(one, first.axes, self.axes) for one in self.kspace])
+        read = partial(_measured, self.items, self.axes, self.mask)
+        return Batch(
+            measurement=Measurement(sense, sense.adjoint(kspace), self.noise, read),
+            target=self.target,
+            scans=[item.example.header.name for item in self.items],
+            slices=[item.index for item in self.items],
+            matrix=first.matrix,
+            cores=[item.slab for item in self.items if item.slab is not None] or None,
+            upright=[upright_of(item.example) for item in self.items],
+            heldout=None if self.heldout is None else self._heldout(kspace, self.heldout),
+        )
+
+    def _heldout(self, kspace: KSpace, mask: Mask) -> HeldOut:
+        """Of the cores, where items are slabs."""
+        parts = []
+        for i, item in enumerate(self.items):
+            one = HeldOut(
+                Sense(self.maps[i : i + 1], mask[i : i + 1], self.axes), kspace[i : i + 1]
+            )
+            parts.append(one if item.slab is None else one.part(item.slab.axis, item.slab.inside))
+        senses = [part.sense for part in parts]
+        maps, masks = (
+            torch.cat(list(one)) for one in ([s.maps for s in senses], [s.mask for s in senses])
+        )
+        return HeldOut(Sense(maps, masks, self.axes), torch.cat([part.kspace for part in parts]))
+
+
+def read(items: Sequence[Item], mask: MaskRecipe | None, pinned: bool = False) -> Raw:
+    """Read slices, or slabs, of equal shape, and draw their masks.
+
+    Args:
+        items: of one bucket (see `gleam.data.loader`).
+        mask: retrospective undersampling; None reconstructs from all that was acquired.
+        pinned: into memory from which a GPU copies by itself.
+
+    Raises:
+        BadInput: an acceleration that the calibration region alone exceeds.
+    """
+    slices = [item.read() for item in items]
+    masks = [sampling(item.example, item.seed, mask) for item in items]
+    axes = tuple(sorted({a for m in masks for a in varying(m)})) or items[0].example.header.axes
+    # Where no mask varies, one position stands for all.
+    masks = [
+        m[:, *(slice(None) if a in axes else slice(0, 1) for a in space_axes(m))] for m in masks
+    ]
+    splits = [
+        item.split(item.example, m, axes)
+        for item, m in zip(items, masks, strict=True)
+        if item.split is not None
+    ]
+    if splits:
+        masks = [_of_slab(given, item.slab) for (given, _), item in zip(splits, items, strict=True)]
+    held = [_of_slab(one, item.slab) for (_, one), item in zip(splits, items, strict=False)]
+    targets = [s.target for s in slices if s.target is not None and not splits]
+    return Raw(
+        items=items,
+        kspace=[s.kspace.pin_memory() if pinned else s.kspace for s in slices],
+        maps=_stacked([s.maps for s in slices], pinned),
+        mask=_masks(masks, pinned),
+        axes=axes,
+        noise=_stacked([torch.tensor(_noise(item.example)) for item in items], pinned),
+        target=_stacked(targets, pinned) if len(targets) == len(slices) else None,
+        heldout=_masks(held, pinned) if held else None,
+    )
+
+
+def _masks(masks: Sequence[Tensor], pinned: bool) -> Mask:
+    """One of each item, of the same size."""
+    shape = [max(sizes) for sizes in zip(*(m.shape for m in masks), strict=True)]
+    return _stacked([m.expand(shape)[None] for m in masks], pinned)
+
+
+def _of_slab(mask: Tensor, slab: Slab | None) -> Tensor:
+    """Where samples are held out along the readout, too, each slab has its own."""
+    if slab is None or mask.shape[slab.axis] == 1:
+        return mask
+    return cut(mask, slab.axis, slab.wide)
+
+
+def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
+    """Read slices, or slabs, of equal shape, undersample them, and apply Aᴴ; see `read`."""
+    return read(items, mask).measure()
+
+
+def collate_volume(item: Item, mask: MaskRecipe | None, size: int) -> Batch:
+    """A volume whose readout is not in k-space, to be reconstructed in slabs of `size` positions.
+
+    Raises:
+        BadInput: see `collate`.
+    """
+    example, axis = item.example, item.example.header.slab_axis
+    assert axis is not None
+    adjoints, targets, masks = [], [], []
+    for positions in slabs(example.shape[axis], size):
+        batch = collate([replace(item, slab=Slab(axis, positions, positions))], mask)
+        adjoints.append(batch.measurement.adjoint)
+        masks.append(batch.measurement.mask)
+        if batch.target is not None:
+            targets.append(batch.target)
+
+    def maps(positions: range) -> Maps:
+        return example.maps(positions)[None]
+
+    def kspace(positions: range) -> KSpace:
+        part = replace(item, slab=Slab(axis, positions, positions))
+        mask = cut(sampled, axis, positions) if sampled.shape[axis] > 1 else sampled
+        return _measured([part], one.axes, mask)
+
+    def heldout(positions: range) -> HeldOut:
+        part = replace(item, slab=Slab(axis, positions, positions))
+        found = collate([part], mask).heldout
+        assert isinstance(found, HeldOut)
+        return found
+
+    one = batch.measurement
+    adjoint = torch.cat(adjoints, axis)
+    sampled = torch.cat(masks, axis) if masks[0].shape[axis] > 1 else one.mask
+    whole = Slabbed(maps, sampled, one.axes, axis, size, adjoint, one.noise, kspace)
+    target = torch.cat(targets, axis) if targets else None
+    parts = None
+    if item.split is not None:
+        parts = HeldOutSlabs(heldout, axis, slabs(example.shape[axis], size))
+    return replace(batch, measurement=whole, target=target, cores=None, heldout=parts)
+
+
+def upright_of(example: Example) -> Upright | None:
+    """How an example's planes are shown; None where its place is not known."""
+    header = example.header
+    return upright(np.array(header.affine), header.matrix, header.voxel, example.shape[0])
+
+
+def _noise(example: Example) -> float:
+    """NaN where it is unknown."""
+    noise = example.header.noise
+    return math.nan if noise is None else noise
+
+
+def _measured(items: Sequence[Item], axes: Axes, mask: Mask) -> KSpace:
+    """The k-space of a batch, read anew, where its mask is."""
+    kspace = [item.read().kspace.to(mask.device) for item in items]
+    return (
+        torch.stack([_in_kspace(one, items[0].example.header.axes, axes) for one in kspace]) * mask
+    )
+
+
+def _stacked(tensors: Sequence[Tensor], pinned: bool) -> Tensor:
+    if not pinned:
+        return torch.stack([*tensors])
+    into = torch.empty((len(tensors), *tensors[0].shape), dtype=tensors[0].dtype, pin_memory=True)
+    return torch.stack([*tensors], out=into)
+
+
+def _in_kspace(kspace: Tensor, now: Axes, wanted: Axes) -> Tensor:
+    """Transform hybrid data so that exactly the axes wanted are in k-space."""
+    decode = tuple(a for a in now if a not in wanted)
+    encode = tuple(a for a in wanted if a not in now)
+    kspace = ifft(kspace, decode) if decode else kspace
+    return fft(kspace, encode) if encode else kspace
