@@ -14,7 +14,7 @@ from gleam.data.collate import Item, collate
 from gleam.data.example import ExampleFile, write
 from gleam.data.noise_level import whitened
 from gleam.errors import BadInput
-from gleam.formats import Scan
+from gleam.formats import Scan, read_scan
 from gleam.simulation import simulate_scan
 
 
@@ -107,3 +107,11 @@ def test_families_are_next_to_noiseless() -> None:
 def test_a_scan_of_zeros_has_no_level() -> None:
     scan = tiny_scan(slices=1)
     assert whitened(replace(scan, kspace=np.zeros_like(scan.kspace))) == (None, None)
+
+
+def test_a_real_scan_agrees_with_its_noise_scan(shared_data: Path) -> None:
+    """Its receiver's filter makes the noise beyond the field of view less."""
+    scan = read_scan(shared_data / "ismrmrd_Skyra_R3acs_14ch.h5")
+    assert scan.noise is not None
+    level = whitened(replace(scan, noise=None))[1]
+    assert level == pytest.approx(np.sqrt(np.mean(np.abs(scan.noise) ** 2)), rel=0.2)

@@ -9,14 +9,16 @@ import math
 
 import numpy as np
 import torch
-from jaxtyping import Complex
+from jaxtyping import Complex, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gleam.arrays import centre
 from gleam.errors import BadInput
 from gleam.formats.scan import Scan
 from gleam.formats.stored import each_coil
 from gleam.physics.coils import mix, whitening_matrix
+from gleam.physics.fourier import centred, fft, ifft, shift_free
 from gleam.physics.noise import Lines, noise_levels
 
 _SLICES = 4  # that are looked at
@@ -39,26 +41,46 @@ def whitened(scan: Scan) -> tuple[Complex[Tensor, "coil coil"] | None, float | N
         BadInput: samples that are no numbers; or the noise scan is no good, see
             `whitening_matrix`.
     """
-    lines = acquired_lines(scan)
     if scan.noise is not None:
         matrix = whitening_matrix(torch.from_numpy(scan.noise))
-        level = _mean(noise_levels(*(mix(along[None], matrix)[0] for along in lines)))
+        level = _mean(_levels(scan, matrix)[0])
         return matrix, level if level < _AVERAGED else 1.0
-    levels = noise_levels(*lines)
+    levels, apart = _levels(scan, None)
     heard = levels[levels > 0]  # a coil may be switched off
     if not len(heard):
         return None, None
-    if heard.max() < _UNEQUAL * heard.min():
+    if not apart or heard.max() < _UNEQUAL * heard.min():
         return None, _mean(heard)
     same = heard.median()
     gains = torch.where(levels > 0, same / levels, 1.0)
     return torch.diag(gains).to(torch.complex64), float(same)
 
 
-def acquired_lines(scan: Scan) -> list[Lines]:
+def _levels(scan: Scan, matrix: Tensor | None) -> tuple[Float[Tensor, "coil"], bool]:
+    """Of the coils, or of their mixtures; and whether they are sure enough to tell coils apart.
+
+    Beyond the field of view readout oversampling leaves empty places. Where their noise is not as
+    white as it is in simulated scans, since a scanner's filter makes it less towards the ends, the
+    field of view has to do.
+    """
+    for cropped in (False, True):
+        lines = acquired_lines(scan, cropped)
+        if matrix is not None:
+            lines = [mix(along[None], matrix)[0] for along in lines]
+        levels = noise_levels(*lines)
+        if not levels.isnan().any():
+            break
+    return levels, not cropped
+
+
+def acquired_lines(scan: Scan, cropped: bool = False) -> list[Lines]:
     """Some lines along every axis that was sampled in full, those farthest from the centre first.
 
     Without such an axis, single samples.
+
+    Args:
+        scan: the scan.
+        cropped: readouts are of the field of view alone, without oversampling.
 
     Raises:
         BadInput: samples that are no numbers.
@@ -73,7 +95,8 @@ def acquired_lines(scan: Scan) -> list[Lines]:
                 raise BadInput(f"{scan.name}: slice {index} of its k-space has NaN or Inf")
             for along, (axis, run, at) in zip(found, places, strict=True):
                 lines = np.moveaxis(kspace, axis, -1) if axis is not None else kspace[..., None]
-                along[coil].append(torch.from_numpy(lines[at][:, run]))
+                some = torch.from_numpy(lines[at][:, run])
+                along[coil].append(_cropped(scan, axis, some) if cropped else some)
     # Slices take turns, so that lines stay in order.
     return [torch.stack([torch.stack(each, 1).flatten(0, 1) for each in along]) for along in found]
 
@@ -105,6 +128,16 @@ def _places(scan: Scan, slices: int) -> list[Place]:
         at = _outermost(scan.sampled, scan.kspace.shape[2], list(space), max(8, most))
         places.append((None, slice(1), at))
     return places
+
+
+def _cropped(scan: Scan, axis: int | None, lines: Tensor) -> Tensor:
+    """Lines (line, sample) of the field of view alone, if they are whole readouts."""
+    if axis is None or scan.readout is None or axis != scan.readout - len(scan.space):
+        return lines
+    if lines.shape[1] < scan.space[axis] or scan.matrix[axis] >= scan.space[axis]:
+        return lines
+    image = centre(ifft(shift_free(lines, (-1,)), (-1,)), -1, scan.matrix[axis])
+    return centred(fft(image, (-1,)), (-1,))
 
 
 def _longest(whole: Pattern, size: int) -> slice:

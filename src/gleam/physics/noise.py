@@ -50,7 +50,7 @@ def noise_levels(*along: Complex[Tensor, "coil _ _"]) -> Float[Tensor, "coil"]:
     certain &= predicted < _NEAR * levels
     levels = torch.where(sure, levels, levels.minimum(predicted))
     sure |= certain
-    if 2 * int(sure.sum()) <= len(sure):
+    if int(sure.sum()) < max(min(2, len(sure)), len(sure) / 2):
         return torch.full_like(levels, math.nan)
     return torch.where(sure, levels, levels.minimum(levels[sure].median()))
 
