@@ -1,6 +1,6 @@
 """Trainings of toys, batch by batch, to be compared with their steps replayed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from gleam.training.assembly import make_modules
 from gleam.training.graph import Recorder
 from gleam.training.learner import Learner
 from gleam.training.loss import LOSSES
+from gleam.training.neighbours import Alone
 
 UNET = {"regulariser": {"kind": "unet"}}
 # Family, or more of the network; kind of data; training.
@@ -114,3 +115,31 @@ def buffers(inputs: Any) -> list[Tensor]:
 
 def equal(some: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
+
+
+class Delayed(Alone):
+    """As replicas do: gradients change in place, and are used while the next module computes."""
+
+    def __init__(self) -> None:
+        self.then: Callable[[], None] | None = None
+
+    def average(self, tensors: Sequence[Tensor], then: Callable[[], None]) -> None:
+        self.finish()
+        for tensor in tensors:
+            tensor.mul_(0.75)
+        self.then = then
+
+    def finish(self) -> None:
+        if self.then:
+            self.then()
+        self.then = None
+
+
+class Sending(Alone):
+    """Keeps what is sent on."""
+
+    def __init__(self) -> None:
+        self.sent: list[Tensor] = []
+
+    def send(self, state: Tensor, wait: bool = False) -> None:
+        self.sent.append(state)

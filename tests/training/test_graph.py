@@ -1,6 +1,6 @@
 """Recorded steps against launched ones, to the bit; on a CPU a stand-in records."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from recorders import Again, Failing, Host
-from stepping import ORDER, RUNS, equal, learner_of, learnt, recipe_of, toy_batch
+from stepping import ORDER, RUNS, Delayed, Sending, equal, learner_of, learnt, recipe_of, toy_batch
 from torch import Tensor, nn
 from toys import toy_measurement, toy_network, toy_sense
 
@@ -80,24 +80,6 @@ def test_learning_rates_stay_where_they_are():
             assert rate.item() == pytest.approx(module.schedule(t))
 
 
-class Delayed(Alone):
-    """As replicas do: gradients change in place, and are used while the next module computes."""
-
-    def __init__(self) -> None:
-        self.then: Callable[[], None] | None = None
-
-    def average(self, tensors: Sequence[Tensor], then: Callable[[], None]) -> None:
-        self.finish()
-        for tensor in tensors:
-            tensor.mul_(0.75)
-        self.then = then
-
-    def finish(self) -> None:
-        if self.then:
-            self.then()
-        self.then = None
-
-
 def test_an_average_comes_between_two_units():
     recipe = recipe_of(RUNS["MoDL"])
     batches = [toy_batch("2D", shape, number) for number, shape in enumerate(ORDER)]
@@ -109,14 +91,6 @@ def test_an_average_comes_between_two_units():
     assert equal(weights, expected)
     assert standin.recorded == 3 * 2 * 2
     assert not equal(expected_losses, learnt(learner_of(recipe, None), batches)[0])
-
-
-class Sending(Alone):
-    def __init__(self) -> None:
-        self.sent: list[Tensor] = []
-
-    def send(self, state: Tensor, wait: bool = False) -> None:
-        self.sent.append(state)
 
 
 def test_what_is_sent_on_stays_as_it_is():
