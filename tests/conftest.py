@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-ASKED = os.environ.get("GLEAM_TEST_DEVICE") or "cpu"  # of the tests marked `cuda`
-os.environ["GLEAM_DEVICE"] = "cpu"  # of everything else, and of the processes that tests start
+os.environ["GLEAM_DEVICE"] = "cpu"  # of all tests but those marked `cuda`, and what they start
 
 install_import_hook("gleam", "beartype.beartype").__enter__()
 
+import asked  # noqa: E402
 import torch  # noqa: E402
+from processes import reserve  # noqa: E402
 
 from gleam import precision, terminal, threads  # noqa: E402
 from gleam.device import VARIABLE, choose  # noqa: E402
-from gleam.errors import BadInput  # noqa: E402
-from gleam.processes import PROCESSES, settle  # noqa: E402
+from gleam.processes import PROCESSES  # noqa: E402
 
 torch.set_num_threads(1)
 terminal.EVERY = 3600.0  # what is said of slow work is no part of what tests look at
@@ -33,14 +33,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of
 
 
 def pytest_configure() -> None:
-    """Tests that are to run on a device that is not there do not pass: they end at once."""
-    try:
-        choose(ASKED)
-    except BadInput as error:
-        said = str(error).replace("--device", "GLEAM_TEST_DEVICE")
-        pytest.exit(
-            f"{said} (the tests of the GPU then run on the CPU)", pytest.ExitCode.USAGE_ERROR
-        )
+    """See `asked`."""
+    asked.check()
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -61,24 +55,16 @@ def shared_data() -> Path:
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
     """Where a test marked `cuda` computes, in full precision; and all that it calls or starts."""
-    monkeypatch.setenv(VARIABLE, ASKED)
+    monkeypatch.setenv(VARIABLE, asked.DEVICE)
     monkeypatch.setenv(precision.VARIABLE, "0")  # no TF32; taken note of by `choose`
-    yield choose(ASKED)
+    yield choose(asked.DEVICE)
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
-
-
-def _reserve(amount: int) -> bool:
-    settle(2**26)
-    try:
-        return bool(bytearray(amount))
-    except MemoryError:
-        return False
 
 
 @pytest.fixture(scope="session")
 def bounded() -> None:
     """The system keeps to what a process says that it may take."""
     with PROCESSES.Pool(1) as pool:
-        if pool.apply(_reserve, [2**29]):
+        if pool.apply(reserve, [2**29]):
             pytest.skip("this system does not count a process's data (RLIMIT_DATA)")

@@ -10,6 +10,7 @@ import torch
 from torch.distributed import TCPStore
 
 from gleam.errors import BadInput, Stopped
+from gleam.processes import settle
 
 PROCESSES = multiprocessing.get_context("forkserver")
 
@@ -58,3 +59,12 @@ def _run(
         pipe.send(error)
     except SystemExit as error:
         pipe.send(error.code)
+
+
+def reserve(amount: int) -> bool:
+    """Whether a process that is to take 64 MiB can take so many bytes."""
+    settle(2**26)
+    try:
+        return bool(bytearray(amount))
+    except MemoryError:
+        return False

@@ -2,7 +2,7 @@
 
 import os
 
-import conftest
+import asked
 import pytest
 import torch
 
@@ -16,15 +16,14 @@ def test_on_the_cpu_also_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_device_that_is_not_there_ends_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conftest, "ASKED", "cuda:99")
+    monkeypatch.setattr(asked, "DEVICE", "cuda:99")
     with pytest.raises(pytest.exit.Exception, match=r"^GLEAM_TEST_DEVICE cuda:99: ") as stop:
-        conftest.pytest_configure()
+        asked.check()
     assert stop.value.returncode == pytest.ExitCode.USAGE_ERROR
 
 
 @pytest.mark.cuda
 def test_marked_tests_are_where_they_are_asked_to_be(device: torch.device) -> None:
-    asked = os.environ.get("GLEAM_TEST_DEVICE") or "cpu"
-    assert device.type == asked.partition(":")[0]
-    assert os.environ[VARIABLE] == asked
+    assert device.type == asked.DEVICE.partition(":")[0]
+    assert os.environ[VARIABLE] == asked.DEVICE
     assert choose() == device

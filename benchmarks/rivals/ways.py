@@ -121,7 +121,8 @@ def one_f_one_b(recipe: Recipe, batch: Batch, group: Group) -> Way:
                 work()
             else:
                 memories.append(metered(work, group.device)[1])
-            module.update(step)
+            module.set_rate(step)
+            module.update()
             yield
 
     return Way([module], steps)

@@ -410,6 +410,7 @@ OVERRIDES: dict[str, object] = {
     "training.offload_to": "scratch",
     "training.deterministic": True,
     "training.graph": "never",
+    "training.loggers": ["wandb"],
     "training.loss_weights": "ramped",
     "training.loss": "l2",
     "training.steps": 10,

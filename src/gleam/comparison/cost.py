@@ -31,5 +31,6 @@ class Stepper:
     def cost(self) -> Cost:
         """Meter the second step, as training does: the first makes the optimizer states."""
         self.learner.step(self.batch, 0)
-        _, cost = self.learner.metered_step(self.batch, 0)
+        fresh = self.batch.to(self.learner.device)  # nothing is kept of it yet, as in training
+        _, cost = self.learner.metered_step(fresh, 0)
         return cost
