@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gleam.errors import BadInput, Unwritable
@@ -97,6 +98,13 @@ def test_tensorboard_draws_the_same_numbers(tmp_path: Path) -> None:
         for value in event.summary.value
     ]
     assert drawn == [(*number, 2.5) for number in STEPS.numbers()]
+
+
+def test_an_image_is_in_no_line(tmp_path: Path) -> None:
+    image = Event("image", 12, {"image": np.zeros((3, 5), np.uint8)})
+    assert not [*image.numbers()]
+    written(tmp_path, STEPS, image)
+    assert read_events(tmp_path) == [STEPS]
 
 
 def test_both_are_loggers(tmp_path: Path) -> None:

@@ -3,24 +3,28 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from tiny import example_files, tiny_recipe
 
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.training import loggers
-from gleam.training.events import Event
+from gleam.training.events import IMAGE, Event
 from gleam.training.loggers import Sent, check, made
 from gleam.training.stages import train_in_stages
 
+LEVELS = np.arange(15, dtype=np.uint8).reshape(3, 5)
 EVENTS = [
     Event("steps", 2, {"losses": {"0": [0.5, 0.25], "1": [0.4, None]}, "waiting": 0.1}),
     Event("validation", 2, {"psnr": {"0": 20.0, "1": 21.5}}),
+    Event("image", 2, {"image": LEVELS}),
     Event("end", 2, {"reason": "finished"}),
 ]
 TOLD = {
     1: {"loss/0": 0.5, "loss/1": 0.4},
-    2: {"loss/0": 0.25, "speed/waiting": 0.1, "psnr/0": 20.0, "psnr/1": 21.5},
+    2: {"loss/0": 0.25, "speed/waiting": 0.1, "psnr/0": 20.0, "psnr/1": 21.5, IMAGE: LEVELS},
 }
 
 
@@ -81,7 +85,7 @@ def test_a_run_tells_them_and_the_recipe_says_whom(
     data = example_files(tmp_path, 1)
     recipe = tiny_recipe(data, steps=2, validate_every=2, loggers=["wandb"])
     train_in_stages(recipe, tmp_path / "run", quiet=True)
-    assert {"loss/0", "loss/1", "psnr/2"} <= service.told[2].keys()
+    assert {"loss/0", "loss/1", "psnr/2", IMAGE} <= service.told[2].keys()
     assert service.ended is True
     assert not (tmp_path / "run" / "tensorboard").exists()
     assert (tmp_path / "run" / "events.jsonl").exists()
@@ -111,8 +115,10 @@ def test_weights_and_biases_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     logger.close()
     (record,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
     content = record.read_bytes()
-    for name in ("loss/0", "psnr/1", "speed/waiting"):
+    for name in ("loss/0", "psnr/1", "speed/waiting", IMAGE):
         assert name.encode() in content
+    (picture,) = record.parent.glob("files/media/images/**/*.png")
+    assert np.array_equal(np.array(Image.open(picture)), LEVELS)
 
 
 @pytest.mark.filterwarnings("default")  # of the database, at its end
@@ -130,3 +136,5 @@ def test_mlflow_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert run.info.status == "FINISHED"
     history = client.get_metric_history(run.info.run_id, "loss/0")
     assert [(one.step, one.value) for one in history] == [(1, 0.5), (2, 0.25)]
+    (picture,) = tmp_path.glob("mlruns/**/images/*.png")
+    assert np.array_equal(np.array(Image.open(picture)), LEVELS)

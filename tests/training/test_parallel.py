@@ -4,11 +4,13 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from parallel_work import disagree, never_come, run, see_other_folders
 from processes import in_processes
 from safetensors.torch import load_file, save_file
+from test_picture import drawn
 from test_train import assert_same_end, numbers, tensors
 from tiny import example_files, tiny_recipe, tiny_scan
 
@@ -66,6 +68,9 @@ def test_pipeline_ends_as_one_process_wherever_it_is_resumed(
     forget_last(folder)
     train(recipe, folder, resume=True)
     assert_same_end(folder, tmp_path / "one")
+    pictures, expected = drawn(folder), drawn(tmp_path / "one")
+    assert pictures.keys() == expected.keys() == {3, 6, 8}
+    assert all(np.array_equal(pictures[step], expected[step]) for step in expected)
 
 
 def test_grown_network_that_carries_the_change_ends_as_in_one_process(

@@ -10,6 +10,8 @@ seconds since 1970; and what else there is to say of it:
 `ms_per_step`, `slices_per_second`, `waiting` (the share of time spent waiting for data), \
 `peak_memory_bytes` |
 | validation | `psnr`, mean complex PSNR in dB after each iteration, by its number |
+| image | `image`, a picture of validation: see `gleam.training.picture`; told to loggers, not in \
+the file |
 | checkpoint | `best`: whether validation never was better |
 | warning | `text` |
 | end | `reason`: finished, stopped, diverged, out of memory or failed; `text`; the run's \
@@ -30,8 +32,9 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 from gleam.errors import BadInput
 from gleam.files import replacing, unwritable
 
-Kind = Literal["start", "steps", "validation", "checkpoint", "warning", "end"]
+Kind = Literal["start", "steps", "validation", "image", "checkpoint", "warning", "end"]
 FILE = "events.jsonl"
+IMAGE = "validation/image"  # as loggers call it
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Event:
     Attributes:
         kind: see the module's table.
         step: updates done by then.
-        values: the rest of the table; what JSON can hold, keys being strings.
+        values: the rest of the table; what JSON can hold, keys being strings, but for an image: an
+            array of 8-bit grey levels (rows, columns).
         time: seconds since 1970.
     """
 
@@ -100,11 +104,13 @@ class EventLog:
         self._path = folder / FILE
 
     def log(self, event: Event) -> None:
-        """Append a line, in one write.
+        """Append a line, in one write; none of an image.
 
         Raises:
             Unwritable: the disk is full, or the folder is gone.
         """
+        if event.kind == "image":
+            return
         try:
             with self._path.open("ab", buffering=0) as file:
                 file.write(_line(event))

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from gleam import precision
+from gleam.arrays import Image
+from gleam.data.batch import Batch
 from gleam.device import described
 from gleam.errors import Signalled, Unwritable
 from gleam.terminal import silence
@@ -19,6 +21,7 @@ from gleam.training.faults import Lost
 from gleam.training.graph import graphable
 from gleam.training.meter import taken
 from gleam.training.neighbours import Failure, Note
+from gleam.training.picture import Picture, picture_of
 from gleam.training.record import Place, Record, recorded
 from gleam.training.setup import Setup
 
@@ -58,11 +61,18 @@ class Journal:
         setup: of the run.
         record: of the run; None in the processes that keep none.
         step: updates noted.
+        picture: of validation, where the record is kept.
     """
 
     setup: Setup
     record: Record | None
     step: int
+    picture: Picture | None = None
+
+    @property
+    def look(self) -> Callable[[Image, Batch], None] | None:
+        """Who is to see the images of validation."""
+        return None if self.picture is None else self.picture.look
 
     def due(self, step: int) -> bool:
         """Whether something is to be kept after so many updates."""
@@ -91,6 +101,9 @@ class Journal:
         if self.record:
             self.record.launch(self.setup.learner.graphs.recording)
             best = self.record.add(note, seconds, waited)
+            levels = self.picture.levels if self.picture and validated else None
+            if levels is not None and not self.record.failure:
+                self.record.tell("image", image=levels)
         else:
             best = validated and group.downstream is not None
         kept = (scheduled or best) and not note.failure
@@ -150,6 +163,9 @@ def journal(setup: Setup, quiet: bool) -> Iterator[Journal]:
         if record:
             record.display.say(_where(setup))
         written = Journal(setup, record, progress.step)
+        if record and setup.validation:
+            size, share = setup.recipe.data.batch, setup.group.share
+            written.picture = picture_of(setup.validation, size, share)
         try:
             yield written
         except Lost as lost:

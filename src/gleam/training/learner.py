@@ -5,7 +5,7 @@ its memory all call it. Where several processes share a network, each has a lear
 modules, and `Neighbours` stand for the others.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -145,13 +145,16 @@ class Learner:
         return losses
 
     @torch.no_grad()
-    def validate(self, batches: Iterable[Batch]) -> list[float]:
+    def validate(
+        self, batches: Iterable[Batch], look: Callable[[Image, Batch], None] | None = None
+    ) -> list[float]:
         """Mean quality in dB, over all slices but empty ones, after each iteration.
 
         It is that of `quality_of`.
 
         Args:
             batches: with targets or held-out samples, in the same order for all processes.
+            look: is given each batch and its image after the last iteration here.
         """
         network, device = self.network.eval(), self.device
         totals = torch.zeros(2, len(network.iterations), dtype=torch.float64, device=device)
@@ -160,9 +163,12 @@ class Learner:
             state = self.neighbours.receive(partial(network.first, batch.measurement))
             for k, iteration in enumerate(network.iterations):
                 state = network.advance(iteration, state, batch.measurement, self.call)
-                quality = quality_of(network.image(state), batch).double()
+                image = network.image(state)
+                quality = quality_of(image, batch).double()
                 totals[:, k] += torch.stack([quality.nansum(), (~quality.isnan()).sum()])
             self.neighbours.send(state)
+            if look is not None:
+                look(image, batch)
         network.train()
         total, count = self.neighbours.total(totals.cpu())
         means: list[float] = (total / count).tolist()

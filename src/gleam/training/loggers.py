@@ -1,8 +1,8 @@
 """Loggers by name, as a recipe lists them (`training.loggers`): TensorBoard, W&B, MLflow.
 
 The last two are the user's own: where they send what they are told is said by their own settings
-(WANDB_MODE=offline, MLFLOW_TRACKING_URI). They get numbers, and the recipe without its paths. What
-goes wrong with them is a warning, once; training goes on without them.
+(WANDB_MODE=offline, MLFLOW_TRACKING_URI). They get numbers, images of validation, and the recipe
+without its paths. What goes wrong with them is a warning, once; training goes on without them.
 """
 
 import os
@@ -11,10 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.terminal import warn
-from gleam.training.events import Event, Logger
+from gleam.training.events import IMAGE, Event, Logger
 from gleam.training.tensorboard import TensorBoard
 from gleam.words import not_installed
 
@@ -58,16 +62,17 @@ def check(names: Sequence[str]) -> None:
             raise BadInput(said) from error
 
 
-Send = Callable[[int, dict[str, float]], None]
+Told = dict[str, float | NDArray[np.uint8]]  # a number, or the grey levels of an image
+Send = Callable[[int, Told], None]
 Close = Callable[[bool], None]
 
 
 class Sent:
-    """Numbers sent to a service of the user's.
+    """Numbers and images sent to a service of the user's.
 
     Args:
         name: of the service.
-        opened: begins there; gives what sends the numbers of a step, and what ends it well or not.
+        opened: begins there; gives what sends those of a step, and what ends it well or not.
         folder: of the run.
         recipe: what it trains.
     """
@@ -88,13 +93,15 @@ class Sent:
             self._give_up(error)
 
     def log(self, event: Event) -> None:
-        """Send the numbers of an event, step by step."""
+        """Send the numbers of an event, or its image, step by step."""
         self._ended = self._ended or (
             event.kind == "end" and event.values.get("reason") == "finished"
         )
-        steps: dict[int, dict[str, float]] = defaultdict(dict)
+        steps: dict[int, Told] = defaultdict(dict)
         for name, step, value in event.numbers():
             steps[step][name] = value
+        if event.kind == "image":
+            steps[event.step][IMAGE] = event.values["image"]
         for step in sorted(steps):
             if self._send is None:
                 return
@@ -122,8 +129,11 @@ def _wandb(folder: Path, settings: dict[str, Any]) -> tuple[Send, Close]:
 
     run = wandb.init(project=PROJECT, name=folder.name, dir=str(folder), config=settings)
 
-    def send(step: int, numbers: dict[str, float]) -> None:
-        run.log(numbers, step=step)
+    def send(step: int, told: Told) -> None:
+        run.log({name: shown(value) for name, value in told.items()}, step=step)
+
+    def shown(value: float | NDArray[np.uint8]) -> object:
+        return value if isinstance(value, float | int) else wandb.Image(Image.fromarray(value))
 
     return send, lambda well: run.finish(exit_code=0 if well else 1)
 
@@ -143,8 +153,13 @@ def _mlflow(folder: Path, settings: dict[str, Any]) -> tuple[Send, Close]:
     for part, fields in settings.items():
         client.log_param(run, part, str(fields)[:500])
 
-    def send(step: int, numbers: dict[str, float]) -> None:
-        metrics = [Metric(name, value, 0, step) for name, value in numbers.items()]
+    def send(step: int, told: Told) -> None:
+        metrics = []
+        for name, value in told.items():
+            if isinstance(value, float | int):
+                metrics.append(Metric(name, value, 0, step))
+            else:
+                client.log_image(run, Image.fromarray(value), key=name, step=step)
         client.log_batch(run, metrics=metrics)
 
     return send, lambda well: client.set_terminated(run, "FINISHED" if well else "FAILED")

@@ -4,16 +4,22 @@ TensorBoard's own writer works in a thread, which dies of a full disk behind the
 imported when a training begins, not where one is only thought of: protobuf is slow to import.
 """
 
+import io
 import os
 import time
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from gleam.files import make_folder, unwritable
-from gleam.training.events import Event
+from gleam.training.events import IMAGE, Event
 
 
 class TensorBoard:
-    """Numbers over steps, in a new file.
+    """Numbers and images over steps, in a new file.
 
     Args:
         folder: where TensorBoard looks.
@@ -35,23 +41,24 @@ class TensorBoard:
         )
 
     def log(self, event: Event) -> None:
-        """Write down the numbers of an event.
+        """Write down the numbers of an event, or its image.
 
         Raises:
             Unwritable: the disk is full, or the folder is gone.
         """
-        from tensorboard.compat.proto import event_pb2, summary_pb2
+        from tensorboard.compat.proto import event_pb2
+        from tensorboard.compat.proto.summary_pb2 import Summary
 
+        values = [
+            (step, Summary.Value(tag=name, simple_value=value))
+            for name, step, value in event.numbers()
+        ]
+        if event.kind == "image":
+            values.append((event.step, Summary.Value(tag=IMAGE, image=_png(event.values["image"]))))
         self._write(
             *(
-                event_pb2.Event(
-                    step=step,
-                    wall_time=event.time,
-                    summary=summary_pb2.Summary(
-                        value=[summary_pb2.Summary.Value(tag=name, simple_value=value)]
-                    ),
-                )
-                for name, step, value in event.numbers()
+                event_pb2.Event(step=step, wall_time=event.time, summary=Summary(value=[value]))
+                for step, value in values
             )
         )
 
@@ -68,3 +75,16 @@ class TensorBoard:
                     writer.write(event.SerializeToString())  # type: ignore[attr-defined]
         except OSError as error:
             raise unwritable(self._path, error) from error
+
+
+def _png(levels: NDArray[np.uint8]) -> dict[str, Any]:
+    """The fields of TensorBoard's image."""
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, "PNG")
+    height, width = levels.shape
+    return {
+        "height": height,
+        "width": width,
+        "colorspace": 1,
+        "encoded_image_string": file.getvalue(),
+    }

@@ -96,7 +96,7 @@ def _loop(setup: Setup, feed: Feed, written: Journal, stop_asked: Callable[[], i
             newest = not running
             note.last = written.step + 1 == steps
             if newest and setup.validates(step):
-                psnr = learner.validate(setup.validation_batches())
+                psnr = learner.validate(setup.validation_batches(), written.look)
                 note.psnr = dict(enumerate(psnr, setup.first_iteration))
 
             note = neighbours.gather(note, stop_asked() if newest else 0)
