@@ -92,8 +92,8 @@ class TrainingBatches:
     drawn again, so all batches of a run have one size.
 
     Args:
-        examples: with targets (see `check`).
-        mask: what to undersample them with.
+        examples: with targets, where the goal is images (see `check`).
+        mask: what to undersample those with that were sampled in full.
         batch: slices per batch.
         seed: of the order and of the masks.
         share: (i, n) takes the i-th of n equal parts of every batch; n divides `batch`.
@@ -123,8 +123,8 @@ class TrainingBatches:
             key = (*shape, example.sets, example.header.axes, example.header.readout)
             if goal.heldout(example) is not None:
                 key = (*key, example.complete)
-            parts = 1 if slabs is None else _slabs_of(example, slabs.size, mask)
-            buckets[key] += [(example, index) for index in range(slices) for _ in range(parts)]
+            places = 1 if slabs is None else _slabs_of(example, slabs.size, mask)
+            buckets[key] += [(example, index) for index in range(slices) for _ in range(places)]
         self._buckets = list(buckets.values())
         self.steps_per_epoch = sum(-(-len(bucket) // batch) for bucket in self._buckets)
         self._order = lru_cache(maxsize=2)(self._draw_order)
