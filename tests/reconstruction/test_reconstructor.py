@@ -18,7 +18,8 @@ from gleam.physics.classical import CLASSICAL, TITLES
 from gleam.physics.measurement import Measured, Measurement
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.exported import Exported, Facts
-from gleam.reconstruction.reconstructor import Reconstructor, Trained, reconstructor
+from gleam.reconstruction.named import reconstructor
+from gleam.reconstruction.reconstructor import Reconstructor, Trained
 from gleam.training import run
 from gleam.training.graph import Graphs, ReplayedIterations
 

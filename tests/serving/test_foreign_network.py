@@ -13,7 +13,8 @@ from client import answer_on, small_stream
 from tiny import example_files
 
 from gleam.cli import main
-from gleam.reconstruction.reconstructor import Reconstructor, reconstructor
+from gleam.reconstruction.named import reconstructor
+from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.serving.session import answer
 from gleam.serving.wire import Limits
 from gleam.trust import trusting

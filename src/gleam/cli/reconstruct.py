@@ -24,8 +24,9 @@ from gleam.formats import Volume, dicom, image_writer, read_scans
 from gleam.formats.scan import choose
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.many import Job, identity, reconstruct_many
+from gleam.reconstruction.named import reconstructor
 from gleam.reconstruction.reconstruct import Reconstruction, reconstruct
-from gleam.reconstruction.reconstructor import Reconstructor, reconstructor
+from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.terminal import counted, followed, say, warn
 
 

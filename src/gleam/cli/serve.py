@@ -7,7 +7,7 @@ from gleam.cli.arguments import amount
 from gleam.cli.options.serve import Arguments
 from gleam.device import choose, described
 from gleam.errors import BadInput
-from gleam.reconstruction.reconstructor import reconstructor
+from gleam.reconstruction.named import reconstructor
 from gleam.serving.server import serve
 from gleam.serving.wire import Limits
 from gleam.terminal import silence

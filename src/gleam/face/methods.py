@@ -17,7 +17,9 @@ from gleam.face.words import in_python
 from gleam.physics.classical import CLASSICAL
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction import reconstruct as whole
-from gleam.reconstruction.reconstructor import SUFFIXES, Classical, Reconstructor, reconstructor
+from gleam.reconstruction.exported import SUFFIXES
+from gleam.reconstruction.named import reconstructor
+from gleam.reconstruction.reconstructor import Classical, Reconstructor
 from gleam.training.run import is_there
 from gleam.trust import trusting
 from gleam.words import nearest

@@ -26,6 +26,8 @@ from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstructor import CPU, Reconstructor
 from gleam.words import not_installed
 
+SUFFIXES = (".pt2", ".onnx")  # of networks that were exported as one file
+
 FACTS = "gleam.json"  # of a .pt2, and the key of an .onnx's metadata
 INPUTS = ("maps", "mask", "adjoint", "noise", "kspace")
 USUAL_NOISE = 0.05  # stands for a level that is not known, as it does in MoDL

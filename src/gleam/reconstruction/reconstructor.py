@@ -18,19 +18,16 @@ from gleam.arrays import Image
 from gleam.data.example import Example
 from gleam.data.masks import mask_seed, sampling
 from gleam.data.trained_on import TrainedOn
-from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.networks import Unrolled
 from gleam.networks.unrolled import Call, called
 from gleam.networks.weights import weights_of
-from gleam.physics.classical import CLASSICAL
 from gleam.physics.measurement import Measured
 from gleam.recipe import MaskRecipe
 from gleam.training.graph import Graphs, ReplayedIterations, recorder
 from gleam.training.trained import Run
 
 CPU = torch.device("cpu")
-SUFFIXES = (".pt2", ".onnx")  # of networks that were exported as one file
 
 
 @dataclass(frozen=True)
@@ -223,39 +220,6 @@ class Trained(Reconstructor):
                 if _difference(image, before) < self.change:
                     return
                 before = image
-
-
-def reconstructor(
-    what: str,
-    device: str = "auto",
-    iterations: int | None = None,
-    change: float | None = None,
-    force: bool = False,
-) -> Reconstructor:
-    """What the command line calls RUN: a trained run, or a reconstruction without learning.
-
-    Args:
-        what: a run's folder, or an exported network, or one of `CLASSICAL`.
-        device: see `gleam.device`.
-        iterations, change, force: see `Trained`; the first two for a run only.
-
-    Raises:
-        BadInput: see `Trained.of`; or there is no such device.
-    """
-    place = choose(device)
-    if what.endswith(SUFFIXES):
-        from gleam.reconstruction.exported import Exported
-
-        if iterations is not None or change is not None:
-            raise BadInput(
-                f"{what}: is one program, which does not stop early; give a run's folder"
-            )
-        return Exported.of(Path(what), place, force)
-    if what not in CLASSICAL:
-        return Trained.of(Path(what), place, iterations, change, force)
-    if iterations is not None or change is not None:
-        raise BadInput(f"{what}: has no iterations to stop after; give a trained run")
-    return Classical(what, CLASSICAL[what], device=place)
 
 
 @torch.no_grad()  # while an image is made, and not while it is looked at
