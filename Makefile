@@ -41,8 +41,9 @@ lint: .venv
 bench: .venv
 	$(BIN)/python -m benchmarks
 
+docs: export NO_MKDOCS_2_WARNING = 1
 docs: .venv
-	$(BIN)/pdoc --docformat google --output-directory docs/api gleam gleam.lightning
+	$(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo site
