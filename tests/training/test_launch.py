@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from test_train import assert_same_end, last_step
+from ends import assert_same_end, last_step
 from tiny import example_files, tiny_recipe
 
 from gleam import recipe as recipes

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ends import assert_same_end, drawn, numbers, tensors
 from parallel_work import disagree, never_come, run, see_other_folders
 from processes import in_processes
 from safetensors.torch import load_file, save_file
-from test_picture import drawn
-from test_train import assert_same_end, numbers, tensors
 from tiny import example_files, tiny_recipe, tiny_scan
 
 from gleam.data.jobs import find_scans, prepare_one

@@ -1,15 +1,13 @@
 """What a validation shows: one plane of its first scan, read back from where loggers put it."""
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from ends import Levels, assert_same_end, drawn
 from numpy.typing import NDArray
-from PIL import Image
-from test_train import assert_same_end
 from tiny import every_second_line, example_files, prepared, tiny_recipe, tiny_scan, undersampled
 from toys import SHAPES, noise, toy_image, toy_sense
 
@@ -21,28 +19,10 @@ from gleam.formats.upright import Plane
 from gleam.physics.measurement import Measurement
 from gleam.recipe import Recipe
 from gleam.training import journal
-from gleam.training.events import IMAGE, read_events
+from gleam.training.events import read_events
 from gleam.training.picture import GAIN, Picture, picture_of
 from gleam.training.train import train
 from gleam.training.trained import Run
-
-Levels = NDArray[np.uint8]
-
-
-def drawn(folder: Path) -> dict[int, Levels]:
-    """By step, of all of TensorBoard's files."""
-    loader = pytest.importorskip("tensorboard.backend.event_processing.event_file_loader")
-    found: dict[int, Levels] = {}
-    for path in sorted((folder / "tensorboard").iterdir()):
-        for event in loader.EventFileLoader(str(path)).Load():
-            for value in event.summary.value:
-                if value.tag == IMAGE:
-                    width, height, png = value.tensor.string_val
-                    levels = np.array(Image.open(io.BytesIO(png)))
-                    assert levels.shape == (int(height), int(width))
-                    assert levels.dtype == np.uint8
-                    found[event.step] = levels
-    return found
 
 
 def shape_batch(shape: str) -> Batch:

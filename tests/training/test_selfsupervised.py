@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import pytest
 import torch
-from test_train import assert_same_end
+from ends import assert_same_end
 from tiny import every_second_line, prepared, tiny_recipe, tiny_scan, undersampled
 
 from gleam.data.example import write

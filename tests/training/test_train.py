@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from ends import assert_same_end, last_step, numbers, tensors
 from safetensors.torch import load_file
 from tiny import every_second_line, example_files, prepared, tiny_recipe, tiny_scan, undersampled
 
@@ -37,39 +38,6 @@ from gleam.training.trained import Run
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return example_files(tmp_path_factory.mktemp("data"))
-
-
-def tensors(folder: Path) -> dict[str, torch.Tensor]:
-    """All that a run ends with: the model, and the last checkpoint's weights and optimizers."""
-    last = checkpoint.found(folder / "checkpoints")[-1]
-    files = [folder / "model.safetensors", *sorted(last.glob("*.safetensors"))]
-    return {  # clones: what is loaded stays in its file, which may change
-        f"{file.relative_to(folder)}/{name}": tensor.clone()
-        for file in files
-        for name, tensor in load_file(file).items()
-    }
-
-
-def numbers(folder: Path) -> list[tuple[int, str, int, float]]:
-    """metrics.csv without times."""
-    return [(row.step, row.metric, row.index, row.value) for row in run.read_metrics(folder)]
-
-
-def assert_same_end(folder: Path, undisturbed: Path) -> None:
-    got, expected = tensors(folder), tensors(undisturbed)
-    assert got.keys() == expected.keys()
-    assert all(torch.equal(got[name], expected[name]) for name in expected)
-    assert numbers(folder) == numbers(undisturbed)
-    one, other = run.read_summary(folder), run.read_summary(undisturbed)
-    for name in ("steps", "parameters", "best_step"):
-        assert one[name] == other[name]
-    assert best(one) == best(other)
-
-
-def best(summary: dict[str, object]) -> object:
-    """Of validation, whatever it is measured by."""
-    (value,) = (summary[name] for name in summary if name.startswith("best_validation_"))
-    return value
 
 
 def gleam_train(*arguments: object) -> "subprocess.Popen[str]":
@@ -243,11 +211,6 @@ def test_killed_at_random_points_and_resumed_it_ends_the_same(
 def logs_of(folder: Path) -> int:
     """One for each time it started to train."""
     return len(list((folder / "tensorboard").glob("*")))
-
-
-def last_step(folder: Path) -> int:
-    kept = checkpoint.found(folder / "checkpoints")
-    return checkpoint.step_of(kept[-1]) if kept else 0
 
 
 def wait_for(process: "subprocess.Popen[str]", folder: Path, logs: int = 0, step: int = 0) -> None:

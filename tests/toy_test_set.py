@@ -4,9 +4,11 @@ and methods for them."""
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import pytest
 import torch
 
 from gleam.data.batch import Batch
+from gleam.evaluation.evaluate import Evaluation, evaluate
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.reconstruction.reconstructor import Reconstructor
@@ -76,3 +78,10 @@ def halfway(measurement: Measurement) -> Iterator[torch.Tensor]:
     """Towards zero: a little worse each time."""
     for iteration in range(3):
         yield measurement.adjoint * 0.9 ** (iteration + 1)
+
+
+@pytest.fixture(scope="session")
+def evaluation() -> Evaluation:
+    """Of two methods, one with a name that HTML must escape."""
+    methods = ways(**{"zero-filled": zero_filled, "<b>shrunk</b> & more": halfway})
+    return evaluate(methods, toy_batches())
