@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from gleam.data.example import write
-from gleam.data.prepare import Prepared, Settings
 from gleam.files import sha256_of
 from gleam.formats import Layout, Scan, read_scan
 from gleam.formats.scan import centred_affine
+from gleam.preparation.prepare import Prepared, Settings
 
 
 def brains(folder: Path) -> list[Prepared]:

@@ -21,9 +21,9 @@ from benchmarks.brains import brains
 from benchmarks.measure import Figures, figure, keep, show
 from gleam.arrays import Image
 from gleam.data.example import Example, ExampleFile, write
-from gleam.data.prepare import Prepared, Settings
 from gleam.physics.compressed_sensing import temporal_tv, wavelet
 from gleam.physics.measurement import Measured
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import MaskRecipe
 from gleam.simulation.scan import simulate_scan
 from gleam.training.timing import interleaved, ratio

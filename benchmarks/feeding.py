@@ -20,7 +20,7 @@ import torch
 from benchmarks.measure import Figures, figure, keep, show
 from gleam.data.example import find, kept_open, write
 from gleam.data.loader import TrainingBatches
-from gleam.data.prepare import Prepared, Settings
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.processes import PROCESSES
 from gleam.recipe import MaskRecipe
 from gleam.simulation import simulate_scan

@@ -22,9 +22,9 @@ from gleam.data.batch import Batch
 from gleam.data.example import ExampleFile, Slice, write
 from gleam.data.header import Header
 from gleam.recipe import Recipe
-from gleam.training.assembly import make_learner, training_batches
-from gleam.training.initial import initial
-from gleam.training.learner import Learner
+from gleam.runs.assembly import make_learner, training_batches
+from gleam.runs.initial import initial
+from gleam.runs.learner import Learner
 from gleam.training.timing import settled
 
 STEPS, PROFILED, WARM = 50, 10, 6  # the first ones are launched one by one, and then recorded

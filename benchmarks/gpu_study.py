@@ -32,11 +32,11 @@ from gleam.comparison import plan as plans
 from gleam.comparison.compare import compare
 from gleam.comparison.measure import measure
 from gleam.comparison.plan import CompareRecipe, Plan
-from gleam.comparison.tables import summary
 from gleam.device import choose, described
 from gleam.errors import Stopped
 from gleam.files import replacing
 from gleam.recipe import Recipe
+from gleam.report.comparison_tables import summary
 
 WHOLE = {"modules": 1, "overlap": 0}
 SMALLER = {

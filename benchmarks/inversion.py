@@ -17,9 +17,9 @@ from torch import Tensor
 from benchmarks.measure import Figures, figure, show
 from gleam.data.batch import Batch
 from gleam.data.collate import Item, collate
-from gleam.data.prepare import Prepared, Settings
 from gleam.networks import ResNet, Unrolled, build
 from gleam.networks.invertible import HIGHEST_STEP
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import MaskRecipe, NetworkRecipe
 from gleam.simulation import simulate_scan
 from gleam.training import storage

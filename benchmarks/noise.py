@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.measure import Figures, figure, keep, show
-from gleam.data.noise_level import whitened
 from gleam.formats.scan import Scan, calibration_box
 from gleam.formats.volume import Volume
+from gleam.preparation.noise_level import whitened
 from gleam.simulation.from_image import simulate_from_image
 from gleam.simulation.scan import simulate_scan
 

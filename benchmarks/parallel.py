@@ -24,7 +24,7 @@ from benchmarks.measure import Figures, figure, show
 from benchmarks.rivals.crew import Answer, Order, Workers, workers
 from benchmarks.slow_link import DEVICE, linked
 from gleam.data.example import write
-from gleam.data.prepare import Prepared, Settings
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import DataRecipe, NetworkRecipe, Recipe, TrainingRecipe, load
 from gleam.simulation import simulate_scan
 from gleam.training.timing import ratio

@@ -21,16 +21,16 @@ from gleam.arrays import Image
 from gleam.data.example import Example
 from gleam.evaluation import examples as pictures
 from gleam.evaluation.evaluate import evaluate
-from gleam.evaluation.pictures import window
-from gleam.evaluation.report import write_report
-from gleam.evaluation.runs import summary_of
-from gleam.evaluation.tables import write_tables
 from gleam.physics.baselines import cg_sense, sliding_window, zero_filled
 from gleam.physics.classical import TITLES
 from gleam.physics.measurement import Measured
 from gleam.reconstruction.reconstructor import Classical, Reconstructor, Trained
-from gleam.training.run import read_summary, read_trained_on
-from gleam.training.trained import Run
+from gleam.report.evaluation import write_report
+from gleam.report.pictures import window
+from gleam.report.tables import write_tables
+from gleam.report.training import summary_of
+from gleam.runs.folder import read_summary, read_trained_on
+from gleam.runs.run import Run
 
 CG_WEIGHTS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)
 CG_STEPS = (3, 5, 8, 12, 20)

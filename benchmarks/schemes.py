@@ -20,7 +20,7 @@ from gleam.data.batch import Batch
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import NetworkRecipe, Recipe, TrainingRecipe
-from gleam.training.learner import Cost
+from gleam.runs.learner import Cost
 from gleam.training.timing import interleaved, ratio
 
 ITERATIONS, SIZE, COILS = 8, 128, 6

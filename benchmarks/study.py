@@ -18,9 +18,9 @@ import torch
 
 from benchmarks.measure import Figures, hardware, keep, show
 from gleam.comparison.plan import slug
-from gleam.evaluation.runs import validation_curve
 from gleam.files import replacing
-from gleam.training.run import load_recipe
+from gleam.report.training import validation_curve
+from gleam.runs.folder import load_recipe
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "study.md"

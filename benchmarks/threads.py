@@ -100,10 +100,10 @@ def measured(work: str, size: str, at_once: int) -> float:
 
     from gleam.comparison.cost import Stepper
     from gleam.data.collate import Item, collate
-    from gleam.data.prepare import Prepared, Settings
+    from gleam.preparation.prepare import Prepared, Settings
     from gleam.recipe import MaskRecipe, Recipe
+    from gleam.runs.initial import initial
     from gleam.simulation import simulate_scan
-    from gleam.training.initial import initial
 
     pixels, coils, repeats = SIZES[size]
     example = Prepared(simulate_scan((pixels, pixels), coils, 1, 50.0, 0), Settings())

@@ -30,12 +30,12 @@ from benchmarks.bart import Case, undersample, wavelet
 from benchmarks.brains import sampled_box
 from benchmarks.real_study import WEIGHTS
 from gleam.arrays import Image
-from gleam.data.prepare import Prepared, Settings
 from gleam.formats import Layout, Scan, read_scan
 from gleam.formats.scan import centred_affine
 from gleam.networks import build
 from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.physics.fourier import centred, fft, ifft, shift_free
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import MaskRecipe, NetworkRecipe
 from gleam.simulation import simulate_scan
 

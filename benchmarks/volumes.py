@@ -26,8 +26,8 @@ simulate(Path(sys.argv[1]), 1, draw, seed=0, format="cfl", name="volume")
 PREPARE = """
 import resource, sys
 from pathlib import Path
-from gleam.data.jobs import prepare_one
-from gleam.data.prepare import Settings
+from gleam.preparation.jobs import prepare_one
+from gleam.preparation.prepare import Settings
 folder = Path(sys.argv[1])
 (outcome,) = prepare_one(folder / "volume-0000.cfl", folder, Settings())
 assert outcome.status == "prepared", outcome

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file
 
-from gleam.training import checkpoint, run
-from gleam.training.events import IMAGE
+from gleam.runs import checkpoint
+from gleam.runs import folder as run
+from gleam.runs.events import IMAGE
 
 Levels = NDArray[np.uint8]
 

@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 from toys import toy_measurement, toy_network, toy_sense
 
+from gleam.parallel.group import Group
+from gleam.parallel.link import Inbox, Outbox
+from gleam.parallel.meeting import joined, size_of_group
+from gleam.parallel.placement import Spread
+from gleam.parallel.replicas import Replicas
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import Recipe
+from gleam.runs.learner import Learner
+from gleam.runs.train import train
 from gleam.training.flow import GreedyModule, train_step
 from gleam.training.greedy import split
-from gleam.training.group import Group
-from gleam.training.learner import Learner
-from gleam.training.link import Inbox, Outbox
 from gleam.training.loss import l1
-from gleam.training.meeting import joined, size_of_group
-from gleam.training.replicas import Replicas
 from gleam.training.schedule import warmup_cosine
-from gleam.training.spread import Spread
 from gleam.training.storage import store
-from gleam.training.train import train
 
 Arrays = list[NDArray[np.floating]]
 

@@ -20,7 +20,7 @@ def in_processes(count: int, function: Callable[..., Any], *arguments: object) -
 
     The function must be importable, and its arguments and results can be pickled.
     """
-    PROCESSES.set_forkserver_preload(["gleam.training.train"])
+    PROCESSES.set_forkserver_preload(["gleam.runs.train"])
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     environ = {
         "MASTER_ADDR": "127.0.0.1",

@@ -12,12 +12,12 @@ from toys import OF_NETWORK, SHAPES, toy_measurement, toy_sense
 
 from gleam.data.batch import Batch
 from gleam.networks import build
+from gleam.parallel.neighbours import Alone
 from gleam.recipe import Recipe
-from gleam.training.assembly import make_modules
+from gleam.runs.assembly import make_modules
+from gleam.runs.learner import Learner
 from gleam.training.graph import Recorder
-from gleam.training.learner import Learner
 from gleam.training.loss import LOSSES
-from gleam.training.neighbours import Alone
 
 UNET = {"regulariser": {"kind": "unet"}}
 # Family, or more of the network; kind of data; training.

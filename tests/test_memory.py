@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gleam.errors import BadInput, Stopped
-from gleam.formats.hdf5 import readable
+from gleam.formats.hdf5.file import readable
 from gleam.memory import asked_for, exhausted
 
 GPU = (

@@ -14,9 +14,9 @@ from benchmarks.rivals.ways import WAYS, Way, end_to_end, sequential
 from gleam.data.example import find
 from gleam.data.loader import TrainingBatches
 from gleam.errors import BadInput
+from gleam.parallel.group import Group
+from gleam.parallel.meeting import joined
 from gleam.recipe import Recipe
-from gleam.training.group import Group
-from gleam.training.meeting import joined
 
 Weights = list[NDArray[np.floating]]
 

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from gleam import terminal
 from gleam.cli import main
+from gleam.runs.progress import shown
 from gleam.terminal import Clock, counted, doing, duration, followed
-from gleam.training.progress import shown
 
 
 class Listener(io.StringIO):
@@ -36,7 +36,7 @@ def listener(monkeypatch: pytest.MonkeyPatch) -> Listener:
     listener = Listener()
     monkeypatch.setattr(terminal, "EVERY", 0.01)
     monkeypatch.setattr(terminal, "console", Console(file=listener, width=20))
-    monkeypatch.setattr("gleam.training.progress.console", terminal.console)
+    monkeypatch.setattr("gleam.runs.progress.console", terminal.console)
     return listener
 
 

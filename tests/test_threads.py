@@ -8,7 +8,7 @@ import pytest
 from torch.distributed import TCPStore
 
 from gleam import threads
-from gleam.training.launch import environments
+from gleam.parallel.launch import environments
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gleam.data import jobs
 from gleam.data.header import VERSION
 from gleam.data.kind import ScanKind
-from gleam.data.prepare import Prepared, Settings
 from gleam.data.trained_on import TrainedOn
 from gleam.files import make_folder
 from gleam.formats import Scan, write_scan
 from gleam.formats.scan import calibration_box
 from gleam.physics.classical import CLASSICAL
+from gleam.preparation import jobs
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import Recipe
 from gleam.reconstruction.reconstructor import Classical
 from gleam.simulation import simulate_scan

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gleam.errors import BadInput
+from gleam.parallel.launch import common_store, environments
 from gleam.recipe import Recipe, save
-from gleam.training.launch import common_store, environments
 
 
 @dataclass(frozen=True)

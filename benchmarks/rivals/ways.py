@@ -19,19 +19,19 @@ from torch.distributed.pipelining import PipelineStage, Schedule1F1B, ScheduleGP
 
 from gleam.data.batch import Batch
 from gleam.networks import Unrolled
+from gleam.parallel.group import Group
+from gleam.parallel.neighbours import ALONE, Neighbours, Note
+from gleam.parallel.pipeline import Pipeline
+from gleam.parallel.placement import cut
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import END_TO_END, Recipe
-from gleam.training.assembly import make_learner, make_modules, part_of
+from gleam.runs.assembly import make_learner, make_modules, part_of
+from gleam.runs.initial import initial
+from gleam.runs.learner import Learner
 from gleam.training.flow import GreedyModule
-from gleam.training.group import Group
-from gleam.training.initial import initial
-from gleam.training.learner import Learner
 from gleam.training.loss import LOSSES
 from gleam.training.meter import metered
-from gleam.training.neighbours import ALONE, Neighbours, Note
-from gleam.training.pipeline import Pipeline
-from gleam.training.spread import cut
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from benchmarks.rivals.crew import Answer, Order
 from benchmarks.rivals.ways import WAYS, Way
 from gleam import recipe as recipes
 from gleam.comparison.measure import largest
-from gleam.training.group import Group
-from gleam.training.meeting import joined
+from gleam.parallel.group import Group
+from gleam.parallel.meeting import joined
 from gleam.training.meter import state_bytes
 
 FULL, STEPS = 3, 9  # steps until a pipeline is full; steps timed

@@ -20,7 +20,7 @@ WAYS = "auto, cpu, cuda, or one of several GPUs as cuda:1"
 def choose(said: str = "auto", process: int = 0) -> torch.device:
     """The device that is asked for; a GPU always by its number, and computing as usual.
 
-    A process that others share a GPU with (`gleam.data.workers`) gets an equal part of its memory.
+    A process that others share a GPU with (`gleam.workers`) gets an equal part of its memory.
 
     Args:
         said: see above.

@@ -25,7 +25,7 @@ from gleam.data.example import write
 from gleam.formats import write_scan
 from gleam.networks import build
 from gleam.recipe import MaskRecipe
-from gleam.training import run
+from gleam.runs import folder as run
 
 Refuse = Callable[..., str]
 

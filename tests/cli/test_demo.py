@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from gleam.cli import demo, main
-from gleam.training.run import load_recipe
+from gleam.runs.folder import load_recipe
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tiny import example_files, tiny_recipe, trained_on
 from gleam import recipe as recipes
 from gleam.cli import main
 from gleam.networks import build
-from gleam.training import run
+from gleam.runs import folder as run
 
 
 @pytest.fixture(scope="module")

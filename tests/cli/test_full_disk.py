@@ -15,11 +15,12 @@ from tiny import example_files, tiny_recipe, trained_on
 
 from gleam import recipe as recipes
 from gleam.cli import main
-from gleam.data import jobs
-from gleam.data.prepare import Settings
 from gleam.errors import Unwritable
 from gleam.networks import build
-from gleam.training import checkpoint, run
+from gleam.preparation import jobs
+from gleam.preparation.prepare import Settings
+from gleam.runs import checkpoint
+from gleam.runs import folder as run
 
 ROOM = 8 << 10  # bytes that a file may have, fewer than any result's
 

@@ -11,9 +11,9 @@ from PIL import Image
 from tiny import every_second_line, example_files, tiny_scan, undersampled
 
 from gleam.cli import main
-from gleam.data.facts import scan_facts
 from gleam.formats import Scan, write_scan
 from gleam.formats.scan import centred_affine
+from gleam.preparation.description import scan_facts
 
 Inspect = Callable[..., dict[str, Any]]
 

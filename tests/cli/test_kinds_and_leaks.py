@@ -19,7 +19,7 @@ from gleam.data.trained_on import TrainedOn
 from gleam.formats import write_scan
 from gleam.networks import build
 from gleam.recipe import Recipe
-from gleam.training import run
+from gleam.runs import folder as run
 
 Say = Callable[..., list[str]]
 

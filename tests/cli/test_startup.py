@@ -14,7 +14,7 @@ FORMATS = {"nibabel", "pydicom", "ismrmrd", "twixtools"}
 SCIPY = {f"scipy.{part}" for part in ("spatial", "ndimage", "interpolate", "io", "fft")}
 REST = {"tensorboard", "google.protobuf", "distributed"}
 ANYWHERE = COMPILER | DRAWING | FORMATS | SCIPY | REST
-RUNS = {"safetensors", "gleam.networks", "gleam.training"}  # and their readers
+RUNS = {"safetensors", "gleam.networks", "gleam.runs", "gleam.training"}  # and their readers
 HELP = ANYWHERE | RUNS | {"torch", "scipy", "h5py", "PIL", "gleam.formats"}
 
 FORBIDDEN = {  # in an order in which each may import what those before it may

@@ -21,10 +21,10 @@ from gleam.cli import VERBS, main, train
 from gleam.cli.arguments import parse
 from gleam.formats import cfl, read_scan, write_scan
 from gleam.recipe import Recipe
+from gleam.runs import folder as run
+from gleam.runs.learner import Learner
+from gleam.runs.run import Run
 from gleam.simulation import simulate_scan
-from gleam.training import run
-from gleam.training.learner import Learner
-from gleam.training.trained import Run
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from gleam.errors import BadInput, Diverged, Stopped
 from gleam.evaluation.evaluate import Evaluation
 from gleam.evaluation.scores import FrameScore, Score
 from gleam.recipe import Recipe
-from gleam.training import run
+from gleam.runs import folder as run
 
 Planned = Callable[..., Plan]
 

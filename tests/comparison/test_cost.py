@@ -8,9 +8,9 @@ from gleam.comparison.cost import Stepper
 from gleam.data.example import find
 from gleam.data.loader import TrainingBatches
 from gleam.networks import Unrolled
-from gleam.training import run
-from gleam.training.stages import grown
-from gleam.training.train import train
+from gleam.runs import folder as run
+from gleam.runs.stages import grown
+from gleam.runs.train import train
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,7 @@ import torch
 
 from gleam.comparison.compare import compare
 from gleam.comparison.plan import Plan
-from gleam.comparison.tables import summary
+from gleam.report.comparison_tables import summary
 
 pytestmark = pytest.mark.cuda
 

@@ -20,9 +20,9 @@ from tiny import (
 from gleam.data.collate import Item, collate, collate_volume
 from gleam.data.example import ExampleFile, write
 from gleam.data.masks import mask_axes, mask_seed
-from gleam.data.prepare import Prepared
 from gleam.errors import BadInput
 from gleam.physics.sampling import draw
+from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
 
 LINES = MaskRecipe(kind="equispaced", acceleration=1.6)

@@ -14,8 +14,8 @@ from torch import Tensor
 from gleam.arrays import cut
 from gleam.data.example import Example, ExampleFile, Slice, write
 from gleam.data.header import Header
-from gleam.data.prepare import Prepared
 from gleam.physics.fourier import ifft
+from gleam.preparation.prepare import Prepared
 
 
 def check_example(example: Example) -> None:

@@ -4,9 +4,9 @@ from kinds import KINDS, SLICES, VOLUME, ellipse, lines, series
 from tiny import every_second_line, prepared, undersampled
 
 from gleam.data.kind import acceleration_of, check_kinds, kind_of, pattern_of, pattern_of_mask
-from gleam.data.prepare import Prepared
 from gleam.errors import BadInput
 from gleam.formats import Scan
+from gleam.preparation.prepare import Prepared
 from gleam.recipe import Recipe
 
 

@@ -6,9 +6,9 @@ from kinds import KINDS, SLICES, lines, series
 from tiny import prepared, undersampled
 
 from gleam.data.header import VERSION as PREPARATION
-from gleam.data.prepare import Prepared, Settings
 from gleam.data.trained_on import VERSION, TrainedOn
 from gleam.errors import BadInput
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import MaskRecipe
 
 MASK = MaskRecipe(acceleration=4)

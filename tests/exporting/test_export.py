@@ -15,8 +15,8 @@ from gleam.errors import BadInput
 from gleam.exporting import export
 from gleam.formats import write_scan
 from gleam.reconstruction.exported import Exported
-from gleam.training.run import read_trained_on
-from gleam.training.trained import Run
+from gleam.runs.folder import read_trained_on
+from gleam.runs.run import Run
 from gleam.trust import trusting
 
 

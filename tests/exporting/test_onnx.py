@@ -12,7 +12,7 @@ from toys import toy_measurement, toy_sense
 from gleam.errors import BadInput
 from gleam.exporting import export
 from gleam.reconstruction.exported import Exported
-from gleam.training.trained import Run
+from gleam.runs.run import Run
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from toys import toy_network
 
 from gleam.networks.weights import weights_of
 from gleam.recipe import Recipe
-from gleam.training import run
+from gleam.runs import folder as run
 
 OF_NETWORK = {"cg_tolerance", "cg_steps", "first_image"}
 SCANS = {"a" * 64: "jane-doe-2026", "b" * 64: "john-roe-2026"}

@@ -18,7 +18,7 @@ from mutations import Rng, spoil_bytes, spoil_text
 
 from gleam.errors import BadInput
 from gleam.formats import Layout, Scan, read_image, read_scans, write_scan
-from gleam.formats.ismrmrd_header import parse
+from gleam.formats.mrd.header import parse
 from gleam.formats.scan import calibration_box, centred_affine
 
 AXES = Layout.parse("y x coil slice")
@@ -77,9 +77,9 @@ def check(read: Scan) -> None:
 
 
 def _inspect(read: Scan) -> None:
-    from gleam.data.facts import example_facts, scan_facts
-    from gleam.data.prepare import Prepared, Settings
-    from gleam.reconstruction.preview import of_scan
+    from gleam.preparation.description import example_facts, scan_facts
+    from gleam.preparation.prepare import Prepared, Settings
+    from gleam.viewing.preview import of_scan
 
     json.dumps(scan_facts(read), allow_nan=False)
     made = None
@@ -94,8 +94,8 @@ def _inspect(read: Scan) -> None:
 def example(path: Path) -> None:
     """Read an example file, and one slice."""
     from gleam.data.example import ExampleFile
-    from gleam.data.facts import example_facts
-    from gleam.reconstruction.preview import of_example
+    from gleam.preparation.description import example_facts
+    from gleam.viewing.preview import of_example
 
     read = ExampleFile(path)
     one = read[read.shape[0] // 2]
@@ -193,7 +193,7 @@ def image(path: Path) -> None:
 
 def _examples(folder: Path) -> list[Path]:
     from gleam.data.example import write
-    from gleam.data.prepare import Prepared, Settings
+    from gleam.preparation.prepare import Prepared, Settings
 
     for index, one in enumerate(_scans()):
         write(Prepared(one, Settings()), folder / f"{index}.h5")

@@ -5,10 +5,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from gleam.data.jobs import find_scans
 from gleam.formats import cfl, read_scan
 from gleam.formats.layout import Layout
 from gleam.formats.volume import Volume
+from gleam.preparation.jobs import find_scans
 
 needs_bart = pytest.mark.skipif(shutil.which("bart") is None, reason="BART is not installed")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gleam.errors import BadInput
 from gleam.formats import fastmri
-from gleam.formats.ismrmrd_header import Header, serialise
+from gleam.formats.mrd.header import Header, serialise
 from gleam.formats.scan import Scan, calibration_box, centred_affine
 
 # A knee: two-fold readout oversampling, 8 of 46 columns zero-filled before and 3 after the data.

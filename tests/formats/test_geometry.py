@@ -19,8 +19,8 @@ from scanner import OBLIQUE, Scanner
 from tiny import ZERO_FILLED
 
 from gleam.cli import main
-from gleam.data.prepare import Prepared, Settings
 from gleam.formats import image_writer, read_image, read_scan, write_scan
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.simulation import simulate_from_image
 

@@ -8,7 +8,6 @@ from toys import noise, toy_measurement, toy_sense
 
 from benchmarks import bart
 from gleam.arrays import Image, cut
-from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.physics.baselines import cg_sense, sliding_window
 from gleam.physics.compressed_sensing import (
@@ -21,6 +20,7 @@ from gleam.physics.compressed_sensing import (
 )
 from gleam.physics.measurement import Measured
 from gleam.physics.slabs import Slabbed
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import MaskRecipe
 from gleam.simulation.scan import simulate_scan
 from gleam.training.meter import metered

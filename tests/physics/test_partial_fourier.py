@@ -10,14 +10,14 @@ from toys import toy_measurement, toy_sense
 
 from gleam.arrays import Image, cut
 from gleam.data.collate import Item, collate
-from gleam.data.facts import example_facts
-from gleam.data.prepare import Prepared, Settings
 from gleam.physics import baselines, compressed_sensing
 from gleam.physics.baselines import cg_sense
 from gleam.physics.compressed_sensing import wavelet
 from gleam.physics.measurement import Measurement
 from gleam.physics.partial_fourier import constraint, short_sides
 from gleam.physics.slabs import Slabbed
+from gleam.preparation.description import example_facts
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.simulation import simulate_scan
 
 LINES = np.arange(64)

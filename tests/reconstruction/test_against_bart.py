@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from gleam.data.loader import every_slice
-from gleam.data.prepare import Prepared, Settings
 from gleam.physics.baselines import cg_sense
 from gleam.physics.fourier import centred, fft
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import MaskRecipe
 from gleam.simulation.scan import simulate_scan
 

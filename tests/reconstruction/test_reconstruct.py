@@ -22,13 +22,13 @@ from tiny import (
     undersampled,
 )
 
-from gleam.data.prepare import Prepared
 from gleam.errors import BadInput
 from gleam.formats import Scan, nifti
 from gleam.metrics import magnitude
 from gleam.networks import build
 from gleam.physics.baselines import cg_sense
 from gleam.physics.measurement import Measured
+from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Classical, Reconstructor, Trained

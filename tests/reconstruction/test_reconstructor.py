@@ -20,7 +20,7 @@ from gleam.recipe import MaskRecipe
 from gleam.reconstruction.exported import Exported, Facts
 from gleam.reconstruction.named import reconstructor
 from gleam.reconstruction.reconstructor import Reconstructor, Trained
-from gleam.training import run
+from gleam.runs import folder as run
 from gleam.training.graph import Graphs, ReplayedIterations
 
 

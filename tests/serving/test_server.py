@@ -25,8 +25,8 @@ from formats.mutations import spoil_bytes, spoil_text
 from tiny import CG_SENSE
 
 from gleam.cli import main
-from gleam.data.prepare import Prepared, Settings
 from gleam.formats import read_scan
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.reconstruction.reconstruct import reconstruct
 
 MISBEHAVING = str(Path(__file__).with_name("misbehaving.py"))

@@ -17,9 +17,9 @@ from tiny import ZERO_FILLED
 from toys import toy_network
 
 from gleam.data.header import VERSION
-from gleam.data.prepare import Prepared, Settings
 from gleam.data.trained_on import TrainedOn
 from gleam.formats import read_scan
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Classical, Reconstructor, Trained

@@ -15,6 +15,7 @@ from toys import toy_measurement, toy_network, toy_sense
 from gleam.arrays import cut
 from gleam.data.batch import Batch, Slab
 from gleam.networks import Unrolled, build
+from gleam.parallel.neighbours import Alone
 from gleam.physics.prediction import HeldOut
 from gleam.physics.sense import Sense
 from gleam.physics.slabs import Slabbed
@@ -29,7 +30,6 @@ from gleam.training.graph import (
 )
 from gleam.training.greedy import greedy
 from gleam.training.loss import LOSSES
-from gleam.training.neighbours import Alone
 
 EACH = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 

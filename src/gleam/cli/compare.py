@@ -10,16 +10,16 @@ from gleam.cli.options.compare import Arguments
 from gleam.comparison import plan as plans
 from gleam.comparison.compare import compare
 from gleam.comparison.plan import Plan
-from gleam.comparison.report import write_report
-from gleam.comparison.tables import summary, terminal_table, write_tables
 from gleam.device import choose
 from gleam.errors import BadInput
-from gleam.evaluation.page import check_libraries
 from gleam.files import make_folder
 from gleam.recipe import read as read_recipe
+from gleam.report.comparison import write_report
+from gleam.report.comparison_tables import summary, terminal_table, write_tables
+from gleam.report.page import check_libraries
+from gleam.runs import folder as run
+from gleam.runs.dry_run import Rehearsal, not_there, rehearse
 from gleam.terminal import say
-from gleam.training import run
-from gleam.training.rehearsal import Rehearsal, not_there, rehearse
 
 
 def main(a: Arguments) -> None:

@@ -14,16 +14,16 @@ from gleam.device import choose, described
 from gleam.errors import BadInput
 from gleam.evaluation.evaluate import baselines, evaluate
 from gleam.evaluation.fastmri import references
-from gleam.evaluation.page import check_libraries
-from gleam.evaluation.report import write_report
-from gleam.evaluation.runs import summary_of
-from gleam.evaluation.tables import fastmri_means, terminal_table, write_tables
 from gleam.files import check_new, make_folder
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstructor import Trained
+from gleam.report.evaluation import write_report
+from gleam.report.page import check_libraries
+from gleam.report.tables import fastmri_means, terminal_table, write_tables
+from gleam.report.training import summary_of
+from gleam.runs import folder as run
+from gleam.runs.run import Run
 from gleam.terminal import followed, say, warn
-from gleam.training import run
-from gleam.training.trained import Run
 
 
 def main(a: Arguments) -> None:

@@ -10,16 +10,16 @@ from rich.console import Console
 from gleam.cli.options.inspect import Arguments
 from gleam.cli.parts import part_of
 from gleam.data.example import ExampleFile, is_example
-from gleam.data.facts import Facts, example_facts, scan_facts
-from gleam.data.noise_file import checked_noise
-from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.face import pictures
 from gleam.files import check_new
 from gleam.formats import Scan, read_scans
 from gleam.formats.montage import grey
 from gleam.formats.scan import choose
-from gleam.reconstruction.preview import Preview, of_example, of_scan
+from gleam.preparation.description import Facts, example_facts, scan_facts
+from gleam.preparation.noise_file import checked_noise
+from gleam.preparation.prepare import Prepared, Settings
+from gleam.viewing.preview import Preview, of_example, of_scan
 from gleam.words import counted, sized
 
 _UNITS = {"flip_angle": "°", "field_strength": " T"}

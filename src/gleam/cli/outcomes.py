@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gleam.data.jobs import Outcome, Status
 from gleam.errors import BadInput
+from gleam.preparation.jobs import Outcome, Status
 
 
 def report(

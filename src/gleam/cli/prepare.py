@@ -6,15 +6,15 @@ from pathlib import Path
 from gleam.cli.arguments import amount
 from gleam.cli.options.prepare import Arguments
 from gleam.cli.outcomes import report
-from gleam.data import jobs
-from gleam.data.cluster import prepare_on
-from gleam.data.manifest import recorded
-from gleam.data.noise_file import checked_noise
-from gleam.data.prepare import Settings
-from gleam.data.split import divide, shares, subjects
 from gleam.errors import BadInput
 from gleam.files import make_folder
 from gleam.formats import read_scans, scan_file
+from gleam.preparation import jobs
+from gleam.preparation.cluster import prepare_on
+from gleam.preparation.manifest import recorded
+from gleam.preparation.noise_file import checked_noise
+from gleam.preparation.prepare import Settings
+from gleam.preparation.split import divide, shares, subjects
 from gleam.terminal import followed
 
 _LEAST = 2**29  # for a few copies of a slice

@@ -12,16 +12,17 @@ import torch
 from gleam.cli.options.reconstruct import Arguments
 from gleam.cli.outcomes import report
 from gleam.cli.parts import part_of
-from gleam.data.facts import axis_names
-from gleam.data.jobs import find_scans
-from gleam.data.manifest import recorded
-from gleam.data.noise_file import checked_noise
-from gleam.data.prepare import Prepared, Settings
 from gleam.device import described
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder
-from gleam.formats import Volume, dicom, image_writer, read_scans
+from gleam.formats import Volume, image_writer, read_scans
+from gleam.formats.dicom import writer as dicom
 from gleam.formats.scan import choose
+from gleam.preparation.description import axis_names
+from gleam.preparation.jobs import find_scans
+from gleam.preparation.manifest import recorded
+from gleam.preparation.noise_file import checked_noise
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.many import Job, identity, reconstruct_many
 from gleam.reconstruction.named import reconstructor

@@ -10,15 +10,15 @@ from gleam import trust
 from gleam.cli.options.train import Arguments
 from gleam.device import choose
 from gleam.errors import BadInput
+from gleam.parallel.launch import launch
+from gleam.parallel.meeting import size_of_group
+from gleam.parallel.placement import Spread
 from gleam.recipe import Recipe
-from gleam.training import run
-from gleam.training.launch import launch
-from gleam.training.meeting import size_of_group
-from gleam.training.pace import in_words
-from gleam.training.record import METRICS
-from gleam.training.rehearsal import not_there, rehearse
-from gleam.training.spread import Spread
-from gleam.training.stages import train_in_stages
+from gleam.runs import folder as run
+from gleam.runs.dry_run import not_there, rehearse
+from gleam.runs.pace import in_words
+from gleam.runs.record import METRICS
+from gleam.runs.stages import train_in_stages
 
 
 def main(a: Arguments) -> None:

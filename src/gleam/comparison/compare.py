@@ -24,9 +24,9 @@ from gleam.data.versions import check_versions
 from gleam.device import choose, described
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
+from gleam.runs import folder as run
+from gleam.runs.data import find_data
 from gleam.terminal import say, warn
-from gleam.training import run
-from gleam.training.data import find_data
 
 TRIAL = 4  # a learning rate is tried for one in so many steps
 

@@ -4,9 +4,9 @@ import torch
 
 from gleam.data.batch import Batch
 from gleam.recipe import Recipe
-from gleam.training.assembly import make_learner
-from gleam.training.initial import initial
-from gleam.training.learner import Cost
+from gleam.runs.assembly import make_learner
+from gleam.runs.initial import initial
+from gleam.runs.learner import Cost
 from gleam.training.timing import settled
 
 

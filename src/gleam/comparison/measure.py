@@ -24,9 +24,9 @@ from gleam.files import replacing
 from gleam.memory import exhausted
 from gleam.networks import build
 from gleam.recipe import Recipe
+from gleam.runs.assembly import training_batches
+from gleam.runs.learner import Cost
 from gleam.terminal import followed
-from gleam.training.assembly import training_batches
-from gleam.training.learner import Cost
 from gleam.training.timing import interleaved, ratio
 
 REPEATS = 9  # of a step, to time it

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gleam.data.workers import spread
 from gleam.errors import BadInput, Diverged, Stopped
 from gleam.files import check_new
+from gleam.parallel.placement import Spread
 from gleam.recipe import Recipe
+from gleam.runs import folder as run
+from gleam.runs.stages import POLISHED, train_in_stages
 from gleam.terminal import followed, say
-from gleam.training import run
-from gleam.training.spread import Spread
-from gleam.training.stages import POLISHED, train_in_stages
+from gleam.workers import spread
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def train_all(
         By folder, why a run that diverged did so.
 
     Raises:
-        BadInput: see `Job.make_room` and `gleam.training.stages.train_in_stages`.
+        BadInput: see `Job.make_room` and `gleam.runs.stages.train_in_stages`.
         Stopped: a run was stopped by a signal, or its process died.
     """
     for job in jobs:

@@ -33,9 +33,9 @@ from gleam.arrays import slabs
 from gleam.data.header import Header
 from gleam.errors import BadInput
 from gleam.files import check_exists
-from gleam.formats import hdf5_attribute
-from gleam.formats.hdf5 import dataset, holds, opened, readable
-from gleam.formats.hdf5_writer import creating
+from gleam.formats.hdf5 import attribute as hdf5_attribute
+from gleam.formats.hdf5.file import dataset, holds, opened, readable
+from gleam.formats.hdf5.writer import creating
 
 _AT_ONCE = 2**22  # numbers of k-space in a slab that is prepared, 32 MB
 OPEN = 64  # example files that stay open between two reads

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from gleam.arrays import Image
 from gleam.evaluation.scores import Score
-from gleam.evaluation.views import View, views
 from gleam.formats.upright import CAPTION, Upright
+from gleam.viewing.views import View, views
 
 
 @dataclass(frozen=True)

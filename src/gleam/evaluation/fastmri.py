@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gleam.data.example import ExampleFile
 from gleam.errors import BadInput
-from gleam.formats import hdf5
+from gleam.formats.hdf5 import file as hdf5
 from gleam.metrics import nmse, psnr_magnitude, ssim
 
 

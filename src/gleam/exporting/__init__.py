@@ -16,8 +16,8 @@ from gleam.physics.fourier import Axes
 from gleam.physics.sampling import DIMENSIONS
 from gleam.recipe import Recipe
 from gleam.reconstruction.exported import INPUTS, Facts
-from gleam.training.rehearsal import kind_of_data
-from gleam.training.trained import Run
+from gleam.runs.dry_run import kind_of_data
+from gleam.runs.run import Run
 
 __all__ = ["export"]
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gleam.evaluation.runs import describe
 from gleam.networks import Unrolled
 from gleam.recipe import Recipe
 from gleam.reconstruction.exported import Facts
+from gleam.report.training import describe
 from gleam.words import counted
 
 

@@ -16,7 +16,7 @@ from gleam.networks import Unrolled
 from gleam.networks.weights import weights_of
 from gleam.recipe import DataRecipe, Recipe
 from gleam.reconstruction.exported import Facts
-from gleam.training import run as runs
+from gleam.runs import folder as runs
 
 CARD = "README.md"
 

@@ -10,17 +10,17 @@ from gleam import formats
 from gleam.data.collate import Item, collate
 from gleam.data.example import Example as Source
 from gleam.data.example import ExampleFile, write
-from gleam.data.facts import Facts, example_facts
 from gleam.data.masks import mask_seed
-from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.face.pictures import Drawn, Grey
 from gleam.face.scans import drawn, load
 from gleam.face.words import in_python
 from gleam.files import check_new, make_folder
 from gleam.physics.measurement import Measurement
+from gleam.preparation.description import Facts, example_facts
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.preview import of_example
+from gleam.viewing.preview import of_example
 from gleam.words import counted, sized
 
 

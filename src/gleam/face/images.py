@@ -9,7 +9,8 @@ from pathlib import Path
 from gleam.face.pictures import Drawn, Grey
 from gleam.face.words import in_python
 from gleam.files import check_new, make_folder
-from gleam.formats import dicom, image_writer
+from gleam.formats import image_writer
+from gleam.formats.dicom import writer as dicom
 from gleam.formats.montage import slices, tiled
 from gleam.reconstruction.reconstruct import Reconstruction
 from gleam.words import counted, sized

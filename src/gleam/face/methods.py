@@ -20,7 +20,7 @@ from gleam.reconstruction import reconstruct as whole
 from gleam.reconstruction.exported import SUFFIXES
 from gleam.reconstruction.named import reconstructor
 from gleam.reconstruction.reconstructor import Classical, Reconstructor
-from gleam.training.run import is_there
+from gleam.runs.folder import is_there
 from gleam.trust import trusting
 from gleam.words import nearest
 

@@ -14,9 +14,9 @@ from gleam.face.methods import Data, reconstruct
 from gleam.face.words import in_python
 from gleam.networks import Unrolled
 from gleam.recipe import MaskRecipe, Recipe
-from gleam.training import run as folders
-from gleam.training import trained
-from gleam.training.stages import train_in_stages
+from gleam.runs import folder as folders
+from gleam.runs import run as trained
+from gleam.runs.stages import train_in_stages
 from gleam.trust import trusting
 from gleam.words import counted
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gleam import formats
-from gleam.data.facts import Facts, scan_facts
-from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
 from gleam.face.pictures import Drawn, Grey
 from gleam.face.words import in_python
 from gleam.formats import Layout, read_scan
 from gleam.formats.montage import grey
-from gleam.reconstruction.preview import Preview, of_scan
+from gleam.preparation.description import Facts, scan_facts
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.simulation import simulate_scan
+from gleam.viewing.preview import Preview, of_scan
 
 
 @dataclass(frozen=True, repr=False)

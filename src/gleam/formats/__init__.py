@@ -9,26 +9,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from gleam.errors import BadInput
-from gleam.formats import (
-    cfl,
-    dicom,
-    dicom_read,
-    fastmri,
-    hdf5,
-    hdf5_array,
-    ismrmrd,
-    ismrmrd_image,
-    matlab,
-    mrd2,
-    nifti,
-    npy,
-    png,
-    submission,
-    twix,
-    webp,
-)
+from gleam.formats import cfl, fastmri, nifti, npy, png, submission, webp
+from gleam.formats.dicom import reader as dicom_read
+from gleam.formats.dicom import writer as dicom
+from gleam.formats.hdf5 import array as hdf5_array
+from gleam.formats.hdf5 import file as hdf5
 from gleam.formats.layout import Layout
+from gleam.formats.matlab import file as matlab
+from gleam.formats.mrd import file as ismrmrd
+from gleam.formats.mrd import image as ismrmrd_image
+from gleam.formats.mrd import version2 as mrd2
 from gleam.formats.scan import Scan, Scans, only
+from gleam.formats.siemens import twix
 from gleam.formats.volume import Volume
 
 __all__ = [

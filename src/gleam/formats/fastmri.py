@@ -29,10 +29,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
-from gleam.formats import hdf5, hdf5_attribute, hdf5_variable
 from gleam.formats.geometry import Geometry
-from gleam.formats.hdf5_writer import creating
-from gleam.formats.ismrmrd_header import Header, parse, serialise
+from gleam.formats.hdf5 import attribute as hdf5_attribute
+from gleam.formats.hdf5 import file as hdf5
+from gleam.formats.hdf5 import variable as hdf5_variable
+from gleam.formats.hdf5.writer import creating
+from gleam.formats.mrd.header import Header, parse, serialise
 from gleam.formats.scan import Array, Scan, calibration_box, centred_affine
 from gleam.formats.stored import Stored
 from gleam.formats.zeros import non_zero

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.files import replacing
-from gleam.formats.hdf5_writer import creating
+from gleam.formats.hdf5.writer import creating
 from gleam.formats.volume import Volume
 
 _FRAMES = 3

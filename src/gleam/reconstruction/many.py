@@ -1,7 +1,7 @@
 """Reconstructing many scans into a folder: resumable, and none stops the rest.
 
 What was reconstructed before is kept as long as the scan, the method and the settings are the same,
-by what the manifest says (`gleam.data.manifest`).
+by what the manifest says (`gleam.preparation.manifest`).
 """
 
 import hashlib
@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gleam.data import manifest
-from gleam.data.jobs import MADE_OTHERWISE, Outcome, fingerprint, reason
-from gleam.data.prepare import Prepared, Settings
 from gleam.errors import Stopped
 from gleam.files import check_new, sha256_of
 from gleam.formats import Scan, image_name, read_scans
 from gleam.formats.scan import named
 from gleam.formats.volume import Volume
+from gleam.preparation import manifest
+from gleam.preparation.jobs import MADE_OTHERWISE, Outcome, fingerprint, reason
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstructor import Reconstructor
 

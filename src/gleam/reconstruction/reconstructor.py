@@ -24,8 +24,8 @@ from gleam.networks.unrolled import Call, called
 from gleam.networks.weights import weights_of
 from gleam.physics.measurement import Measured
 from gleam.recipe import MaskRecipe
+from gleam.runs.run import Run
 from gleam.training.graph import Graphs, ReplayedIterations, recorder
-from gleam.training.trained import Run
 
 CPU = torch.device("cpu")
 

@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 
 from gleam.errors import BadInput
-from gleam.formats.acquisition_head import ACQUISITION_HEADER
-from gleam.formats.ismrmrd_header import Header, parse
+from gleam.formats.mrd.head import ACQUISITION_HEADER
+from gleam.formats.mrd.header import Header, parse
 from gleam.formats.scan import Array
 from gleam.serving.wire import Wire
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from gleam.data.prepare import Prepared, Settings
 from gleam.errors import BadInput
-from gleam.formats.acquisition_head import ACQUISITION_HEADER
-from gleam.formats.acquisitions import assemble
-from gleam.formats.ismrmrd_image import images
+from gleam.formats.mrd.acquisitions import assemble
+from gleam.formats.mrd.head import ACQUISITION_HEADER
+from gleam.formats.mrd.image import images
 from gleam.memory import exhausted
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.serving.protocol import Stream, receive, send_close, send_image, send_text

@@ -68,6 +68,6 @@ def read(arguments: Sequence[str]) -> Arguments:
 def _masks(folders: Sequence[Path]) -> list[MaskRecipe]:
     if not folders:
         return []
-    from gleam.training import run
+    from gleam.runs import folder as run
 
     return [run.load_recipe(folder).mask for folder in folders]

@@ -91,8 +91,8 @@ def _begun(arguments: Sequence[str]) -> Recipe | None:
     }
     if said["start"] is None:
         return None
-    from gleam.training import run
-    from gleam.training.stages import grown, polished
+    from gleam.runs import folder as run
+    from gleam.runs.stages import grown, polished
 
     start = Path(said["start"])
     recipe = run.recipe_of_network(start)

@@ -1,0 +1,110 @@
+"""What other processes are to one that trains: before, after and beside its modules.
+
+Alone there is nobody. `gleam.parallel.pipeline` is the other kind.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from gleam.training.flow import Average
+from gleam.training.states import State
+
+Failure = tuple[str, int]
+
+
+@dataclass
+class Note:
+    """What is known of a step once modules have learnt from it.
+
+    Attributes:
+        last: the run ends with this step.
+        failure: what is not finite, "loss" or "weight", and of which module.
+        memory: bytes of the process that took most.
+        losses: by module.
+        psnr: by iteration, in dB, where validation follows the step.
+    """
+
+    last: bool = False
+    failure: Failure | None = None
+    memory: int = 0
+    losses: dict[int, float] = field(default_factory=dict)
+    psnr: dict[int, float] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Neighbours(Protocol):
+    """The other processes."""
+
+    @property
+    def average(self) -> Average | None:
+        """Averages gradients over those that hold the same modules; see `train_step`."""
+
+    def finish(self) -> None:
+        """Wait for the averages on their way, and use them."""
+
+    def receive(self, first: Callable[[], State]) -> State:
+        """What the first module here starts from; `first` makes it where no process is before."""
+
+    def send(self, state: State, wait: bool = False) -> None:
+        """Pass on what the last module here put out, and `wait` until it has left."""
+
+    def total(self, numbers: Tensor) -> Tensor:
+        """The sum over those that hold the same modules, in all of them."""
+
+    def gather(self, note: Note, asked: int) -> Note:
+        """Add to a note what processes before know.
+
+        Args:
+            note: of this process.
+            asked: the signal by which it was asked to stop; 0 without one.
+        """
+
+    def pass_on(self, note: Note) -> None:
+        """Tell the next process what is known of a step."""
+
+    def ends(self, note: Note) -> bool:
+        """Whether no step comes after this one."""
+
+    def close(self) -> None:
+        """Leave nothing on its way."""
+
+
+class Alone:
+    """Nobody else: training starts from the first image, and gradients are what they are."""
+
+    average: Average | None = None
+
+    def finish(self) -> None:
+        """Nothing is on its way."""
+
+    def receive(self, first: Callable[[], State]) -> State:
+        """The first state."""
+        return first()
+
+    def send(self, state: State, wait: bool = False) -> None:
+        """Nobody is after it."""
+
+    def total(self, numbers: Tensor) -> Tensor:
+        """Its own."""
+        return numbers
+
+    def gather(self, note: Note, asked: int) -> Note:
+        """Its own note; asked to stop, it does."""
+        note.last = note.last or asked > 0
+        return note
+
+    def pass_on(self, note: Note) -> None:
+        """Nobody is after it."""
+
+    def ends(self, note: Note) -> bool:
+        """At the last step, or where a number is not finite."""
+        return note.last or note.failure is not None
+
+    def close(self) -> None:
+        """Nothing is on its way."""
+
+
+ALONE = Alone()

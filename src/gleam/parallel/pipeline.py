@@ -1,0 +1,150 @@
+"""The pipeline: modules live in several processes, only images and short notes go between them.
+
+Module m on batch t needs module m − 1's output on batch t and nothing else, so processes work on
+consecutive batches at the same time, and the weights become what they would in one process. The
+image of a batch, in single precision, leaves before its module's backward pass; after the update a
+note follows it, so whoever has read the notes of t batches has made t updates. Validation images
+take the same way, in their place between two batches.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import repeat
+
+import torch
+from torch import Tensor
+
+from gleam.parallel.group import Group
+from gleam.parallel.link import Inbox, Outbox
+from gleam.parallel.neighbours import Note
+from gleam.parallel.replicas import Replicas
+from gleam.training.flow import Average
+from gleam.training.states import State
+
+IMAGES, NOTES = 0, 1
+
+
+def packed(note: Note, length: int) -> Tensor:
+    """A note as numbers, for the modules and iterations up to here."""
+    kind, module = note.failure or ("", -1)
+    head = [note.last, kind == "weight", module, note.memory]
+    body = [*note.losses.values(), *note.psnr.values()]
+    numbers = [*head, len(note.losses), len(note.psnr), *body]
+    tensor = torch.zeros(length, dtype=torch.float64)
+    tensor[: len(numbers)] = torch.tensor(numbers, dtype=torch.float64)
+    return tensor
+
+
+def unpacked(numbers: Tensor) -> Note:
+    """The inverse of `packed`."""
+    last, weight, module, memory, losses, psnr, *body = numbers.tolist()
+    losses, psnr = int(losses), int(psnr)
+    return Note(
+        last=bool(last),
+        failure=None if module < 0 else ("weight" if weight else "loss", int(module)),
+        memory=int(memory),
+        losses=dict(enumerate(body[:losses])),
+        psnr=dict(enumerate(body[losses : losses + psnr])),
+    )
+
+
+class Pipeline:
+    """The other processes, before, after and beside one; see `Neighbours`.
+
+    Args:
+        group: of the process.
+        shapes: begins anew to tell the shapes of all states that will travel, in order.
+        notes: how many batches there are.
+        numbers: of modules and iterations together.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        shapes: Callable[[], Iterator[tuple[int, ...]]],
+        notes: int,
+        numbers: int,
+    ) -> None:
+        self.group, self.length = group, 6 + numbers
+        self.replicas = Replicas(group) if group.replicas > 1 else None
+        image, note = torch.empty(0, device=group.wire), torch.empty(0, dtype=torch.float64)
+
+        def images() -> Iterator[tuple[int, ...]]:
+            return ((*shape, 2) for shape in shapes())  # real and imaginary parts
+
+        def lengths() -> Iterator[tuple[int, ...]]:
+            return repeat((self.length,), notes)
+
+        up, down = group.upstream, group.downstream
+        self.images_in = Inbox(up, IMAGES, image, images()) if up else None
+        self.notes_in = Inbox(up, NOTES, note, lengths()) if up else None
+        self.images_out = Outbox(down, IMAGES, image, images()) if down else None
+        self.notes_out = Outbox(down, NOTES, note, lengths()) if down else None
+
+    def receive(self, first: Callable[[], State]) -> State:
+        """What the process's first module starts from; `first` makes it at the pipeline's head."""
+        if self.images_in is None:
+            return first()
+        return torch.view_as_complex(self.images_in.get().to(self.group.device))
+
+    def send(self, state: State, wait: bool = False) -> None:
+        """Pass on what the last module put out, before anything is updated.
+
+        Args:
+            state: the output.
+            wait: until it has left.
+        """
+        if self.images_out is not None:
+            image = torch.view_as_real(state.detach().resolve_conj().contiguous())
+            self.images_out.put(image.to(self.group.wire), wait)
+
+    @property
+    def average(self) -> Average | None:
+        """Over replicas, of which there may be none."""
+        return self.replicas.average if self.replicas else None
+
+    def finish(self) -> None:
+        """Wait for the averages on their way, and use them."""
+        if self.replicas:
+            self.replicas.finish()
+
+    def total(self, numbers: Tensor) -> Tensor:
+        """The sum over the replicas."""
+        return self.group.over_replicas(numbers)
+
+    def gather(self, note: Note, asked: int) -> Note:
+        """What all processes up to this one know of a step; the first says whether it is the last.
+
+        Raises:
+            Lost: the launcher, or a process before this one.
+        """
+        self.group.check_launcher()
+        if asked:
+            self.group.ask_to_stop(asked)
+        if self.notes_in is None:
+            note.last = note.last or self.group.stops()
+            return note
+        heard = unpacked(self.notes_in.get())
+        return replace(
+            heard,
+            memory=max(heard.memory, note.memory),
+            losses=heard.losses | note.losses,
+            psnr=heard.psnr | note.psnr,
+        )
+
+    def pass_on(self, note: Note) -> None:
+        """Tell the next process; one that found a failure has all of them stop."""
+        if note.failure:
+            self.group.ask_to_stop()
+        if self.notes_out is not None:
+            self.notes_out.put(packed(note, self.length))
+
+    def ends(self, note: Note) -> bool:
+        """At the last step; replicas without a pipeline see a failure all at once."""
+        return note.last or (note.failure is not None and self.group.places == 1)
+
+    def close(self) -> None:
+        """Leave nothing on its way."""
+        for box in (self.images_out, self.notes_out, self.images_in, self.notes_in):
+            if box is not None:
+                box.close()

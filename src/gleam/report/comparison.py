@@ -1,0 +1,113 @@
+"""A comparison as one HTML file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from gleam.comparison.compare import Comparison, Result
+from gleam.evaluation.scores import METRICS
+from gleam.evaluation.summary import Summary, summarise
+from gleam.report import prose
+from gleam.report.comparison_tables import costs
+from gleam.report.page import check_libraries, columns, pictures, quality, write_page
+from gleam.report.plots import Curve, line_plot, method_colours
+from gleam.report.tables import shown
+from gleam.report.training import describe, validation_curve
+
+
+def write_report(path: Path, comparison: Comparison) -> None:
+    """Write the report to `path`, in one go.
+
+    Raises:
+        BadInput: matplotlib or jinja2 is not installed; the file cannot be written.
+    """
+    check_libraries()
+    write_page(path, "comparison.html", _content(comparison))
+
+
+def _content(comparison: Comparison) -> dict[str, Any]:
+    """Everything the template shows."""
+    results, plan = comparison.results, comparison.plan
+    scores = {test: s.evaluation for test, s in comparison.scores.items()}
+    means = {test: summarise(evaluation.scans) for test, evaluation in scores.items()}
+    methods = list(next(iter(scores.values())).methods)
+    names = [result.name for result in results]
+    colours = method_colours([*names, *(name for name in methods if name not in names)])
+    sentences = []
+    for test, summary in means.items():
+        sentences += [f"On {test}:", *prose.outcome(summary)[:2]]
+    tests = [(test, quality(e), pictures(e)) for test, e in scores.items()]
+    return {
+        "title": "Comparison of training schemes",
+        "extent": [
+            prose.count(len(results), "scheme"),
+            prose.count(plan.compare.seeds, "seed"),
+            prose.count(len(scores), "test set"),
+        ],
+        "sentences": sentences,
+        "methods": methods,
+        "colours": colours,
+        "columns": columns(methods),
+        "against": plan.against,
+        "rows": [_row(result, comparison, means) for result in results],
+        "tests": tests,
+        "device": next(iter(scores.values())).device,
+        "movies": any(shown["movies"] for _, _, shown in tests),
+        "curves": _curves(results, colours),
+        "failed": [(result.name, reason) for result in results for reason in result.failed],
+    }
+
+
+def _row(result: Result, comparison: Comparison, means: dict[str, Summary]) -> dict[str, Any]:
+    """Cost, and on each test set quality and its difference to the scheme compared against."""
+    metric, against = METRICS["psnr_complex"], comparison.plan.against
+    cells = []
+    for test, summary in means.items():
+        if not result.runs:
+            cells.append({"mean": "–", "spread": "", "gap": "", "interval": "", "sure": True})
+            continue
+        own = summary.means[result.name]["psnr_complex"]
+        by_seed = comparison.scores[test].seeds[result.name]
+        cell = {"mean": f"{own.mean:.2f}", "gap": "", "interval": "", "sure": True}
+        several = len(by_seed) > 1
+        cell["spread"] = f"seeds {min(by_seed):.2f} to {max(by_seed):.2f}" if several else "1 seed"
+        if result.name != against and against in summary.means:
+            gap = summary.difference(result.name, against, "psnr_complex")
+            cell["gap"], cell["interval"] = shown(gap, metric, "+")
+            cell["sure"] = gap.low > 0 or gap.high < 0
+        cells.append(cell)
+    memory, time, steps, rate = costs(result)
+    return {
+        "name": result.name,
+        "scheme": describe(result.recipe),
+        "memory": memory,
+        "time": time,
+        "steps": steps,
+        "rate": rate,
+        "cells": cells,
+    }
+
+
+def _curves(results: Sequence[Result], colours: dict[str, str]) -> dict[str, Any] | None:
+    """Validation PSNR over time, where there was validation."""
+    curves = [curve for curve in map(_curve, results) if curve is not None]
+    if not curves:
+        return None
+    plot = line_plot(
+        curves,
+        [colours[curve.name] for curve in curves],
+        xlabel="seconds of training",
+        ylabel="complex PSNR on validation (dB)",
+    )
+    return {"plot": plot, "names": [curve.name for curve in curves]}
+
+
+def _curve(result: Result) -> Curve | None:
+    """Validation PSNR over the time that its steps take, the mean over seeds."""
+    curves = [validation_curve(j.folder, result.name, result.recipe) for j in result.runs]
+    if result.entry is None or not curves or not curves[0].x:
+        return None
+    seconds = [step * result.entry.seconds for step in curves[0].x]
+    psnr = [fmean(values) for values in zip(*(curve.y for curve in curves), strict=True)]
+    return Curve(result.name, seconds, psnr)

@@ -1,0 +1,103 @@
+"""What a recipe makes of training: batches, modules, and the learner of both."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from gleam.data.example import Example
+from gleam.data.loader import Goal, Slabs, TrainingBatches
+from gleam.networks import Unrolled
+from gleam.parallel.neighbours import ALONE, Neighbours
+from gleam.recipe import Recipe
+from gleam.runs.learner import Learner
+from gleam.training.adam import recordable
+from gleam.training.flow import GreedyModule
+from gleam.training.graph import recorder
+from gleam.training.greedy import greedy, split
+from gleam.training.loss import LOSSES
+from gleam.training.schedule import warmup_cosine
+from gleam.training.storage import STORAGES, Storage, offload
+
+
+def training_batches(
+    examples: Sequence[Example], recipe: Recipe, network: Unrolled, share: tuple[int, int] = (0, 1)
+) -> TrainingBatches:
+    """The batches of a recipe; slabs are longer by as much as one iteration of the network looks.
+
+    Raises:
+        BadInput: see `TrainingBatches`.
+    """
+    data, slabs = recipe.data, None
+    if data.slab is not None:
+        margin = data.margin
+        network.reach(-1)  # whether it knows is found out before anything is made
+        slabs = Slabs(data.slab, network.reach if margin is None else lambda axis: margin)
+    goal = goal_of(recipe)
+    return TrainingBatches(examples, recipe.mask, data.batch, recipe.seed, share, slabs, goal)
+
+
+def goal_of(recipe: Recipe) -> Goal:
+    """What modules learn to predict."""
+    return Goal(recipe.training.target, recipe.training.holdout)
+
+
+def part_of(network: Unrolled, recipe: Recipe, numbers: range) -> Unrolled:
+    """The iterations of some modules; those that are frozen go with the first of them."""
+    if len(numbers) == len(recipe.module_sizes()):
+        return network
+    parts = list(split(network.iterations[network.frozen :], recipe.module_sizes()))
+    mine = [one for number in numbers for one in parts[number]]
+    if numbers.start == 0:
+        frozen = network.iterations[: network.frozen]
+        return Unrolled([*frozen, *mine], network.state, network.frozen)
+    return Unrolled(mine, network.state)
+
+
+def make_learner(
+    network: Unrolled,
+    recipe: Recipe,
+    numbers: range | None = None,
+    neighbours: Neighbours = ALONE,
+) -> Learner:
+    """What trains a network, or the part of it that holds some modules, by a recipe.
+
+    Args:
+        network: on the device where it stays: optimizers' states are made beside its weights.
+        recipe: of the whole network.
+        numbers: of the modules that it holds; None for all.
+        neighbours: see `Learner`.
+    """
+    modules = make_modules(network, recipe, numbers)
+    t = recipe.training
+    device = next(network.parameters()).device
+    return Learner(
+        network, modules, LOSSES[t.loss], t.overlap, neighbours, recorder(recipe, device)
+    )
+
+
+def make_modules(
+    network: Unrolled, recipe: Recipe, numbers: range | None = None
+) -> list[GreedyModule]:
+    """What is to be trained, cut into modules, each with storage, optimizer (Adam) and schedule.
+
+    The arguments are those of `make_learner`.
+    """
+    t = recipe.training
+    schedule = partial(
+        warmup_cosine, highest=t.learning_rate, warmup=min(t.warmup, t.steps), steps=t.steps
+    )
+    storage: str | Storage = STORAGES[t.storage]
+    if recipe.network.build is not None:
+        storage = t.storage  # somebody else's blocks may draw random numbers
+    if t.offload_to is not None:
+        storage = partial(offload, folder=t.offload_to)
+    sizes, weights = recipe.module_sizes(), recipe.loss_weights()
+    mine = range(len(sizes)) if numbers is None else numbers
+    return greedy(
+        network.iterations[network.frozen :],
+        [sizes[number] for number in mine],
+        optimizer=partial(recordable, rate=t.learning_rate),
+        storage=storage,
+        clip=t.clip,
+        schedule=schedule,
+        loss_weights=[weights[number] for number in mine],
+    )

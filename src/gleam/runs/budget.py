@@ -1,0 +1,73 @@
+"""Times that are settled before training begins, on networks made for it and thrown away.
+
+Whatever follows depends on what is settled alone, as if the user had said it.
+"""
+
+import statistics
+import time
+from contextlib import closing
+from functools import partial
+
+import torch
+
+from gleam.data.loader import TrainingBatches
+from gleam.parallel.group import Group
+from gleam.parallel.placement import seconds
+from gleam.recipe import Recipe
+from gleam.runs.assembly import make_learner, part_of
+from gleam.runs.initial import initial
+from gleam.training.graph import EAGER
+from gleam.training.timing import settled
+
+FIRST, TIMED = EAGER + 1, 20  # steps that set things up, and at most so many that count
+SHARE = 0.1  # of the minutes that timing may take; it is part of them
+
+
+def steps_within(
+    minutes: float, recipe: Recipe, batches: TrainingBatches, numbers: range, group: Group
+) -> int:
+    """How many steps training makes in this time, at least one.
+
+    Every process times its own modules while the others time theirs; a pipeline is as fast as the
+    slowest of them.
+
+    Args:
+        minutes: in all, timing included.
+        recipe: of the run.
+        batches: of this process.
+        numbers: of the modules that it holds.
+        group: all processes.
+    """
+    began = time.perf_counter()
+    network = part_of(initial(recipe), recipe, numbers).to(group.device)
+    learner = make_learner(network, recipe, numbers)
+    taken: list[float] = []
+    start = time.perf_counter()
+    with closing(batches.between(0, FIRST + TIMED, group.device)) as feed:
+        for step, batch in enumerate(feed):
+            learner.step(batch, step)
+            settled(group.device)
+            now = time.perf_counter()
+            taken, start = [*taken, now - start], now
+            if step >= FIRST and now - began > SHARE * 60 * minutes:
+                break
+    step_time = group.most(statistics.median(taken[FIRST:]))
+    left = 60 * minutes - group.most(time.perf_counter() - began)
+    return max(1, round(left / step_time))
+
+
+def seconds_of_modules(
+    recipe: Recipe, batches: TrainingBatches, device: torch.device
+) -> list[float]:
+    """Seconds that each module takes to learn from a batch."""
+    network = initial(recipe).to(device)
+    batch = batches.at(0).to(device)
+    learner = make_learner(network, recipe)
+    modules, state = learner.modules, learner.start(batch)
+
+    def learn(number: int) -> None:
+        learner.modules = modules[number : number + 1]
+        learner.learn(state, batch, 0)
+        settled(device)
+
+    return seconds([partial(learn, number) for number in range(len(modules))])

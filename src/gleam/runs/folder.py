@@ -1,0 +1,296 @@
+"""A run: the folder that a recipe trained.
+
+| file | what |
+| --- | --- |
+| recipe.yaml | the recipe with every field said |
+| model.safetensors | weights: the best on validation so far, or the last without validation |
+| checkpoints/ | to resume from |
+| metrics.csv | step, metric, index, value, seconds: loss per module, PSNR per iteration |
+| events.jsonl | what happened, a line each, for programs: see `gleam.runs.events` |
+| tensorboard/ | the same numbers, to look at |
+| train.log | how far it was, and when |
+| environment.json | versions, seed, git state, precision, processes and threads |
+| trained_on.json | scans by sha256, their kinds, masks: see `gleam.data.trained_on` |
+| summary.json | parameters, memory, time per step, how it ended |
+"""
+
+import csv
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+import gleam
+from gleam import precision, threads
+from gleam import recipe as recipes
+from gleam.data.trained_on import TrainedOn
+from gleam.errors import BadInput
+from gleam.files import check_exists, check_new, gone, replacing, unwritable
+from gleam.parallel.meeting import size_of_group
+from gleam.recipe import Recipe
+
+TRAINED_ON = "trained_on.json"
+MODEL = "model.safetensors"
+# The recipe goes first: without it there is no run.
+_PARTS = (
+    "recipe.yaml", MODEL, "checkpoints", "metrics.csv", "events.jsonl", "tensorboard",
+    "environment.json", "summary.json", "train.log", "polished", TRAINED_ON,
+    "wandb", "mlruns", "mlflow.db",
+)  # fmt: skip
+CPU = torch.device("cpu")
+COLUMNS = ["step", "metric", "index", "value", "seconds"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of metrics.csv: a module's `loss`, or an iteration's `psnr` on validation."""
+
+    step: int
+    metric: str
+    index: int
+    value: float
+    seconds: float
+
+
+def begin(
+    folder: Path,
+    recipe: Recipe,
+    data: str,
+    trained_on: TrainedOn,
+    force: bool = False,
+    device: torch.device = CPU,
+) -> None:
+    """Make the folder and say what will be trained in it, and with what.
+
+    Args:
+        folder: of the run.
+        recipe: what will be trained.
+        data: fingerprint of the examples, and of the weights it starts from.
+        trained_on: what will have been learnt from.
+        force: replace another run in the folder.
+        device: what it will be trained on.
+
+    Raises:
+        BadInput: the folder holds another run, or cannot be written to.
+    """
+    if is_there(folder):
+        check_new(folder, force, "holds a run already", "go on with it (--resume)")
+        discard(folder)
+    with replacing(folder / "environment.json") as temporary:
+        temporary.write_text(json.dumps({**environment(recipe, device), "data": data}, indent=2))
+    write_trained_on(folder, trained_on)
+    write_metrics(folder, [])
+    recipes.save(recipe, folder / "recipe.yaml")  # from here on, it is a run
+
+
+def discard(folder: Path) -> None:
+    """Remove a run, and nothing else that is in its folder."""
+    for name in _PARTS:
+        part = folder / name
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
+
+
+def is_there(folder: Path) -> bool:
+    """Whether the folder holds a run."""
+    return (folder / "recipe.yaml").is_file()
+
+
+def check_there(folder: Path) -> None:
+    """Make sure that a run's folder still is where it was: nobody wants half a run in a new one.
+
+    Raises:
+        Unwritable: it was deleted or moved.
+    """
+    if not is_there(folder):
+        raise gone(f"{folder}: is gone, or no run any more")
+
+
+def check_data(folder: Path, data: str) -> None:
+    """Make sure that a run goes on with the examples it began with: steps count on them.
+
+    Raises:
+        BadInput: they are others, or the folder is not a run.
+    """
+    try:
+        before = json.loads((folder / "environment.json").read_text())["data"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{folder}: has no whole environment.json; start a new run") from error
+    if before != data:
+        raise BadInput(
+            f"{folder}: began with other examples, or other weights of training.start, than there "
+            "are now; put them back, or start a new run"
+        )
+
+
+def write_trained_on(folder: Path, trained_on: TrainedOn) -> None:
+    """Write trained_on.json."""
+    with replacing(folder / TRAINED_ON) as temporary:
+        temporary.write_text(trained_on.model_dump_json(indent=2))
+
+
+def read_trained_on(folder: Path) -> TrainedOn:
+    """What a run was trained on, as far as it recorded that.
+
+    Raises:
+        BadInput: the folder is not a run, or the record is broken, or of a later version.
+    """
+    path = folder / TRAINED_ON
+    if not path.exists():
+        return TrainedOn.unrecorded(load_recipe(folder).mask)
+    return TrainedOn.parse(path.read_text(encoding="utf-8"), path)
+
+
+def environment(recipe: Recipe, device: torch.device = CPU) -> dict[str, Any]:
+    """Versions, hardware, precision, seed and git state: what it takes to run the same again."""
+    return {
+        "gleam": gleam.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "precision": precision.facts(device, recipe.network.regulariser.bf16),
+        "cores": threads.cores(),
+        "processes": size_of_group(),
+        "threads": torch.get_num_threads(),
+        "waiting": os.environ.get("OMP_WAIT_POLICY"),
+        "seed": recipe.seed,
+        "git": _git_state(),
+    }
+
+
+def code() -> str:
+    """A digest of this program, and the version of PyTorch."""
+    package = Path(gleam.__file__).parent
+    sources = b"".join(path.read_bytes() for path in sorted(package.rglob("*.py")))
+    return f"{hashlib.sha256(sources).hexdigest()} {torch.__version__}"
+
+
+def write_metrics(folder: Path, rows: Iterable[Row]) -> None:
+    """Write metrics.csv anew."""
+    with replacing(folder / "metrics.csv") as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(vars(row).values() for row in rows)
+
+
+def append_metrics(folder: Path, rows: Iterable[Row]) -> None:
+    """Add rows to metrics.csv."""
+    path = folder / "metrics.csv"
+    try:
+        with path.open("a", newline="") as file:
+            csv.writer(file).writerows(vars(row).values() for row in rows)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def read_metrics(folder: Path) -> list[Row]:
+    """The rows of metrics.csv; a last line that was cut off by a crash is left out.
+
+    Raises:
+        BadInput: the file is missing or broken.
+    """
+    path = folder / "metrics.csv"
+    try:
+        text = path.read_text()
+        lines = text[: text.rindex("\n")].splitlines()
+        return [
+            Row(int(step), metric, int(index), float(value), float(seconds))
+            for step, metric, index, value, seconds in csv.reader(lines[1:])
+        ]
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: missing or broken ({error})") from error
+
+
+def save_model(folder: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write model.safetensors: a network's weights by name."""
+    with replacing(folder / MODEL) as temporary:
+        save_file({name: weight.contiguous() for name, weight in weights.items()}, temporary)
+
+
+def load_recipe(folder: Path) -> Recipe:
+    """The recipe of a run.
+
+    Raises:
+        BadInput: the folder is not a run, or its recipe is broken.
+    """
+    check_exists(folder, "train a run with `gleam train`")
+    if not is_there(folder):
+        raise BadInput(f"{folder}: is not a run (it has no recipe.yaml); make one: gleam train")
+    return recipes.load(folder / "recipe.yaml")
+
+
+def recipe_of_network(folder: Path) -> Recipe:
+    """The recipe of the network that a run ended with.
+
+    Of a run that grew and was none the better for it, that is the network that it grew from.
+
+    Raises:
+        BadInput: the folder is not a run, or its network is not there.
+    """
+    recipe, path = load_recipe(folder), folder / MODEL
+    if not path.is_file():
+        raise BadInput(f"{path}: is not there; has the run got to its first checkpoint?")
+    try:
+        with safe_open(path, "pt") as file:
+            iterations = {name.split(".")[1] for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (OSError, SafetensorError, IndexError) as error:
+        raise BadInput(f"{path}: is broken or of another network than recipe.yaml") from error
+    frozen = recipe.training.frozen
+    if not frozen or len(iterations) != frozen:
+        return recipe
+    alone = {"start": None, "frozen": 0, "modules": 1, "overlap": 0, "loss_weights": "flat"}
+    return recipe.changed(network={"iterations": frozen}, training=alone)
+
+
+def finished(folder: Path, steps: int) -> bool:
+    """Whether the folder holds a run that was trained for so many steps."""
+    return bool(read_summary(folder).get("steps") == steps)
+
+
+def best_validation(summary: Mapping[str, Any]) -> float | None:
+    """The best that validation found, in dB, whatever it measures; None where there was none."""
+    found = (value for name, value in summary.items() if name.startswith("best_validation_"))
+    return next(found, None)
+
+
+def write_summary(folder: Path, summary: dict[str, Any]) -> None:
+    """Write summary.json."""
+    with replacing(folder / "summary.json") as temporary:
+        temporary.write_text(json.dumps(summary, indent=2))
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """What summary.json says; empty when there is none (yet)."""
+    try:
+        summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return summary
+
+
+def _git_state() -> str | None:
+    """The commit this program runs from, and whether it was changed; None outside a checkout."""
+    here = Path(__file__).parent
+    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=here, env=environ, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,253 @@
+"""Prepare a run: one function for each thing to be done, in the order of `prepare`."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from torch import Tensor
+
+from gleam import precision
+from gleam import recipe as recipes
+from gleam.data.batch import Batch
+from gleam.data.example import ExampleFile
+from gleam.data.feed import Feed
+from gleam.data.loader import TrainingBatches, every_slice, image_shape, slices_in_turn
+from gleam.errors import BadInput
+from gleam.networks import Unrolled
+from gleam.networks.weights import weights_of
+from gleam.parallel.group import Group
+from gleam.parallel.pipeline import Pipeline
+from gleam.parallel.placement import Spread, cut
+from gleam.recipe import Recipe
+from gleam.runs import checkpoint, loggers
+from gleam.runs import folder as run
+from gleam.runs.assembly import goal_of, make_learner, part_of, training_batches
+from gleam.runs.budget import seconds_of_modules, steps_within
+from gleam.runs.checkpoint import Progress
+from gleam.runs.data import TrainingData, find_data
+from gleam.runs.initial import initial
+from gleam.runs.learner import Learner
+from gleam.runs.record import forget_after
+from gleam.terminal import warn
+from gleam.training.flow import GreedyModule
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A run that is ready to go on.
+
+    Attributes:
+        recipe: of the run.
+        folder: of the run.
+        group: the processes.
+        learner: the modules of this process.
+        first_module: its number.
+        first_iteration: its number.
+        batches: its share of every training batch.
+        validation: examples.
+        parameters: of the whole network.
+        start: weights of the run that it starts from, by their names in the whole network: those
+            that are frozen, or all of them.
+        progress: what the run goes on from.
+    """
+
+    recipe: Recipe
+    folder: Path
+    group: Group
+    learner: Learner
+    first_module: int
+    first_iteration: int
+    batches: TrainingBatches
+    validation: Sequence[ExampleFile]
+    parameters: int
+    start: dict[str, Tensor]
+    progress: Progress
+
+    @property
+    def modules(self) -> dict[int, GreedyModule]:
+        """Of this process, by number."""
+        return dict(enumerate(self.learner.modules, self.first_module))
+
+    def validates(self, step: int) -> bool:
+        """Whether validation follows after so many updates."""
+        t = self.recipe.training
+        return bool(self.validation) and (step == t.steps or step % t.validate_every == 0)
+
+    def feed(self) -> Feed:
+        """This process's share of the training batches to come."""
+        steps = self.progress.step, self.recipe.training.steps
+        return self.batches.between(*steps, self.learner.device)
+
+    @property
+    def judges_start(self) -> bool:
+        """Whether the network that it starts from is to be validated first."""
+        whole = self.recipe.training.start is not None and not self.recipe.training.frozen
+        return whole and bool(self.validation) and self.progress.step == 0
+
+    def validation_batches(self) -> Iterator[Batch]:
+        """This process's share of the validation examples, with masks that never change."""
+        data, group = self.recipe.data, self.group
+        return every_slice(
+            self.validation,
+            self.recipe.mask,
+            data.batch,
+            group.share,
+            data.slab,
+            group.device,
+            goal_of(self.recipe),
+        )
+
+
+def prepare(
+    recipe: Recipe,
+    folder: Path,
+    resume: bool,
+    quiet: bool,
+    spread: Spread,
+    group: Group,
+    force: bool,
+) -> Setup:
+    """Read what there is, make the folder, and take this process's modules; see `train`."""
+    precision.decide(recipe.training.deterministic)
+    data = find_data(recipe)  # before a folder is made, or time is spent
+    _check_folder_for_activations(recipe)
+    loggers.check(recipe.training.loggers)
+    network = initial(recipe)
+    batches = training_batches(data.training, recipe, network, group.share)
+    if group.places > 1:
+        network.state_shape(batches.shape(0))  # whether it knows, before anything is made
+    last = _last_checkpoint(folder) if resume else None
+    _agree(group, recipe, data, last, spread)
+    _open_folder(folder, recipe, data, last, resume, group, force)
+    if group.records and not quiet:
+        for what, doubt in data.doubts():
+            warn(what, [doubt])
+    numbers = _place(recipe, batches, spread, group)
+    recipe = _counted(recipe, batches, numbers, group, folder)
+    start = _weights_to_start_from(network, recipe)
+    parameters = sum(p.numel() for p in network.parameters())
+    part = part_of(network, recipe, numbers).to(group.device)
+    learner = make_learner(part, recipe, numbers)  # beside the weights, where they stay
+    progress = _restore(learner, recipe, numbers, last)
+    _meet_in(folder, group)  # nobody writes before the folder is made
+    before = sum(recipe.module_sizes()[: numbers.start])
+    setup = Setup(
+        recipe=recipe,
+        folder=folder,
+        group=group,
+        learner=learner,
+        first_module=numbers.start,
+        first_iteration=before + network.frozen if numbers.start else 0,
+        batches=batches,
+        validation=data.validation,
+        parameters=parameters,
+        start=start,
+        progress=progress,
+    )
+    if group.size > 1:
+        learner.neighbours = _neighbours(setup)
+    return setup
+
+
+def _check_folder_for_activations(recipe: Recipe) -> None:
+    folder = recipe.training.offload_to
+    if folder is not None and not folder.is_dir():
+        raise BadInput(f"training.offload_to: {folder}: is no folder that exists; make it")
+
+
+def _last_checkpoint(folder: Path) -> Path | None:
+    kept = checkpoint.found(folder / "checkpoints")
+    return kept[-1] if kept else None
+
+
+def _agree(
+    group: Group, recipe: Recipe, data: TrainingData, last: Path | None, spread: Spread
+) -> None:
+    facts = {"recipe": recipe, "data set": data.fingerprint, "code": run.code(), "checkpoint": last}
+    group.agree(facts | {"command line": spread, "kind of device": group.wire.type})
+
+
+def _open_folder(
+    folder: Path,
+    recipe: Recipe,
+    data: TrainingData,
+    last: Path | None,
+    resume: bool,
+    group: Group,
+    force: bool,
+) -> None:
+    """Make the run's folder, or have it be as it was at its last checkpoint."""
+    if not group.records:
+        return
+    if not resume:
+        run.begin(folder, recipe, data.fingerprint, data.trained_on(), force, group.device)
+        return
+    run.check_data(folder, data.fingerprint)
+    if not (folder / run.TRAINED_ON).exists():  # begun by an early version
+        run.write_trained_on(folder, data.trained_on())
+    forget_after(folder, checkpoint.step_of(last) if last else 0)
+
+
+def _place(recipe: Recipe, batches: TrainingBatches, spread: Spread, group: Group) -> range:
+    """The modules of this process, by number."""
+    count = len(recipe.module_sizes())
+    lengths = spread.split or [count]
+    if len(lengths) != group.places:
+        costs = partial(seconds_of_modules, recipe, batches, group.device)
+        lengths = cut(group.from_first(costs, count), group.places)
+    first = sum(lengths[: group.place])
+    return range(first, first + lengths[group.place])
+
+
+def _counted(
+    recipe: Recipe, batches: TrainingBatches, numbers: range, group: Group, folder: Path
+) -> Recipe:
+    """The recipe, with as many steps as its minutes allow."""
+    minutes = recipe.training.minutes
+    if minutes is None:
+        return recipe
+    recipe = recipe.lasting(steps_within(minutes, recipe, batches, numbers, group))
+    if group.records:
+        recipes.save(recipe, folder / "recipe.yaml")
+    return recipe
+
+
+def _weights_to_start_from(network: Unrolled, recipe: Recipe) -> dict[str, Tensor]:
+    if recipe.training.start is not None and not network.frozen:
+        return {name: weight.clone() for name, weight in weights_of(network).items()}
+    frozen = weights_of(network.iterations[: network.frozen])
+    return {f"iterations.{name}": weight for name, weight in frozen.items()}
+
+
+def _restore(learner: Learner, recipe: Recipe, numbers: range, last: Path | None) -> Progress:
+    if last is None:
+        return Progress()
+    modules = dict(zip(numbers, learner.modules, strict=True))
+    return checkpoint.load(last, modules, len(recipe.module_sizes()))
+
+
+def _meet_in(folder: Path, group: Group) -> None:
+    group.meet()
+    if not run.is_there(folder):
+        raise BadInput(f"{folder}: is not the same folder for all processes; give one that all see")
+
+
+def _neighbours(setup: Setup) -> Pipeline:
+    group, recipe, network = setup.group, setup.recipe, setup.learner.network
+
+    def shapes() -> Iterator[tuple[int, ...]]:
+        """Of all states that travel between modules from here on, in order."""
+        if setup.judges_start:
+            yield from of_validation()
+        for step in range(setup.progress.step, recipe.training.steps):
+            yield network.state_shape(setup.batches.shape(step))
+            if setup.validates(step + 1):
+                yield from of_validation()
+
+    def of_validation() -> Iterator[tuple[int, ...]]:
+        for example, slices in slices_in_turn(setup.validation, recipe.data.batch, group.share):
+            yield network.state_shape(image_shape(example, len(slices)))
+
+    numbers = len(recipe.module_sizes()) + recipe.network.iterations
+    return Pipeline(group, shapes, recipe.training.steps - setup.progress.step, numbers)

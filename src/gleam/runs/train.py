@@ -1,0 +1,109 @@
+"""Train a recipe into a run folder: the loop. It fetches a batch, steps, validates and records.
+
+The same loop runs in every process that trains; what others do is behind `learner.neighbours`.
+Before it stands `gleam.runs.setup`, what it writes down is `gleam.runs.journal`.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from gleam.data.feed import Feed
+from gleam.errors import Stopped
+from gleam.parallel.faults import Lost
+from gleam.parallel.meeting import joined, size_of_group
+from gleam.parallel.placement import ONE_PROCESS, Spread
+from gleam.recipe import Recipe
+from gleam.runs import folder as run
+from gleam.runs.journal import Journal, Step, go_on, journal
+from gleam.runs.out_of_memory import room_for
+from gleam.runs.setup import Setup, prepare
+from gleam.signals import stop_signals
+from gleam.training.timing import Stopwatch
+
+METERED = 2  # steps whose memory is metered: the first of them makes the optimizers' states
+LATE = 8  # steps whose losses a GPU may still be computing while the next are given to it
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    resume: bool = False,
+    quiet: bool = False,
+    spread: Spread = ONE_PROCESS,
+    force: bool = False,
+) -> bool:
+    """Train, validate and checkpoint until the recipe's last step.
+
+    A resumed run ends with the same weights as one that was never stopped, and a run in a pipeline
+    of processes with the same as in one process: to the bit on a CPU, and on a GPU as far as its
+    convolutions repeat themselves.
+
+    Args:
+        recipe: what to train.
+        folder: the run's folder; made, unless `resume`.
+        resume: go on from the last checkpoint in `folder`.
+        quiet: show no progress.
+        spread: how the processes that the launcher started divide the work.
+        force: replace another run in `folder`.
+
+    Returns:
+        Whether this process keeps the run's records; of several one does.
+
+    Raises:
+        BadInput: the data do not fit the recipe, or the recipe the processes; the folder is (not)
+            a run.
+        Signalled: by SIGINT or SIGTERM.
+        Stopped: because another process was lost, the disk is full, or the folder is gone.
+        Diverged: by a loss or weight that is not finite; the last good checkpoint stays.
+        OutOfMemory: the last checkpoint stays.
+    """
+    spread.check(recipe, size_of_group())
+    here = joined(spread.replicas, spread.timeout, spread.device)
+    with here as group, room_for(recipe, folder, go_on(folder)):
+        try:
+            setup = prepare(recipe, folder, resume, quiet, spread, group, force)
+            feed = setup.feed()
+            with stop_signals() as stop_asked, journal(setup, quiet) as written, closing(feed):
+                if setup.judges_start:
+                    written.begin(setup.learner.validate(setup.validation_batches()))
+                _loop(setup, feed, written, stop_asked)
+                written.end(stop_asked)
+        except Lost as lost:
+            again = f"; {go_on(folder)}" if run.is_there(folder) else ""
+            raise Stopped(f"{group.traced(lost)}{again}") from lost
+    return group.records
+
+
+def _loop(setup: Setup, feed: Feed, written: Journal, stop_asked: Callable[[], int]) -> None:
+    learner, neighbours = setup.learner, setup.learner.neighbours
+    steps, watch = setup.recipe.training.steps, Stopwatch(learner.device)
+    # Where other processes wait for its note, a step is noted before the next.
+    late = LATE if learner.device.type == "cuda" and setup.group.size == 1 else 0
+    running: deque[Step] = deque()
+    for step, batch in enumerate(feed, written.step + 1):
+        watch.start()
+        if step > setup.progress.step + METERED:
+            running.append(Step(learner.step(batch, step - 1), watch.stop(), feed.waited))
+        else:
+            losses, cost = learner.metered_step(batch, step - 1)
+            running.append(Step(losses, watch.stop(), feed.waited, cost.memory))
+
+        settled = written.due(step) or stop_asked()
+        while len(running) > (0 if settled else late):
+            note, seconds, waited = running.popleft().read(setup.first_module)
+            newest = not running
+            note.last = written.step + 1 == steps
+            if newest and setup.validates(step):
+                psnr = learner.validate(setup.validation_batches(), written.look)
+                note.psnr = dict(enumerate(psnr, setup.first_iteration))
+
+            note = neighbours.gather(note, stop_asked() if newest else 0)
+            kept = written.add(note, seconds, waited)
+            neighbours.pass_on(note)
+            written.keep(kept)
+            if neighbours.ends(note):
+                neighbours.close()
+                return
+    neighbours.close()

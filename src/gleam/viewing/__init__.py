@@ -1,0 +1,1 @@
+"""Where to cut an image, and a quick look at it."""

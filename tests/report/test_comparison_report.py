@@ -1,0 +1,72 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from gleam.comparison import measure
+from gleam.comparison.compare import Comparison, compare
+from gleam.comparison.plan import Plan
+from gleam.report.comparison import write_report
+from gleam.report.comparison_tables import summary, terminal_table, write_tables
+
+HOSTILE = "<script>alert(1)</script>"
+SCHEMES = {
+    "greedy": {},
+    HOSTILE: {"training": {"modules": 1}, "budget": "time", "seeds": 1},
+    "too large": {"training": {"modules": 1}, "fit": "width"},
+}
+
+
+@pytest.fixture(scope="module")
+def comparison(
+    planned: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory
+) -> Comparison:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measure, "interleaved", lambda *_: {"own": [1.0], "against": [2.0]})
+        patch.setattr(measure, "fitted", lambda *_: None)
+        return compare(planned(SCHEMES, seeds=2), tmp_path_factory.mktemp("comparison") / "all")
+
+
+def test_report_names_every_scheme_and_says_what_does_not_fit(
+    comparison: Comparison, tmp_path: Path
+) -> None:
+    write_report(tmp_path / "report.html", comparison)
+    page = (tmp_path / "report.html").read_text()
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") > 3
+    assert "does not fit" in page
+    assert "MoDL, greedy, 2 modules of 2+1 iterations" in page
+    assert "untrained, 3 iterations" in page
+    assert "seconds of training" in page
+    assert "seeds " in page
+    assert "1 seed" in page
+
+
+def test_summary_holds_costs_scores_and_differences(comparison: Comparison, tmp_path: Path) -> None:
+    write_tables(comparison, tmp_path)
+    written: dict[str, Any] = json.loads((tmp_path / "summary.json").read_text())
+    assert written == json.loads(json.dumps(summary(comparison)))
+    rival = written["schemes"][HOSTILE]
+    assert (rival["steps"], rival["seeds"], rival["time_per_step_ratio"]) == (12, 1, 0.5)
+    assert rival["memory_bytes"] > rival["step_memory_bytes"] > 0
+    assert not written["schemes"]["too large"]["fits"]
+    scores = written["scores"]["simulated"]
+    assert "too large" not in scores
+    gap = scores[HOSTILE]["minus_against"]["psnr_complex"]["mean"]
+    means = [scores[name]["psnr_complex"]["mean"] for name in (HOSTILE, "greedy")]
+    assert gap == pytest.approx(means[0] - means[1])
+    assert len(scores["greedy"]["psnr_complex_by_seed"]) == 2
+    rows = (tmp_path / "scores-simulated.csv").read_text().splitlines()
+    assert len(rows) == 1 + 3 * 6  # scans, methods
+
+
+def test_terminal_table_has_a_row_per_scheme(comparison: Comparison) -> None:
+    console = Console(width=200, record=True, quiet=False, file=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(terminal_table(comparison))
+    text = captured.get()
+    assert all(name in text for name in SCHEMES)
+    assert "does not fit" in text

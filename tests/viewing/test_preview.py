@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny import CG_SENSE, centred_ifft, cropped, largest_error, prepared, tiny_scan, undersampled
+
+from gleam.formats import Scan
+from gleam.reconstruction.reconstruct import reconstruct
+from gleam.viewing.preview import of_example, of_scan
+
+
+def series(frames: int = 8) -> Scan:
+    """Brightness goes up and down; lines are interleaved."""
+    scan = tiny_scan(slices=1)
+    beat = (1 + 0.5 * np.sin(np.arange(frames)))[:, None, None]
+    whole = replace(scan, kspace=(np.array(scan.kspace) * beat).astype(np.complex64))
+    lines = (np.arange(20) - np.arange(frames)[:, None]) % 2 == 0
+    return undersampled(whole, lines[:, None])
+
+
+def test_series_shows_its_mean_and_a_line_over_time() -> None:
+    scan = series()
+    example = prepared(scan)
+    preview = of_scan(scan, example)
+    mean, profile = preview.images
+    assert mean == "middle slice"
+    image = np.abs(reconstruct(CG_SENSE, example).image[0]) / example.header.scale
+    assert largest_error(preview.images[mean], image.mean(0)) < 1e-5
+    row = int(profile.removeprefix("x over time (down), y = "))
+    assert largest_error(preview.images[profile], image[:, row]) < 1e-5
+    assert preview.sampling.shape == (48, 20)
+    assert np.all(preview.sampling == 0.5)
+    assert list(of_example(example).images) == [mean, profile]
+
+
+@pytest.mark.parametrize("shape", [(16, 18, 20), (17, 16, 21)])
+def test_volume_shows_three_planes(shape: tuple[int, ...]) -> None:
+    scan = tiny_scan(shape, slices=1)
+    preview = of_scan(scan, None)
+    volume = cropped(centred_ifft(scan.kspace[0], (-3, -2, -1)), shape)[:, 0]
+    volume = np.sqrt((np.abs(volume) ** 2).sum(0))
+    z, y, x = (n // 2 for n in shape)
+    expected = {f"z = {z}": volume[z], f"y = {y}": volume[:, y], f"x = {x}": volume[:, :, x]}
+    assert list(preview.images) == list(expected)
+    for name, plane in expected.items():
+        assert largest_error(preview.images[name], plane) < 1e-5
+    assert [name[0] for name in of_example(prepared(scan)).images] == ["z", "y", "x"]
+    assert of_scan(scan, None).caption == of_example(prepared(scan)).caption == ""
+
+    turned = replace(scan, affine=np.diag([-1.0, 1.0, 1.0, 1.0]) @ scan.affine)
+    preview = of_scan(turned, None)
+    assert "radiological" in preview.caption
+    assert preview.caption == of_example(prepared(turned)).caption
+    names = [f"transverse, z = {z}", f"coronal, y = {y}", f"sagittal, x = {x}"]
+    seen = [volume[z][:, ::-1], volume[::-1, y, ::-1], volume[::-1, :, x]]
+    for name, plane in zip(names, seen, strict=True):
+        assert largest_error(preview.images[name], plane) < 1e-5
+
+
+def test_frames_of_opposite_sign_are_seen() -> None:
+    """The mean of their k-space is nothing."""
+    scan = tiny_scan((16, 18, 20), slices=1)
+    still = np.asarray(scan.kspace)
+    inverted = replace(scan, kspace=np.concatenate([still, -still], axis=2))
+    for name, plane in of_scan(scan, None).images.items():
+        assert largest_error(of_scan(inverted, None).images[name], plane) < 1e-5
