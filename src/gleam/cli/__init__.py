@@ -1,5 +1,6 @@
 """The command line: `gleam VERB …`, one file per verb, and in `options` one of what it is told.
 
+It imports every room, and nothing imports it. Begin at the verb, say `train`.
 Every user's mistake ends in one line on stderr and exit code 2; what stopped before its end, or met
 a full disk, in one line and exit code 1; Ctrl-C with 130 and SIGTERM with 143.
 """

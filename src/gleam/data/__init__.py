@@ -1,1 +1,5 @@
-"""From scans to batches: preparation, example files, and the loader."""
+"""Example files, and batches of them: what a network is given, step by step.
+
+It imports the recipe, formats and physics, and nothing that learns. Begin at `example`, the file's
+contract; `loader` says which examples make which batch, `collate` makes it.
+"""

@@ -1,1 +1,5 @@
-"""Scores, statistics and the report."""
+"""How good reconstructions are: methods run over a test set, scored, with statistics.
+
+It imports reconstruction, viewing and metrics; it draws and publishes nothing, which `report` does.
+Begin at `evaluate`.
+"""

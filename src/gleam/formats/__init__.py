@@ -1,6 +1,7 @@
 """Files in and out: scans from any raw-data format, images to any image format.
 
-One module per format; its docstring is the format's contract.
+One module or folder per format; its docstring is the format's contract. They import no recipe and
+nothing that computes images. Begin at `scan`, what every reader gives.
 """
 
 from collections.abc import Callable

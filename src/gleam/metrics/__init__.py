@@ -1,4 +1,7 @@
-"""How good an image is: one file per metric, every definition said in full."""
+"""How good an image is: one file per metric, every definition said in full.
+
+They import torch alone. Begin at `psnr`.
+"""
 
 from gleam.metrics.magnitude import magnitude
 from gleam.metrics.nmse import nmse

@@ -1,4 +1,7 @@
-"""Unrolled networks, built from the recipe."""
+"""Unrolled networks, built from the recipe: iterations, each of a regulariser and data consistency.
+
+They import physics and their part of the recipe, never data or training. Begin at `unrolled`.
+"""
 
 import math
 

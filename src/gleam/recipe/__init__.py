@@ -2,7 +2,8 @@
 
 A field that does not exist is refused with the nearest name; `train` writes the resolved recipe
 into the run folder, so a run says exactly what it is. A recipe never changes; `Recipe.changed`
-makes another one, and checks it like one that was read.
+makes another one, and checks it like one that was read. It imports nothing of the other rooms;
+formats, physics and simulation do not import it. Begin at `schema`.
 """
 
 from gleam.recipe.files import load, parse, read, save
