@@ -23,7 +23,7 @@ Device = Annotated[
     str,
     tyro.conf.arg(
         metavar="auto|cpu|cuda|cuda:N",
-        help="Where to compute; auto is what $GLEAM_DEVICE says, or else a GPU where there is one.",
+        help="Device to compute on; auto is what $GLEAM_DEVICE says, or else a GPU where there is one.",
     ),
 ]
 
@@ -32,7 +32,7 @@ Trust = Annotated[
     tyro.conf.arg(
         metavar="MODULE",
         help="Python package of yours that recipes and runs may take their network from "
-        "(network.build); say it as often as you need. No other code of theirs is run.",
+        "(network.build); give it as often as needed. No other code of theirs is run.",
     ),
 ]
 
@@ -41,15 +41,17 @@ _UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
 
 @dataclass(frozen=True)
 class LayoutArguments:
-    """What files of plain numbers (.mat, .npy, .cfl, bare .h5) do not say themselves."""
+    """Layout of files of plain numbers (.mat, .npy, .cfl, bare .h5), which they do not say
+    themselves."""
 
     axes: str | None = None
-    """What the axes of an array in a .mat, .npy, .cfl or bare .h5 file are, in its own order:
-    'y x coil', from slice, coil, frame, z, y, x; y:readout marks the readout."""
+    """Axes of the array in a .mat, .npy, .cfl or bare .h5 file, in its own order: 'y x coil', from
+    slice, coil, frame, z, y, x; y:readout marks the readout."""
     variable: str | None = None
-    """Which array of a .mat or .h5 file; by default the only one that can be k-space."""
+    """Name of the array in a .mat or .h5 file; by default the only one that can be k-space."""
     oversampled: str | None = None
-    """The readout, where its field of view is twice the image's: y. Or y:1.5 for another factor."""
+    """Axis of a readout that is oversampled, its field of view twice the image's: y. Or y:1.5 for
+    another factor."""
 
     @property
     def layout(self) -> "Layout | None":

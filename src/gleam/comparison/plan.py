@@ -27,31 +27,33 @@ class SchemeRecipe(Part):
     training: dict[str, Any] = Field(default={})
     """Fields of its training that it changes."""
     budget: Literal["steps", "time"] = "steps"
-    """As many steps as the scheme compared against, or as many as take it as long."""
+    """Length of its training: as many steps as the scheme compared against, or as many as take as
+    long as that one's."""
     fit: Literal["iterations", "width"] | None = None
-    """Lower this field until training takes no more memory than that of the one compared
-    against: a shallow or a narrow network. It needs `modules` as a number, which fits any depth,
-    and no `start`, whose network has a size already."""
+    """Field to lower until training takes no more memory than that of the scheme compared against:
+    a shallow or a narrow network. It needs `modules` as a number, which fits any depth, and no
+    `start`, whose network has a size already."""
     seeds: Count | None = None
-    """Fewer seeds than the others, for what is tried once."""
+    """Number of networks trained of it, where it is fewer than of the others, for what is tried
+    once."""
     learning_rates: tuple[Positive, ...] | None = None
-    """Other rates to choose from than the comparison's."""
+    """Learning rates to choose from, instead of the comparison's."""
 
 
 class CompareRecipe(Part):
-    """What to compare, and how often."""
+    """The schemes to compare, and how often each is trained."""
 
     against: str = ""
     """The scheme whose memory and time are the others' budget; by default the first."""
     seeds: Count = 1
-    """Networks trained of each scheme, from the recipe's seed upwards."""
+    """Number of networks trained of each scheme, from the recipe's seed upwards."""
     learning_rates: tuple[Positive, ...] = ()
-    """Rates to choose from, for each scheme by itself: on the first seed, at a quarter of the
-    steps, by validation PSNR. None: every scheme trains at its recipe's rate."""
+    """Learning rates to choose from, for each scheme by itself: on the first seed, at a quarter of
+    the steps, by validation PSNR. Without any, every scheme trains at its recipe's rate."""
     test: dict[str, FilePath] = Field(default={})
     """Folders of example files to score on, by the name that the report gives them."""
     schemes: dict[str, SchemeRecipe] = Field(default={}, min_length=1)
-    """By name."""
+    """Schemes to compare, by the names that the report gives them."""
 
     @model_validator(mode="after")
     def _known(self) -> "CompareRecipe":

@@ -14,26 +14,32 @@ class RegulariserRecipe(Part):
     """The CNN in each iteration."""
 
     kind: Literal["resnet", "unet"] = "resnet"
-    """resnet: residual blocks at full resolution. unet: on coarser grids too."""
+    """Architecture. resnet: residual blocks at full resolution. unet: residual blocks on coarser
+    grids, too."""
     width: Annotated[int, Field(ge=1, le=4096)] = 32
-    """Features of its convolutions (a U-Net: at full resolution, twice as many at each coarser
-    level). In 3D, a CPU is slow with fewer than 20480 / (y · x)."""
+    """Features of each convolution (of a U-Net at full resolution, and twice as many at each
+    coarser level). More learn more, and take memory in proportion. In 3D, a CPU is slow with fewer
+    than 20480 / (y · x)."""
     blocks: Annotated[int, Field(ge=1, le=100)] = 2
-    """Residual blocks, two convolutions each (the paper: 2). A U-Net: of each level, half of them
-    before the coarser levels and half after."""
+    """Residual blocks, of two convolutions each (the paper: 2). A U-Net has so many at each level,
+    half of them before the coarser levels and half after."""
     levels: Annotated[int, Field(ge=1, le=8)] | None = None
-    """A U-Net: how often its grid is halved; 2 if not said."""
+    """Number of times that a U-Net halves its grid; null means 2 for a U-Net. More see further."""
     kernel: Annotated[int, Field(ge=1, le=31)] = 3
-    """Size of its convolutions, odd."""
+    """Size of the convolutions in voxels along each axis, odd. Larger ones see further, and cost
+    more."""
     dimensions: Literal[2, 3] = 2
-    """2: slice by slice, frame by frame. 3: over z y x, or over frame y x."""
+    """Axes convolved over. 2: y x, slice by slice and frame by frame. 3: z y x, or frame y x."""
     circular: bool = False
-    """Frames are periodic (gated cine): the last comes before the first. Only over frame y x."""
+    """Take frames as periodic (gated cine): the last comes before the first. It is for convolutions
+    over frame y x only."""
     bf16: bool = False
-    """Compute the regulariser (only) in bfloat16."""
+    """Compute the regulariser, and it alone, in bfloat16: faster on GPUs that have it, less
+    precise."""
     inputs: tuple[Literal["gradient", "change"], ...] = ()
-    """What it is shown beside the image. gradient: of data consistency, AᴴA x − Aᴴy. change: what
-    the iteration before did to the image. Both help greedy modules, at the cost of one image."""
+    """Images given to it beside the current one. gradient: the gradient of data consistency, AᴴA x
+    − Aᴴy. change: the difference that the iteration before made to the image. Both help greedy
+    modules, at the memory of one image each."""
     coupling: bool = False
     """Make it invertible (real and imaginary parts move each other), for `storage: invert`."""
 
@@ -64,34 +70,43 @@ class NetworkRecipe(Part):
     """The unrolled network."""
 
     family: Literal["modl", "pgd", "reversible", "python"] = "modl"
-    """modl: model-based, conjugate gradients inside. pgd: proximal gradient. reversible: two
-    streams of proximal gradient, which can be undone exactly. python: your own, see `build`."""
+    """Kind of iteration. modl: model-based, conjugate gradients inside. pgd: proximal gradient.
+    reversible: two streams of proximal gradient, which can be undone exactly. python: a network of
+    your own, see `build`."""
     iterations: Annotated[int, Field(ge=1, le=1000)] = 16
+    """Number of unrolled iterations, the network's depth. Deeper networks usually reconstruct
+    better, and take longer; as more modules of the same length they take no more memory."""
     build: str | None = None
-    """python: what makes the network, package.module:function, called with `iterations` and the
-    arguments below. It is imported only where --trust names its package."""
+    """Function that makes the network of family python, package.module:function, called with
+    `iterations` and the arguments below. It is imported only where --trust names its package."""
     arguments: dict[str, Any] = Field(default={})
-    """python: the other arguments, by name."""
+    """Other arguments of the function that `build` names, by name."""
     dimensions: Literal[2, 3] = 2
-    """python: 2 where it takes slices, 3 where it takes volumes, or series, whole."""
+    """Axes that a network of family python takes at once: 2 for slices, 3 for whole volumes or
+    series."""
     first_image: Literal[
         "zero-filled", "cg-sense", "wavelet", "sliding-window", "temporal-tv", "low-rank"
     ] = "zero-filled"
-    """What the first iteration starts from, reconstructed without learning. sliding-window: each
-    frame of a series from those around it; of one frame the same as cg-sense. wavelet, and of
-    series temporal-tv and low-rank: compressed sensing, 30 to 60 times A and Aᴴ."""
+    """Image that the first iteration starts from, reconstructed without learning. sliding-window:
+    each frame of a series from those around it; without a series the same as cg-sense. wavelet, and
+    for series temporal-tv and low-rank: compressed sensing, which applies A and Aᴴ 30 to 60
+    times."""
     sets: Literal[1, 2] = 1
-    """ESPIRiT map sets of the examples."""
+    """Number of ESPIRiT map sets of the examples, as they were prepared."""
     weight: Positive = 0.05
-    """MoDL: λ at the start and a noise level of 0.05; learnt, also how it follows the noise.
-    Untrained iterations together trust the data like one of λ / iterations, so deep networks want
-    more."""
+    """Weight λ of the regulariser in MoDL's data consistency, at the start of training and a noise
+    level of 0.05. It is learnt, and so is how it follows the noise. Larger values trust the network
+    more and the data less. Untrained iterations together trust the data like one of λ / iterations,
+    so deep networks want more."""
     cg_steps: Count = 5
-    """MoDL: conjugate gradient steps per iteration, differentiated exactly."""
+    """Conjugate gradient steps per iteration of MoDL, differentiated exactly. More solve it more
+    closely, and take as much longer."""
     cg_tolerance: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """MoDL: solve to this relative residual instead, with the implicit gradient."""
+    """Relative residual that MoDL solves to, instead of a fixed number of steps, with the implicit
+    gradient; null takes `cg_steps`. Larger values end earlier."""
     step: Positive = 1.0
-    """PGD: the step μ at the start, learnt. Reversible: so, but at most 3 / iterations."""
+    """Step length μ of PGD at the start of training; it is learnt. The reversible family starts
+    from it too, but from at most 3 / iterations."""
     regulariser: RegulariserRecipe = RegulariserRecipe()
 
     @field_validator("build")

@@ -21,14 +21,15 @@ class MaskRecipe(Part):
     kind: Literal["equispaced", "random", "poisson", "kt-random", "kt-golden", "kt-vista"] = (
         "equispaced"
     )
-    """equispaced and random take lines along one axis, poisson takes points of two. kt-… takes
-    other lines in every frame of a series, more in the centre: at random, advancing by the golden
-    section, or interleaved as VISTA has them."""
+    """Sampling pattern. equispaced and random take lines along one axis, poisson takes points of
+    two. kt-… takes other lines in every frame of a series, more in the centre: at random, advancing
+    by the golden section, or interleaved as VISTA has them."""
     acceleration: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 4.0
-    """All positions over sampled positions, calibration included; of every frame."""
+    """Acceleration factor of every frame: all positions over sampled ones, calibration included.
+    Larger factors leave fewer samples."""
     shutter: bool = False
-    """poisson: leave the corners out, beyond an ellipse; the acceleration counts them still, unless
-    the scanner left them out itself."""
+    """Leave out the corners of k-space, beyond an ellipse, in poisson masks; the acceleration
+    counts them still, unless the scanner left them out itself."""
 
     @model_validator(mode="after")
     def _fits(self) -> "MaskRecipe":
@@ -48,13 +49,15 @@ class DataRecipe(Part):
     validation: FilePath | None = None
     """Examples to choose the best checkpoint on; one fixed mask per scan."""
     batch: Count = 1
-    """Slices per step, or slabs of volumes."""
+    """Number of slices per step, or of slabs of volumes. Larger batches take more memory, and give
+    gradients with less noise."""
     slab: Count | None = None
-    """Learn from slabs of so many positions along the readout of volumes, drawn afresh in every
-    step; null takes volumes whole. Validation takes slabs of this size, or larger ones."""
+    """Length of the slabs that are learnt from, in positions along the readout of volumes; slabs
+    are drawn afresh in every step, null takes volumes whole. Validation takes slabs of this size,
+    or larger ones. Longer slabs take more memory."""
     margin: Annotated[int, Field(ge=0)] | None = None
-    """Positions on either side that a slab is longer by, where the loss does not look; null: as
-    far as one iteration looks."""
+    """Positions that a slab is longer by on either side, where the loss does not look; null is as
+    many as one iteration sees."""
 
     @model_validator(mode="after")
     def _margin_of_slab(self) -> "DataRecipe":
@@ -67,67 +70,80 @@ class HoldoutRecipe(Part):
     """Acquired samples that are held out, for training without targets."""
 
     pattern: Literal["lines", "segments", "samples"] = "lines"
-    """What is held out: whole lines; 16 positions of a line along its readout; or single samples,
-    as far as the readout was sampled in full."""
+    """Unit that is held out: whole lines; segments of 16 positions of a line along its readout; or
+    single samples, as far as the readout was sampled in full."""
     share: Annotated[float, Field(gt=0, lt=1)] = 0.3
-    """Of the samples outside the centre, drawn anew in every step: the loss is their prediction."""
+    """Share of the samples outside the centre that is held out, drawn anew in every step: the loss
+    is their prediction. Larger ones leave less to reconstruct from."""
     guard: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share that no step sees; validation is their prediction. Larger ones judge better, and leave
-    less to learn from."""
+    """Share of the samples that no step sees; validation is their prediction. Larger ones judge
+    better, and leave less to learn from."""
 
 
 class TrainingRecipe(Part):
-    """How gradients flow, and the optimizer."""
+    """The flow of gradients, and the optimizer."""
 
     target: Literal["image", "kspace", "mixed"] = "image"
-    """What modules learn to predict. image: that of fully sampled scans. kspace: samples that are
-    held out of each scan, so no target is read. mixed: the image where a scan has one."""
+    """Target that modules learn to predict. image: the image of fully sampled scans. kspace:
+    samples that are held out of each scan, so no target is read. mixed: the image where a scan has
+    one, held-out samples elsewhere."""
     holdout: HoldoutRecipe = HoldoutRecipe()
-    """How samples are held out, where k-space is learnt."""
+    """Samples that are held out, where k-space is learnt."""
 
     start: FilePath | None = None
-    """Run whose weights the first iterations start from; by default all are drawn."""
+    """Run whose weights the first iterations start from; null draws all weights."""
     frozen: Annotated[int, Field(ge=0)] = 0
-    """How many of these stay as they are: only the iterations after them are trained."""
+    """Number of iterations taken from `start` that stay as they are: only those after them are
+    trained."""
     modules: Count | list[Count] = 8
-    """Modules of (nearly) equal length, or the number of iterations of each. 1 is end-to-end."""
+    """Number of modules, of (nearly) equal length, or a list of the iterations of each. 1 is
+    end-to-end; more modules take less memory."""
     overlap: Annotated[int, Field(ge=0)] = 0
-    """How many of the modules before it a module's loss also reaches back into."""
+    """Number of earlier modules that a module's loss also reaches back into; 0 is greedy. More take
+    more memory."""
     storage: Literal["store", "checkpoint", "invert", "offload"] = "store"
-    """What a module keeps for its backward pass: all activations; an image per iteration;
-    its output alone, from which the rest is found by inversion; all, but in host memory."""
+    """Memory that a module keeps for its backward pass. store: all activations. checkpoint: one
+    image per iteration, and the rest is recomputed (activation checkpointing). invert: its output
+    alone, and the rest is found by inversion. offload: all activations, in host memory."""
     offload_to: FilePath | None = None
     """Folder for a memory-mapped file that `storage: offload` uses instead of host memory."""
     deterministic: bool = False
-    """Compute by kernels that repeat themselves to the bit, at the price of time: see
+    """Compute with kernels that repeat themselves to the bit, at the price of time: see
     docs/schemes.md."""
     graph: Literal["auto", "never"] = "auto"
-    """On a GPU, record what a step launches and replay it, where that can be: see docs/schemes.md.
-    It changes no number."""
+    """Record the kernels of a step as a CUDA graph, and replay it, where that can be; never
+    launches each anew. No number changes: see docs/schemes.md."""
     loss_weights: Literal["flat", "ramped", "last"] = "flat"
-    """Of the modules' losses: all 1; rising evenly to 1; the last one's only."""
+    """Weight of each module's loss: all 1 (flat), rising evenly to 1 (ramped), or the last one's
+    only (last)."""
     loss: Literal["l1", "l2", "l1+ssim"] = "l1"
-    """On complex images (SSIM on magnitudes), against the same target for every module."""
+    """Loss on complex images (SSIM on magnitudes), against the same target for every module."""
     steps: Count = STEPS
+    """Number of steps, each an update of every module by one batch."""
     minutes: Positive | None = None
-    """Instead of steps: as many as take so long, validation apart. Timed once, when training
-    begins, on a network that is thrown away; the run's recipe says the steps."""
+    """Minutes to train for instead of a number of steps, validation apart; null takes `steps`. The
+    steps are timed once, when training begins, on a network that is thrown away; the run's recipe
+    says how many they are."""
     learning_rate: Positive = 1e-3
-    """Of Adam, at its highest."""
+    """Learning rate of Adam at its highest, after the warm-up."""
     warmup: Annotated[int, Field(ge=0)] = 50
-    """Steps of linear increase to it; then a cosine takes it to zero."""
+    """Number of first steps in which the learning rate rises linearly; then a cosine takes it to
+    zero."""
     clip: Positive | None = 1.0
-    """Largest norm of a module's gradient; null for none."""
+    """Largest norm of each module's gradient; larger gradients are scaled down to it, null leaves
+    them."""
     validate_every: Count = 500
+    """Number of steps from one validation to the next."""
     checkpoint_every: Count = 500
+    """Number of steps from one checkpoint to the next; a run resumes from the last one."""
     polish: Annotated[int, Field(ge=0)] = 0
-    """Steps end-to-end, under checkpointing and at a third of the learning rate, that follow: a run
-    of its own, in the folder `polished` of the run's."""
+    """Number of steps end-to-end that follow, with activation checkpointing and at a third of the
+    learning rate: a run of its own, in the folder `polished` of the run's."""
     keep: Count = 2
-    """How many of the last checkpoints stay (and the best one)."""
+    """Number of last checkpoints that stay, beside the best one."""
     loggers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ("tensorboard",)
-    """Who is told of losses, validation and speed while it trains, beside the run's own files.
-    wandb and mlflow send them where their own settings say."""
+    """Programs that are told of losses, validation and speed during training, beside the run's own
+    files. wandb and mlflow send them where their own settings say."""
 
     @model_validator(mode="after")
     def _one_length(self) -> "TrainingRecipe":
@@ -143,6 +159,8 @@ class Recipe(Part):
     """A whole experiment."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of everything drawn: weights, order of the examples, masks. The same seed gives the same
+    run."""
     data: DataRecipe = DataRecipe()
     mask: MaskRecipe = MaskRecipe()
     network: NetworkRecipe = NetworkRecipe()

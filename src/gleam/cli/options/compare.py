@@ -18,33 +18,35 @@ class Arguments:
     """Train schemes at equal memory, equal steps or equal wall-clock, score and report them.
 
     The recipe's part `compare` lists the schemes, test sets, seeds and learning rates (see
-    docs/compare.md). A recipe without one is compared with its rivals: end-to-end, checkpointing,
-    the reversible network, shallow and narrow networks. Stop it with Ctrl-C; the same command goes
-    on, and what was trained is not trained again.
+    docs/compare.md). A recipe without one is compared with its rivals: end-to-end, activation
+    checkpointing, the reversible network, shallow and narrow networks. Stop it with Ctrl-C; the
+    same command goes on, and what was trained is not trained again.
 
     Example: gleam compare recipes/study/modl.yaml --out comparison --workers 2
     """
 
     file: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RECIPE")] = None
-    """Recipe, a .yaml file; any of its fields can be said here instead."""
+    """Recipe, a .yaml file; any of its fields can be said as an option instead."""
     out: Path = Path("comparison")
-    """Folder of everything."""
+    """Folder for everything that the comparison writes: runs, scores and report."""
     schemes: tuple[str, ...] = ()
-    """Only these; by default all."""
+    """Names of the schemes to compare; by default all of the recipe's."""
     seeds: int | None = None
-    """Networks of each scheme; by default what the recipe says."""
+    """Number of networks trained of each scheme; by default what the recipe says. More of them tell
+    chance from gain, and take as many times as long."""
     test: tuple[Path, ...] = ()
-    """Folders of example files to score on, by their own names, instead of the recipe's."""
+    """Folders of example files to score on, named by themselves in the report; by default the
+    recipe's."""
     workers: int = 1
-    """Runs trained at a time, each in its own process and with one thread."""
+    """Number of runs trained at a time, each in its own process and with one thread."""
     device: Device = "auto"
     trust: Trust = ()
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Only try every scheme out, on a tiny simulated scan: no data are needed, nothing is
-    written."""
+    """Try every scheme out on a tiny simulated scan, and do nothing else: no data are needed,
+    nothing is written."""
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Replace runs of other recipes that are there; and score on scans that are learnt from, and on
-    other kinds of scans than those."""
+    """Replace runs of other recipes that are there; and score on scans that the networks learnt
+    from, and on other kinds of scans."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the result as JSON."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)

@@ -14,14 +14,14 @@ from gleam.cli.arguments import parse
 class Arguments:
     """Simulate scans, prepare them, train end-to-end and greedily at equal memory, compare.
 
-    End-to-end, the memory holds two iterations; greedily, eight take no more of it. Both learn for
-    equally long. Takes two minutes.
+    End-to-end training has memory for two iterations; greedy training fits eight of them into the
+    same. Both learn for equally long. The demo takes two minutes.
 
     Example: gleam demo --out demo
     """
 
     out: Path = Path("demo")
-    """Folder for everything."""
+    """Folder for everything that the demo writes."""
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Replace an earlier demo that is there."""
 

@@ -27,12 +27,12 @@ class Arguments:
     runs: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Run folders; their names become the methods' names."""
     data: Path | None = None
-    """Example files to test on: a folder or a file."""
+    """Example files to test on: a folder of them, or one file."""
     raw: Path | None = None
-    """Folder of the raw fastMRI files of these examples: also score as fastMRI does, against their
-    reconstruction_rss, into fastmri.csv."""
+    """Folder of the raw fastMRI files of these examples: scores are also computed as fastMRI does,
+    against their reconstruction_rss, and written to fastmri.csv."""
     out: Path = Path("evaluation")
-    """Folder of the results."""
+    """Folder for the results."""
     device: Device = "auto"
     trust: Trust = ()
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -41,8 +41,8 @@ class Arguments:
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the summary as JSON."""
     mask: MaskRecipe = field(default_factory=MaskRecipe)
-    """The mask that scans are undersampled by: the one that the runs learnt with, unless you say
-    another; without a run, the one below."""
+    """Mask that scans are undersampled by. By default it is the one that the runs learnt with or,
+    without a run, the one below."""
 
 
 def read(arguments: Sequence[str]) -> Arguments:

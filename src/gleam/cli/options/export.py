@@ -25,13 +25,13 @@ class Arguments:
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Run folder."""
     to: Path
-    """A folder, or a .pt2 or .onnx file."""
+    """Folder, or .pt2 or .onnx file, to write."""
     axes: str | None = None
-    """Of a file: the space axes that scans will be undersampled along, 'x' or 'y x'; by default the
-    last ones, as many as the run's masks take."""
+    """Space axes that scans will be undersampled along, 'x' or 'y x', for a .pt2 or .onnx file; by
+    default the last ones, as many as the run's masks take."""
     trust: Trust = ()
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Replace what is there."""
+    """Replace a folder or file that is there."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print what was exported as JSON."""
 

@@ -23,41 +23,43 @@ class Arguments:
     """
 
     inputs: tyro.conf.Positional[tuple[Path, ...]]
-    """Scan files (.h5, .mrd, .dat, .cfl, .mat, .npy) or folders of them; then, last, the folder the
-    examples go to."""
+    """Scan files (.h5, .mrd, .dat, .cfl, .mat, .npy) or folders of them; then, last, the folder
+    that the examples go to."""
     calibration: int | None = None
-    """Lines kept along each phase-encoding axis; by default 8 %, at least 10. 0 for a series whose
-    masks are to keep none: its maps come from the average over time."""
+    """Calibration lines kept along each phase-encoding axis; by default 8 % of them, at least 10.
+    More make better maps, and leave fewer lines for masks to choose. 0 is for series whose masks
+    are to keep none: maps then come from the average over time."""
     sets: int = 1
-    """Sensitivity map sets; 2 where the object is larger than the field of view."""
+    """Number of sensitivity map sets; 2 where the object is larger than the field of view."""
     coils: int | None = None
-    """Compress to so many virtual coils."""
+    """Number of virtual coils to compress to; by default all coils are kept. Fewer take less memory
+    and time, and lose a little signal."""
     reference: Path | None = None
     """Scan file to calibrate coils from, of the same coils and place; for scans whose own centre of
     k-space was not sampled in full."""
     noise: Path | None = None
-    """Noise of the same coils and bandwidth, to whiten them with instead of the scan's own, to a
-    standard deviation of 1: an array (coil, samples), .npy, .cfl or .mat, or a scan file, of which
-    its noise scan is taken, or else all samples."""
+    """Noise of the same coils and bandwidth, to whiten the coils with instead of the scan's own, to
+    a standard deviation of 1: an array (coil, samples) in .npy, .cfl or .mat, or a scan file, of
+    which its noise scan is taken, or else all samples."""
     group: str | None = None
-    """Which measurement of a file that holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
+    """Measurement to read, where a file holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
     default the last."""
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
         default_factory=LayoutArguments
     )
     split: str | None = None
-    """80/10/10, say: divide the scans by subject, so many percent into OUT/train, OUT/validation
-    and OUT/test; folders are then searched with all that is below them."""
+    """Division of the scans by subject, 80/10/10 say: so many percent go into OUT/train,
+    OUT/validation and OUT/test; folders are then searched with all that is below them."""
     subject: str | None = None
     """Regular expression that finds the subject in a scan's path, with --split: 'sub-(\\d+)', say.
     By default the folder below the one given; or else every file is a subject."""
     seed: int = 0
-    """Of --split: another one divides the subjects otherwise."""
+    """Seed of --split: another one divides the subjects otherwise."""
     workers: int = 1
-    """Processes."""
+    """Number of scans prepared at a time, each in its own process."""
     memory: str | None = None
-    """What each of them may take, 4GiB say; a scan that needs more is skipped. By default an equal
-    share of the machine's memory. Linux only."""
+    """Memory that each process may take, 4GiB say; a scan that needs more is skipped. By default it
+    is an equal share of the machine's memory. Linux only."""
     dask: str | None = None
     """Address of a Dask scheduler you trust, host:port, to work there instead; its workers must
     reach the files under the same paths."""
@@ -65,7 +67,7 @@ class Arguments:
     """Replace examples that are there and were made of another file, with other settings or by
     another version."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print what became of each scan as JSON."""
+    """Print the outcome of each scan as JSON."""
 
 
 def read(arguments: Sequence[str]) -> Arguments:

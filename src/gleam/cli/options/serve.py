@@ -20,20 +20,21 @@ class Arguments:
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
-    """Run folder, or what `gleam export` wrote; or zero-filled, cg-sense, wavelet; or
-    sliding-window, temporal-tv, low-rank, of a series."""
+    """Run folder, or what `gleam export` wrote; or a method without learning: zero-filled,
+    cg-sense, wavelet; for series also sliding-window, temporal-tv, low-rank."""
     host: str = "127.0.0.1"
-    """Address to listen on; any but this lets in whoever can reach it, unencrypted."""
+    """Address to listen on; any but the default lets in whoever can reach it, unencrypted."""
     port: int = 9002
-    """0 takes a free one, and says which."""
+    """TCP port to listen on; 0 takes a free one, and says which."""
     connections: int = 4
-    """Clients served at once, each with an equal share of the memory; further ones wait."""
+    """Number of clients served at once, each with an equal share of the memory; further ones
+    wait."""
     size: str = "2GiB"
-    """What a client may send, at most."""
+    """Largest amount of data that a client may send, such as 500MiB or 2GiB."""
     idle: float = 120.0
-    """Seconds that it may be silent."""
+    """Seconds that a client may be silent before its connection is closed."""
     seconds: float = 3600.0
-    """Seconds for a connection, from first to last."""
+    """Seconds that a connection may last, from first to last."""
     device: Device = "auto"
     trust: Trust = ()
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

@@ -23,37 +23,39 @@ class Arguments:
     """
 
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
-    """Folder the scans go to."""
+    """Folder that the scans go to."""
     image: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Image to scan instead of procedural anatomy: .nii, .nii.gz, .npy, .mat, or a folder of
-    DICOM files (one series). What is real gets a random phase."""
+    """Image to scan instead of procedural anatomy: .nii, .nii.gz, .npy, .mat, or a folder of DICOM
+    files (one series). A real image gets a random phase."""
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
         default_factory=LayoutArguments
     )
     scans: int | None = None
-    """How many; 10 by default, or 1 of an image: each has other coils, another phase and noise."""
+    """Number of scans, each with other coils, another phase and other noise; 10 by default, or 1 of
+    an image."""
     slices: int | None = None
-    """Slices per 2D scan, each of another anatomy; by default 8, or 1 of a series."""
+    """Number of slices per 2D scan, each of another anatomy; by default 8, or 1 of a series."""
     frames: int | None = None
-    """Of a 2D series, 4 or more: one beat of a heart."""
+    """Number of frames of a 2D series, 4 or more: together one beat of a heart."""
     shape: tuple[int, ...] | None = None
-    """Voxels, y x, or z y x for volumes; the readout is the first of them. By default 128 128, or
-    the image's; of an image no more than it has, and its k-space is cropped."""
+    """Size in voxels, y x, or z y x for volumes; the readout is the first of them. By default 128
+    128, or the image's; at most the image's, whose k-space is then cropped."""
     coils: tuple[int, int] = (4, 8)
     """Lowest and highest number of coils; drawn per scan."""
     snr: tuple[float, float] = (10.0, 200.0)
-    """Lowest and highest signal-to-noise ratio; drawn per scan."""
+    """Lowest and highest signal-to-noise ratio; drawn per scan. Larger values mean less noise."""
     oversized: float | None = None
-    """Share of slices, or volumes, whose body is larger than the field of view; by default one in
-    six. One map set does not describe such a scan (see --sets of gleam prepare)."""
+    """Share of slices, or volumes, whose body is larger than the field of view, 0 to 1; by default
+    one in six. One map set does not describe such a scan (see --sets of gleam prepare)."""
     seed: int = 0
-    """The same seed gives the same scans."""
+    """Seed of everything drawn: the same seed gives the same scans."""
     format: Literal["h5", "cfl"] | None = None
-    """h5: fastMRI's layout, for static 2D scans, whose default it is. cfl: BART's, for all."""
+    """File format. h5: fastMRI's layout, for static 2D scans, whose default it is. cfl: BART's, for
+    all."""
     name: str = "scan"
-    """What the files' names begin with; sets of other shapes can share a folder."""
+    """Beginning of the files' names; sets of other shapes can share a folder."""
     workers: int = 1
-    """Processes."""
+    """Number of scans simulated at a time, each in its own process."""
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Replace scans that are there under the same names."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

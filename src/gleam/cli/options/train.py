@@ -26,24 +26,26 @@ class Arguments:
       gleam train --start runs/greedy --grow 8 --out runs/deeper
       gleam train --start runs/greedy --polish 500 --out runs/polished
 
-    Whether a recipe can be trained is known without its data: gleam train RECIPE --dry-run
+    A dry run tells, without any data, whether a recipe can be trained:
+      gleam train RECIPE --dry-run
     """
 
     file: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RECIPE")] = None
-    """Recipe, a .yaml file; what it does not say is as below."""
+    """Recipe, a .yaml file; fields that it does not say have the defaults below."""
     out: Path | None = None
     """Folder of the new run."""
     start: Path | None = None
-    """Begin with the weights, and the recipe, of this run (with --grow or --polish)."""
+    """Run to begin with: its weights and its recipe (with --grow or --polish)."""
     grow: int | None = None
-    """Append so many iterations to it and train only those."""
+    """Number of iterations to append to the run of --start; only these are trained."""
     polish: int | None = None
-    """Steps end-to-end under checkpointing: after training, into OUT/polished; with --start alone,
-    nothing else."""
+    """Number of steps end-to-end that follow the training, with activation checkpointing, into
+    OUT/polished; with --start alone, nothing else is trained."""
     resume: Path | None = None
-    """Go on with this run, from its last checkpoint (instead of a recipe and --out)."""
+    """Run to go on with, from its last checkpoint (instead of a recipe and --out)."""
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Only try the recipe out, on a tiny simulated scan: no data are needed, nothing is written."""
+    """Try the recipe out on a tiny simulated scan, and do nothing else: no data are needed, nothing
+    is written."""
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Replace a run that is there."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -51,13 +53,14 @@ class Arguments:
     device: Device = "auto"
     trust: Trust = ()
     devices: int | None = None
-    """Train in so many processes on this machine, each on a GPU of its own if there are any; or
-    let torchrun start the processes, here or on several machines."""
+    """Number of processes to train in on this machine, each on a GPU of its own if there are any;
+    or let torchrun start the processes, here or on several machines."""
     replicas: int = 1
-    """How many pipelines the processes form; they divide each batch among them. As many replicas
-    as devices: data parallelism, for any scheme."""
+    """Number of replicas, each a pipeline of processes; they divide each batch among them. As many
+    replicas as devices: data parallelism, for any scheme."""
     split: tuple[int, ...] | None = None
-    """Modules of each process of a pipeline; by default so that each takes about as long."""
+    """Number of modules of each process of a pipeline; by default so that each takes about as
+    long."""
     timeout: float = 600.0
     """Seconds after which a process that does not answer counts as lost."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
