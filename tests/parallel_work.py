@@ -14,8 +14,8 @@ from toys import toy_measurement, toy_network, toy_sense
 
 from gleam.parallel.group import Group
 from gleam.parallel.link import Inbox, Outbox
-from gleam.parallel.meeting import joined, size_of_group
-from gleam.parallel.placement import Spread
+from gleam.parallel.meeting import process_group, world_size
+from gleam.parallel.placement import Placement
 from gleam.parallel.replicas import Replicas
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
@@ -38,7 +38,7 @@ def run(
     replicas: int = 1,
     lengths: Sequence[int] | None = None,
 ) -> bool:
-    return train(recipe, folder, resume, spread=Spread(replicas, lengths, timeout=60.0))
+    return train(recipe, folder, resume, placement=Placement(replicas, lengths, timeout=60.0))
 
 
 def disagree(recipes: Sequence[Recipe], folder: Path) -> bool:
@@ -53,9 +53,9 @@ def see_other_folders(recipe: Recipe, folder: Path) -> bool:
 
 def never_come(recipe: Recipe, folder: Path, timeout: float) -> bool | None:
     """The last process does not, the others wait for so many seconds."""
-    if int(os.environ["RANK"]) == size_of_group() - 1:
+    if int(os.environ["RANK"]) == world_size() - 1:
         return None
-    return train(recipe, folder, spread=Spread(timeout=timeout))
+    return train(recipe, folder, placement=Placement(timeout=timeout))
 
 
 class Counting(Inbox):
@@ -70,7 +70,7 @@ class Counting(Inbox):
 def through_a_link(planned: int, sent: int) -> list[float]:
     """The sender: how many were on their way after each; the slow receiver: what it got."""
     shapes = [(1 + n, 2) for n in range(planned)]
-    with joined(1, 60.0) as group:
+    with process_group(1, 60.0) as group:
         assert group.store is not None
         seen = []
         if group.downstream:
@@ -104,7 +104,7 @@ def learn_as_replicas(
     steps: int, batch: int, dtype: torch.dtype
 ) -> tuple[Arrays, Arrays, list[float]]:
     """First gradients, last weights and the last losses; the batch is divided among processes."""
-    with joined(size_of_group(), 60.0) as group:
+    with process_group(world_size(), 60.0) as group:
         network = toy_network("modl", iterations=3)
         network = network.double() if dtype == torch.complex128 else network
         modules = [

@@ -15,7 +15,7 @@ from gleam.data.example import find
 from gleam.data.loader import TrainingBatches
 from gleam.errors import BadInput
 from gleam.parallel.group import Group
-from gleam.parallel.meeting import joined
+from gleam.parallel.meeting import process_group
 from gleam.recipe import Recipe
 
 Weights = list[NDArray[np.floating]]
@@ -34,8 +34,8 @@ def learnt(way: Way) -> Weights:
 
 
 def learn(name: str, recipe: Recipe, share_data: bool) -> Weights:
-    with joined(1, 60.0) as group:
-        share = (group.rank, group.size) if share_data else (0, 1)
+    with process_group(1, 60.0) as group:
+        share = (group.rank, group.world_size) if share_data else (0, 1)
         batches = TrainingBatches(find(recipe.data.train, 1), recipe.mask, 4, 0, share)
         return learnt(WAYS[name](recipe, batches.at(0), group))
 

@@ -22,7 +22,7 @@ from gleam.networks import Unrolled
 from gleam.parallel.group import Group
 from gleam.parallel.neighbours import ALONE, Neighbours, Note
 from gleam.parallel.pipeline import Pipeline
-from gleam.parallel.placement import cut
+from gleam.parallel.placement import partition
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import END_TO_END, Recipe
@@ -72,12 +72,17 @@ def data_parallel(recipe: Recipe, batch: Batch, group: Group) -> Way:
     Gradients are averaged once all are there, as the network is one module.
     """
     recipe = end_to_end(recipe)
-    twins = replace(
-        group, places=1, replicas=group.size, twins=dist.group.WORLD, upstream=None, downstream=None
+    replicas = replace(
+        group,
+        pipeline_size=1,
+        replicas=group.world_size,
+        replica_group=dist.group.WORLD,
+        upstream=None,
+        downstream=None,
     )
 
     def neighbours(steps: int) -> Pipeline:
-        return Pipeline(twins, lambda: iter(()), steps, 2 * recipe.network.iterations)
+        return Pipeline(replicas, lambda: iter(()), steps, 2 * recipe.network.iterations)
 
     return _learning(make_learner(_network(recipe, batch), recipe), batch, neighbours)
 
@@ -95,7 +100,7 @@ def one_f_one_b(recipe: Recipe, batch: Batch, group: Group) -> Way:
     alone = end_to_end(recipe, len(mine))
     (module,) = make_modules(Unrolled(mine, network.state), alone)
     module = replace(module, clip=None)
-    place, places, slices = group.place, group.places, len(start)
+    place, pipeline_size, slices = group.pipeline_rank, group.pipeline_size, len(start)
 
     def loss(output: Tensor, goal: Tensor) -> Tensor:
         image = network.image(torch.view_as_complex(output))
@@ -103,14 +108,14 @@ def one_f_one_b(recipe: Recipe, batch: Batch, group: Group) -> Way:
 
     image = torch.view_as_real(start[:1])
     first, last = (image.clone().requires_grad_(learns) for learns in (place > 0, True))
-    stage = PipelineStage(_Stage(mine, known.axes), place, places, group.device, first, last)
+    stage = PipelineStage(_Stage(mine, known.axes), place, pipeline_size, group.device, first, last)
     # With fewer microbatches than stages both are the same, forward through all stages and back,
     # and Schedule1F1B refuses.
-    kind = Schedule1F1B if slices >= places else ScheduleGPipe
+    kind = Schedule1F1B if slices >= pipeline_size else ScheduleGPipe
     schedule = kind(stage, slices, loss)
     told: dict[str, Any] = {"maps": known.sense.maps, "mask": known.sense.mask}
     told |= {"adjoint": known.adjoint, "noise": known.noise}
-    if place == places - 1:
+    if place == pipeline_size - 1:
         told["target"] = target
     inputs = (torch.view_as_real(start),) if place == 0 else ()
 
@@ -164,8 +169,8 @@ def _learning(
                 losses, cost = learner.metered_step(batch, step)
                 memories.append(cost.step)
             values = torch.stack([*losses.values()]).tolist()
-            note = learner.neighbours.gather(Note(losses=dict(enumerate(values))), 0)
-            learner.neighbours.pass_on(note)
+            note = learner.neighbours.receive_note(Note(losses=dict(enumerate(values))), 0)
+            learner.neighbours.send_note(note)
             yield
         learner.neighbours.close()
 
@@ -174,8 +179,8 @@ def _learning(
 
 def _share(parts: list[Any], group: Group) -> list[Any]:
     """Those of this process, of parts that cost the same."""
-    ends = [0, *accumulate(cut([1.0] * len(parts), group.places))]
-    return parts[ends[group.place] : ends[group.place + 1]]
+    ends = [0, *accumulate(partition([1.0] * len(parts), group.pipeline_size))]
+    return parts[ends[group.pipeline_rank] : ends[group.pipeline_rank + 1]]
 
 
 class _Stage(nn.Module):

@@ -17,7 +17,7 @@ from benchmarks.rivals.ways import WAYS, Way
 from gleam import recipe as recipes
 from gleam.comparison.measure import largest
 from gleam.parallel.group import Group
-from gleam.parallel.meeting import joined
+from gleam.parallel.meeting import process_group
 from gleam.training.meter import state_bytes
 
 FULL, STEPS = 3, 9  # steps until a pipeline is full; steps timed
@@ -27,7 +27,7 @@ PATIENCE = 600.0  # seconds for a process that does not answer
 def work(file: Path) -> None:
     """Be one of the processes that train a recipe."""
     recipe = recipes.load(file)
-    with joined(1, PATIENCE) as group:
+    with process_group(1, PATIENCE) as group:
         made: dict[tuple[str, int], tuple[Way, int, int]] = {}
         for line in sys.stdin:
             order, answer = Order(**json.loads(line)), None
@@ -39,7 +39,7 @@ def work(file: Path) -> None:
                     made[key] = way, *memory(way, group)
                 way, activations, states = made[key]
                 answer = Answer(*timed(way, group), activations=activations, states=states)
-            group.meet()
+            group.barrier()
             print(json.dumps(answer and asdict(answer)), flush=True)
 
 

@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 PROCESSES.set_forkserver_preload(["gleam.preparation.prepare"])
 
 
-def spread(
+def map_in_processes(
     function: Callable[[Item], Result],
     items: Sequence[Item],
     workers: int,

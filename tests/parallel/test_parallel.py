@@ -15,7 +15,7 @@ from tiny import example_files, tiny_recipe, tiny_scan
 
 from gleam.errors import BadInput, Diverged, Stopped
 from gleam.formats import write_scan
-from gleam.parallel.placement import Spread
+from gleam.parallel.placement import Placement
 from gleam.preparation.jobs import find_scans, prepare_one
 from gleam.preparation.prepare import Settings
 from gleam.recipe import Recipe
@@ -165,7 +165,7 @@ def test_others_that_cannot_be_found_are_said_in_one_line(
     for name, value in {"RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(Stopped, match="process 0 did not answer at 127"):
-        train(recipe_of(examples), tmp_path / "run", spread=Spread(timeout=1.0))
+        train(recipe_of(examples), tmp_path / "run", placement=Placement(timeout=1.0))
 
 
 @pytest.mark.parametrize("module", [pytest.param(0, marks=pytest.mark.slow), 3])

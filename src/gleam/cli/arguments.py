@@ -23,7 +23,7 @@ Device = Annotated[
     str,
     tyro.conf.arg(
         metavar="auto|cpu|cuda|cuda:N",
-        help="Device to compute on; auto is what $GLEAM_DEVICE says, or else a GPU where there is one.",
+        help="Device to compute on; auto is what $GLEAM_DEVICE says, or else a GPU if any.",
     ),
 ]
 

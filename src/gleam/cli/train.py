@@ -11,8 +11,8 @@ from gleam.cli.options.train import Arguments
 from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.parallel.launch import launch
-from gleam.parallel.meeting import size_of_group
-from gleam.parallel.placement import Spread
+from gleam.parallel.meeting import world_size
+from gleam.parallel.placement import Placement
 from gleam.recipe import Recipe
 from gleam.runs import folder as run
 from gleam.runs.dry_run import not_there, rehearse
@@ -32,9 +32,9 @@ def main(a: Arguments) -> None:
         recipe = _chosen(a)
     trust.check(recipe.network.build)
     choose(a.device)  # what is wrong with it is said once
-    started, spread = size_of_group(), Spread(a.replicas, a.split, a.timeout, a.device)
+    started, placement = world_size(), Placement(a.replicas, a.split, a.timeout, a.device)
     if a.dry_run:
-        spread.check(recipe, a.devices or started)
+        placement.check(recipe, a.devices or started)
         found = rehearse(recipe, a.device)
         print(json.dumps(asdict(found)) if a.json else f"{found}\n{not_there(found.missing)}")
         return
@@ -44,13 +44,13 @@ def main(a: Arguments) -> None:
     if a.devices not in (None, started):
         if a.devices < 1 or started > 1:
             raise BadInput(f"train: --devices {a.devices} cannot be: {started} processes started")
-        spread.check(recipe, a.devices)
+        placement.check(recipe, a.devices)
         code = launch(a.devices, ["-m", "gleam", "train", *a.said])
         if code:
             sys.exit(code)
         return
     resume = a.resume is not None or _again(recipe, folder)
-    last = train_in_stages(recipe, folder, resume, spread=spread, force=a.force)
+    last = train_in_stages(recipe, folder, resume, placement=placement, force=a.force)
     if last is not None:
         _print(last, a.json)
 

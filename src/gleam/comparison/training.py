@@ -7,12 +7,12 @@ from pathlib import Path
 
 from gleam.errors import BadInput, Diverged, Stopped
 from gleam.files import check_new
-from gleam.parallel.placement import Spread
+from gleam.parallel.placement import Placement
 from gleam.recipe import Recipe
 from gleam.runs import folder as run
 from gleam.runs.stages import POLISHED, train_in_stages
 from gleam.terminal import followed, say
-from gleam.workers import spread
+from gleam.workers import map_in_processes
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ def train_all(
     waiting = [job for job in jobs if not job.done]
     outcomes: Iterable[_Outcome] = map(partial(_alone, device=device), waiting)
     if workers > 1:
-        spread_out = spread(
+        trained = map_in_processes(
             partial(_train, device=device, quiet=True), waiting, workers, None, _lost
         )
-        outcomes = followed(spread_out, "training", len(waiting))
+        outcomes = followed(trained, "training", len(waiting))
     failed: dict[Path, str] = {}
     for outcome in outcomes:
         if isinstance(outcome.error, Diverged):
@@ -100,8 +100,8 @@ def _alone(job: Job, device: str) -> _Outcome:
 def _train(job: Job, device: str, quiet: bool = False) -> _Outcome:
     begun = run.is_there(job.folder)
     try:
-        where = Spread(device=device)
-        train_in_stages(job.recipe, job.folder, resume=begun, quiet=quiet, spread=where)
+        placement = Placement(device=device)
+        train_in_stages(job.recipe, job.folder, resume=begun, quiet=quiet, placement=placement)
     except (BadInput, Stopped) as error:
         return _Outcome(job, error)
     return _Outcome(job)

@@ -1,4 +1,4 @@
-"""What becomes of a process when another one is gone, or does not answer."""
+"""Errors of a process whose peers are gone, or do not answer."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -14,31 +14,31 @@ class Lost(Exception):
     """Another process is gone, or does not answer.
 
     Attributes:
-        who: ranks, one of which it is; or another process, in words.
-        late: whether it may still be there, and does not answer in time.
+        peers: ranks, one of which it is; or another process, in words.
+        late: it may still be there, and does not answer in time.
         when: it was lost, in words.
     """
 
-    def __init__(self, who: Sequence[int] | str, late: bool = False) -> None:
-        self.who, self.late, self.when = who, late, "before the first step"
+    def __init__(self, peers: Sequence[int] | str, late: bool = False) -> None:
+        self.peers, self.late, self.when = peers, late, "before the first step"
 
     def __str__(self) -> str:
-        who = self.who
-        if not isinstance(who, str):
-            who = f"process {' or '.join(map(str, who))} (counted from 0)"
-        return f"{who} {'did not answer in time' if self.late else 'was lost'} {self.when}"
+        peers = self.peers
+        if not isinstance(peers, str):
+            peers = f"process {' or '.join(map(str, peers))} (counted from 0)"
+        return f"{peers} {'did not answer in time' if self.late else 'was lost'} {self.when}"
 
 
-def survived(work: Callable[[], T], who: Sequence[int] | str) -> T:
+def with_peers(work: Callable[[], T], peers: Sequence[int] | str) -> T:
     """Do something together with other processes.
 
     Raises:
-        Lost: one of them (`who`, see `Lost`) is gone, or does not answer in time.
+        Lost: one of them (`peers`, see `Lost`) is gone, or does not answer in time.
     """
     try:
         return work()
     except RuntimeError as error:
         if exhausted(error):  # here, not there
             raise
-        said = str(error).lower()
-        raise Lost(who, late="timed out" in said or "timeout" in said) from error
+        reason = str(error).lower()
+        raise Lost(peers, late="timed out" in reason or "timeout" in reason) from error

@@ -1,8 +1,9 @@
 """The processes that train one network together: who they are, and what they agree on.
 
-There are replicas × places of them, numbered row by row. The processes of a replica form a
-pipeline, each with some of the modules; those of one place, in every replica, hold the same modules
-and average their gradients. A run in one process is a group of one, and nothing here does anything.
+Their ranks are those of a mesh (replica, pipeline), row by row. The processes of a replica form a
+pipeline, each with some of the modules; those of a replica group, one of each replica, hold the
+same modules and average their gradients. A run in one process is a group of one, and nothing here
+does anything.
 """
 
 import os
@@ -20,11 +21,11 @@ from torch.distributed import distributed_c10d as c10d
 
 from gleam.device import choose
 from gleam.errors import BadInput
-from gleam.parallel.faults import STORE, Lost, survived
+from gleam.parallel.faults import STORE, Lost, with_peers
 
 T = TypeVar("T")
 
-TRACING = 1.0  # seconds for the others to say that they wait as well
+HANG_WAIT = 1.0  # seconds for the others to say that they wait as well
 CPU = torch.device("cpu")
 
 
@@ -46,46 +47,47 @@ class Group:
     """A process among the others.
 
     Attributes:
-        rank: its number.
-        places: processes of a pipeline.
-        replicas: pipelines.
-        device: where it computes.
-        wire: where tensors are when they travel: on the device through NCCL, else on the CPU.
+        rank: its number, from 0.
+        pipeline_size: number of processes of a pipeline.
+        replicas: number of pipelines.
+        device: that it computes on.
+        comm_device: of tensors that are sent and received: `device` through NCCL, else the CPU.
         upstream: the process before it in the pipeline, if any.
         downstream: the one after it.
-        twins: the processes of its place in all replicas; None without replicas.
-        store: where processes leave words for each other; None for one process.
+        replica_group: the processes that hold the same modules; None without replicas.
+        store: of keys and values that all processes read and write; None for one process.
+        parent: process id of the launcher.
     """
 
     rank: int = 0
-    places: int = 1
+    pipeline_size: int = 1
     replicas: int = 1
     device: torch.device = field(default_factory=choose)
-    wire: torch.device = CPU
+    comm_device: torch.device = CPU
     upstream: Link | None = None
     downstream: Link | None = None
-    twins: dist.ProcessGroup | None = None
+    replica_group: dist.ProcessGroup | None = None
     store: c10d.Store | None = None
     parent: int = field(default_factory=os.getppid)
 
     @property
-    def size(self) -> int:
-        """Of the group."""
-        return self.places * self.replicas
+    def world_size(self) -> int:
+        """Number of processes."""
+        return self.pipeline_size * self.replicas
 
     @property
-    def place(self) -> int:
-        """In the pipeline."""
-        return self.rank % self.places
+    def pipeline_rank(self) -> int:
+        """Position in the pipeline, from 0."""
+        return self.rank % self.pipeline_size
 
     @property
     def replica(self) -> int:
-        """Which pipeline."""
-        return self.rank // self.places
+        """Number of its pipeline, from 0."""
+        return self.rank // self.pipeline_size
 
     @property
     def share(self) -> tuple[int, int]:
-        """Which part of the data is its replica's: the i-th of n."""
+        """Part of the data that its replica learns from, (i, n): the i-th of n."""
         return self.replica, self.replicas
 
     @property
@@ -107,17 +109,17 @@ class Group:
             return
         digests = [sha256(repr(fact).encode()).digest()[:7] for fact in facts.values()]
         mine = torch.tensor([int.from_bytes(digest, "big") for digest in digests])
-        everyones = [torch.empty_like(mine) for _ in range(self.size)]
+        everyones = [torch.empty_like(mine) for _ in range(self.world_size)]
         self._all(lambda: dist.all_gather(everyones, mine))
         for rank, theirs in enumerate(everyones):
             for name, one, first in zip(facts, theirs.tolist(), everyones[0].tolist(), strict=True):
                 if one != first:
                     raise BadInput(
-                        f"process {rank} of {self.size} has another {name} than process 0; give "
-                        "all processes the same recipe, data and code"
+                        f"process {rank} of {self.world_size} has another {name} than process 0; "
+                        "give all processes the same recipe, data and code"
                     )
 
-    def from_first(self, make: Callable[[], Sequence[float]], length: int) -> list[float]:
+    def broadcast(self, make: Callable[[], Sequence[float]], length: int) -> list[float]:
         """Numbers that process 0 makes and all get."""
         numbers = torch.zeros(length, dtype=torch.float64)
         if self.rank == 0:
@@ -127,31 +129,33 @@ class Group:
         values: list[float] = numbers.tolist()
         return values
 
-    def over_replicas(self, numbers: Tensor) -> Tensor:
-        """The sum over the processes of this place, in all of them."""
-        if self.twins is not None:
-            self.among_twins(lambda: dist.all_reduce(numbers, group=self.twins))
+    def all_reduce(self, numbers: Tensor) -> Tensor:
+        """The sum over the replica group, in all of its processes."""
+        if self.replica_group is not None:
+            self.within_replica_group(lambda: dist.all_reduce(numbers, group=self.replica_group))
         return numbers
 
-    def ask_to_stop(self, number: int = 0) -> None:
+    def request_stop(self, number: int = 0) -> None:
         """Have the run stop after one of the next steps; `number`: of a signal, if one asks."""
         store = self.store
         if store is not None:
-            survived(lambda: store.set("stop", str(number)), STORE)
+            with_peers(lambda: store.set("stop", str(number)), STORE)
 
-    def asked_to_stop(self) -> int:
-        """By which signal; 0 where none was heard of."""
+    def stop_signal(self) -> int:
+        """Number of the signal that asked for it; 0 where none did."""
         store = self.store
-        return 0 if store is None else int(survived(lambda: store.get("stop"), STORE))
+        return 0 if store is None else int(with_peers(lambda: store.get("stop"), STORE))
 
-    def stops(self) -> bool:
+    def should_stop(self) -> bool:
         """Whether this step is the last; asked once a step, at the head of each pipeline."""
         store = self.store
         if store is None:
             return False
-        stop = torch.tensor(int(self.rank == 0 and survived(lambda: store.check(["stop"]), STORE)))
-        if self.twins is not None:
-            self.among_twins(lambda: dist.broadcast(stop, 0, group=self.twins))
+        stop = torch.tensor(
+            int(self.rank == 0 and with_peers(lambda: store.check(["stop"]), STORE))
+        )
+        if self.replica_group is not None:
+            self.within_replica_group(lambda: dist.broadcast(stop, 0, group=self.replica_group))
         return bool(stop)
 
     def check_launcher(self) -> None:
@@ -163,39 +167,39 @@ class Group:
         if self.store is not None and os.getppid() != self.parent:
             raise Lost("the launcher")
 
-    def traced(self, lost: Lost) -> Lost:
-        """Who hangs, where processes wait for each other and so for one that does.
+    def find_hung(self, lost: Lost) -> Lost:
+        """The process that hangs, where others wait for each other and so for it.
 
         Raises:
             SystemExit: all that this process waited for wait, too; they know better.
         """
         store = self.store
-        if store is None or not lost.late or isinstance(lost.who, str):
+        if store is None or not lost.late or isinstance(lost.peers, str):
             return lost
         with suppress(RuntimeError):  # the store is gone, with the process that held it
             store.set(f"waits/{self.rank}", "")
-            time.sleep(TRACING)
-            lost.who = [rank for rank in lost.who if not store.check([f"waits/{rank}"])]
-            if not lost.who:
+            time.sleep(HANG_WAIT)
+            lost.peers = [rank for rank in lost.peers if not store.check([f"waits/{rank}"])]
+            if not lost.peers:
                 raise SystemExit(1)
         return lost
 
-    def most(self, number: float) -> float:
+    def maximum(self, number: float) -> float:
         """The largest of what the processes know."""
         numbers = torch.tensor(number, dtype=torch.float64)
         if self.store is not None:
             self._all(lambda: dist.all_reduce(numbers, dist.ReduceOp.MAX))
         return float(numbers)
 
-    def meet(self) -> None:
-        """Wait until all have come to this line."""
+    def barrier(self) -> None:
+        """Wait until all processes have come to this line."""
         if self.store is not None:
             self._all(lambda: dist.all_reduce(torch.zeros(1)))
 
-    def among_twins(self, work: Callable[[], T]) -> T:
-        """Do something with the processes of this place, which may be lost."""
-        ranks = range(self.place, self.size, self.places)
-        return survived(work, [rank for rank in ranks if rank != self.rank])
+    def within_replica_group(self, work: Callable[[], T]) -> T:
+        """Do something with the replica group, whose processes may be lost."""
+        ranks = range(self.pipeline_rank, self.world_size, self.pipeline_size)
+        return with_peers(work, [rank for rank in ranks if rank != self.rank])
 
     def _all(self, work: Callable[[], T]) -> T:
-        return survived(work, [rank for rank in range(self.size) if rank != self.rank])
+        return with_peers(work, [rank for rank in range(self.world_size) if rank != self.rank])

@@ -17,7 +17,7 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from gleam import threads
 from gleam.errors import Stopped
-from gleam.parallel.meeting import common_words
+from gleam.parallel.meeting import attempt_store
 from gleam.terminal import silence
 
 POLL = 0.05  # seconds
@@ -47,7 +47,7 @@ def launch(devices: int, command: Sequence[str]) -> int:
         for environment in environments(store, devices)
     ]
     try:
-        with silence(), _signals_passed_on(processes) as signalled:
+        with silence(), _signals_forwarded(processes) as signalled:
             codes = _wait(processes)
     finally:
         for process in processes:
@@ -57,7 +57,7 @@ def launch(devices: int, command: Sequence[str]) -> int:
         return 0
     if signalled:
         return 128 + signalled[0]
-    if not common_words(store).check(["spoken"]):
+    if not attempt_store(store).check(["reported"]):
         rank, code = next(iter(codes.items()))
         how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         raise Stopped(f"process {rank} (counted from 0) {how}")
@@ -65,7 +65,7 @@ def launch(devices: int, command: Sequence[str]) -> int:
 
 
 def common_store() -> TCPStore:
-    """Where processes on this machine meet; goes with the process that holds it."""
+    """The store through which processes of this machine meet; it ends with this process."""
     return TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
 
 
@@ -73,7 +73,7 @@ def environments(store: TCPStore, devices: int) -> list[dict[str, str]]:
     """The environment variables of each process, as torchrun would set them.
 
     Args:
-        store: where they meet.
+        store: that they meet through.
         devices: how many there are; they share the cores, unless the user says otherwise.
     """
     loopback = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
@@ -109,17 +109,17 @@ def _wait(processes: Sequence["subprocess.Popen[bytes]"]) -> dict[int, int]:
 
 
 @contextmanager
-def _signals_passed_on(processes: Sequence["subprocess.Popen[bytes]"]) -> Iterator[list[int]]:
+def _signals_forwarded(processes: Sequence["subprocess.Popen[bytes]"]) -> Iterator[list[int]]:
     """Yield the signals that came, one after the other."""
     came: list[int] = []
 
-    def pass_on(number: int, _: FrameType | None) -> None:
+    def forward(number: int, _: FrameType | None) -> None:
         came.append(number)
         for process in processes:
             process.send_signal(number)
 
     both = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, pass_on) for number in both}
+    before = {number: signal.signal(number, forward) for number in both}
     try:
         yield came
     finally:

@@ -2,7 +2,7 @@
 
 So receives are posted before they are needed, and a slow network costs time only once. At most
 `AHEAD` tensors wait to leave the sender, and `AHEAD` at the receiver to be used. Every receive that
-was posted is answered: who stops early sends blanks.
+was posted is answered: a sender that stops early sends blanks.
 """
 
 from collections import deque
@@ -13,14 +13,14 @@ from itertools import islice
 import torch.distributed as dist
 from torch import Tensor
 
-from gleam.parallel.faults import survived
+from gleam.parallel.faults import with_peers
 from gleam.parallel.group import Link
 
 AHEAD = 2
 
 
 class Inbox:
-    """Where tensors arrive.
+    """The receiving end of a link.
 
     Args:
         link: to the sender.
@@ -37,32 +37,32 @@ class Inbox:
         self._post(AHEAD)
 
     def get(self) -> Tensor:
-        """The next one.
+        """The next tensor.
 
         Raises:
             Lost: the sender.
         """
         tensor, work = self.coming.popleft()
-        survived(work.wait, [self.link.peer])
+        with_peers(work.wait, [self.link.peer])
         self._post(1)
         return tensor
 
     def close(self) -> None:
         """Take in what is still on its way."""
         while self.coming:
-            survived(self.coming.popleft()[1].wait, [self.link.peer])
+            with_peers(self.coming.popleft()[1].wait, [self.link.peer])
 
     def _post(self, count: int) -> None:
         peer, channel = self.link.peer, self.link.channel
         for shape in islice(self.shapes, count):
             blank = self.like.new_empty(shape)
-            work = survived(partial(dist.irecv, blank, peer, channel, self.tag), [peer])
+            work = with_peers(partial(dist.irecv, blank, peer, channel, self.tag), [peer])
             assert work is not None
             self.coming.append((blank, work))
 
 
 class Outbox:
-    """Where tensors leave.
+    """The sending end of a link.
 
     Args:
         link: to the receiver.
@@ -101,9 +101,9 @@ class Outbox:
 
     def _send(self, tensor: Tensor) -> None:
         peer, channel = self.link.peer, self.link.channel
-        work = survived(partial(dist.isend, tensor, peer, channel, self.tag), [peer])
+        work = with_peers(partial(dist.isend, tensor, peer, channel, self.tag), [peer])
         assert work is not None
         self.leaving.append((tensor, work))
 
     def _wait(self) -> None:
-        survived(self.leaving.popleft()[1].wait, [self.link.peer])
+        with_peers(self.leaving.popleft()[1].wait, [self.link.peer])

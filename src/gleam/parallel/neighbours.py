@@ -1,6 +1,6 @@
-"""What other processes are to one that trains: before, after and beside its modules.
+"""The neighbours of a process that trains: processes before, after and beside its modules.
 
-Alone there is nobody. `gleam.parallel.pipeline` is the other kind.
+A run in one process has none, `ALONE`. `gleam.parallel.pipeline` is the other kind.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Failure = tuple[str, int]
 
 @dataclass
 class Note:
-    """What is known of a step once modules have learnt from it.
+    """Facts about a step, once modules have learnt from it.
 
     Attributes:
         last: the run ends with this step.
@@ -40,30 +40,30 @@ class Neighbours(Protocol):
 
     @property
     def average(self) -> Average | None:
-        """Averages gradients over those that hold the same modules; see `train_step`."""
+        """The function that averages gradients over replicas; see `train_step`."""
 
     def finish(self) -> None:
         """Wait for the averages on their way, and use them."""
 
     def receive(self, first: Callable[[], State]) -> State:
-        """What the first module here starts from; `first` makes it where no process is before."""
+        """The state for the first module here; `first` makes it where no process is before."""
 
     def send(self, state: State, wait: bool = False) -> None:
-        """Pass on what the last module here put out, and `wait` until it has left."""
+        """Send the last module's output to the next process, and `wait` until it has left."""
 
-    def total(self, numbers: Tensor) -> Tensor:
-        """The sum over those that hold the same modules, in all of them."""
+    def all_reduce(self, numbers: Tensor) -> Tensor:
+        """The sum over all replicas, in each of them."""
 
-    def gather(self, note: Note, asked: int) -> Note:
-        """Add to a note what processes before know.
+    def receive_note(self, note: Note, asked: int) -> Note:
+        """Add to a note what the processes before know.
 
         Args:
             note: of this process.
             asked: the signal by which it was asked to stop; 0 without one.
         """
 
-    def pass_on(self, note: Note) -> None:
-        """Tell the next process what is known of a step."""
+    def send_note(self, note: Note) -> None:
+        """Send what is known of a step to the next process."""
 
     def ends(self, note: Note) -> bool:
         """Whether no step comes after this one."""
@@ -87,20 +87,20 @@ class Alone:
     def send(self, state: State, wait: bool = False) -> None:
         """Nobody is after it."""
 
-    def total(self, numbers: Tensor) -> Tensor:
+    def all_reduce(self, numbers: Tensor) -> Tensor:
         """Its own."""
         return numbers
 
-    def gather(self, note: Note, asked: int) -> Note:
+    def receive_note(self, note: Note, asked: int) -> Note:
         """Its own note; asked to stop, it does."""
         note.last = note.last or asked > 0
         return note
 
-    def pass_on(self, note: Note) -> None:
+    def send_note(self, note: Note) -> None:
         """Nobody is after it."""
 
     def ends(self, note: Note) -> bool:
-        """At the last step, or where a number is not finite."""
+        """True at the last step, or where a number is not finite."""
         return note.last or note.failure is not None
 
     def close(self) -> None:

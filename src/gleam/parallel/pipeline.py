@@ -67,7 +67,7 @@ class Pipeline:
     ) -> None:
         self.group, self.length = group, 6 + numbers
         self.replicas = Replicas(group) if group.replicas > 1 else None
-        image, note = torch.empty(0, device=group.wire), torch.empty(0, dtype=torch.float64)
+        image, note = torch.empty(0, device=group.comm_device), torch.empty(0, dtype=torch.float64)
 
         def images() -> Iterator[tuple[int, ...]]:
             return ((*shape, 2) for shape in shapes())  # real and imaginary parts
@@ -82,13 +82,13 @@ class Pipeline:
         self.notes_out = Outbox(down, NOTES, note, lengths()) if down else None
 
     def receive(self, first: Callable[[], State]) -> State:
-        """What the process's first module starts from; `first` makes it at the pipeline's head."""
+        """The state for the first module here; `first` makes it where no process is before."""
         if self.images_in is None:
             return first()
         return torch.view_as_complex(self.images_in.get().to(self.group.device))
 
     def send(self, state: State, wait: bool = False) -> None:
-        """Pass on what the last module put out, before anything is updated.
+        """Send the last module's output to the next process, before anything is updated.
 
         Args:
             state: the output.
@@ -96,11 +96,11 @@ class Pipeline:
         """
         if self.images_out is not None:
             image = torch.view_as_real(state.detach().resolve_conj().contiguous())
-            self.images_out.put(image.to(self.group.wire), wait)
+            self.images_out.put(image.to(self.group.comm_device), wait)
 
     @property
     def average(self) -> Average | None:
-        """Over replicas, of which there may be none."""
+        """The function that averages gradients over replicas; None where there is one."""
         return self.replicas.average if self.replicas else None
 
     def finish(self) -> None:
@@ -108,40 +108,40 @@ class Pipeline:
         if self.replicas:
             self.replicas.finish()
 
-    def total(self, numbers: Tensor) -> Tensor:
+    def all_reduce(self, numbers: Tensor) -> Tensor:
         """The sum over the replicas."""
-        return self.group.over_replicas(numbers)
+        return self.group.all_reduce(numbers)
 
-    def gather(self, note: Note, asked: int) -> Note:
-        """What all processes up to this one know of a step; the first says whether it is the last.
+    def receive_note(self, note: Note, asked: int) -> Note:
+        """The note of all processes up to this one; the first says whether the step is the last.
 
         Raises:
             Lost: the launcher, or a process before this one.
         """
         self.group.check_launcher()
         if asked:
-            self.group.ask_to_stop(asked)
+            self.group.request_stop(asked)
         if self.notes_in is None:
-            note.last = note.last or self.group.stops()
+            note.last = note.last or self.group.should_stop()
             return note
-        heard = unpacked(self.notes_in.get())
+        before = unpacked(self.notes_in.get())
         return replace(
-            heard,
-            memory=max(heard.memory, note.memory),
-            losses=heard.losses | note.losses,
-            psnr=heard.psnr | note.psnr,
+            before,
+            memory=max(before.memory, note.memory),
+            losses=before.losses | note.losses,
+            psnr=before.psnr | note.psnr,
         )
 
-    def pass_on(self, note: Note) -> None:
+    def send_note(self, note: Note) -> None:
         """Tell the next process; one that found a failure has all of them stop."""
         if note.failure:
-            self.group.ask_to_stop()
+            self.group.request_stop()
         if self.notes_out is not None:
             self.notes_out.put(packed(note, self.length))
 
     def ends(self, note: Note) -> bool:
-        """At the last step; replicas without a pipeline see a failure all at once."""
-        return note.last or (note.failure is not None and self.group.places == 1)
+        """True at the last step; replicas without a pipeline see a failure all at once."""
+        return note.last or (note.failure is not None and self.group.pipeline_size == 1)
 
     def close(self) -> None:
         """Leave nothing on its way."""

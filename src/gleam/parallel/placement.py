@@ -1,4 +1,4 @@
-"""How a run is spread over processes: which modules each holds, and how many replicas there are."""
+"""Placement of a run on processes: the modules that each holds, and the number of replicas."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ LONGEST = 1e6  # seconds of patience
 
 
 @dataclass(frozen=True)
-class Spread:
-    """A wish, the same in every process.
+class Placement:
+    """A run's division over processes, as asked for; the same in every process.
 
     Attributes:
         replicas: pipelines, among which the slices of a batch are divided.
         split: modules of each process of a pipeline; None to go by their measured cost.
         timeout: seconds after which a process that does not answer counts as lost.
-        device: where each process computes, see `gleam.device`.
+        device: that each process computes on, see `gleam.device`.
     """
 
     replicas: int = 1
@@ -47,32 +47,32 @@ class Spread:
             raise BadInput(
                 f"data.batch: {recipe.data.batch} cannot be divided among {self.replicas} replicas"
             )
-        places, modules = processes // self.replicas, len(recipe.module_sizes())
-        if places > modules:
+        pipeline_size, modules = processes // self.replicas, len(recipe.module_sizes())
+        if pipeline_size > modules:
             raise BadInput(
-                f"training.modules is {modules}, too few for a pipeline of {places} processes; "
-                "take more modules, fewer processes or more replicas"
+                f"training.modules is {modules}, too few for a pipeline of {pipeline_size} "
+                "processes; take more modules, fewer processes or more replicas"
             )
-        if places > 1 and recipe.training.overlap:
+        if pipeline_size > 1 and recipe.training.overlap:
             raise BadInput(
                 "training.overlap takes gradients from module to module, so it needs all modules "
                 "in one process; use replicas only"
             )
         split = self.split
-        if split and (len(split) != places or sum(split) != modules or min(split) < 1):
+        if split and (len(split) != pipeline_size or sum(split) != modules or min(split) < 1):
             raise BadInput(
                 f"a split of {' '.join(map(str, split))} does not give {modules} modules to "
-                f"{places} processes"
+                f"{pipeline_size} processes"
             )
 
 
-ONE_PROCESS = Spread()
+ONE_PROCESS = Placement()
 
 
-def cut(costs: Sequence[float], parts: int) -> list[int]:
+def partition(costs: Sequence[float], parts: int) -> list[int]:
     """Lengths of consecutive parts, none empty, so that the costliest is as cheap as can be."""
     ends = [0.0, *accumulate(costs)]
-    # For every n: the cheapest way to cut the first n into as many parts as there are so far.
+    # For every n: the cheapest way to divide the first n into as many parts as there are so far.
     best = {n: (ends[n], [n]) for n in range(1, len(ends))}
     for part in range(2, parts + 1):
         best = {
@@ -85,7 +85,7 @@ def cut(costs: Sequence[float], parts: int) -> list[int]:
     return best[len(costs)][1]
 
 
-def seconds(works: Sequence[Callable[[], object]]) -> list[float]:
-    """Of each piece of work, at its best of a few, taken in turn."""
+def fastest(works: Sequence[Callable[[], object]]) -> list[float]:
+    """Seconds of each piece of work, the fastest of a few turns."""
     times = interleaved(dict(enumerate(works)), REPEATS)
     return [min(own) for own in times.values()]

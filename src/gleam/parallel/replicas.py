@@ -14,7 +14,7 @@ from gleam.parallel.group import Group
 
 BUCKET = 25 * 2**20  # bytes that travel at once: few messages, and the first leaves early
 
-Landing = tuple[list[tuple[list[Tensor], Tensor, dist.Work]], Callable[[], None]]
+Pending = tuple[list[tuple[list[Tensor], Tensor, dist.Work]], Callable[[], None]]
 
 
 class Replicas:
@@ -26,7 +26,7 @@ class Replicas:
 
     def __init__(self, group: Group) -> None:
         self.group = group
-        self.landing: Landing | None = None
+        self.pending: Pending | None = None
 
     def average(self, tensors: Sequence[Tensor], then: Callable[[], None]) -> None:
         """Begin to average tensors over the replicas, in place, and finish the average before.
@@ -40,25 +40,25 @@ class Replicas:
         """
         buckets = [(bucket, *self._sum(bucket)) for bucket in _buckets(tensors)]
         self.finish()
-        self.landing = buckets, then
+        self.pending = buckets, then
 
     def finish(self) -> None:
         """Wait for the average that is on its way, if any, and use it."""
-        if self.landing is None:
+        if self.pending is None:
             return
-        buckets, then = self.landing
-        self.landing = None
+        buckets, then = self.pending
+        self.pending = None
         for bucket, total, work in buckets:
-            self.group.among_twins(work.wait)
+            self.group.within_replica_group(work.wait)
             parts = torch.split(total, [tensor.numel() for tensor in bucket])
             for tensor, part in zip(bucket, parts, strict=True):
                 tensor.copy_(part.view_as(tensor)).div_(self.group.replicas)
         then()
 
     def _sum(self, bucket: Sequence[Tensor]) -> tuple[Tensor, dist.Work]:
-        flat = torch.cat([tensor.reshape(-1) for tensor in bucket]).to(self.group.wire)
-        work = self.group.among_twins(
-            lambda: dist.all_reduce(flat, group=self.group.twins, async_op=True)
+        flat = torch.cat([tensor.reshape(-1) for tensor in bucket]).to(self.group.comm_device)
+        work = self.group.within_replica_group(
+            lambda: dist.all_reduce(flat, group=self.group.replica_group, async_op=True)
         )
         assert work is not None
         return flat, work

@@ -19,7 +19,7 @@ from gleam.formats import SCAN_SUFFIXES, read_scans, scan_file
 from gleam.formats.scan import named
 from gleam.memory import exhausted
 from gleam.preparation.prepare import Prepared, Settings
-from gleam.workers import spread
+from gleam.workers import map_in_processes
 
 Status = Literal["prepared", "reconstructed", "kept", "skipped"]
 
@@ -106,7 +106,7 @@ def prepare(
         Stopped: see `prepare_one`.
     """
     job = partial(prepare_one, out=out, settings=settings, force=force)
-    return chain.from_iterable(spread(job, sources, workers, memory, _lost))
+    return chain.from_iterable(map_in_processes(job, sources, workers, memory, _lost))
 
 
 def prepare_one(source: Path, out: Path, settings: Settings, force: bool = False) -> list[Outcome]:

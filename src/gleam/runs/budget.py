@@ -12,7 +12,7 @@ import torch
 
 from gleam.data.loader import TrainingBatches
 from gleam.parallel.group import Group
-from gleam.parallel.placement import seconds
+from gleam.parallel.placement import fastest
 from gleam.recipe import Recipe
 from gleam.runs.assembly import make_learner, part_of
 from gleam.runs.initial import initial
@@ -51,8 +51,8 @@ def steps_within(
             taken, start = [*taken, now - start], now
             if step >= FIRST and now - began > SHARE * 60 * minutes:
                 break
-    step_time = group.most(statistics.median(taken[FIRST:]))
-    left = 60 * minutes - group.most(time.perf_counter() - began)
+    step_time = group.maximum(statistics.median(taken[FIRST:]))
+    left = 60 * minutes - group.maximum(time.perf_counter() - began)
     return max(1, round(left / step_time))
 
 
@@ -70,4 +70,4 @@ def seconds_of_modules(
         learner.learn(state, batch, 0)
         settled(device)
 
-    return seconds([partial(learn, number) for number in range(len(modules))])
+    return fastest([partial(learn, number) for number in range(len(modules))])

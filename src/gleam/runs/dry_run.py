@@ -18,7 +18,7 @@ from gleam.data.trained_on import TrainedOn
 from gleam.formats import Scan
 from gleam.networks import build
 from gleam.networks.weights import weights_of
-from gleam.parallel.placement import Spread
+from gleam.parallel.placement import Placement
 from gleam.physics.sampling import DIMENSIONS
 from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import END_TO_END, Recipe
@@ -78,7 +78,9 @@ def rehearse(recipe: Recipe, device: str = "auto") -> Rehearsal:
         short = _shortened(recipe, example)
         if "training.start" in missing:
             short = short.changed(training={"start": _untrained(recipe, Path(place) / "start")})
-        last = train_in_stages(short, Path(place) / "run", quiet=True, spread=Spread(device=device))
+        last = train_in_stages(
+            short, Path(place) / "run", quiet=True, placement=Placement(device=device)
+        )
         assert last is not None  # there is no other process
         parameters = run.read_summary(last)["parameters"]
     return Rehearsal(

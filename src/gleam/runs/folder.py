@@ -37,7 +37,7 @@ from gleam import recipe as recipes
 from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.files import check_exists, check_new, gone, replacing, unwritable
-from gleam.parallel.meeting import size_of_group
+from gleam.parallel.meeting import world_size
 from gleam.recipe import Recipe
 
 TRAINED_ON = "trained_on.json"
@@ -164,7 +164,7 @@ def environment(recipe: Recipe, device: torch.device = CPU) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "precision": precision.facts(device, recipe.network.regulariser.bf16),
         "cores": threads.cores(),
-        "processes": size_of_group(),
+        "processes": world_size(),
         "threads": torch.get_num_threads(),
         "waiting": os.environ.get("OMP_WAIT_POLICY"),
         "seed": recipe.seed,

@@ -131,15 +131,15 @@ class Journal:
         """
         group, folder = self.setup.group, self.setup.folder
         if self.record is None:
-            group.meet()  # the process with the record ends first: it knows what there is to say
+            group.barrier()  # the process with the record ends first: it knows what there is to say
             return
         checkpoint.discard(folder / "checkpoints")
         if self.record.failure:
             raise self.record.failure
         if self.step < self.setup.recipe.training.steps:
-            number = stop_asked() or group.asked_to_stop()
+            number = stop_asked() or group.stop_signal()
             raise Signalled(f"stopped at step {self.step}; {go_on(folder)}", number)
-        group.meet()
+        group.barrier()
 
     def _failure(self, note: Note, kept: bool) -> Failure | None:
         """The first loss that is not finite, or weight of what is to be kept."""
@@ -189,14 +189,14 @@ def _place(setup: Setup) -> Place:
         precision=precision.name(device, bf16),
         graph=device.type == "cuda" and graphable(setup.recipe) is None,
         threads=torch.get_num_threads(),
-        processes=setup.group.size,
+        processes=setup.group.world_size,
     )
 
 
 def _where(setup: Setup) -> str:
     """On what is trained, and how its steps are launched: the first line of a run."""
     group, how = setup.group, ""
-    processes = f" in {group.size} processes, each" if group.size > 1 else ""
+    processes = f" in {group.world_size} processes, each" if group.world_size > 1 else ""
     if group.device.type == "cuda":
         why = graphable(setup.recipe)
         how = f", steps launched one by one ({why})" if why else ", steps replayed as CUDA graphs"

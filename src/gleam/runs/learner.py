@@ -170,7 +170,7 @@ class Learner:
             if look is not None:
                 look(image, batch)
         network.train()
-        total, count = self.neighbours.total(totals.cpu())
+        total, count = self.neighbours.all_reduce(totals.cpu())
         means: list[float] = (total / count).tolist()
         return means
 

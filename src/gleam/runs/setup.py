@@ -18,7 +18,7 @@ from gleam.networks import Unrolled
 from gleam.networks.weights import weights_of
 from gleam.parallel.group import Group
 from gleam.parallel.pipeline import Pipeline
-from gleam.parallel.placement import Spread, cut
+from gleam.parallel.placement import Placement, partition
 from gleam.recipe import Recipe
 from gleam.runs import checkpoint, loggers
 from gleam.runs import folder as run
@@ -104,7 +104,7 @@ def prepare(
     folder: Path,
     resume: bool,
     quiet: bool,
-    spread: Spread,
+    placement: Placement,
     group: Group,
     force: bool,
 ) -> Setup:
@@ -115,15 +115,15 @@ def prepare(
     loggers.check(recipe.training.loggers)
     network = initial(recipe)
     batches = training_batches(data.training, recipe, network, group.share)
-    if group.places > 1:
+    if group.pipeline_size > 1:
         network.state_shape(batches.shape(0))  # whether it knows, before anything is made
     last = _last_checkpoint(folder) if resume else None
-    _agree(group, recipe, data, last, spread)
+    _agree(group, recipe, data, last, placement)
     _open_folder(folder, recipe, data, last, resume, group, force)
     if group.records and not quiet:
         for what, doubt in data.doubts():
             warn(what, [doubt])
-    numbers = _place(recipe, batches, spread, group)
+    numbers = _place(recipe, batches, placement, group)
     recipe = _counted(recipe, batches, numbers, group, folder)
     start = _weights_to_start_from(network, recipe)
     parameters = sum(p.numel() for p in network.parameters())
@@ -145,7 +145,7 @@ def prepare(
         start=start,
         progress=progress,
     )
-    if group.size > 1:
+    if group.world_size > 1:
         learner.neighbours = _neighbours(setup)
     return setup
 
@@ -162,10 +162,10 @@ def _last_checkpoint(folder: Path) -> Path | None:
 
 
 def _agree(
-    group: Group, recipe: Recipe, data: TrainingData, last: Path | None, spread: Spread
+    group: Group, recipe: Recipe, data: TrainingData, last: Path | None, placement: Placement
 ) -> None:
     facts = {"recipe": recipe, "data set": data.fingerprint, "code": run.code(), "checkpoint": last}
-    group.agree(facts | {"command line": spread, "kind of device": group.wire.type})
+    group.agree(facts | {"command line": placement, "kind of device": group.comm_device.type})
 
 
 def _open_folder(
@@ -189,15 +189,15 @@ def _open_folder(
     forget_after(folder, checkpoint.step_of(last) if last else 0)
 
 
-def _place(recipe: Recipe, batches: TrainingBatches, spread: Spread, group: Group) -> range:
+def _place(recipe: Recipe, batches: TrainingBatches, placement: Placement, group: Group) -> range:
     """The modules of this process, by number."""
     count = len(recipe.module_sizes())
-    lengths = spread.split or [count]
-    if len(lengths) != group.places:
+    lengths = placement.split or [count]
+    if len(lengths) != group.pipeline_size:
         costs = partial(seconds_of_modules, recipe, batches, group.device)
-        lengths = cut(group.from_first(costs, count), group.places)
-    first = sum(lengths[: group.place])
-    return range(first, first + lengths[group.place])
+        lengths = partition(group.broadcast(costs, count), group.pipeline_size)
+    first = sum(lengths[: group.pipeline_rank])
+    return range(first, first + lengths[group.pipeline_rank])
 
 
 def _counted(
@@ -228,7 +228,7 @@ def _restore(learner: Learner, recipe: Recipe, numbers: range, last: Path | None
 
 
 def _meet_in(folder: Path, group: Group) -> None:
-    group.meet()
+    group.barrier()
     if not run.is_there(folder):
         raise BadInput(f"{folder}: is not the same folder for all processes; give one that all see")
 

@@ -8,7 +8,7 @@ checkpointing.
 import math
 from pathlib import Path
 
-from gleam.parallel.placement import ONE_PROCESS, Spread
+from gleam.parallel.placement import ONE_PROCESS, Placement
 from gleam.recipe import END_TO_END, Recipe
 from gleam.runs import folder as run
 from gleam.runs.train import train
@@ -62,7 +62,7 @@ def train_in_stages(
     folder: Path,
     resume: bool = False,
     quiet: bool = False,
-    spread: Spread = ONE_PROCESS,
+    placement: Placement = ONE_PROCESS,
     force: bool = False,
 ) -> Path | None:
     """Train a recipe; if it says so, polish the network in a run of its own inside the first.
@@ -72,7 +72,7 @@ def train_in_stages(
         folder: of the run; made, unless `resume`.
         resume: go on from where it stopped, in either stage.
         quiet: show no progress.
-        spread: see `train`; who polishes is alone.
+        placement: see `train`; who polishes is alone.
         force: replace another run in `folder`.
 
     Returns:
@@ -83,7 +83,7 @@ def train_in_stages(
         BadInput, Stopped, Diverged: see `gleam.runs.train.train`.
     """
     done = resume and recipe.training.polish and run.finished(folder, recipe.training.steps)
-    if not done and not train(recipe, folder, resume, quiet, spread, force):
+    if not done and not train(recipe, folder, resume, quiet, placement, force):
         return None
     steps = recipe.training.polish
     if not steps:
@@ -91,6 +91,6 @@ def train_in_stages(
     last = folder / POLISHED
     recipe = run.load_recipe(folder)  # its steps are known by now
     if not run.finished(last, steps):
-        alone = Spread(device=spread.device)
+        alone = Placement(device=placement.device)
         train(polished(recipe, folder, steps), last, run.is_there(last), quiet, alone)
     return last

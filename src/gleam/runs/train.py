@@ -12,8 +12,8 @@ from pathlib import Path
 from gleam.data.feed import Feed
 from gleam.errors import Stopped
 from gleam.parallel.faults import Lost
-from gleam.parallel.meeting import joined, size_of_group
-from gleam.parallel.placement import ONE_PROCESS, Spread
+from gleam.parallel.meeting import process_group, world_size
+from gleam.parallel.placement import ONE_PROCESS, Placement
 from gleam.recipe import Recipe
 from gleam.runs import folder as run
 from gleam.runs.journal import Journal, Step, go_on, journal
@@ -31,7 +31,7 @@ def train(
     folder: Path,
     resume: bool = False,
     quiet: bool = False,
-    spread: Spread = ONE_PROCESS,
+    placement: Placement = ONE_PROCESS,
     force: bool = False,
 ) -> bool:
     """Train, validate and checkpoint until the recipe's last step.
@@ -45,7 +45,7 @@ def train(
         folder: the run's folder; made, unless `resume`.
         resume: go on from the last checkpoint in `folder`.
         quiet: show no progress.
-        spread: how the processes that the launcher started divide the work.
+        placement: how the processes that the launcher started divide the work.
         force: replace another run in `folder`.
 
     Returns:
@@ -59,11 +59,11 @@ def train(
         Diverged: by a loss or weight that is not finite; the last good checkpoint stays.
         OutOfMemory: the last checkpoint stays.
     """
-    spread.check(recipe, size_of_group())
-    here = joined(spread.replicas, spread.timeout, spread.device)
+    placement.check(recipe, world_size())
+    here = process_group(placement.replicas, placement.timeout, placement.device)
     with here as group, room_for(recipe, folder, go_on(folder)):
         try:
-            setup = prepare(recipe, folder, resume, quiet, spread, group, force)
+            setup = prepare(recipe, folder, resume, quiet, placement, group, force)
             feed = setup.feed()
             with stop_signals() as stop_asked, journal(setup, quiet) as written, closing(feed):
                 if setup.judges_start:
@@ -72,7 +72,7 @@ def train(
                 written.end(stop_asked)
         except Lost as lost:
             again = f"; {go_on(folder)}" if run.is_there(folder) else ""
-            raise Stopped(f"{group.traced(lost)}{again}") from lost
+            raise Stopped(f"{group.find_hung(lost)}{again}") from lost
     return group.records
 
 
@@ -80,7 +80,7 @@ def _loop(setup: Setup, feed: Feed, written: Journal, stop_asked: Callable[[], i
     learner, neighbours = setup.learner, setup.learner.neighbours
     steps, watch = setup.recipe.training.steps, Stopwatch(learner.device)
     # Where other processes wait for its note, a step is noted before the next.
-    late = LATE if learner.device.type == "cuda" and setup.group.size == 1 else 0
+    late = LATE if learner.device.type == "cuda" and setup.group.world_size == 1 else 0
     running: deque[Step] = deque()
     for step, batch in enumerate(feed, written.step + 1):
         watch.start()
@@ -99,9 +99,9 @@ def _loop(setup: Setup, feed: Feed, written: Journal, stop_asked: Callable[[], i
                 psnr = learner.validate(setup.validation_batches(), written.look)
                 note.psnr = dict(enumerate(psnr, setup.first_iteration))
 
-            note = neighbours.gather(note, stop_asked() if newest else 0)
+            note = neighbours.receive_note(note, stop_asked() if newest else 0)
             kept = written.add(note, seconds, waited)
-            neighbours.pass_on(note)
+            neighbours.send_note(note)
             written.keep(kept)
             if neighbours.ends(note):
                 neighbours.close()
