@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     from gleam.face.examples import mask as mask
     from gleam.face.examples import open as open
     from gleam.face.examples import prepare as prepare
+    from gleam.face.footprints import footprint as footprint
     from gleam.face.images import Image as Image
     from gleam.face.methods import reconstruct as reconstruct
     from gleam.face.runs import Run as Run
@@ -48,6 +49,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
 _HOMES = {
     "gleam.errors": "BadInput",
     "gleam.face.examples": "Example mask open prepare",
+    "gleam.face.footprints": "footprint",
     "gleam.face.images": "Image",
     "gleam.face.methods": "reconstruct",
     "gleam.face.runs": "Run export open_run train",

@@ -119,20 +119,22 @@ def train(
         BadInput: the data do not fit the recipe, or the folder holds another run.
     """
     folder = Path(folder)
-    if resume:
-        chosen = folders.load_recipe(folder)
-    elif isinstance(recipe, Recipe):
-        chosen = recipe
-    elif isinstance(recipe, Mapping):
-        chosen = recipes.parse(dict(recipe), "recipe")
-    else:
-        chosen = recipes.load(Path(recipe))
+    chosen = folders.load_recipe(folder) if resume else recipe_of(recipe)
     if changes and resume:
         raise BadInput("train: resume goes on with the run's own recipe; give no changes")
     chosen = chosen.changed(**changes)
     with trusting(trust):
         last = train_in_stages(chosen, folder, resume, quiet, force=force)
     return Run(last or folder, trust=trust)
+
+
+def recipe_of(said: Recipe | str | Path | Mapping[str, Any]) -> Recipe:
+    """The recipe of a file, or of its fields."""
+    if isinstance(said, Recipe):
+        return said
+    if isinstance(said, Mapping):
+        return recipes.parse(dict(said), "recipe")
+    return recipes.load(Path(said))
 
 
 @in_python()

@@ -1,0 +1,147 @@
+"""`footprint`: what a training takes at its peak, without running it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from gleam.parallel.placement import Spread, cut
+from gleam.planning.few import representatives, traced, work_of_all
+from gleam.planning.machine import Machine
+from gleam.planning.scans import ScanSize
+from gleam.planning.step import Step, traced_step
+from gleam.planning.trace import Trace, Work
+from gleam.recipe import Recipe
+from gleam.training.graph import graphable
+
+PARTS = (
+    "parameters", "gradients", "optimizer", "activations", "workspace", "data", "overhead",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes on one device at the peak of a training step.
+
+    Attributes:
+        parameters: weights.
+        gradients: of weights.
+        optimizer: its states.
+        activations: what is kept for the backward pass, and what is in the making.
+        workspace: of a convolution, beside its result.
+        data: a batch: coil sensitivities, mask, zero-filled image and target.
+        overhead: what a GPU takes besides: its context, and memory that lies between tensors.
+        work: of a step.
+        devices: of a pipeline, each one's; this is that of the one that takes most.
+    """
+
+    parameters: int
+    gradients: int
+    optimizer: int
+    activations: int
+    workspace: int
+    data: int = 0
+    overhead: int = 0
+    work: Work = field(default_factory=Work, repr=False, compare=False)
+    devices: tuple["Footprint", ...] = field(default=(), repr=False)
+
+    @property
+    def metered(self) -> int:
+        """What training says of itself: all but the batch, and what a GPU takes besides."""
+        states = self.parameters + self.optimizer
+        return states + self.gradients + self.activations + self.workspace
+
+    @property
+    def peak(self) -> int:
+        """In all."""
+        return self.metered + self.data + self.overhead
+
+    def __str__(self) -> str:
+        parts = {name: getattr(self, name) for name in PARTS}
+        said = ", ".join(f"{name} {in_bytes(size)}" for name, size in parts.items() if size)
+        return f"{in_bytes(self.peak)}: {said}"
+
+
+def in_bytes(count: int) -> str:
+    """Bytes as MiB or GiB."""
+    mebibytes = count / 2**20
+    return f"{mebibytes:.3g} MiB" if mebibytes < 1000 else f"{mebibytes / 1024:.3g} GiB"
+
+
+def footprint(recipe: Recipe, scan: ScanSize, machine: Machine, devices: int = 1) -> Footprint:
+    """Of the device that takes most; see `footprints`."""
+    all_of_them = footprints(recipe, scan, machine, devices)
+    largest = max(all_of_them, key=lambda one: one.peak)
+    return replace(largest, devices=tuple(all_of_them)) if devices > 1 else largest
+
+
+def footprints(
+    recipe: Recipe, scan: ScanSize, machine: Machine, devices: int = 1
+) -> list[Footprint]:
+    """Of a pipeline, of each device; the modules are cut so that each takes about as long.
+
+    Args:
+        recipe: of the training.
+        scan: what it learns from.
+        machine: each device.
+        devices: how many.
+
+    Raises:
+        BadInput: the recipe is for other scans, or cannot be trained on so many devices.
+    """
+    scan.check(recipe)
+    Spread().check(recipe, devices)
+    sizes = recipe.module_sizes()
+    places = cut([float(size) for size in sizes], devices)
+    found, first = [], 0
+    for count in places:
+        found.append(_of(recipe, sizes[first : first + count], scan, machine, first == 0))
+        first += count
+    return found
+
+
+def _of(
+    recipe: Recipe, sizes: Sequence[int], scan: ScanSize, machine: Machine, at_head: bool
+) -> Footprint:
+    """Of the device that holds modules of these lengths."""
+    steps: list[Step] = []
+
+    def trace(few: list[int]) -> Trace:
+        steps.append(_step(_shortened(recipe, few), scan, machine))
+        return steps[-1].trace
+
+    few = representatives(sizes, recipe.training.overlap)
+    anchored = recipe.training.storage == "invert" and recipe.network.regulariser.coupling
+    whole = traced(few, trace, regular=not anchored)
+    step, held = steps[-1], whole.peak
+    iterations = sum(sizes) + (recipe.training.frozen if at_head else 0)
+    data, overhead = step.data, 0.0
+    if machine.is_gpu:
+        overhead = machine.context + (step.spread - 1) * held.total
+        if graphable(recipe) is None:  # buffers of a batch, and of what modules hand on
+            data += step.data + (len(sizes) + 1) * step.state
+    return Footprint(
+        parameters=step.parameters * iterations // step.iterations,
+        gradients=held.gradients,
+        optimizer=step.optimizer * sum(sizes) // step.iterations,
+        activations=held.activations,
+        workspace=held.workspace,
+        data=data,
+        overhead=round(overhead),
+        work=work_of_all(sizes, few, whole),
+    )
+
+
+def _shortened(recipe: Recipe, few: list[int]) -> Recipe:
+    """The recipe of a network that consists of a few modules, trained from the beginning."""
+    training = {"modules": few, "start": None, "frozen": 0, "polish": 0}
+    return recipe.changed(network={"iterations": sum(few)}, training=training)
+
+
+@lru_cache(maxsize=256)
+def _kept(key: str, scan: ScanSize, machine: Machine) -> Step:
+    return traced_step(Recipe.model_validate_json(key), scan, machine)
+
+
+def _step(recipe: Recipe, scan: ScanSize, machine: Machine) -> Step:
+    """Traced once: devices of a pipeline, and plans, ask for the same again."""
+    return _kept(recipe.model_dump_json(), scan, machine)

@@ -1,0 +1,65 @@
+"""`Machine`: the device that a footprint is of, be it at hand or not."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+from gleam.device import choose, described
+from gleam.planning.trace import Workspace
+from gleam.planning.workspace import Workspaces
+from gleam.training.meter import taken
+
+CONTEXT = 600 * 2**20  # bytes that CUDA and its libraries take of a GPU that cannot be asked
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a step is to run on.
+
+    Attributes:
+        device: it, or the one that its work is timed on instead.
+        is_gpu: whether it has memory of its own.
+        workspace: of its convolutions; None where it cannot be measured.
+    """
+
+    device: torch.device
+    is_gpu: bool
+    workspace: Workspace | None = None
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether it is here, to be measured."""
+        return self.is_gpu == (self.device.type == "cuda")
+
+    @property
+    def context(self) -> int:
+        """Bytes that are taken before any tensor is made."""
+        if not self.is_gpu:
+            return 0
+        if not self.at_hand:
+            return CONTEXT
+        return taken(self.device) - torch.cuda.max_memory_reserved(self.device)
+
+    def coils(self, count: int) -> tuple[int, int]:
+        """How many are enough to trace, and how many of them it transforms at once.
+
+        A CPU takes one after the other, so that the second stands for all that follow.
+        """
+        return (count, count) if self.is_gpu else (min(count, 2), 1)
+
+    def __str__(self) -> str:
+        return described(self.device) if self.at_hand else "a GPU that is not here"
+
+
+@cache
+def machine_of(said: str = "auto") -> Machine:
+    """The device that is asked for; `cuda` is any GPU, where there is none here.
+
+    Raises:
+        BadInput: see `gleam.device.choose`.
+    """
+    if said == "cuda" and not torch.cuda.is_available():
+        return Machine(choose("cpu"), is_gpu=True)
+    device = choose(said)
+    return Machine(device, device.type == "cuda", Workspaces(device))

@@ -1,0 +1,184 @@
+"""`ScanSize`: how large what is learnt from is; and batches of it without memory."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from gleam.data.batch import Batch, Slab
+from gleam.data.example import Example, find
+from gleam.data.masks import mask_axes
+from gleam.errors import BadInput
+from gleam.networks import Unrolled
+from gleam.physics.fourier import Axes
+from gleam.physics.measurement import Measurement
+from gleam.physics.prediction import HeldOut
+from gleam.physics.sampling import DIMENSIONS
+from gleam.physics.sense import Sense
+from gleam.recipe import Recipe
+
+LARGEST = 2**20  # of any number in a size
+
+
+@dataclass(frozen=True)
+class ScanSize:
+    """Of one slice, series or volume.
+
+    Attributes:
+        space: positions along y x or z y x.
+        coils: of its k-space.
+        frames: of a series; 1 if it does not move.
+        readout: the axis that is read out (x = −1, y = −2, z = −3); None for the first one.
+    """
+
+    space: tuple[int, ...]
+    coils: int
+    frames: int = 1
+    readout: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.space) not in (2, 3):
+            said = " ".join(map(str, self.space))
+            raise BadInput(f"shape: {said} has {len(self.space)} axes; give y x, or z y x")
+        for name, sizes in (("shape", self.space), ("coils", (self.coils,))):
+            for size in sizes:
+                if not 1 <= size <= LARGEST:
+                    raise BadInput(f"{name}: {size} positions cannot be; give 1 to {LARGEST}")
+        if not 1 <= self.frames <= LARGEST:
+            raise BadInput(f"frames: {self.frames} cannot be; give 1 to {LARGEST}")
+
+    @classmethod
+    def of(cls, example: Example) -> "ScanSize":
+        """Of an example that was prepared."""
+        _, coils, frames, *space = example.shape
+        return cls(tuple(space), coils, frames, example.header.readout)
+
+    def __str__(self) -> str:
+        frames = f"{self.frames} frames of " if self.frames > 1 else ""
+        coils = f"{self.coils} coil{'s' * (self.coils > 1)}"
+        return f"{frames}{' × '.join(map(str, self.space))}, {coils}"
+
+    @property
+    def size(self) -> int:
+        """Samples, were all of them taken."""
+        return math.prod((*self.space, self.coils, self.frames))
+
+    @property
+    def first(self) -> int:
+        """The axis that is read out."""
+        return -len(self.space) if self.readout is None else self.readout
+
+    def check(self, recipe: Recipe) -> None:
+        """Make sure that a recipe is for scans of this kind.
+
+        Raises:
+            BadInput: it is not.
+        """
+        dimensions, field = recipe.network.convolves
+        if dimensions == 3 and len(self.space) == 2 and self.frames == 1:
+            raise BadInput(
+                f"{field} is 3, but {self} is one slice; give z y x, or the frames of a series"
+            )
+        if recipe.network.regulariser.circular and len(self.space) == 3:
+            raise BadInput("network.regulariser.circular is for series of slices; give y x")
+        if recipe.mask.kind.startswith("kt-") and self.frames == 1:
+            raise BadInput(f"mask.kind: {recipe.mask.kind} is for series; give their frames")
+        if recipe.data.slab is not None and self.first in self.axes(recipe):
+            raise BadInput(f"data.slab: the mask takes samples of the readout of {self}")
+
+    def axes(self, recipe: Recipe) -> Axes:
+        """Those that F runs along."""
+        return mask_axes(self.first, len(self.space), DIMENSIONS[recipe.mask.kind])
+
+    def slab(self, recipe: Recipe, network: Unrolled) -> Slab | None:
+        """What a training batch takes of it; None for all."""
+        data, length = recipe.data, self.space[self.first]
+        if data.slab is None:
+            return None
+        margin = network.reach(self.first) if data.margin is None else data.margin
+        size = min(data.slab, length)
+        wide = min(size + 2 * margin, length)
+        first = min(margin, wide - size)
+        return Slab(self.first, range(first, first + size), range(wide))
+
+    def batch(self, recipe: Recipe, slab: Slab | None, coils: int, at_once: int) -> Batch:
+        """A training batch, whatever tensors are made of just now.
+
+        Args:
+            recipe: of the training.
+            slab: see `slab`.
+            coils: how many are there.
+            at_once: coils that are transformed together; 0 as suits the device.
+        """
+        axes, count = self.axes(recipe), recipe.data.batch
+        wide, core = self._part(None), self._part(None)
+        if slab is not None:
+            wide, core = self._part(slab.wide), self._part(slab.core)
+        sets, frames = recipe.network.sets, self.frames
+        sampled = [n if a in axes else 1 for a, n in zip(range(-len(wide), 0), wide, strict=True)]
+        of_frames = frames if recipe.mask.kind.startswith("kt-") else 1
+
+        def sense(space: Sequence[int]) -> Sense:
+            maps = torch.empty(count, sets, coils, 1, *space, dtype=torch.complex64)
+            mask = torch.empty(count, 1, of_frames, *sampled, dtype=torch.bool)
+            return Sense(maps, mask, axes, at_once)
+
+        def image(space: Sequence[int], first: int = sets) -> Tensor:
+            return torch.empty(count, first, frames, *space, dtype=torch.complex64)
+
+        heldout = None
+        if recipe.training.target == "kspace":
+            heldout = HeldOut(sense(core), image(core, coils))
+        return Batch(
+            measurement=Measurement(sense(wide), image(wide), torch.empty(count)),
+            target=None if heldout else image(wide),
+            scans=[""] * count,
+            slices=[0] * count,
+            matrix=self.space,
+            cores=None if slab is None else [slab] * count,
+            heldout=heldout,
+        )
+
+    def _part(self, positions: range | None) -> tuple[int, ...]:
+        space = list(self.space)
+        if positions is not None:
+            space[self.first] = len(positions)
+        return tuple(space)
+
+
+def scan_of(
+    recipe: Recipe,
+    shape: Sequence[int] | None = None,
+    coils: int | None = None,
+    frames: int | None = None,
+) -> ScanSize:
+    """What a recipe is to learn from: as it is said, or else the largest of its examples.
+
+    Raises:
+        BadInput: nothing is said and no examples are there; or no scan has such a size.
+    """
+    if shape is not None:
+        if coils is None:
+            raise BadInput("--shape says how large scans are, but not how many --coils they have")
+        return ScanSize(tuple(shape), coils, frames or 1)
+    if coils is not None or frames is not None:
+        raise BadInput("--coils and --frames go with --shape; without it examples say all of it")
+    if not recipe.data.train.exists():
+        raise BadInput(
+            f"data.train: {recipe.data.train}: is not there (yet); say with --shape and --coils "
+            "how large scans are"
+        )
+    examples = find(recipe.data.train, recipe.network.sets)
+    return max(map(ScanSize.of, examples), key=lambda one: one.size)
+
+
+def tensors_of(batch: Batch) -> list[Tensor]:
+    """All that a batch holds."""
+    measurement, heldout = batch.measurement.whole(), batch.heldout
+    found = [measurement.sense.maps, measurement.mask, measurement.adjoint, measurement.noise]
+    if isinstance(heldout, HeldOut):
+        found += [heldout.sense.maps, heldout.sense.mask, heldout.kspace]
+    return [one for one in tree_leaves((found, batch.target)) if isinstance(one, Tensor)]

@@ -1,0 +1,151 @@
+"""A training step of a recipe, traced: the very code that trains, on tensors without memory."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gleam.networks import Unrolled, build
+from gleam.networks.state import ImageState
+from gleam.planning.errors_of_inverses import told
+from gleam.planning.machine import Machine
+from gleam.planning.scans import ScanSize, tensors_of
+from gleam.planning.shelf import Elsewhere, offload
+from gleam.planning.trace import Hollow, Trace, Tracer, fake, filled
+from gleam.recipe import Recipe
+from gleam.runs.assembly import make_learner
+from gleam.training.flow import GreedyModule
+from gleam.training.meter import state_bytes
+from gleam.training.states import tensors
+
+
+def hollow(recipe: Recipe) -> Unrolled:
+    """The network of a recipe; its weights are shapes."""
+    if recipe.network.build is not None:  # what somebody's code does with weights is not known
+        return build(recipe.network, recipe.seed)
+    with Hollow():
+        return build(recipe.network, recipe.seed)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What was found of a training step.
+
+    Attributes:
+        trace: of it.
+        iterations: of the network.
+        parameters: bytes of the weights.
+        optimizer: bytes of the optimizers' states.
+        data: bytes of a batch.
+        state: bytes of what a module hands to the next.
+        spread: what a GPU reserves over what is held at the peak; 1 on a CPU.
+    """
+
+    trace: Trace
+    iterations: int
+    parameters: int
+    optimizer: int
+    data: int
+    state: int
+    spread: float = 1.0
+
+
+def traced_step(recipe: Recipe, scan: ScanSize, machine: Machine) -> Step:
+    """One update of every module, as it is once optimizers have their states."""
+    network = hollow(recipe)
+    coils, at_once = machine.coils(scan.coils)
+    slab = scan.slab(recipe, network)
+    with fake():
+        filled(network)
+        learner = make_learner(network, recipe)
+        make_states(learner.modules)
+        batch = scan.batch(recipe, slab, coils, at_once)
+        state = _first(network, batch.measurement)
+        there = [*weights_and_states(learner.modules), *tensors_of(batch), *tensors(state)]
+        tracer = Tracer(there, machine.workspace, gpu=machine.is_gpu)
+        whole = scan.batch(recipe, slab, scan.coils, at_once)
+        parameters = sum(weight.nbytes for weight in network.parameters())
+        optimizer = state_bytes(learner.modules) - parameters
+        data, of_state = (
+            sum(t.nbytes for t in some) for some in (tensors_of(whole), tensors(state))
+        )
+        learner.modules = [watched(m, n, tracer, machine) for n, m in enumerate(learner.modules)]
+        told(network, recipe)
+        with tracer:
+            learner.learn(state, batch, 1)
+    trace = tracer.trace
+    for work in trace.work.values():
+        work.transforms = work.transforms * scan.coils // coils
+    spread = max(1.0, tracer.reserved / trace.peak.total)
+    return Step(trace, len(network.iterations), parameters, optimizer, data, of_state, spread)
+
+
+def make_states(modules: Iterable[GreedyModule]) -> None:
+    """Have optimizers make what they remember, as their first update does."""
+    for module in modules:
+        for weight in module.weights:
+            weight.grad = torch.zeros_like(weight)
+        module.optimizer.step()
+        module.optimizer.zero_grad(set_to_none=True)
+
+
+def weights_and_states(modules: Iterable[GreedyModule]) -> list[Tensor]:
+    """All that lies there between steps; learning rates, too."""
+    found: list[Tensor] = []
+    for module in modules:
+        found += [*module.iterations.parameters(), *module.iterations.buffers()]
+        for state in module.optimizer.state.values():
+            found += [value for value in state.values() if isinstance(value, Tensor)]
+        rates = [group["lr"] for group in module.optimizer.param_groups]
+        found += [rate for rate in rates if isinstance(rate, Tensor)]
+    return found
+
+
+def watched(module: GreedyModule, number: int, tracer: Tracer, machine: Machine) -> GreedyModule:
+    """A module that tells the tracer where in it a step is: way, module, iteration."""
+
+    def on(way: str, k: int) -> Callable[..., None]:
+        def at(*_: Any) -> None:
+            tracer.phase = way, number, k
+
+        return at
+
+    for k, iteration in enumerate(module.iterations):
+        iteration.register_forward_pre_hook(on("forward", k))
+        if hasattr(iteration, "back"):
+            _preceded(iteration, "back", on("backward", k))
+        for weight in iteration.parameters():
+            accumulated = partial(_accumulated, tracer, on("backward", k))
+            weight.register_post_accumulate_grad_hook(accumulated)  # type: ignore[no-untyped-call]
+    storage = getattr(module.storage, "func", module.storage)
+    if getattr(storage, "__name__", "") != "offload":
+        return module
+    folder = getattr(module.storage, "keywords", {}).get("folder")
+    where = Elsewhere(tracer, on_gpu=machine.is_gpu, to_file=folder is not None)
+    return replace(module, storage=partial(offload, where))
+
+
+def _accumulated(tracer: Tracer, at: Callable[[], None], weight: Tensor) -> None:
+    tracer.gradient(weight.grad)
+    at()
+
+
+def _preceded(iteration: nn.Module, method: str, first: Callable[[], None]) -> None:
+    own = getattr(iteration, method)
+
+    def both(*arguments: Any) -> Any:
+        first()
+        return own(*arguments)
+
+    setattr(iteration, method, both)
+
+
+def _first(network: Unrolled, measurement: Any) -> Any:
+    """Where training begins; whatever it takes to get there is over by then."""
+    if isinstance(network.state, ImageState):
+        return network.state.of(measurement.adjoint)
+    with torch.no_grad():
+        return network.first(measurement)

@@ -1,0 +1,280 @@
+"""`Trace`: what a piece of work would hold at most, and do, found without memory for its tensors.
+
+Under PyTorch's fake tensors every operation says the size of its results and computes nothing. A
+tensor's memory is held from the operation that makes it until nothing refers to it any more, just
+as in earnest; what an operation takes besides, while it runs, is asked of `workspace`.
+
+This is the one file that rests on what PyTorch calls private (`FakeTensorMode`, dispatch modes);
+tests/planning/test_trace.py holds it to what the profiler measures.
+"""
+
+import copy
+import math
+import weakref
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeCopyMode,
+    FakeTensorMode,
+)
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+from gleam.planning.allocator import Allocator
+
+T = TypeVar("T")
+
+# What is raised where results depend on values, which nobody computes.
+UNKNOWN = (DataDependentOutputException, DynamicOutputShapeException)
+
+aten = torch.ops.aten
+LIES_THERE, WORKSPACE = -1, -2  # names of memory that no tensor of the trace has
+Phase = tuple[str, int, int]  # of work: the way (forward, backward), the part, and the place in it
+# An operation, its arguments and its result → the bytes that it takes besides while it runs.
+Workspace = Callable[[Any, tuple[Any, ...], Any], int]
+
+
+@dataclass(frozen=True)
+class Held:
+    """Bytes that are held at one time.
+
+    Attributes:
+        gradients: of weights.
+        activations: what is kept for the backward pass, and what is in the making.
+        workspace: of the operation that runs.
+    """
+
+    gradients: int = 0
+    activations: int = 0
+    workspace: int = 0
+
+    @property
+    def total(self) -> int:
+        """In all."""
+        return self.gradients + self.activations + self.workspace
+
+
+@dataclass
+class Work:
+    """What was done.
+
+    Attributes:
+        operations: how many; each is launched.
+        convolutions: floating point operations of convolutions and products of matrices.
+        transforms: those of FFTs, 5 N log₂ N each.
+        moved: bytes read and written by all others.
+    """
+
+    operations: int = 0
+    convolutions: int = 0
+    transforms: int = 0
+    moved: int = 0
+
+
+@dataclass
+class Trace:
+    """What was held and done.
+
+    Attributes:
+        peaks: the most that was held at once in each phase.
+        work: done in each part.
+    """
+
+    peaks: dict[Phase, Held] = field(default_factory=dict)
+    work: dict[int, Work] = field(default_factory=lambda: defaultdict(Work))
+
+    @property
+    def peak(self) -> Held:
+        """The most that was held at once."""
+        return max(self.peaks.values(), key=lambda held: held.total, default=Held())
+
+
+class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Follows what is done within it; use inside `fake`.
+
+    Args:
+        before: tensors that are there already, and do not count.
+        workspace: of operations.
+        gpu: work as on a GPU: what is reserved counts, and convolutions put out channels last,
+            whatever a CPU would do.
+    """
+
+    def __init__(
+        self, before: Sequence[Tensor], workspace: Workspace | None = None, gpu: bool = False
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.phase: Phase = ("forward", 0, 0)  # of what is being done; whoever knows sets it
+        self.trace = Trace()
+        self._workspace = workspace
+        self._allocator = Allocator() if gpu else None
+        self._kept: dict[int, tuple[int, bool]] = {}  # bytes of a memory, and whether of gradients
+        self._held = [0, 0]  # activations, gradients
+        self._quiet = False
+        self._before = sum(tensor.nbytes for tensor in before)
+        for tensor in before:
+            self._take(tensor, 0)
+        if self._allocator:
+            self._allocator.take(LIES_THERE, self._before)
+
+    def gradient(self, tensor: Tensor | None) -> None:
+        """Count a tensor's memory to the gradients from now on."""
+        key = None if tensor is None else memory_of(tensor)
+        if key is None or key not in self._kept:
+            return
+        size, known = self._kept[key]
+        if not known:
+            self._kept[key] = size, True
+            self._held[0] -= size
+            self._held[1] += size
+
+    @property
+    def reserved(self) -> int:
+        """Bytes that a GPU reserved beyond those of what was there before; 0 on a CPU."""
+        return self._allocator.reserved - self._before if self._allocator else 0
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """What is made within lies in other memory, and does not count."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """See `TorchDispatchMode`."""
+        if func is aten._local_scalar_dense.default:
+            return _value(args[0])
+        packet = func.overloadpacket
+        convolves = packet in (aten.convolution, aten.convolution_backward)
+        result = func(*args, **(kwargs or {}))
+        if convolves and self._allocator:
+            result = _densified(result)
+        for one in tree_leaves(result):
+            if isinstance(one, Tensor):
+                self._take(one, 0 if self._quiet else one.untyped_storage().nbytes())
+        self._note(self._workspace(func, args, result) if convolves and self._workspace else 0)
+        self._count(func, packet, args, result)
+        return result
+
+    def _take(self, tensor: Tensor, size: int) -> None:
+        memory = tensor.untyped_storage()
+        key = int(memory._cdata)
+        if key not in self._kept:
+            self._kept[key] = size, False
+            self._held[0] += size
+            if self._allocator:
+                self._allocator.take(key, size)
+            weakref.finalize(memory, self._free, key)
+
+    def _free(self, key: int) -> None:
+        size, of_gradient = self._kept.pop(key)
+        self._held[of_gradient] -= size
+        if self._allocator:
+            self._allocator.give_back(key)
+
+    def _note(self, workspace: int) -> None:
+        if self._allocator and workspace:
+            self._allocator.take(WORKSPACE, workspace)
+            self._allocator.give_back(WORKSPACE)
+        activations, gradients = self._held
+        known = self.trace.peaks.get(self.phase)
+        if known is None or activations + gradients + workspace > known.total:
+            self.trace.peaks[self.phase] = Held(gradients, activations, workspace)
+
+    def _count(self, func: Any, packet: Any, args: tuple[Any, ...], result: Any) -> None:
+        work = self.trace.work[self.phase[1]]
+        if func.is_view:
+            return
+        work.operations += 1
+        if packet in flop_registry:
+            work.convolutions += flop_registry[packet](*args, out_val=result)
+        elif packet is aten._fft_c2c:
+            length = math.prod(args[0].shape[axis] for axis in args[1])
+            work.transforms += round(5 * args[0].numel() * math.log2(max(length, 2)))
+        else:
+            tensors = [one for one in tree_leaves((args, result)) if isinstance(one, Tensor)]
+            work.moved += sum(one.nbytes for one in tensors)
+
+
+def fake() -> FakeTensorMode:
+    """Within it tensors are made without memory."""
+    return FakeTensorMode(allow_non_fake_inputs=True)
+
+
+def copied(mode: FakeTensorMode, whole: T) -> T:
+    """The same of fake tensors; nothing is copied but shapes."""
+    with FakeCopyMode(mode):
+        return copy.deepcopy(whole)
+
+
+class Hollow(TorchFunctionMode):
+    """Within it layers are made whose weights have no memory: see `filled`."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """See `TorchFunctionMode`."""
+        kwargs = dict(kwargs or {})
+        if func is torch.empty:
+            kwargs["device"] = "meta"
+        return func(*args, **kwargs)
+
+
+def filled(network: nn.Module) -> None:
+    """Within `fake`, make all weights and buffers of a network fake ones."""
+    for part in network.modules():
+        for name, weight in part._parameters.items():
+            if weight is not None:
+                part._parameters[name] = nn.Parameter(_like(weight), weight.requires_grad)
+        for name, buffer in part._buffers.items():
+            if buffer is not None:
+                part._buffers[name] = _like(buffer)
+
+
+def _like(tensor: Tensor) -> Tensor:
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cpu")
+
+
+def memory_of(tensor: Tensor) -> int:
+    """Names the memory that a tensor lies in, as an address would."""
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _value(tensor: Tensor) -> bool | float:
+    """What the code is told where it asks for a value: all has converged, no error is large.
+
+    Nor is it zero, as others may divide by it.
+    """
+    return True if tensor.dtype is torch.bool else 1e-3
+
+
+def _densified(result: Any) -> Any:
+    if isinstance(result, Tensor):
+        return result.to(memory_format=channels_last(result))
+    image, *rest = result
+    return (image if image is None else image.to(memory_format=channels_last(image)), *rest)
+
+
+def channels_last(tensor: Tensor) -> torch.memory_format:
+    """The layout with channels last, of images or volumes."""
+    return torch.channels_last if tensor.ndim == 4 else torch.channels_last_3d
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """Within it tensors are made as ever, though all around is traced."""
+    with _disable_current_modes():
+        yield
