@@ -18,9 +18,9 @@ from tiny import tiny_scan
 
 from gleam.data.example import write
 from gleam.formats import Layout, read_scan, read_scans, stored
+from gleam.formats.lazy import each_coil
 from gleam.formats.mrd.kspace import Assembled
 from gleam.formats.scan import Array, Place, Slices
-from gleam.formats.stored import each_coil
 from gleam.preparation.prepare import Prepared, Settings
 
 COILS, SPACE = 16, (64, 16, 12)  # of a volume that shows how much memory is taken

@@ -14,7 +14,7 @@ from gleam.errors import BadInput
 from gleam.face import pictures
 from gleam.files import check_new
 from gleam.formats import Scan, read_scans
-from gleam.formats.montage import grey
+from gleam.formats.pictures import grey
 from gleam.formats.scan import choose
 from gleam.preparation.description import Facts, example_facts, scan_facts
 from gleam.preparation.noise_file import checked_noise

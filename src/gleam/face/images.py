@@ -11,7 +11,7 @@ from gleam.face.words import in_python
 from gleam.files import check_new, make_folder
 from gleam.formats import image_writer
 from gleam.formats.dicom import writer as dicom
-from gleam.formats.montage import slices, tiled
+from gleam.formats.pictures import slices, tiled
 from gleam.reconstruction.reconstruct import Reconstruction
 from gleam.words import counted, sized
 

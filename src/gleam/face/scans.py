@@ -10,7 +10,7 @@ from gleam.errors import BadInput
 from gleam.face.pictures import Drawn, Grey
 from gleam.face.words import in_python
 from gleam.formats import Layout, read_scan
-from gleam.formats.montage import grey
+from gleam.formats.pictures import grey
 from gleam.preparation.description import Facts, scan_facts
 from gleam.preparation.prepare import Prepared, Settings
 from gleam.simulation import simulate_scan

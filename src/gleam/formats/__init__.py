@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gleam.errors import BadInput
-from gleam.formats import cfl, fastmri, nifti, npy, png, submission, webp
+from gleam.formats import cfl, fastmri, nifti, npy, pictures, submission
 from gleam.formats.dicom import reader as dicom_read
 from gleam.formats.dicom import writer as dicom
 from gleam.formats.hdf5 import array as hdf5_array
@@ -109,8 +109,8 @@ _WRITE_IMAGE: dict[str, Callable[[Volume, Path], None]] = {
     ".nii": nifti.write_image,
     ".nii.gz": nifti.write_image,
     ".npy": npy.write_image,
-    ".png": png.write_image,
-    ".webp": webp.write_image,
+    ".png": pictures.write_png,
+    ".webp": pictures.write_webp,
     ".cfl": cfl.write_image,
     ".dcm": dicom.write_image,
     ".mrd": ismrmrd_image.write_image,

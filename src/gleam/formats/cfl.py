@@ -33,10 +33,10 @@ from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.files import replacing
+from gleam.formats.bare import bare_scans
 from gleam.formats.geometry import Geometry
 from gleam.formats.layout import Arrangement, Layout
 from gleam.formats.scan import Array, Scan, Scans, only
-from gleam.formats.stored import bare_scans
 from gleam.formats.volume import Volume
 
 _RANK, _LARGEST_RANK = 16, 32  # NumPy's own limit, with BART's sizes of 1 beyond its 16

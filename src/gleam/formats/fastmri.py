@@ -34,9 +34,9 @@ from gleam.formats.hdf5 import attribute as hdf5_attribute
 from gleam.formats.hdf5 import file as hdf5
 from gleam.formats.hdf5 import variable as hdf5_variable
 from gleam.formats.hdf5.writer import creating
+from gleam.formats.lazy import Stored
 from gleam.formats.mrd.header import Header, parse, serialise
 from gleam.formats.scan import Array, Scan, calibration_box, centred_affine
-from gleam.formats.stored import Stored
 from gleam.formats.zeros import non_zero
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from gleam.arrays import centre, crop
 from gleam.errors import BadInput
+from gleam.formats.lazy import each_coil
 from gleam.formats.scan import Array, Scan
-from gleam.formats.stored import each_coil
 from gleam.physics.coils import compression_matrix, mix
 from gleam.preparation.grid import Grid
 

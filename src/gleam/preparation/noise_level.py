@@ -15,8 +15,8 @@ from torch import Tensor
 
 from gleam.arrays import centre
 from gleam.errors import BadInput
+from gleam.formats.lazy import each_coil
 from gleam.formats.scan import Scan
-from gleam.formats.stored import each_coil
 from gleam.physics.coils import mix, whitening_matrix
 from gleam.physics.fourier import centred, fft, ifft, shift_free
 from gleam.physics.noise import Lines, noise_levels

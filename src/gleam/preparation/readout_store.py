@@ -17,8 +17,8 @@ from torch import Tensor
 
 from gleam.arrays import cut, slabs
 from gleam.files import in_temporary, unwritable
+from gleam.formats.lazy import each_coil
 from gleam.formats.scan import Array, Scan
-from gleam.formats.stored import each_coil
 from gleam.preparation.grid import Grid
 
 _PARTS = 16  # a coil is transformed in, so that what lies between takes little room

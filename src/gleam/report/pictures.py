@@ -18,7 +18,7 @@ from PIL import Image as Picture
 from torch import Tensor
 
 from gleam.evaluation.examples import Example
-from gleam.formats.montage import layout, tiled
+from gleam.formats.pictures import layout, tiled
 from gleam.viewing.views import View
 
 GAINS = (1, 2, 5, 10, 20, 50)

@@ -13,8 +13,8 @@ from gleam.arrays import crop
 from gleam.data.collate import Item, collate, collate_volume, upright_of
 from gleam.data.example import Example
 from gleam.data.loader import SLAB
+from gleam.formats.lazy import each_coil
 from gleam.formats.scan import Array, Scan
-from gleam.formats.stored import each_coil
 from gleam.formats.upright import CAPTION, upright
 from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.physics.classical import TITLES

@@ -23,12 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
+from gleam.formats.bare import bare_image, bare_scans, image_arrangement
 from gleam.formats.hdf5 import array as hdf5_array
 from gleam.formats.layout import Arrangement, Layout
+from gleam.formats.lazy import Load
 from gleam.formats.matlab import cmrxrecon
 from gleam.formats.matlab import version5 as matlab5
 from gleam.formats.scan import Scans
-from gleam.formats.stored import Load, bare_image, bare_scans, image_arrangement
 from gleam.formats.volume import Volume
 
 

@@ -40,6 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
+from gleam.formats.lazy import each_coil
 from gleam.formats.mrd.extent import Load, as_acquired
 from gleam.formats.mrd.geometry import placed
 from gleam.formats.mrd.head import (
@@ -66,7 +67,6 @@ from gleam.formats.scan import (
     only,
     usable,
 )
-from gleam.formats.stored import each_coil
 from gleam.formats.zeros import non_zero
 
 

@@ -1,12 +1,6 @@
-"""K-space that stays in its file: read, brought to complex64 and checked a slice at a time.
+"""What files of plain numbers leave open: the scan, or the image, of an array and nothing else."""
 
-Or a coil of a slice, so that a volume larger than the memory can be gone through. Also what files
-of plain numbers leave open: the scan, or the image, of an array and nothing else.
-"""
-
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,63 +10,20 @@ from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.formats.layout import Arrangement, Layout
+from gleam.formats.lazy import Load, Stored, each_coil
 from gleam.formats.plausible import doubts
 from gleam.formats.scan import (
     LARGEST,
-    Array,
-    Place,
     Scan,
     Scans,
-    Slices,
     calibration_box,
     centred_affine,
     named,
-    slice_and_coils,
     usable,
     which_slices,
 )
 from gleam.formats.volume import Volume
 from gleam.formats.zeros import sampled_by_zeros
-
-Load = Callable[[Path, int, slice], NDArray[np.complexfloating]]
-
-AT_ONCE = 2**24  # bytes of coils, or one: scanners' files are gone through for every such part
-
-
-@dataclass(frozen=True)
-class Stored:
-    """K-space (slice, coil, frame, *space) of a file; can be pickled, holds no open file.
-
-    Attributes:
-        path: the file.
-        shape: (slice, coil, frame, *space).
-        load: (path, slice index, which coils) → (coil, frame, *space) complex; a module-level
-            function, or a `partial` of one.
-    """
-
-    path: Path
-    shape: tuple[int, ...]
-    load: Load
-
-    def __getitem__(self, place: Place, /) -> Array:
-        """Of a slice, an array of the caller's own; see `Slices`."""
-        index, coils = slice_and_coils(place, self.shape[0])
-        with np.errstate(over="ignore", invalid="ignore"):  # complex128 may overflow: seen below
-            data = np.array(self.load(self.path, index, coils), np.complex64, order="C")
-        if not usable(data):
-            raise BadInput(
-                f"{self.path}: slice {index} holds k-space values that are not finite numbers, or "
-                f"beyond {LARGEST:g}; export the file again"
-            )
-        return data
-
-
-def each_coil(kspace: Slices, index: int) -> Iterator[Array]:
-    """(frame, *space) of every coil of a slice, of which no more than `AT_ONCE` is in memory."""
-    _, count, *rest = kspace.shape
-    step = max(1, AT_ONCE // (8 * math.prod(rest)))
-    for first in range(0, count, step):
-        yield from kspace[index, first : first + step]
 
 
 def bare_scans(
