@@ -9,7 +9,7 @@ import numpy as np
 import twixtools
 from scanner import Scanner
 from scipy.io import savemat
-from test_twix import header, line
+from twix_files import header, line
 
 from gleam.formats import Scan, write_scan
 from gleam.simulation import simulate_scan

@@ -251,9 +251,9 @@ def _ismrmrd(folder: Path) -> list[Path]:
 
 def _mat(version: str, name: str) -> Callable[[Path], list[Path]]:
     def make(folder: Path) -> list[Path]:
-        import test_matlab
+        import matlab_files
 
-        save = getattr(test_matlab, f"save{version}")
+        save = getattr(matlab_files, f"save{version}")
         rng = np.random.default_rng(0)
         kspace = rng.normal(size=(8, 6, 2, 2)) + 1j
         save(folder / "0.mat", **{name: kspace, "mask": np.ones((8, 6))})
@@ -274,7 +274,7 @@ def _nifti(folder: Path) -> list[Path]:
 
 def _twix(folder: Path) -> list[Path]:
     import twixtools
-    from test_twix import header, line, vb
+    from twix_files import header, line, vb
 
     noise = (np.random.default_rng(0).normal(size=(2, 16)) + 1j).astype(np.complex64)
     data = np.ones((2, 16), np.complex64)

@@ -6,18 +6,18 @@ from itertools import product
 from pathlib import Path
 
 import h5py
+import matlab_files
 import numpy as np
 import pytest
-import test_matlab
 import twixtools
 from numpy.typing import NDArray
 from scanner import Scanner
 from seeds import AXES, KINDS
-from test_twix import header, line
 from tiny import tiny_scan
+from twix_files import header, line
 
 from gleam.data.example import write
-from gleam.formats import Layout, read_scan, read_scans, stored
+from gleam.formats import Layout, lazy, read_scan, read_scans
 from gleam.formats.lazy import each_coil
 from gleam.formats.mrd.kspace import Assembled
 from gleam.formats.scan import Array, Place, Slices
@@ -119,7 +119,7 @@ def hdf5(volume: Array, folder: Path) -> Path:
 
 
 def matlab(volume: Array, folder: Path) -> Path:
-    test_matlab.save73(folder / "volume.mat", kspace=volume)
+    matlab_files.save73(folder / "volume.mat", kspace=volume)
     return folder / "volume.mat"
 
 
@@ -205,7 +205,7 @@ def test_coils_come_a_few_at_a_time(at_once: int, monkeypatch: pytest.MonkeyPatc
             asked.append(place)
             return super().__getitem__(place)
 
-    monkeypatch.setattr(stored, "AT_ONCE", at_once * 8 * 6)
+    monkeypatch.setattr(lazy, "AT_ONCE", at_once * 8 * 6)
     coils: Iterator[Array] = each_coil(Watched("", kspace), 1)
     np.testing.assert_array_equal(list(coils), kspace[1])
     assert [len(range(*some.indices(5))) for _, some in asked] == {
@@ -225,7 +225,7 @@ def test_scanners_volumes_are_prepared_coil_by_coil(
         asked.append(place)
         return get(kspace, place)
 
-    monkeypatch.setattr(stored, "AT_ONCE", 1)
+    monkeypatch.setattr(lazy, "AT_ONCE", 1)
     monkeypatch.setattr(Assembled, "__getitem__", watched)
     small = tiny_scan((16, 18, 16), slices=1, coils=3, oversampling=1).kspace[0][:, 0]
     write(Prepared(read_scan(file(small, tmp_path)), Settings(calibration=6)), tmp_path / "e.h5")
