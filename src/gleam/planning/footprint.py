@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from gleam.parallel.placement import Spread, cut
+from gleam.parallel.placement import Placement, partition
 from gleam.planning.few import representatives, traced, work_of_all
 from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize
@@ -89,9 +89,9 @@ def footprints(
         BadInput: the recipe is for other scans, or cannot be trained on so many devices.
     """
     scan.check(recipe)
-    Spread().check(recipe, devices)
+    Placement().check(recipe, devices)
     sizes = recipe.module_sizes()
-    places = cut([float(size) for size in sizes], devices)
+    places = partition([float(size) for size in sizes], devices)
     found, first = [], 0
     for count in places:
         found.append(_of(recipe, sizes[first : first + count], scan, machine, first == 0))
