@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: .venv demo test test-all test-gpu lint bench docs clean
+.PHONY: .venv demo test test-all test-gpu mutants lint bench docs clean
 
 .venv: .venv/installed
 
@@ -31,6 +31,11 @@ test-all: .venv
 test-gpu: export GLEAM_TEST_DEVICE ?= cuda
 test-gpu: .venv
 	$(BIN)/python -m pytest -n0 -m cuda
+
+# which one-line faults would no test notice? tests/faults.py and a random sample, for an hour or two;
+# others: make mutants MUTANTS='--no-list --seed 7'
+mutants: .venv
+	$(BIN)/python tests/mutants.py $(MUTANTS)
 
 lint: .venv
 	$(BIN)/ruff format --check .

@@ -150,11 +150,18 @@ def test_the_noisier_the_scan_the_less_its_data_are_trusted():
     assert iteration.noise_power.grad != 0
 
 
-def test_a_silent_scan_keeps_its_weight_finite():
+def test_noise_beyond_a_hundredfold_of_the_usual_counts_as_that():
+    """A silent scan keeps some weight, and gradients that are finite."""
     measurement, image = toy_problem({})
-    silent = replace(measurement, noise=torch.zeros(len(image), dtype=torch.float64))
-    found = ModelBased(doubling(), weight=0.1, steps=5)(image, silent)
-    assert found.abs().isfinite().all()
+    iteration = ModelBased(doubling(), weight=0.1, steps=5)
+    for levels, factors in (([0.0, 1e-9], [0.01, 0.01]), ([1e3, 2.5], [100.0, 50.0])):
+        noisy = replace(measurement, noise=torch.tensor(levels, dtype=torch.float64))
+        weight = iteration.weight(noisy)
+        assert weight.tolist() == pytest.approx([0.1 * factor for factor in factors], rel=1e-5)
+        iteration.zero_grad()
+        iteration(image, noisy).abs().sum().backward()
+        assert iteration.noise_power.grad.isfinite()
+        assert iteration.noise_power.grad != 0
 
 
 def test_unknown_noise_is_taken_for_the_usual():

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from ends import assert_same_end, last_step
 from tiny import example_files, tiny_recipe
+from torch.distributed import HashStore
 
 from gleam import recipe as recipes
 from gleam.errors import Stopped
@@ -132,6 +133,26 @@ def test_first_process_that_hangs_does_not_keep_the_launcher(tmp_path: Path) -> 
         patch.setattr(launching, "GRACE", 0.5)
         with pytest.raises(Stopped, match=r"process [12] .* ended with code 3"):
             launching.launch(3, [str(hang)])
+
+
+@pytest.mark.parametrize(
+    ("codes", "together"), [((0, 0), 0), ((1, 2), 2), ((2, 0), 2), ((3, 1), 3), ((0, -9), 1)]
+)
+def test_what_was_said_by_a_process_decides_the_code(
+    codes: tuple[int, ...], together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bad input (2) before all else; a process that died of a signal has no code of its own."""
+    ended = tmp_path / "ended.py"
+    ended.write_text(
+        "import os\n"
+        f"code = {codes}[int(os.environ['RANK'])]\n"
+        "os._exit(code) if code >= 0 else os.kill(os.getpid(), -code)\n"
+    )
+    said = HashStore()
+    said.set("spoken", "1")
+    monkeypatch.setattr(launching, "common_words", lambda _: said)
+    monkeypatch.setattr(launching, "GRACE", 5.0)
+    assert launching.launch(len(codes), [str(ended)]) == together
 
 
 def test_signal_stops_all_at_one_step(recipe_file: Path, tmp_path: Path) -> None:

@@ -238,6 +238,32 @@ def test_misfits_are_refused():
             espirit(box, (16, 16), sets)
 
 
+def test_a_slice_by_itself_is_estimated_as_among_others():
+    """With the same kernel, threshold and crop, although they are said twice."""
+    space, coils = (32, 32), 4
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(coils, *space, dtype=torch.complex64, generator=generator)
+    kspace = simulated(space, coils)[2]
+    box = centre(kspace + 1e-3 * kspace.abs().max() * noise, (20, 20))
+    maps = Sensitivities(box[0], space).maps()
+    assert torch.equal(maps, espirit(box, space)[0])
+    for other in ({"kernel": 5}, {"threshold": 0.05}, {"crop": 0.5}):
+        assert not torch.equal(maps, espirit(box, space, **other)[0]), other
+
+
+def test_a_background_without_signal_has_no_maps():
+    """Its eigenvalues stay below the crop; there are some between 0.5 and 0.8."""
+    space = (48, 48)
+    _, inside, kspace = simulated(space, 5)
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(5, *space, dtype=torch.complex64, generator=generator)
+    box = centre(kspace + 1e-3 * kspace.abs().max() * noise, (24, 24))
+    maps = espirit(box, space)[0, 0, :, 0]
+    _, near = ellipse(space, 1.0)
+    assert (maps[:, inside].norm(dim=0) > 0).all()
+    assert (maps[:, ~near].norm(dim=0) > 0).float().mean() < 0.25
+
+
 @pytest.mark.parametrize("axis", [-3, -2, -1])
 def test_maps_of_a_slab_are_those_of_the_volume(axis):
     space = (28, 24, 21)

@@ -278,6 +278,17 @@ def test_golden_steps_move_all_lines_on_by_the_golden_section():
     np.testing.assert_allclose(spaces, 1, atol=0.3)
 
 
+def test_interleaved_lines_are_jittered_by_a_tenth_of_their_period():
+    """Neighbours come a golden section of their period later, give or take two such jitters."""
+    frames, outer, off = 400, [*range(16), *range(47, 63)], []
+    for seed in range(8):
+        mask = draw("kt-vista", (64,), 16.0, (0,), seed, None, frames)
+        late = (mask.argmax(axis=0) + 0.5) * mask.sum(axis=0) / frames  # first time, in periods
+        off.append((np.diff(late) - (5**0.5 - 1) / 2 + 0.5)[outer] % 1 - 0.5)
+    assert np.std(off) == pytest.approx(0.1 * (2 / 3) ** 0.5, rel=0.15)
+    assert np.abs(off).max() < 0.2
+
+
 @pytest.mark.parametrize("kind", OVER_TIME)
 def test_masks_over_time_repeat_with_the_seed_and_differ_without(kind):
     first = draw(kind, (64,), 4.0, (4,), 1, None, 12)

@@ -1,3 +1,4 @@
+import warnings
 from functools import partial
 
 import pytest
@@ -131,6 +132,43 @@ def test_anchors_keep_the_error_of_inversion_small_and_where_it_is_not_a_warning
     monkeypatch.setattr(storages, "_anchored", lambda *_: {1})  # one, to see the error by
     with pytest.warns(RuntimeWarning, match="an inverted image is off by"):
         value_and_gradients(invert, *problem)
+
+
+class Amplifying:
+    """As an iteration that makes errors so many times as large where it is undone."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def back(self, output, gradient, measurement):
+        raise NotImplementedError
+
+    def error_of_inverse(self, error, *_):
+        return self.factor * error
+
+
+@pytest.mark.parametrize(("factor", "apart"), [(10.0, 3), (2.0, 13), (1.0, 99)])
+def test_anchors_are_as_far_apart_as_a_thousandth_allows(factor, apart):
+    """From 1e-7 on, errors may grow 10⁴-fold: by 10 per iteration, that is the 4th's input."""
+    chain = [Amplifying(factor)] * 30
+    kept = storages._anchored(chain, (), 1e-7 * 1.01)
+    assert kept == set(range(30 - apart, 0, -apart))
+    error = 1e-7
+    for k in reversed(range(30)):
+        error = chain[k].error_of_inverse(error)
+        assert error < 1e-3
+        error = 1e-7 if k in kept else error
+
+
+@pytest.mark.parametrize(("off", "warned"), [(0.009, False), (0.011, True)])
+def test_a_hundredth_is_too_much_for_an_inverted_image(off, warned):
+    image = torch.ones(4, dtype=torch.complex64)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        storages._check(image * (1 + off), image)
+    assert [str(one.message).split(",")[0] for one in said] == (
+        ["an inverted image is off by 0.01"] if warned else []
+    )
 
 
 @pytest.mark.parametrize("iterations", [1, 8, 32, 64])

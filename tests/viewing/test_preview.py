@@ -57,6 +57,23 @@ def test_volume_shows_three_planes(shape: tuple[int, ...]) -> None:
         assert largest_error(preview.images[name], plane) < 1e-5
 
 
+@pytest.mark.parametrize("shape", [(24, 20), (16, 18, 20)], ids=["slice", "volume"])
+def test_lines_that_few_frames_have_count_as_much_as_others(shape: tuple[int, ...]) -> None:
+    """Of what moves, the mean over the frames that have them; where none has, there is nothing."""
+    scan = tiny_scan(shape, slices=1)
+    still = np.concatenate([np.asarray(scan.kspace)] * 4, axis=2)
+    lines = (np.arange(shape[-1]) - np.arange(4)[:, None]) % 4 == 0
+    lines[1:, : shape[-1] // 2] = False  # these in one frame or none, the others in all in turn
+    sampled = lines.reshape(4, *[1] * (len(shape) - 1), -1)
+    found = of_scan(undersampled(replace(scan, kspace=still), sampled), None)
+    once = undersampled(scan, sampled.any(axis=0, keepdims=True))
+    expected = of_scan(once, None)
+    assert list(found.images) == list(expected.images)
+    for name, image in expected.images.items():
+        assert image.any()
+        assert largest_error(found.images[name], image) < 1e-5
+
+
 def test_frames_of_opposite_sign_are_seen() -> None:
     """The mean of their k-space is nothing."""
     scan = tiny_scan((16, 18, 20), slices=1)
