@@ -39,9 +39,11 @@ FAULTS = [
     Fault("physics/kt_sampling.py", "_JITTER = 0.1", "_JITTER = 0.0"),
     Fault("networks/consistency.py", ".clamp(1e-2, 1e2)", ""),
     Fault("physics/noise.py", "USUAL_NOISE = 0.05", "USUAL_NOISE = 0.5"),
-    Fault("networks/__init__.py", "seed * 100_003 + k", "seed * 100_003"),
+    Fault("networks/construction.py", "seed * 100_003 + k", "seed * 100_003"),
     Fault(
-        "networks/__init__.py", "min(recipe.step, TOTAL_STEP / recipe.iterations)", "recipe.step"
+        "networks/construction.py",
+        "min(recipe.step, TOTAL_STEP / recipe.iterations)",
+        "recipe.step",
     ),
     Fault("networks/state.py", "return max(sum(", "return min(sum("),
     Fault(
@@ -100,7 +102,7 @@ FAULTS = [
     Fault("report/prose.py", "if gap.low <= 0 <= gap.high:", "if False:"),
     Fault("evaluation/statistics.py", "tail = (1 - CONFIDENCE) / 2", "tail = 1 - CONFIDENCE"),
     Fault("comparison/measure.py", "round(steps / of_time)", "round(steps * of_time)"),
-    Fault("benchmarks/rivals/ways.py", "places=1, replicas=group.size, ", ""),
+    Fault("benchmarks/rivals/ways.py", "replicas=group.world_size,", "replicas=1,"),
     Fault("viewing/cuts.py", "return int(region[0].amax(1).argmax())", "return 0"),
     Fault("viewing/preview.py", "np.where(share > 0, share, 1)", "1"),
     Fault("processes.py", "resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))", "pass"),
@@ -113,7 +115,7 @@ FAULTS = [
         "if False and _BEST_COMPRESSION",
     ),
     Fault("formats/hdf5/file.py", "if is_virtual(parent.file, link.u):", "if False:"),
-    Fault("formats/montage.py", "np.percentile(magnitude, 99.5)", "np.percentile(magnitude, 50)"),
+    Fault("formats/pictures.py", "np.percentile(magnitude, 99.5)", "np.percentile(magnitude, 50)"),
     Fault(
         "formats/matlab/cmrxrecon.py",
         '_AXES = "y:readout x coil slice frame"',

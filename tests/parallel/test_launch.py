@@ -138,7 +138,7 @@ def test_first_process_that_hangs_does_not_keep_the_launcher(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("codes", "together"), [((0, 0), 0), ((1, 2), 2), ((2, 0), 2), ((3, 1), 3), ((0, -9), 1)]
 )
-def test_what_was_said_by_a_process_decides_the_code(
+def test_the_code_is_that_of_the_processes(
     codes: tuple[int, ...], together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bad input (2) before all else; a process that died of a signal has no code of its own."""
@@ -148,9 +148,9 @@ def test_what_was_said_by_a_process_decides_the_code(
         f"code = {codes}[int(os.environ['RANK'])]\n"
         "os._exit(code) if code >= 0 else os.kill(os.getpid(), -code)\n"
     )
-    said = HashStore()
-    said.set("spoken", "1")
-    monkeypatch.setattr(launching, "common_words", lambda _: said)
+    store = HashStore()
+    store.set("reported", "1")
+    monkeypatch.setattr(launching, "attempt_store", lambda _: store)
     monkeypatch.setattr(launching, "GRACE", 5.0)
     assert launching.launch(len(codes), [str(ended)]) == together
 
