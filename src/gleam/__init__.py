@@ -12,6 +12,8 @@ from gleam import threads
 
 if TYPE_CHECKING:  # the same names for editors and type checkers
     from gleam.errors import BadInput as BadInput
+    from gleam.face.checks import Check as Check
+    from gleam.face.checks import check as check
     from gleam.face.examples import Example as Example
     from gleam.face.examples import mask as mask
     from gleam.face.examples import open as open
@@ -48,6 +50,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
 
 _HOMES = {
     "gleam.errors": "BadInput",
+    "gleam.face.checks": "Check check",
     "gleam.face.examples": "Example mask open prepare",
     "gleam.face.footprints": "footprint",
     "gleam.face.images": "Image",

@@ -51,6 +51,7 @@ VERBS = {
     "compare": ("compare", "recipe.yaml", "--out", "out"),
     "compare, dry": ("compare", "recipe.yaml", "--dry-run"),
     "evaluate": ("evaluate", "run", "--data", "scan.h5", "--out", "out"),
+    "check": ("check", "scan.h5", "run", "--out", "out.json"),
     "reconstruct": ("reconstruct", "run", "scan.h5", "--out", "out.npy"),
     "serve": ("serve", "run", "--port", "0"),
 }  # fmt: skip

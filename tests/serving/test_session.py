@@ -4,6 +4,7 @@ import socket
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,18 @@ def slow(measurement: Any) -> Any:
 
 
 def session(
-    content: bytes, reconstructor: Reconstructor | None = None, limits: Limits = LIMITS
+    content: bytes,
+    reconstructor: Reconstructor | None = None,
+    limits: Limits = LIMITS,
+    check: bool = False,
 ) -> tuple[list[Any], str]:
     """What comes back for a stream, and the line for the log."""
     chosen = ZERO_FILLED if reconstructor is None else reconstructor
     ours, theirs = socket.socketpair()
     said: list[str] = []
-    server = threading.Thread(target=lambda: said.append(answer(ours, lambda: chosen, limits)))
+    server = threading.Thread(
+        target=lambda: said.append(answer(ours, lambda: chosen, limits, check))
+    )
     server.start()
     with theirs:
         theirs.sendall(content)
@@ -70,6 +76,23 @@ def test_images_are_those_of_the_same_scan_in_a_file(noise: bool, tmp_path: Path
     megabytes = len(small_stream(scanner)) / 1e6
     lines = len(scanner.acquisitions)
     assert said == f"{lines} acquisitions, {megabytes:.1f} MB in; 2 images, 0.0 MB out"
+
+
+def test_an_image_that_cannot_be_checked_goes_out_with_a_warning() -> None:
+    """The small scanner samples all there is."""
+    (text, *images), said = session(small_stream(small_scanner(False)), check=True)
+    assert "WRN zero-filled: was not checked: scan: was sampled in full" in str(text)
+    assert len(images) == 2
+    assert "was not checked" in said
+
+
+def test_the_verdict_is_in_the_header_of_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def checked(*_: Any, **__: Any) -> Any:
+        return replace(reconstruct(*_[:2]), verdict="a verdict")
+
+    monkeypatch.setattr("gleam.serving.session.reconstruct_checked", checked)
+    images, _ = session(small_stream(small_scanner(False)), check=True)
+    assert all("a verdict" in image.meta["ImageComments"] for image in images)
 
 
 def test_what_was_left_out_of_the_scan_is_said_first() -> None:

@@ -29,6 +29,7 @@ VERBS = {
     "evaluate": "score trained runs and baselines, write a report",
     "compare": "train schemes at equal memory, steps or wall-clock, write a report",
     "reconstruct": "reconstruct a scan with a trained run",
+    "check": "say how far images of a scan can be trusted, without the truth",
     "export": "write a run's network as a folder, a .pt2 or an .onnx file",
     "serve": "reconstruct what a scanner sends, over the network",
 }
@@ -38,6 +39,7 @@ ROOM = {  # what a verb takes less with; what it wrote stays
     "prepare": "compress to fewer --coils, or use fewer --workers",
     "inspect": "it reads the whole file: give it a machine with more",
     "reconstruct": "compress to fewer --coils, or compute on a --device with more: cpu",
+    "check": "compress to fewer --coils, or compute on a --device with more: cpu",
     "evaluate": "compute on a --device with more: cpu",
     "compare": "with fewer --workers, or a smaller data.batch, the same command goes on",
 }

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,39 +12,33 @@ import torch
 
 from gleam.cli.options.reconstruct import Arguments
 from gleam.cli.outcomes import report
-from gleam.cli.parts import part_of
+from gleam.cli.parts import check_beside, part_of
 from gleam.device import described
 from gleam.errors import BadInput
-from gleam.files import check_new, make_folder
-from gleam.formats import Volume, image_writer, read_scans
+from gleam.files import check_new, make_folder, sha256_of
+from gleam.formats import Volume, image_writer, read_scans, scan_file
 from gleam.formats.dicom import writer as dicom
 from gleam.formats.scan import choose
 from gleam.preparation.description import axis_names
 from gleam.preparation.jobs import find_scans
 from gleam.preparation.manifest import recorded
-from gleam.preparation.noise_file import checked_noise
-from gleam.preparation.prepare import Prepared, Settings
+from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.many import Job, identity, reconstruct_many
 from gleam.reconstruction.named import reconstructor
 from gleam.reconstruction.reconstruct import Reconstruction, reconstruct
 from gleam.reconstruction.reconstructor import Reconstructor
+from gleam.reconstruction.rivals import reconstruct_checked
 from gleam.terminal import counted, followed, say, warn
+
+ImageOf = Callable[[Prepared, Callable[[int], None]], Reconstruction]
 
 
 def main(a: Arguments) -> None:
     """Run the verb."""
-    mask = None
-    if a.acceleration is not None:
-        if not a.acceleration >= 1:
-            raise BadInput(f"reconstruct: --acceleration is 1 or more, not {a.acceleration}")
-        if a.shutter and a.mask != "poisson":
-            raise BadInput(
-                f"reconstruct: --shutter cuts corners of a poisson mask, not of {a.mask}"
-            )
-        mask = MaskRecipe(kind=a.mask, acceleration=a.acceleration, shutter=a.shutter)
+    mask, part = a.of_scan.mask_recipe("reconstruct"), a.of_scan.part
     many = a.scan.is_dir()
-    if many and a.part is not None:
+    if many and part is not None:
         raise BadInput("reconstruct: --part is for one file; of a folder, all are reconstructed")
     if a.out.exists() and a.out.resolve().with_suffix("") == a.scan.resolve().with_suffix(""):
         raise BadInput(f"{a.out}: is the scan itself; give the image another name")
@@ -54,25 +49,35 @@ def main(a: Arguments) -> None:
         write = partial(dicom.write_image, tags=dicom.parse_tags(a.tag), force=a.force)
     elif a.tag:
         raise BadInput(f"{a.out}: --tag is for DICOM; write to a folder or a .dcm file")
-    noise = checked_noise(a.noise, a.array.layout)
+    settings = a.of_scan.settings()
     make_folder(a.out if many else a.out.parent)
     chosen = reconstructor(a.run, a.device, a.iterations, _change(a.until), a.force)
-    layout, reference = a.array.layout, a.reference
-    settings = Settings(a.calibration, chosen.sets, a.coils, layout, reference, a.group, noise)
+    settings = replace(settings, sets=chosen.sets)
+    image_of = partial(_image, chosen, mask, a)
     where = f"reconstructing on {described(chosen.device)}"
     if many:
         say(where)
-        what = identity(chosen, mask)
-        job = Job(settings, format or "", partial(_with_doubts, chosen, mask), write, a.force, what)
+        what = identity(chosen, mask) + ("" if _plain(a) else f"{a.check} {a.method}")
+        job = Job(
+            settings,
+            format or "",
+            partial(_with_doubts, chosen.name, image_of),
+            partial(_write, write),
+            a.force,
+            what,
+        )
         _folder(a.scan, a.out, job, a.json)
         return
-    scans = read_scans(a.scan, settings.layout, a.group)
-    wanted = choose(str(a.scan), scans, a.part)
-    outs = {part: a.out if a.part or not part else part_of(a.out, part) for part in wanted}
+    scans = read_scans(a.scan, settings.layout, settings.measurement)
+    wanted = choose(str(a.scan), scans, part)
+    outs = {name: a.out if part or not name else part_of(a.out, name) for name in wanted}
     for out in outs.values():
         check_new(out, a.force)
-    for number, (part, out) in enumerate(outs.items()):
-        example = Prepared(wanted[part](), settings)
+        if a.check:
+            check_new(check_beside(out), a.force)
+    sha256 = "" if _plain(a) else sha256_of(scan_file(a.scan))
+    for number, (name, out) in enumerate(outs.items()):
+        example = Prepared(wanted[name](), settings, sha256=sha256)
         warn(example.header.name, example.header.warnings)
         if is_dicom:
             slices, _, frames, *_ = example.shape
@@ -81,9 +86,9 @@ def main(a: Arguments) -> None:
         if number == 0:
             say(where)
         with counted("reconstructing", example.shape[0]) as done:
-            image = _image(chosen, mask, example, done)
+            image = image_of(example, done)
         warn(chosen.name, image.doubts)
-        write(image, out)
+        _write(write, image, out)
         _say(image, out, chosen.stops, a.json)
 
 
@@ -97,20 +102,37 @@ def _folder(scans: Path, out: Path, job: Job, as_json: bool) -> None:
 
 
 def _with_doubts(
-    chosen: Reconstructor, mask: MaskRecipe | None, example: Prepared
-) -> tuple[Volume, list[str]]:
-    image = _image(chosen, mask, example, lambda done: None)
-    return image, [f"{chosen.name}: {doubt}" for doubt in image.doubts]
+    name: str, image_of: ImageOf, example: Prepared
+) -> tuple[Reconstruction, list[str]]:
+    image = image_of(example, lambda done: None)
+    return image, [f"{name}: {doubt}" for doubt in image.doubts]
 
 
 def _image(
     chosen: Reconstructor,
     mask: MaskRecipe | None,
+    a: Arguments,
     example: Prepared,
     progress: Callable[[int], None],
 ) -> Reconstruction:
     at_once = 1 if chosen.device.type == "cuda" else torch.get_num_threads()
-    return reconstruct(chosen, example, mask, progress, at_once)
+    if _plain(a):
+        return reconstruct(chosen, example, mask, progress, at_once)
+    best = a.method == "best"
+    image = reconstruct_checked(chosen, example, mask, best, progress, at_once)
+    return image if a.check else replace(image, check=None)
+
+
+def _plain(a: Arguments) -> bool:
+    """Whether nothing is to be checked."""
+    return not a.check and a.method == "given"
+
+
+def _write(write: Callable[[Volume, Path], None], image: Volume, out: Path) -> None:
+    """The image, and what a check of it found."""
+    write(image, out)
+    if isinstance(image, Reconstruction) and image.check is not None:
+        image.check.save(check_beside(out))
 
 
 def _say(volume: Reconstruction, out: Path, stops: bool, as_json: bool) -> None:
@@ -118,12 +140,16 @@ def _say(volume: Reconstruction, out: Path, stops: bool, as_json: bool) -> None:
     if as_json:
         shape, voxel = list(volume.image.shape), list(volume.voxel)
         facts = {"out": str(out), "shape": shape, "voxel_mm": voxel}
+        if volume.check is not None:
+            facts["check"] = json.loads(volume.check.model_dump_json())
         print(json.dumps(facts | ({"iterations": volume.iterations} if stops else {})))
         return
     axes = ", ".join(("slice", "frame", *axis_names(volume.image.ndim - 2)))
     print(f"{out}: {' × '.join(map(str, volume.image.shape))} ({axes})")
     if stops:
         print(volume.method)
+    if volume.verdict:
+        print(f"by {volume.method}: {volume.verdict}")
 
 
 def _change(said: str | None) -> float | None:

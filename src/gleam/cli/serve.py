@@ -25,7 +25,7 @@ def main(a: Arguments) -> None:
     _log(f"reconstructing on {described(device)}")
     load = partial(reconstructor, a.run, a.device, force=a.force)
     with silence():
-        serve(load, a.host, a.port, a.connections, limits, _log)
+        serve(load, a.host, a.port, a.connections, limits, _log, a.check)
 
 
 def _log(line: str) -> None:

@@ -11,13 +11,13 @@ from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Bool, Complex, Float
 from torch import Tensor
 
 from gleam.arrays import Image, KSpace, Maps, Mask, cut, slabs
 from gleam.data.batch import Batch, Slab
 from gleam.data.example import Example, Slice
-from gleam.data.holdout import Split
+from gleam.data.holdout import Draw, Split
 from gleam.data.masks import sampling, space_axes, varying
 from gleam.formats.upright import Upright, upright
 from gleam.physics.fourier import Axes, fft, ifft
@@ -36,7 +36,7 @@ class Item:
     index: int
     seed: int
     slab: Slab | None = None
-    split: Split | None = None
+    split: Split | Draw | None = None
 
     def read(self) -> Slice:
         """What it is made of; nothing else of a volume is read."""
@@ -136,12 +136,7 @@ def read(items: Sequence[Item], mask: MaskRecipe | None, pinned: bool = False) -
         BadInput: an acceleration that the calibration region alone exceeds.
     """
     slices = [item.read() for item in items]
-    masks = [sampling(item.example, item.seed, mask) for item in items]
-    axes = tuple(sorted({a for m in masks for a in varying(m)})) or items[0].example.header.axes
-    # Where no mask varies, one position stands for all.
-    masks = [
-        m[:, *(slice(None) if a in axes else slice(0, 1) for a in space_axes(m))] for m in masks
-    ]
+    masks, axes = masks_of(items, mask)
     splits = [
         item.split(item.example, m, axes)
         for item, m in zip(items, masks, strict=True)
@@ -161,6 +156,22 @@ def read(items: Sequence[Item], mask: MaskRecipe | None, pinned: bool = False) -
         target=_stacked(targets, pinned) if len(targets) == len(slices) else None,
         heldout=_masks(held, pinned) if held else None,
     )
+
+
+def masks_of(
+    items: Sequence[Item], mask: MaskRecipe | None
+) -> tuple[list[Bool[Tensor, "#frame *#space"]], Axes]:
+    """What is sampled of each, and the axes that F runs along.
+
+    Raises:
+        BadInput: see `read`.
+    """
+    masks = [sampling(item.example, item.seed, mask) for item in items]
+    axes = tuple(sorted({a for m in masks for a in varying(m)})) or items[0].example.header.axes
+    # Where no mask varies, one position stands for all.
+    return [
+        m[:, *(slice(None) if a in axes else slice(0, 1) for a in space_axes(m))] for m in masks
+    ], axes
 
 
 def _masks(masks: Sequence[Tensor], pinned: bool) -> Mask:

@@ -64,6 +64,38 @@ class Split:
         return rest & ~loss, loss
 
 
+@dataclass(frozen=True)
+class Draw:
+    """One of several that hold out parts of a scan's samples, no sample twice.
+
+    Attributes:
+        number: of it, from 0 on.
+        share: of the samples outside the centre that each of them holds out; at least one.
+        pattern: see `held_out`.
+    """
+
+    number: int
+    share: float
+    pattern: Pattern
+
+    def __call__(
+        self, example: Example, sampled: Samples, axes: Sequence[int]
+    ) -> tuple[Samples, Samples]:
+        """What is given, and what is held out; see `Split`. Nothing where nothing is left."""
+        space, calibration = example.shape[3:], example.header.calibration
+        inside = centre(space, axes, calibration)
+        rest, drawn = sampled, torch.zeros_like(sampled)
+        for number in range(self.number + 1):
+            rest = rest & ~drawn
+            share = self.share / (1 - min(number * self.share, 1 - self.share))
+            seed = mask_seed(example.header.name), number
+            drawn = held_out(rest, inside, axes, space, share, self.pattern, seed)
+        if len(sampled) > 1 and not all(calibration[axis] for axis in axes):
+            # Maps are of the average over time: a position stays that no other frame has.
+            drawn = drawn & (sampled & ~drawn).any(0)
+        return sampled & ~drawn, drawn
+
+
 def check_split(example: Example, sampled: Samples, recipe: HoldoutRecipe) -> None:
     """Make sure that a scan has samples to hold out.
 

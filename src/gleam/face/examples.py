@@ -15,7 +15,8 @@ from gleam.errors import BadInput
 from gleam.face.pictures import Drawn, Grey
 from gleam.face.scans import drawn, load
 from gleam.face.words import in_python
-from gleam.files import check_new, make_folder
+from gleam.files import check_new, make_folder, sha256_of
+from gleam.formats import scan_file
 from gleam.physics.measurement import Measurement
 from gleam.preparation.description import Facts, example_facts
 from gleam.preparation.prepare import Prepared, Settings
@@ -164,7 +165,10 @@ def prepare(
     Raises:
         BadInput: the scan has no calibration region, or what is given does not fit it.
     """
-    read = scan if isinstance(scan, formats.Scan) else load(scan)
+    if isinstance(scan, formats.Scan):
+        read, sha256 = scan, ""
+    else:
+        read, sha256 = load(scan), sha256_of(scan_file(Path(scan)))
     if sets not in (1, 2) or (coils is not None and coils < 1):
         raise BadInput(f"prepare: sets is 1 or 2, coils 1 or more; not {sets} and {coils}")
     settings = Settings(
@@ -174,7 +178,7 @@ def prepare(
         reference=None if reference is None else Path(reference),
         noise=None if noise is None else Path(noise),
     )
-    return Example(Prepared(read, settings))
+    return Example(Prepared(read, settings, sha256=sha256))
 
 
 @in_python()

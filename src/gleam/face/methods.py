@@ -67,14 +67,19 @@ def reconstruct(
         BadInput: there is no such run, name or device, or it does not fit the scan.
     """
     with trusting(trust or getattr(method, "trust", ())):
-        way = _way(method, device, iterations, until, force)
-    example = data if isinstance(data, Example) else _prepared(data, way.sets)
+        way = way_of(method, device, iterations, until, force)
+    example = data if isinstance(data, Example) else prepared(data, way.sets)
     return Image.of(whole.reconstruct(way, example.source, mask))
 
 
-def _way(
-    method: Method, device: str | None, iterations: int | None, until: float | None, force: bool
+def way_of(
+    method: Method,
+    device: str | None,
+    iterations: int | None = None,
+    until: float | None = None,
+    force: bool = False,
 ) -> Reconstructor:
+    """What a user calls a method; see `reconstruct`."""
     if callable(method):
         if iterations is not None or until is not None:
             raise BadInput("reconstruct: --iterations and --until are for runs, not for functions")
@@ -89,7 +94,8 @@ def _way(
     return reconstructor(name, device or "auto", iterations, until, force)
 
 
-def _prepared(data: formats.Scan | str | os.PathLike[str], sets: int) -> Example:
+def prepared(data: formats.Scan | str | os.PathLike[str], sets: int) -> Example:
+    """A scan, or the file of a scan or of an example, as an example."""
     if isinstance(data, formats.Scan):
         return prepare(data, sets=sets)
     path = Path(data)

@@ -22,6 +22,7 @@ class Volume:
         name: the scan's; for messages and names of files, as it may be a person's.
         method: how it was reconstructed, in words.
         thickness: of 2D slices in mm; see `Scan`.
+        verdict: of a check without the truth, in words; empty where there was none.
     """
 
     image: Array
@@ -31,6 +32,7 @@ class Volume:
     name: str = ""
     method: str = ""
     thickness: float | None = None
+    verdict: str = ""
 
     @property
     def upright(self) -> Upright | None:

@@ -56,6 +56,19 @@ def whitened(scan: Scan) -> tuple[Complex[Tensor, "coil coil"] | None, float | N
     return torch.diag(gains).to(torch.complex64), float(same)
 
 
+def noise_level(scan: Scan) -> float | None:
+    """Standard deviation of the complex noise in a sample, the mean of the coils as they are.
+
+    None where it cannot be told from signal.
+
+    Raises:
+        BadInput: samples that are no numbers.
+    """
+    levels = _levels(scan, None)[0]
+    heard = levels[levels > 0]
+    return _mean(heard) if len(heard) else None
+
+
 def _levels(scan: Scan, matrix: Tensor | None) -> tuple[Float[Tensor, "coil"], bool]:
     """Of the coils, or of their mixtures; and whether they are sure enough to tell coils apart.
 

@@ -12,13 +12,14 @@ A volume whose readout is transformed is prepared slab by slab along it; it need
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Complex
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gleam.data.example import Slice
@@ -76,6 +77,8 @@ class Prepared:
         scan: from any format.
         settings: how.
         fingerprint, sha256: go into the header.
+        seen: what noise and, where masks keep no centre, calibration may be read off, centred
+            (frame, *space); None for all that was sampled. It holds the centre.
 
     Raises:
         BadInput: no calibration region, an empty one, or one smaller than asked for; or a
@@ -85,17 +88,26 @@ class Prepared:
     path: Path | None = None  # it is in none
 
     def __init__(
-        self, scan: Scan, settings: Settings, fingerprint: str = "", sha256: str = ""
+        self,
+        scan: Scan,
+        settings: Settings,
+        fingerprint: str = "",
+        sha256: str = "",
+        seen: NDArray[np.bool_] | None = None,
     ) -> None:
         if settings.noise is not None:
             scan = with_noise(scan, settings.noise, settings.layout)
         self.scan, self.sets, self.complete = scan, settings.sets, scan.complete
+        self.settings = replace(settings, noise=None)  # which the scan has now
         self._grid = grid = Grid.of(scan)
         self.sampled = torch.fft.ifftshift(grid.pattern(scan), dim=grid.axes)
 
         reference = _reference(settings, scan.part)
-        source = calibrate(scan, grid, settings.calibration, reference)
-        self._mixing, noise = whitened(scan)
+        part = scan if seen is None else replace(scan, sampled=scan.sampled & seen)
+        # A centre that masks keep is seen in any case.
+        centre = part if settings.calibration == 0 else scan
+        source = calibrate(centre, grid, settings.calibration, reference)
+        self._mixing, noise = whitened(part)
         self._calibration = self._mixed(source.kspace)
         if not self._calibration.abs().max() <= LARGEST:
             raise BadInput(f"{scan.name}: its noise scan holds next to no noise; leave it out")

@@ -98,6 +98,10 @@ class Exported(Reconstructor):
         """Map sets."""
         return self.facts.sets
 
+    def learnt_from(self, example: Example) -> bool:
+        """Whether its network has learnt from this very scan."""
+        return bool(self.facts.trained_on.seen([example]))
+
     def content(self) -> Iterator[bytes]:
         """Its file."""
         yield self.fingerprint.encode()

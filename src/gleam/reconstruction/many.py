@@ -85,7 +85,7 @@ def _one(
     goal = out / image_name(named(source.stem, part), job.format)
     try:
         check_new(goal, job.force, MADE_OTHERWISE, "choose another folder")
-        example = Prepared(read(), job.settings)
+        example = Prepared(read(), job.settings, sha256=sha256)
         volume, warnings = job.image(example)
         job.write(volume, goal)
     except Stopped:

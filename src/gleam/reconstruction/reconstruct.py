@@ -21,6 +21,7 @@ from gleam.files import in_temporary
 from gleam.formats import Volume
 from gleam.metrics import magnitude
 from gleam.recipe import MaskRecipe
+from gleam.reconstruction.checked import Check
 from gleam.reconstruction.reconstructor import Reconstructor
 
 T = TypeVar("T")
@@ -33,10 +34,12 @@ class Reconstruction(Volume):
     Attributes:
         iterations: made for each slice, or for the volume.
         doubts: what may have made it worse, sentences that go on from the method's name.
+        check: of the method on this scan, where one was made.
     """
 
     iterations: Sequence[int] = ()
     doubts: Sequence[str] = ()
+    check: Check | None = None
 
 
 def reconstruct(

@@ -22,6 +22,7 @@ from gleam.errors import BadInput
 from gleam.networks import Unrolled
 from gleam.networks.unrolled import Call, called
 from gleam.networks.weights import weights_of
+from gleam.physics.classical import CLASSICAL
 from gleam.physics.measurement import Measured
 from gleam.recipe import MaskRecipe
 from gleam.runs.run import Run
@@ -76,6 +77,15 @@ class Reconstructor(ABC):
         """Whether it may end before the last of its iterations."""
         return False
 
+    @property
+    def learns(self) -> bool:
+        """Whether it is a network, or another thing that was fitted to data."""
+        return True
+
+    def learnt_from(self, example: Example) -> bool:
+        """Whether it has seen this very scan, as far as is known."""
+        return False
+
     def content(self) -> Iterator[bytes]:
         """What its images depend on beside its `words`."""
         yield from ()
@@ -113,6 +123,11 @@ class Classical(Reconstructor):
     """
 
     method: Callable[[Measured], Image]
+
+    @property
+    def learns(self) -> bool:
+        """Unless it is one of `CLASSICAL`: a function of somebody's own may be a network."""
+        return self.method not in CLASSICAL.values()
 
     def _images(self, measurement: Measured) -> Iterator[Image]:
         yield self.method(measurement)
@@ -192,6 +207,10 @@ class Trained(Reconstructor):
     def stops(self) -> bool:
         """Whether it may end before the last of its iterations."""
         return self.iterations is not None or self.change is not None
+
+    def learnt_from(self, example: Example) -> bool:
+        """Whether it was trained on this very scan, or chose its weights by it."""
+        return self.trained_on is not None and bool(self.trained_on.seen([example]))
 
     def content(self) -> Iterator[bytes]:
         """Its weights, and when it stops."""

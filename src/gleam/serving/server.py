@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing.connection import Connection, wait
 
 import torch
@@ -31,6 +32,7 @@ def serve(
     connections: int,
     limits: Limits,
     log: Callable[[str], None],
+    check: bool = False,
 ) -> None:
     """Serve until a signal ends it; clients that are being served then are cut off.
 
@@ -40,12 +42,14 @@ def serve(
         connections: clients served at once, with equal shares of the machine's memory.
         limits: of each.
         log: takes a line when the server is ready, and one for every connection.
+        check: whether images are checked without the truth.
 
     Raises:
         BadInput: that is no place to listen at, or another program does.
         Signalled: by SIGINT or SIGTERM, the only end there is.
     """
     memory, threads = share_of_memory(connections), share(connections)
+    work = partial(answer, load=load, limits=limits, check=check)
     clients: list[_Client] = []
     with _listening(host, port) as listener, _stopped() as stop:
         PROCESSES.set_forkserver_preload(["gleam.serving.session"])
@@ -68,7 +72,9 @@ def serve(
                 with suppress(OSError):  # it went away again
                     connection, address = listener.accept()
                     try:
-                        clients.append(_Client(connection, address, load, limits, memory, threads))
+                        clients.append(
+                            _Client(connection, address, work, limits.seconds, memory, threads)
+                        )
                     except (OSError, EOFError):
                         log(f"{_spelled(address)}: refused: no process can be started for it")
         for client in clients:
@@ -89,19 +95,19 @@ class _Client:
         self,
         connection: socket.socket,
         address: tuple[str, int],
-        load: Load,
-        limits: Limits,
+        work: Callable[[socket.socket], str],
+        seconds: float,
         memory: int | None,
         threads: int,
     ) -> None:
         self._address, self._start = _spelled(address), time.monotonic()
         self._cut_off = ""
-        self.end = self._start + limits.seconds + _GRACE
+        self.end = self._start + seconds + _GRACE
         self._pipe, theirs = PROCESSES.Pipe(duplex=False)
         with theirs, connection:  # both are the process's from here on
             self.process = PROCESSES.Process(
                 target=_answer,
-                args=(theirs, connection, load, limits, memory, threads),
+                args=(theirs, connection, work, memory, threads),
                 daemon=True,
             )
             self.process.start()
@@ -123,15 +129,14 @@ class _Client:
 def _answer(
     pipe: Connection,
     connection: socket.socket,
-    load: Load,
-    limits: Limits,
+    work: Callable[[socket.socket], str],
     memory: int | None,
     threads: int,
 ) -> None:
     settle(memory)
     torch.set_num_threads(threads)
     warnings.simplefilter("ignore")  # of libraries, on numbers that nobody can use
-    said = answer(connection, load, limits)
+    said = work(connection)
     with suppress(OSError):  # the server is gone
         pipe.send_bytes(said.encode())
 

@@ -15,13 +15,14 @@ from gleam.memory import exhausted
 from gleam.preparation.prepare import Prepared, Settings
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Reconstructor
+from gleam.reconstruction.rivals import reconstruct_checked
 from gleam.serving.protocol import Stream, receive, send_close, send_image, send_text
 from gleam.serving.wire import Gone, Limits, Wire
 
 Load = Callable[[], Reconstructor]
 
 
-def answer(connection: socket.socket, load: Load, limits: Limits) -> str:
+def answer(connection: socket.socket, load: Load, limits: Limits, check: bool = False) -> str:
     """Serve one connection, and close it.
 
     What is wrong with a client's scan is answered with one line of text and a close.
@@ -30,6 +31,7 @@ def answer(connection: socket.socket, load: Load, limits: Limits) -> str:
         connection: to the client.
         load: gives the method.
         limits: of this connection.
+        check: whether images are checked without the truth; what comes of it is in their headers.
 
     Returns:
         What came, and what went or why nothing did, in one line without a patient's fields.
@@ -43,7 +45,7 @@ def answer(connection: socket.socket, load: Load, limits: Limits) -> str:
 
         try:
             receive(wire, stream)
-            for image in _reconstructed(stream, load, wire, warn):
+            for image in _reconstructed(stream, load, wire, warn, check):
                 send_image(wire, image)
                 sent += 1
             send_close(wire)
@@ -62,7 +64,7 @@ def answer(connection: socket.socket, load: Load, limits: Limits) -> str:
 
 
 def _reconstructed(
-    stream: Stream, load: Load, wire: Wire, warn: Callable[[str], None]
+    stream: Stream, load: Load, wire: Wire, warn: Callable[[str], None], check: bool
 ) -> Iterator[Any]:
     """Each `ismrmrd.Image` of a whole stream's scans, if there are any, each scan a series.
 
@@ -91,7 +93,16 @@ def _reconstructed(
     for why in refused:
         warn(str(why))
     for series, example in enumerate(examples):
-        volume = reconstruct(chosen, example, progress=lambda done: wire.check_time())
+
+        def in_time(done: int) -> None:
+            wire.check_time()
+
+        if check:
+            volume = reconstruct_checked(chosen, example, None, best=False, progress=in_time)
+            for doubt in volume.doubts[len(chosen.check(example)) :]:  # the others were said
+                warn(f"{chosen.name}: {doubt}")
+        else:
+            volume = reconstruct(chosen, example, progress=in_time)
         for image in images(volume):
             # What clients go by beside the geometry.
             image.image_series_index = series

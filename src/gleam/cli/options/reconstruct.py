@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
-from gleam.cli.arguments import Device, LayoutArguments, Trust, parse
-from gleam.physics.sampling import Kind
+from gleam.cli.arguments import Device, Trust, parse
+from gleam.cli.options.scan import ScanArguments
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,6 @@ class Arguments:
     """Format of the images of a folder of scans: nii.gz (by default), nii, npy, mrd, png, webp,
     cfl, dicom, or what a challenge takes, fastmri or cmrxrecon. For one image it overrides what the
     suffix says."""
-    acceleration: float | None = None
-    """Undersample a fully sampled scan by this factor first; by default it is taken as it is.
-    Larger factors leave fewer samples."""
-    mask: Kind = "equispaced"
-    """Kind of mask to undersample by, with --acceleration."""
-    shutter: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Leave out the corners of k-space, with --mask poisson."""
-    calibration: int | None = None
-    """Calibration lines used; by default all there are, up to 32 (8 % of a full scan). 0 takes the
-    average over time instead."""
-    coils: int | None = None
-    """Number of virtual coils to compress to first; by default all coils are kept."""
-    reference: Path | None = None
-    """Scan file to calibrate coils from, of the same coils and place; for a scan whose own centre
-    of k-space was not sampled in full."""
     iterations: int | None = None
     """Number of iterations after which the network stops; by default it runs all of them."""
     until: str | None = None
@@ -57,19 +42,14 @@ class Arguments:
     tag: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Tag to stand in DICOM, KEYWORD=VALUE, such as PatientID=17; give it as often as needed.
     Without it the images name nobody."""
-    noise: Path | None = None
-    """Noise of the same coils and bandwidth, to whiten the coils with instead of the scan's own, to
-    a standard deviation of 1: an array (coil, samples) in .npy, .cfl or .mat, or a scan file, of
-    which its noise scan is taken, or else all samples."""
-    group: str | None = None
-    """Measurement to read, where a file holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
-    default the last."""
-    part: str | None = None
-    """Name of one scan, where a measurement falls into several; by default all of them, each an
-    image NAME-PART."""
-    array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
-        default_factory=LayoutArguments
-    )
+    method: Literal["given", "best"] = "given"
+    """Method that makes the image: given is RUN; best is RUN or, where a check without the truth
+    ranks it above RUN, compressed sensing. It is RUN, too, where RUN has learnt from the scan
+    itself or the scan cannot be checked."""
+    check: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Hold out some of the samples, and say how well RUN predicts them, beside compressed sensing;
+    written to NAME.check.json beside the image, see `gleam check`."""
+    of_scan: Annotated[ScanArguments, tyro.conf.arg(name="")] = field(default_factory=ScanArguments)
     device: Device = "auto"
     trust: Trust = ()
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

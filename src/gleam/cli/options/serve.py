@@ -35,6 +35,9 @@ class Arguments:
     """Seconds that a client may be silent before its connection is closed."""
     seconds: float = 3600.0
     """Seconds that a connection may last, from first to last."""
+    check: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Check every image without the truth, see `gleam check`, beside compressed sensing; what it
+    finds stands in the image's header. It takes several times as long."""
     device: Device = "auto"
     trust: Trust = ()
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

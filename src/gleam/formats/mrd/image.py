@@ -6,8 +6,8 @@ Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_image_data.m
 - `field_of_view` of a 2D slice is its thickness along z, or the slices' distance if unknown.
 - `position` is that of voxel ⌊N/2⌋, as it is for raw data; `slice` and `phase` count slices and
   frames from 0.
-- The attributes say the method and that the image is not for diagnosis; and the directions, which
-  FIRE takes from there.
+- The attributes say the method, that the image is not for diagnosis, and what a check of it found;
+  and the directions, which FIRE takes from there.
 - In a file they are in the group `dataset/image`, as the ISMRMRD libraries read it.
 """
 
@@ -27,6 +27,7 @@ def images(volume: Volume) -> Iterator[Any]:
     with warnings.catch_warnings():  # the package changes the filters of whoever imports it
         import ismrmrd
 
+    comments = "; ".join(filter(None, [volume.method, "not for diagnosis", volume.verdict]))
     _, frames, *space = volume.image.shape
     three_d = len(space) == 3
     order = [2, 1, 0] if three_d else [1, 0, 2]  # columns of the affine, as x, y, z of the image
@@ -55,7 +56,7 @@ def images(volume: Volume) -> Iterator[Any]:
             image.meta = {
                 "DataRole": "Image",
                 "ImageProcessingHistory": "GLEAM",
-                "ImageComments": f"{volume.method}; not for diagnosis",
+                "ImageComments": comments,
                 "ImageRowDir": [str(number) for number in image.read_dir],
                 "ImageColumnDir": [str(number) for number in image.phase_dir],
             }

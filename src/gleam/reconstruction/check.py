@@ -1,0 +1,155 @@
+"""How well images predict what they were not reconstructed from: a check that needs no truth.
+
+Some of the acquired samples outside the centre are held out; every method reconstructs from the
+rest, and its image, through the coils, must predict them. Nothing has seen what is held out: the
+scan is calibrated without it (`gleam.reconstruction.without`). Several draws hold out different
+samples; the slices of a stack have them in turn, a single slice or a volume all of them.
+"""
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gleam.data.batch import Batch
+from gleam.data.collate import Item, collate, collate_volume, masks_of
+from gleam.data.example import Example, ExampleFile, write
+from gleam.data.holdout import Draw, centre
+from gleam.data.loader import SLAB
+from gleam.data.masks import mask_seed
+from gleam.errors import BadInput, Unwritable
+from gleam.files import in_temporary
+from gleam.recipe import MaskRecipe
+from gleam.reconstruction.checked import Check, Plan
+from gleam.reconstruction.reconstructor import Reconstructor
+from gleam.reconstruction.verdict import Trial, judged
+from gleam.reconstruction.without import without
+
+USUAL = Plan()
+
+Seen = Callable[[int, str, Tensor], None]
+
+
+def check(
+    methods: Mapping[str, Reconstructor],
+    example: Example,
+    mask: MaskRecipe | None = None,
+    plan: Plan = USUAL,
+    progress: Callable[[int], None] = lambda done: None,
+    seen: Seen = lambda index, method, image: None,
+) -> Check:
+    """Hold out, reconstruct, predict.
+
+    Args:
+        methods: at least one, by name.
+        example: a prepared scan, on disk or not.
+        mask: undersample a fully sampled scan first; None takes it as it was acquired.
+        plan: what is held out.
+        progress: called with the number of rounds done, see `Plan`.
+        seen: called with every image (set, frame, *space), in the scan's intensities, and with the
+            slice and the method that it is of.
+
+    Raises:
+        BadInput: a method is not for the scan; there is nothing to hold out, or too little; or
+            an image is not finite.
+    """
+    trials = {
+        name: Trial(name, method, method.check(example, mask), method.learnt_from(example))
+        for name, method in methods.items()
+    }
+    _check_samples(example, mask, plan)
+    energies, noises, done = dict[int, list[float]](), list[float](), 0
+    for draw, slices in plan.turns(example.shape[0]):
+        split = Draw(draw, plan.share, plan.pattern)
+        with _left(example, mask, split) as left:
+            noise = left.header.noise
+            for index in slices:
+                batch = _batch(left, index, mask, split)
+                assert batch.heldout is not None
+                energies.setdefault(draw, []).append(float(batch.heldout.energy().square()))
+                noises.append(math.nan if noise is None else noise**2)
+                for name, trial in trials.items():
+                    start = time.perf_counter()
+                    image = trial.method(batch.measurement).cpu()
+                    seconds = time.perf_counter() - start
+                    if not torch.view_as_real(image).isfinite().all():
+                        raise BadInput(f"{name}: its image of {left.header.name} is not finite")
+                    error = float(batch.heldout.error(image).square())
+                    trial.add(draw, error, seconds)
+                    seen(index, name, image[0] * left.header.scale)
+                done += 1
+                progress(done)
+    return judged(example.header.name, plan, energies, noises, list(trials.values()))
+
+
+def _check_samples(example: Example, mask: MaskRecipe | None, plan: Plan) -> None:
+    """Make sure that a scan was undersampled, and that there are samples to hold out.
+
+    Raises:
+        BadInput: it was not, or there are too few.
+    """
+    name = example.header.name
+    if mask is None and example.complete:
+        raise BadInput(
+            f"{name}: was sampled in full, so there is nothing that its image has to guess, and "
+            "nothing to check; say --acceleration to check methods on it as if it were undersampled"
+        )
+    for draw in range(plan.draws):
+        given, held, axes = _split(example, mask, Draw(draw, plan.share, plan.pattern))
+        inside = centre(example.shape[3:], axes, example.header.calibration)
+        if not (held.any() and (given & ~inside).any()):
+            raise BadInput(
+                f"{name}: has too few samples outside its calibration region for {plan.draws} "
+                "draws to hold some out; make fewer, or hold out segments or samples (--pattern)"
+            )
+
+
+def sets_of(methods: Mapping[str, Reconstructor]) -> int:
+    """How many map sets a scan is prepared with for all of them; others than networks take any.
+
+    Raises:
+        BadInput: networks want different ones.
+    """
+    wanted = {method.sets: name for name, method in methods.items() if method.learns}
+    if len(wanted) > 1:
+        one, other = list(wanted.values())[:2]
+        raise BadInput(
+            f"check: {one} and {other} want different map sets (network.sets); check them apart"
+        )
+    return next(iter(wanted), 1)
+
+
+def _split(
+    example: Example, mask: MaskRecipe | None, split: Draw
+) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+    item = Item(example, 0, mask_seed(example.header.name))
+    (sampled,), axes = masks_of([item], mask)
+    return *split(example, sampled, axes), axes
+
+
+@contextmanager
+def _left(example: Example, mask: MaskRecipe | None, split: Draw) -> Iterator[Example]:
+    """The scan without what is held out; a volume is read again and again, so it is on disk."""
+    given, _, axes = _split(example, mask, split)
+    left = without(example, given, axes)
+    if left.header.slab_axis is None or left.path is not None:
+        yield left
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            write(left, Path(folder) / "example.h5")
+        except Unwritable as error:
+            raise in_temporary(error) from error.__cause__
+        yield ExampleFile(Path(folder) / "example.h5")
+
+
+def _batch(example: Example, index: int, mask: MaskRecipe | None, split: Draw) -> Batch:
+    item = Item(example, index, mask_seed(example.header.name), split=split)
+    if example.header.slab_axis is None:
+        return collate([item], mask)
+    return collate_volume(item, mask, SLAB)
