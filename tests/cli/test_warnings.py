@@ -6,7 +6,7 @@ from pathlib import Path
 import ismrmrd
 import numpy as np
 import pytest
-from formats.scanner import Scanner
+from scanner import Scanner
 
 from gleam.cli import main
 

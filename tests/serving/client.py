@@ -13,8 +13,8 @@ from typing import Any
 
 import ismrmrd
 import numpy as np
-from formats.scanner import OBLIQUE, Scanner
 from ismrmrd.serialization import ConfigText, ProtocolDeserializer, ProtocolSerializer
+from scanner import OBLIQUE, Scanner
 
 POINT = (2, -5)  # of the small scan, in voxels from the centre of its slices
 

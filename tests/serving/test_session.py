@@ -12,8 +12,8 @@ import ismrmrd
 import numpy as np
 import pytest
 from client import POINT, answer_on, small_scanner, small_stream, stream
-from formats.scanner import Scanner
 from ismrmrd.serialization import ConfigFile
+from scanner import Scanner
 from tiny import ZERO_FILLED
 from toys import toy_network
 
