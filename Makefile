@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: .venv demo test test-all test-gpu mutants lint bench docs clean
+.PHONY: .venv demo test test-all test-gpu mutants lint bench docs map clean
 
 .venv: .venv/installed
 
@@ -45,6 +45,10 @@ lint: .venv
 
 bench: .venv
 	$(BIN)/python -m benchmarks
+
+# the picture of docs/architecture.md, from the imports
+map: .venv
+	$(BIN)/python docs/generate/rooms.py
 
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: .venv

@@ -7,6 +7,7 @@ from gleam.cli.arguments import amount
 from gleam.cli.options.serve import Arguments
 from gleam.device import choose, described
 from gleam.errors import BadInput
+from gleam.formats.mrd.image import library
 from gleam.reconstruction.named import reconstructor
 from gleam.serving.server import serve
 from gleam.serving.wire import Limits
@@ -21,7 +22,8 @@ def main(a: Arguments) -> None:
         )
     limits = Limits(amount(a.size, "serve: --size"), a.idle, a.seconds)
     device = choose(a.device)
-    reconstructor(a.run, "cpu")  # what is wrong with the run is said now, not to clients
+    library()  # what is wrong is said now, not to clients
+    reconstructor(a.run, "cpu")
     _log(f"reconstructing on {described(device)}")
     load = partial(reconstructor, a.run, a.device, force=a.force)
     with silence():

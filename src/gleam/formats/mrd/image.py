@@ -8,25 +8,27 @@ Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_image_data.m
   frames from 0.
 - The attributes say the method, that the image is not for diagnosis, and what a check of it found;
   and the directions, which FIRE takes from there.
+- Needs ismrmrd (the extra `mrd`), which raw data do not.
 - In a file they are in the group `dataset/image`, as the ISMRMRD libraries read it.
 """
 
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gleam.errors import BadInput
 from gleam.formats.hdf5.writer import creating
 from gleam.formats.volume import Volume
+from gleam.words import not_installed
 
 
 def images(volume: Volume) -> Iterator[Any]:
     """Each `ismrmrd.Image` of a volume, all slices of a frame and then the next."""
-    with warnings.catch_warnings():  # the package changes the filters of whoever imports it
-        import ismrmrd
-
+    ismrmrd = library()
     comments = "; ".join(filter(None, [volume.method, "not for diagnosis", volume.verdict]))
     _, frames, *space = volume.image.shape
     three_d = len(space) == 3
@@ -67,11 +69,22 @@ def write_image(volume: Volume, path: Path) -> None:
     """Write the images to `path` (.mrd).
 
     Raises:
-        BadInput: the folder cannot be written to.
+        BadInput: ismrmrd is not installed, or the folder cannot be written to.
     """
-    with warnings.catch_warnings():
-        import ismrmrd
-
+    ismrmrd = library()
     with creating(path, ismrmrd.Dataset) as (file, _):
         for image in images(volume):
             file.append_image("image", image)
+
+
+def library() -> Any:
+    """The package ismrmrd.
+
+    Raises:
+        BadInput: it is not installed.
+    """
+    try:
+        with warnings.catch_warnings():  # it changes the filters of whoever imports it
+            return import_module("ismrmrd")
+    except ImportError as error:
+        raise BadInput(f"an MRD image {not_installed('ismrmrd', 'mrd')}") from error
