@@ -103,6 +103,18 @@ def test_each_process_holds_its_modules_and_no_more_activations(
     assert part["peak_memory_bytes"] < whole["peak_memory_bytes"] - 0.4 * states
 
 
+def test_idle_modules_end_as_those_that_stay(examples: Path, tmp_path: Path) -> None:
+    recipe = recipe_of(examples, batch=2)
+    (tmp_path / "files").mkdir()
+    idle = recipe.changed(training={"idle": tmp_path / "files"})
+    train(recipe, tmp_path / "one")
+    assert in_processes(2, run, idle, tmp_path / "run") == [False, True]
+    assert_same_end(tmp_path / "run", tmp_path / "one")
+    forget_last(tmp_path / "run")
+    assert in_processes(2, run, idle, tmp_path / "run", True, 2) == [True, False]
+    assert read_summary(tmp_path / "run")["steps"] == 8
+
+
 def test_two_replicas_of_two_learn_from_the_whole_batch(examples: Path, tmp_path: Path) -> None:
     recipe = recipe_of(examples, batch=2, network={"family": "reversible"})
     train(recipe, tmp_path / "one")

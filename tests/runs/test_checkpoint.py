@@ -1,4 +1,6 @@
+import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -101,6 +103,41 @@ def test_what_a_kill_left_is_no_checkpoint(saved: tuple[Path, list[GreedyModule]
     (path.parent / ".77-step-00000009" / "manifest.json").touch()
     assert checkpoint.found(path.parent) == [path]
     assert checkpoint.found(path.parent / "no") == []
+
+
+@pytest.mark.parametrize(
+    ("free", "kept"),
+    [([10**9], [1, 2, 3]), ([0, 10**9], [2, 3]), ([0, 0, 0], [3])],
+    ids=["there is room", "one was enough", "none is enough"],
+)
+def test_an_old_one_goes_before_the_disk_is_full(
+    free: list[int], kept: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = make(1, 1)
+    for number in (1, 2, 3):
+        save(tmp_path, modules, Progress(number))
+    left = iter(free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(next(left)))
+    checkpoint.write(tmp_path, dict(enumerate(modules)), 4)
+    assert [checkpoint.step_of(path) for path in checkpoint.found(tmp_path)] == kept
+    assert [path.name for path in tmp_path.glob(".step-*")] == [".step-00000004"]
+
+
+def test_the_best_one_stays_as_the_last_one_knows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2, 3):
+        save(tmp_path, make(1, 1), Progress(number, best_step=1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(0))
+    checkpoint.make_room(tmp_path, 1)
+    assert [checkpoint.step_of(path) for path in checkpoint.found(tmp_path)] == [1, 3]
+    (tmp_path / "step-00000003" / "manifest.json").write_text("broken")
+    checkpoint.make_room(tmp_path, 1)
+    assert [checkpoint.step_of(path) for path in checkpoint.found(tmp_path)] == [3]
+
+
+class Usage(NamedTuple):
+    free: int
 
 
 def refused(path: Path, modules: list[GreedyModule]) -> str:

@@ -50,9 +50,9 @@ def test_one_line_says_what_would_fit_and_the_checkpoint_stays(
     *_, last = capsys.readouterr().err.splitlines()
     assert last == (
         "gleam: out of memory: 20.00 GiB more were asked for of 79.11 GiB in all; less is taken "
-        "with more training.modules (now 2 of 3) or training.storage: checkpoint or a smaller "
-        "network.regulariser.width (now 4); where there is more, go on with: gleam train "
-        f"--resume {folder}"
+        "with more training.modules (now 2 of 3) or training.storage: checkpoint or training.idle: "
+        "host (on a CPU, a folder) or a smaller network.regulariser.width (now 4); where there is "
+        f"more, go on with: gleam train --resume {folder}"
     )
     (*_, kept) = checkpoint.found(folder / "checkpoints")
     assert checkpoint.step_of(kept) == 4
@@ -85,6 +85,9 @@ def test_the_other_processes_end_too(examples: Path, tmp_path: Path) -> None:
     assert checkpoint.found(tmp_path / "run" / "checkpoints")
 
 
+IDLE = "training.idle: host (on a CPU, a folder)"
+
+
 @pytest.mark.parametrize(
     ("fields", "ways"),
     [
@@ -94,15 +97,15 @@ def test_the_other_processes_end_too(examples: Path, tmp_path: Path) -> None:
         ),
         (
             {"training": {"modules": 8, "storage": "checkpoint"}, "data": {"batch": 4}},
-            ["a smaller data.batch (now 4)"],
+            [IDLE, "a smaller data.batch (now 4)"],
         ),
         (
             {"network": {"regulariser": {"dimensions": 3}}, "training": {"modules": 8}},
-            ["training.storage: checkpoint", "data.slab, for volumes"],
+            ["training.storage: checkpoint", IDLE, "data.slab, for volumes"],
         ),
         (
             {"training": {"modules": 8, "overlap": 2}, "data": {"slab": 12}},
-            ["less training.overlap (now 2)", "training.storage: checkpoint",
+            ["less training.overlap (now 2)", "training.storage: checkpoint", IDLE,
              "a smaller data.slab (now 12)"],
         ),
     ],

@@ -5,6 +5,7 @@ stream waits for the one it is on, and its goal holds NaN until then. As on a GP
 is copied as it lies in memory.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gleam.training import offload
+from gleam.training import homes, idle, offload
+from gleam.training.states import is_differentiable
 
 COPY, EMPTY = torch.ops.aten.copy_.default, torch.ops.aten.empty_like.default
 
@@ -32,6 +34,12 @@ class Stream:
             work()
         other.late.clear()
 
+    def synchronize(self) -> None:
+        """The host waits."""
+        for work in self.late:
+            work()
+        self.late.clear()
+
 
 class Streams(TorchDispatchMode):
     """All that is computed inside is as if on a GPU with these streams."""
@@ -39,11 +47,12 @@ class Streams(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.computing = self.current = Stream()
-        self.aside = Stream()
+        self.aside, self.coming, self.going = Stream(), Stream(), Stream()
         self.held: list[Tensor] = []  # so that no other memory is taken for theirs
         self.pinned: set[int] = set()
         self.sent: set[int] = set()  # memory that went, by address
-        self.told = {self.computing: set[int](), self.aside: set[int]()}  # that they use it, too
+        # That they use it, too.
+        self.told: dict[Stream, set[int]] = defaultdict(set)
 
     @contextmanager
     def on(self, stream: Stream) -> Iterator[None]:
@@ -78,6 +87,7 @@ class Streams(TorchDispatchMode):
 
     def _copy(self, goal: Tensor, source: Tensor) -> None:
         here = self.current
+        goal, source = goal.detach(), source.detach()  # of the memory that they have now
         assert here is not self.computing, "the computation would wait for it"
         self.held += goal, source
         if goal.data_ptr() in self.pinned:
@@ -85,15 +95,19 @@ class Streams(TorchDispatchMode):
             assert here.seen == self.computing.issued, "sent before it is computed"
         else:
             assert source.data_ptr() in self.pinned
-        goal.fill_(True if goal.dtype == torch.bool else torch.nan)
+        goal.fill_(torch.nan if is_differentiable(goal) else 1)
         here.late.append(partial(goal.copy_, source.conj() if source.is_conj() else source))
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> Streams:
-    """Have activations travel on such streams, wherever they are computed."""
+    """Have activations and idle modules travel on such streams, wherever they are computed."""
     made = Streams()
-    monkeypatch.setattr(offload, "on_gpu", lambda device: True)
+    for module in (offload, idle):
+        monkeypatch.setattr(module, "on_gpu", lambda device: True)
+    monkeypatch.setattr(homes, "on_device", lambda tensor: True)
     monkeypatch.setattr(offload, "_aside", lambda device: made.aside)
+    monkeypatch.setattr(homes, "_coming", lambda device: made.coming)
+    monkeypatch.setattr(homes, "_going", lambda device: made.going)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: made.current)
     monkeypatch.setattr(torch.cuda, "stream", made.on)
     monkeypatch.setattr(Tensor, "record_stream", made.record)

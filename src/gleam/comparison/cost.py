@@ -4,8 +4,7 @@ import torch
 
 from gleam.data.batch import Batch
 from gleam.recipe import Recipe
-from gleam.runs.assembly import make_learner
-from gleam.runs.initial import initial
+from gleam.runs.assembly import fresh_learner
 from gleam.runs.learner import Cost
 from gleam.training.timing import settled
 
@@ -20,7 +19,7 @@ class Stepper:
     """
 
     def __init__(self, recipe: Recipe, batch: Batch, device: torch.device) -> None:
-        self.learner = make_learner(initial(recipe).to(device), recipe)
+        self.learner = fresh_learner(recipe, device)
         self.batch = batch.to(device)
 
     def __call__(self) -> None:

@@ -98,6 +98,7 @@ class Plan(Part):
 _WHOLE: dict[str, Any] = END_TO_END | {
     "storage": "store",
     "offload_to": None,
+    "idle": "device",
     "start": None,
     "frozen": 0,
     "polish": 0,

@@ -50,6 +50,7 @@ def shared(recipe: Recipe) -> Recipe:
         "frozen": 0,
         "modules": [frozen, *sizes] if frozen else sizes,
         "offload_to": None,
+        "idle": "device",
     }
     if frozen:
         training |= {"overlap": 0, "loss_weights": "flat"}

@@ -1,6 +1,7 @@
 """The network of a recipe: which iterations, and what state travels between them."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -19,12 +20,14 @@ from gleam.networks.resnet import ResNet
 from gleam.networks.reversible import TOTAL_STEP, Reversible, TwoStreams
 from gleam.networks.state import ImageState
 from gleam.networks.unet import UNet
-from gleam.networks.unrolled import Unrolled
+from gleam.networks.unrolled import Placed, Unrolled, unplaced
 from gleam.physics.classical import CLASSICAL
 from gleam.recipe import NetworkRecipe
 
 
-def build(recipe: NetworkRecipe, seed: int = 0, frozen: int = 0) -> Unrolled:
+def build(
+    recipe: NetworkRecipe, seed: int = 0, frozen: int = 0, placed: Placed = unplaced
+) -> Unrolled:
     """The network of a recipe, its weights drawn from `seed` alone.
 
     Iteration k draws from (seed, k), so that networks of different depth start alike.
@@ -33,20 +36,28 @@ def build(recipe: NetworkRecipe, seed: int = 0, frozen: int = 0) -> Unrolled:
         recipe: the network.
         seed: of the weights.
         frozen: how many of the first iterations are not to be trained.
+        placed: is given each iteration's number and the iteration before the next one is made, so
+            that not all weights need be held at once.
 
     Raises:
         BadInput: it is not of this program, and not trusted or no network (see `foreign`).
     """
     if recipe.build is not None:
-        return foreign(recipe, seed, frozen)
+        return foreign(recipe, seed, frozen, placed)
     kind = ImageState
     if recipe.family == "reversible":
         kind = TwoStreams
     elif "change" in recipe.regulariser.inputs:
         kind = ImageAndChange
     state = kind(CLASSICAL[recipe.first_image])
-    iterations = (_iteration(recipe, seed, k) for k in range(recipe.iterations))
-    return Unrolled(iterations, state, frozen)
+
+    def iterations() -> Iterator[nn.Module]:
+        for k in range(recipe.iterations):
+            iteration = _iteration(recipe, seed, k)
+            placed(k, iteration)
+            yield iteration
+
+    return Unrolled(iterations(), state, frozen)
 
 
 def _iteration(recipe: NetworkRecipe, seed: int, k: int) -> nn.Module:

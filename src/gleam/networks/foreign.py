@@ -26,7 +26,7 @@ from torch import nn
 from gleam import trust
 from gleam.arrays import Image
 from gleam.errors import BadInput
-from gleam.networks.unrolled import Unrolled
+from gleam.networks.unrolled import Placed, Unrolled, unplaced
 from gleam.physics.measurement import Measured
 from gleam.recipe import NetworkRecipe
 from gleam.words import nearest
@@ -99,8 +99,10 @@ class Foreign:
         return said
 
 
-def foreign(recipe: NetworkRecipe, seed: int = 0, frozen: int = 0) -> Unrolled:
-    """The network of a recipe of family python, its weights drawn from `seed`.
+def foreign(
+    recipe: NetworkRecipe, seed: int = 0, frozen: int = 0, placed: Placed = unplaced
+) -> Unrolled:
+    """The network of a recipe of family python, its weights drawn from `seed`; see `build`.
 
     Raises:
         BadInput: it is not trusted, cannot be made, or is no adapter of so many blocks.
@@ -130,6 +132,8 @@ def foreign(recipe: NetworkRecipe, seed: int = 0, frozen: int = 0) -> Unrolled:
         raise BadInput(
             f"{name}: gives {len(blocks)} blocks, but network.iterations is {recipe.iterations}"
         )
+    for k, block in enumerate(blocks):
+        placed(k, block)
     return Unrolled(blocks, Foreign(adapter, name), frozen)
 
 

@@ -13,11 +13,16 @@ from gleam.networks.state import IMAGE_ALONE, StateFormat
 from gleam.physics.measurement import Measured, Measurement
 
 Call = Callable[[nn.Module, Any, Measurement], Any]
+Placed = Callable[[int, nn.Module], object]
 
 
 def called(iteration: nn.Module, state: Any, measurement: Measurement) -> Any:
     """An iteration, simply called."""
     return iteration(state, measurement)
+
+
+def unplaced(number: int, iteration: nn.Module) -> None:
+    """An iteration stays where it was made."""
 
 
 class Unrolled(nn.Module):

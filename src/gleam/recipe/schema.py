@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gleam.recipe.network import NetworkRecipe
 from gleam.recipe.part import Count, FilePath, Part, Positive
@@ -107,6 +107,10 @@ class TrainingRecipe(Part):
     alone, and the rest is found by inversion. offload: all activations, in host memory."""
     offload_to: FilePath | None = None
     """Folder for a memory-mapped file that `storage: offload` uses instead of host memory."""
+    idle: Literal["device", "host"] | FilePath = "device"
+    """Where weights, gradients and optimizer states of modules lie that are not at work: on the
+    device, in host memory (of which a CPU has no other), or in files in this folder, mapped into
+    memory. It changes no number."""
     deterministic: bool = False
     """Compute with kernels that repeat themselves to the bit, at the price of time: see
     docs/schemes.md."""
@@ -144,6 +148,13 @@ class TrainingRecipe(Part):
     loggers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ("tensorboard",)
     """Programs that are told of losses, validation and speed during training, beside the run's own
     files. wandb and mlflow send them where their own settings say."""
+
+    @field_validator("idle")
+    @classmethod
+    def _clear(cls, idle: str | Path) -> str | Path:
+        if isinstance(idle, Path) and str(idle) in ("device", "host"):
+            raise ValueError(f"{idle} is no folder's name here; give the whole path of the folder")
+        return idle
 
     @model_validator(mode="after")
     def _one_length(self) -> "TrainingRecipe":

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from functools import partial
 
+import torch
+
 from gleam.data.example import Example
 from gleam.data.loader import Goal, Slabs, TrainingBatches
 from gleam.networks import Unrolled
 from gleam.parallel.neighbours import ALONE, Neighbours
 from gleam.recipe import Recipe
+from gleam.runs.initial import initial
 from gleam.runs.learner import Learner
 from gleam.training.adam import recordable
 from gleam.training.flow import GreedyModule
 from gleam.training.graph import recorder
 from gleam.training.greedy import greedy, split
+from gleam.training.idle import Idle, idle_at
 from gleam.training.loss import LOSSES
 from gleam.training.schedule import warmup_cosine
 from gleam.training.storage import STORAGES, Storage, offload
@@ -52,30 +56,49 @@ def part_of(network: Unrolled, recipe: Recipe, numbers: range) -> Unrolled:
     return Unrolled(mine, network.state)
 
 
+def idle_of(recipe: Recipe, device: torch.device) -> Idle | None:
+    """What takes in the iterations of a recipe that are not at work; None where they stay."""
+    return idle_at(recipe.training.idle, device)
+
+
+def fresh_learner(recipe: Recipe, device: torch.device, numbers: range | None = None) -> Learner:
+    """What trains a recipe's network, or the part of it that holds some modules, made anew."""
+    idle = idle_of(recipe, device)
+    network = initial(recipe, idle)
+    part = network if numbers is None else part_of(network, recipe, numbers)
+    return make_learner(part if idle else part.to(device), recipe, numbers, idle=idle)
+
+
 def make_learner(
     network: Unrolled,
     recipe: Recipe,
     numbers: range | None = None,
     neighbours: Neighbours = ALONE,
+    idle: Idle | None = None,
 ) -> Learner:
     """What trains a network, or the part of it that holds some modules, by a recipe.
 
     Args:
-        network: on the device where it stays: optimizers' states are made beside its weights.
+        network: on the device where it stays: optimizers' states are made beside its weights; or
+            taken in by `idle`.
         recipe: of the whole network.
         numbers: of the modules that it holds; None for all.
         neighbours: see `Learner`.
+        idle: has its modules on the device for their turns.
     """
-    modules = make_modules(network, recipe, numbers)
+    modules = make_modules(network, recipe, numbers, idle)
     t = recipe.training
-    device = next(network.parameters()).device
+    device = next(network.parameters()).device if idle is None else idle.device
     return Learner(
-        network, modules, LOSSES[t.loss], t.overlap, neighbours, recorder(recipe, device)
+        network, modules, LOSSES[t.loss], t.overlap, neighbours, recorder(recipe, device), device
     )
 
 
 def make_modules(
-    network: Unrolled, recipe: Recipe, numbers: range | None = None
+    network: Unrolled,
+    recipe: Recipe,
+    numbers: range | None = None,
+    idle: Idle | None = None,
 ) -> list[GreedyModule]:
     """What is to be trained, cut into modules, each with storage, optimizer (Adam) and schedule.
 
@@ -100,4 +123,5 @@ def make_modules(
         clip=t.clip,
         schedule=schedule,
         loss_weights=[weights[number] for number in mine],
+        idle="device" if idle is None else idle,
     )

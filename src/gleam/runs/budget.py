@@ -14,8 +14,7 @@ from gleam.data.loader import TrainingBatches
 from gleam.parallel.group import Group
 from gleam.parallel.placement import fastest
 from gleam.recipe import Recipe
-from gleam.runs.assembly import make_learner, part_of
-from gleam.runs.initial import initial
+from gleam.runs.assembly import fresh_learner
 from gleam.training.graph import EAGER
 from gleam.training.timing import settled
 
@@ -39,8 +38,7 @@ def steps_within(
         group: all processes.
     """
     began = time.perf_counter()
-    network = part_of(initial(recipe), recipe, numbers).to(group.device)
-    learner = make_learner(network, recipe, numbers)
+    learner = fresh_learner(recipe, group.device, numbers)
     taken: list[float] = []
     start = time.perf_counter()
     with closing(batches.between(0, FIRST + TIMED, group.device)) as feed:
@@ -60,9 +58,8 @@ def seconds_of_modules(
     recipe: Recipe, batches: TrainingBatches, device: torch.device
 ) -> list[float]:
     """Seconds that each module takes to learn from a batch."""
-    network = initial(recipe).to(device)
     batch = batches.at(0).to(device)
-    learner = make_learner(network, recipe)
+    learner = fresh_learner(recipe, device)
     modules, state = learner.modules, learner.start(batch)
 
     def learn(number: int) -> None:

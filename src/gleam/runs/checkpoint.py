@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -44,8 +45,10 @@ class Progress:
 def write(folder: Path, modules: Mapping[int, GreedyModule], step: int) -> None:
     """Write some modules of a checkpoint that is not one before it is published."""
     for number, module in modules.items():
+        tensors = _tensors(module)
+        make_room(folder, sum(tensor.nbytes for tensor in tensors.values()))
         with replacing(_draft(folder, step) / _file(number)) as temporary:
-            save_file(_tensors(module), temporary)
+            save_file(tensors, temporary)
 
 
 def drafted_weights(folder: Path, step: int, modules: int) -> list[dict[str, Tensor]]:
@@ -98,6 +101,7 @@ def load(path: Path, modules: Mapping[int, GreedyModule], count: int) -> Progres
             raise BadInput(f"{path}: is of {saved} modules, the recipe has {count}")
         for number, module in modules.items():
             _restore(module, load_file(path / _file(number)))
+            module.turn.end()  # so that no more than one is restored where it should not stay
     except (OSError, ValueError, TypeError, KeyError, SafetensorError, RuntimeError) as error:
         raise BadInput(
             f"{path}: does not fit the recipe or is broken ({' '.join(str(error).split())}); "
@@ -121,7 +125,35 @@ def forget(folder: Path, keep: int, best_step: int | None) -> None:
     """Remove all but the last `keep` checkpoints and the best one."""
     for path in found(folder)[:-keep]:
         if step_of(path) != best_step:
-            shutil.rmtree(path)
+            _remove(path)
+
+
+def make_room(folder: Path, size: int) -> None:
+    """Remove the oldest checkpoints where the disk has no room for so many bytes.
+
+    The last one stays, and so does the best as that one knows it.
+    """
+    *old, last = found(folder) or [folder]
+    for path in old:
+        if shutil.disk_usage(folder).free > size:
+            return
+        if step_of(path) != _best_step(last):
+            _remove(path)
+
+
+def _best_step(path: Path) -> object:
+    try:
+        return json.loads((path / "manifest.json").read_text()).get("best_step")
+    except (OSError, ValueError, AttributeError):
+        return None  # it is broken, which is told where it is loaded
+
+
+def _remove(path: Path) -> None:
+    """At once: what is removed halfway is no checkpoint. Another process may remove it as well."""
+    away = path.with_name(f".{path.name}")
+    with suppress(OSError):
+        path.rename(away)
+    shutil.rmtree(away, ignore_errors=True)
 
 
 def _draft(folder: Path, step: int) -> Path:

@@ -151,6 +151,8 @@ def _shortened(recipe: Recipe, example: Path) -> Recipe:
     changes["polish"] = min(t.polish, 1)
     if t.offload_to is not None:
         changes["offload_to"] = example.parent
+    if isinstance(t.idle, Path):
+        changes["idle"] = example.parent
     return recipe.changed(data={"train": example, "validation": example}, training=changes)
 
 
@@ -168,5 +170,6 @@ def _missing(recipe: Recipe) -> dict[str, str]:
         "data.validation": recipe.data.validation,
         "training.start": recipe.training.start,
         "training.offload_to": recipe.training.offload_to,
+        "training.idle": recipe.training.idle if isinstance(recipe.training.idle, Path) else None,
     }
     return {field: str(path) for field, path in named.items() if path and not path.exists()}

@@ -221,6 +221,21 @@ def save_model(folder: Path, weights: Mapping[str, Tensor]) -> None:
         save_file({name: weight.contiguous() for name, weight in weights.items()}, temporary)
 
 
+def weights_of_iteration(folder: Path, number: int) -> dict[str, Tensor]:
+    """The weights of one iteration of a run's network, by their names in it; no others are read.
+
+    Raises:
+        BadInput: the file is broken.
+    """
+    path, before = folder / MODEL, f"iterations.{number}."
+    try:
+        with safe_open(path, "pt") as file:
+            names = [name for name in file.keys() if name.startswith(before)]  # noqa: SIM118
+            return {name.removeprefix(before): file.get_tensor(name) for name in names}
+    except (OSError, SafetensorError) as error:
+        raise BadInput(f"{path}: is broken or of another network than recipe.yaml") from error
+
+
 def load_recipe(folder: Path) -> Recipe:
     """The recipe of a run.
 

@@ -1,36 +1,57 @@
 """Where training starts: from weights that are drawn, or from those of an earlier run."""
 
+from torch import nn
+
 from gleam.errors import BadInput
 from gleam.files import sha256_of
 from gleam.networks import Unrolled, build
-from gleam.networks.weights import fill, weights_of
+from gleam.networks.weights import fill
 from gleam.recipe import Recipe
-from gleam.runs.run import Run
+from gleam.runs import folder as run
+from gleam.training.idle import Idle
 
 
-def initial(recipe: Recipe) -> Unrolled:
-    """The network as it is before the first step.
+def initial(recipe: Recipe, idle: Idle | None = None) -> Unrolled:
+    """The network as it is before the first step, made iteration by iteration.
+
+    Args:
+        recipe: of the network.
+        idle: takes each iteration in before the next one is made.
 
     Raises:
         BadInput: the earlier run is not there or broken, or is not the beginning of this network.
     """
-    network = build(recipe.network, recipe.seed, recipe.training.frozen)
     start = recipe.training.start
-    if start is None:
-        return network
-    earlier = Run(start)
-    weights, iterations = earlier.network.iterations, earlier.recipe.network.iterations
+    earlier = 0 if start is None else _checked(recipe)
+
+    def placed(number: int, iteration: nn.Module) -> None:
+        if start is not None and number < earlier:
+            try:
+                fill(iteration, run.weights_of_iteration(start, number))
+            except ValueError as error:
+                raise BadInput(f"training.start: {start}: is of another kind of network") from error
+        if idle is not None:
+            idle.take(iteration)
+
+    return build(recipe.network, recipe.seed, recipe.training.frozen, placed)
+
+
+def _checked(recipe: Recipe) -> int:
+    """How many iterations the earlier run has.
+
+    Raises:
+        BadInput: they do not fit, or a later version made it.
+    """
+    start = recipe.training.start
+    assert start is not None
+    iterations = run.recipe_of_network(start).network.iterations
+    run.read_trained_on(start)  # of a later version, the weights may mean something else
     said = f"training.start: {start}: is of {iterations} iterations"
     if iterations > recipe.network.iterations:
         raise BadInput(f"{said}, the recipe of {recipe.network.iterations}; give as many or more")
     if recipe.training.frozen > iterations:
         raise BadInput(f"{said}, so no more can be frozen; lower training.frozen")
-    try:
-        for mine, theirs in zip(network.iterations, weights, strict=False):
-            fill(mine, weights_of(theirs))
-    except ValueError as error:
-        raise BadInput(f"training.start: {start}: is of another kind of network") from error
-    return network
+    return iterations
 
 
 def fingerprint_of_start(recipe: Recipe) -> str:

@@ -64,6 +64,7 @@ class Learner:
         overlap: how many modules before its own a loss reaches back into.
         neighbours: what other processes do before, after and beside these modules.
         recorder: records steps, to replay them; None where each is launched anew.
+        device: where it computes; by default where its weights are.
     """
 
     def __init__(
@@ -74,16 +75,13 @@ class Learner:
         overlap: int = 0,
         neighbours: Neighbours = ALONE,
         recorder: Recorder | None = None,
+        device: torch.device | None = None,
     ) -> None:
         self.network, self.modules, self.loss = network, modules, loss
         self.overlap, self.neighbours = overlap, neighbours
         self.graphs = Graphs(recorder)
         self.call = ReplayedIterations(self.graphs)
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        return next(self.network.parameters()).device
+        self.device = device or next(network.parameters()).device
 
     def step(self, batch: Batch, t: int) -> dict[int, Tensor]:
         """Update every module once.
@@ -103,8 +101,7 @@ class Learner:
         # A message that the profiler sees leave, and that arrives when it is gone, would write to
         # memory that is gone, too.
         losses, peak = metered(partial(self.learn, state, batch, t, wait=True), self.device)
-        frozen = self.network.iterations[: self.network.frozen].parameters()
-        return losses, Cost(peak, state_bytes(self.modules) + sum(p.nbytes for p in frozen))
+        return losses, Cost(peak, state_bytes(self.modules) + self._frozen_bytes())
 
     def learn(self, state: State, batch: Batch, t: int, wait: bool = False) -> dict[int, Tensor]:
         """The step from a state on.
@@ -140,6 +137,7 @@ class Learner:
             unit=unit,
         )
         self.neighbours.finish()
+        self.modules[-1].turn.settle()
         if unit is not directly:  # the next step writes where they lie
             losses = dict(zip(losses, torch.stack([*losses.values()]).unbind(), strict=True))
         return losses
@@ -173,6 +171,10 @@ class Learner:
         total, count = self.neighbours.all_reduce(totals.cpu())
         means: list[float] = (total / count).tolist()
         return means
+
+    def _frozen_bytes(self) -> int:
+        frozen = self.network.iterations[: self.network.frozen].parameters()
+        return sum(p.nbytes for p in frozen) if self.modules[0].turn.stays else 0
 
     def start(self, batch: Batch) -> State:
         """What the first module starts from."""

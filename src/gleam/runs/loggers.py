@@ -24,7 +24,7 @@ from gleam.words import not_installed
 
 PROJECT = "gleam"
 MLFLOW = "mlflow.db"  # in the run's folder, where nothing else is said
-_PATHS = {"data": {"train", "validation"}, "training": {"start", "offload_to"}}
+_PATHS = {"data": {"train", "validation"}, "training": {"start", "offload_to", "idle"}}
 
 
 def made(names: Sequence[str], folder: Path, recipe: Recipe, first: int) -> list[Logger]:

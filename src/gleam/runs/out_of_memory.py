@@ -44,6 +44,8 @@ def smaller(recipe: Recipe) -> list[str]:
         ways.append(f"more training.modules (now {modules} of {iterations - t.frozen})")
     if t.storage == "store":
         ways.append("training.storage: checkpoint")
+    if t.idle == "device" and modules > 1:
+        ways.append("training.idle: host (on a CPU, a folder)")
     if data.batch > 1:
         ways.append(f"a smaller data.batch (now {data.batch})")
     if data.slab is not None:

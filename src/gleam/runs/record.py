@@ -146,11 +146,15 @@ class Record:
         self.rows.clear()
         self._tell_steps()
         run.write_summary(self.folder, self._summary())
+        weights: Mapping[str, Tensor] = {}
         if self.before is not None and done.best_psnr < self.before:
-            run.save_model(self.folder, self.start)
+            weights = self.start
         elif done.best_step in (None, done.step):
-            weights = checkpoint.drafted_weights(checkpoints, done.step, modules)
-            run.save_model(self.folder, {**self.start, **self._of_network(weights)})
+            drafted = checkpoint.drafted_weights(checkpoints, done.step, modules)
+            weights = {**self.start, **self._of_network(drafted)}
+        if weights:
+            checkpoint.make_room(checkpoints, sum(weight.nbytes for weight in weights.values()))
+            run.save_model(self.folder, weights)
         checkpoint.publish(checkpoints, modules, done)
         checkpoint.forget(checkpoints, self.recipe.training.keep, done.best_step)
         self.tell("checkpoint", best=done.best_step == done.step)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from safetensors.torch import load_file
 from torch import Tensor
 
 from gleam import precision
@@ -22,7 +23,7 @@ from gleam.parallel.placement import Placement, partition
 from gleam.recipe import Recipe
 from gleam.runs import checkpoint, loggers
 from gleam.runs import folder as run
-from gleam.runs.assembly import goal_of, make_learner, part_of, training_batches
+from gleam.runs.assembly import goal_of, idle_of, make_learner, part_of, training_batches
 from gleam.runs.budget import seconds_of_modules, steps_within
 from gleam.runs.checkpoint import Progress
 from gleam.runs.data import TrainingData, find_data
@@ -111,9 +112,10 @@ def prepare(
     """Read what there is, make the folder, and take this process's modules; see `train`."""
     precision.decide(recipe.training.deterministic)
     data = find_data(recipe)  # before a folder is made, or time is spent
-    _check_folder_for_activations(recipe)
+    _check_folders(recipe)
     loggers.check(recipe.training.loggers)
-    network = initial(recipe)
+    idle = idle_of(recipe, group.device)
+    network = initial(recipe, idle)
     batches = training_batches(data.training, recipe, network, group.share)
     if group.pipeline_size > 1:
         network.state_shape(batches.shape(0))  # whether it knows, before anything is made
@@ -127,8 +129,9 @@ def prepare(
     recipe = _counted(recipe, batches, numbers, group, folder)
     start = _weights_to_start_from(network, recipe)
     parameters = sum(p.numel() for p in network.parameters())
-    part = part_of(network, recipe, numbers).to(group.device)
-    learner = make_learner(part, recipe, numbers)  # beside the weights, where they stay
+    part = part_of(network, recipe, numbers)
+    part = part.to(group.device) if idle is None else part
+    learner = make_learner(part, recipe, numbers, idle=idle)  # beside the weights, where they stay
     progress = _restore(learner, recipe, numbers, last)
     _meet_in(folder, group)  # nobody writes before the folder is made
     before = sum(recipe.module_sizes()[: numbers.start])
@@ -150,10 +153,12 @@ def prepare(
     return setup
 
 
-def _check_folder_for_activations(recipe: Recipe) -> None:
-    folder = recipe.training.offload_to
-    if folder is not None and not folder.is_dir():
-        raise BadInput(f"training.offload_to: {folder}: is no folder that exists; make it")
+def _check_folders(recipe: Recipe) -> None:
+    """Of files that come and go while it trains."""
+    for field in ("offload_to", "idle"):
+        folder = getattr(recipe.training, field)
+        if isinstance(folder, Path) and not folder.is_dir():
+            raise BadInput(f"training.{field}: {folder}: is no folder that exists; make it")
 
 
 def _last_checkpoint(folder: Path) -> Path | None:
@@ -215,7 +220,9 @@ def _counted(
 
 def _weights_to_start_from(network: Unrolled, recipe: Recipe) -> dict[str, Tensor]:
     if recipe.training.start is not None and not network.frozen:
-        return {name: weight.clone() for name, weight in weights_of(network).items()}
+        there = load_file(recipe.training.start / run.MODEL)  # mapped: no memory is taken for it
+        drawn = {name: w for name, w in weights_of(network).items() if name not in there}
+        return there | {name: weight.clone() for name, weight in drawn.items()}
     frozen = weights_of(network.iterations[: network.frozen])
     return {f"iterations.{name}": weight for name, weight in frozen.items()}
 

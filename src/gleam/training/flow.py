@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from gleam.errors import BadInput
 from gleam.training.explain import check_constant, explained, loss_of
+from gleam.training.idle import STAYS, Turn
 from gleam.training.states import State, detached, mapped, tensors
 from gleam.training.storage import Storage
 
@@ -53,7 +54,8 @@ class GreedyModule:
         clip: the largest norm of its gradient, or None.
         weight: of its loss; with 0 it is not computed, and a later loss must reach the module.
         scaler: of its loss, where gradients are too small for half precision; or None.
-        shared: it also learns what all modules use, which is constant for the others.
+        shared: it also learns what all use, which is constant for the others.
+        turn: has it on its device while it works.
         name: which it is, for messages.
     """
 
@@ -65,6 +67,7 @@ class GreedyModule:
     weight: float = 1.0
     scaler: torch.amp.GradScaler | None = None
     shared: bool = False
+    turn: Turn = STAYS
     name: str = "module"
 
     @property
@@ -91,7 +94,7 @@ class GreedyModule:
                 group["lr"] = self.schedule(step)
 
     def update(self) -> None:
-        """Step the optimizer with the gradients there are, and free them."""
+        """Step the optimizer with the gradients there are, and free them: its turn ends."""
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
         if self.clip is not None:
@@ -101,6 +104,7 @@ class GreedyModule:
         else:
             self.scaler.step(self.optimizer)  # not at all, if a gradient is not finite
         self.optimizer.zero_grad(set_to_none=True)
+        self.turn.end()
 
     def __repr__(self) -> str:
         count = sum(weight.numel() for weight in self.weights)
@@ -179,13 +183,14 @@ def train_step(
         check_constant(state, given)
     losses: dict[int, Tensor] = {}
     weighted = [number for number, module in enumerate(modules) if module.weight]
-    window: deque[_Pass] = deque()
+    window = deque[_Pass]()
     for module in () if accumulate else modules:
         module.set_rate(step)
 
     def learn(number: int, state: State) -> tuple[State, Tensor | None, list[Tensor | None]]:
         """A unit: what the module puts out, its loss, and gradients that are to be averaged."""
         module, error = modules[number], None
+        module.turn.begin()
         if unit is not directly:  # which may have failed halfway, and is run again
             window.clear()
             module.optimizer.zero_grad(set_to_none=True)
@@ -205,9 +210,11 @@ def train_step(
         if len(window) <= overlap:
             return after, error, []
         module = window.popleft().module
-        if average is not None:
+        if accumulate:
+            module.turn.end()
+        elif average is not None:
             return after, error, [weight.grad for weight in module.weights]
-        if not accumulate and not module.shared:
+        elif not module.shared:
             module.update()
         return after, error, []
 
@@ -228,7 +235,7 @@ def train_step(
         state, error, gradients = unit(("learn", number), partial(learn, number, state))
         if error is not None:
             losses[number] = error
-        if not gradients or accumulate:
+        if not gradients:
             continue
         module = modules[number - overlap]
         for weight, gradient in zip(module.weights, gradients, strict=True):
@@ -237,10 +244,13 @@ def train_step(
             average_and_update(number - overlap)
     if send is not None and unit is not directly:
         send(mapped(torch.clone, state))  # the next step writes where it lies
-    if not accumulate:
-        left = [one.number for one in window if not one.module.shared]
-        for number in [*left, *(n for n, module in enumerate(modules) if module.shared)]:
+    left = [one.number for one in window if not one.module.shared]
+    for number in [*left, *(n for n, module in enumerate(modules) if module.shared)]:
+        if accumulate:
+            modules[number].turn.end()
+        else:
             average_and_update(number)
+    modules[-1].turn.settle()
     return losses
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from gleam.errors import BadInput
 from gleam.networks.coupling import Invertible
 from gleam.training.flow import GreedyModule
+from gleam.training.idle import Idle, idle_at
 from gleam.training.storage import STORAGES, Storage, checkpoint, invert
 from gleam.words import nearest
 
@@ -31,6 +33,7 @@ def greedy(
     scaler: torch.amp.GradScaler | None = None,
     with_first: nn.Module | None = None,
     frozen: nn.Module | None = None,
+    idle: str | Path | Idle = "device",
 ) -> list[GreedyModule]:
     """Cut a network into modules, each of which learns from its own loss, with its own optimizer.
 
@@ -62,6 +65,9 @@ def greedy(
             inside the blocks or before them. It learns from the first module's loss, and is
             constant for the others.
         frozen: the same, but it stays as it is: its weights no longer require a gradient.
+        idle: where weights, gradients and optimizer states of modules lie that are not at work:
+            on the "device"; in memory of the "host", of which a CPU has no other; or in files
+            without a name in a folder. It changes no number.
 
     Returns:
         The modules in order.
@@ -75,6 +81,7 @@ def greedy(
     run = _storage(storage, chain, with_first is not None)
     if frozen is not None:
         frozen.requires_grad_(False)
+    home = idle if isinstance(idle, Idle) else _taken_in(chain, idle)
     common = [] if with_first is None else [*with_first.parameters()]
     if loss_weights is not None and len(loss_weights) != len(sizes):
         raise BadInput(f"loss_weights are {len(loss_weights)}, but there are {len(sizes)} modules")
@@ -97,7 +104,7 @@ def greedy(
                 name=name,
             )
         )
-    return made
+    return made if home is None else home.turns(made)
 
 
 def even(modules: int, blocks: int) -> list[int]:
@@ -145,6 +152,15 @@ def split(
                 )
         yield part
         first += size
+
+
+def _taken_in(chain: nn.ModuleList, where: str | Path) -> Idle | None:
+    device = next((weight.device for weight in chain.parameters()), torch.device("cpu"))
+    home = idle_at(where, device)
+    if home is not None:
+        for block in chain:
+            home.take(block)
+    return home
 
 
 def _modules(blocks: object) -> list[nn.Module]:

@@ -59,9 +59,12 @@ def _context(device: torch.device) -> int:
 
 
 def state_bytes(modules: Iterable[GreedyModule]) -> int:
-    """Bytes of weights and optimizer states: what lies there between steps."""
+    """Bytes of weights and optimizer states: what lies there between steps.
+
+    That is nothing of modules that rest elsewhere: what they take at work is the step's.
+    """
     total = 0
-    for module in modules:
+    for module in (one for one in modules if one.turn.stays):
         for parameter in module.iterations.parameters():
             state = module.optimizer.state[parameter].values()
             total += parameter.nbytes + sum(tensor.nbytes for tensor in state)
