@@ -251,6 +251,15 @@ def test_a_slice_by_itself_is_estimated_as_among_others():
         assert not torch.equal(maps, espirit(box, space, **other)[0]), other
 
 
+def test_kernels_are_at_most_two_fifths_of_a_narrow_box():
+    """A few lines hold too few of the larger patches; see the comparison with BART."""
+    space = (24, 20)
+    box = centre(simulated(space, 3)[2], (10, 10))
+    maps = espirit(box, space)
+    assert torch.equal(maps, espirit(box, space, kernel=4))
+    assert not torch.equal(maps, espirit(box, space, kernel=3))
+
+
 def test_a_background_without_signal_has_no_maps():
     """Its eigenvalues stay below the crop; there are some between 0.5 and 0.8."""
     space = (48, 48)

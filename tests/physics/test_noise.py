@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from gleam.physics.noise import USUAL_NOISE, known, noise_levels, prediction, quiet_places
+from gleam.physics.noise import (
+    USUAL_NOISE,
+    _quietest,
+    known,
+    noise_levels,
+    prediction,
+    quiet_places,
+)
 from gleam.simulation import simulate_scan
 
 
@@ -49,6 +56,23 @@ def test_signal_everywhere_is_not_taken_for_noise() -> None:
     kspace = torch.from_numpy(np.array(scan.kspace[0])[:, 0]).movedim(1, -1)
     order = (torch.arange(64) - 32).abs().argsort(descending=True)
     assert noise_levels(kspace[:, order]).isnan().all()
+
+
+@pytest.mark.parametrize("coils", [2, 4])
+@pytest.mark.parametrize("snr", [50, 200])
+def test_what_more_neighbours_predict_better_is_not_taken_for_noise(coils: int, snr: float) -> None:
+    """Where the object fills the field of view; with two coils, estimates are manifold."""
+    data, truth = lines(coils, snr, oversampling=1)
+    levels, sure = prediction(data)
+    assert sure.any() == (coils > 2)
+    assert (levels / truth <= torch.where(sure, 1.25, torch.inf)).all()
+
+
+@pytest.mark.parametrize(("places", "sure"), [(1, False), (3, True)])
+def test_one_place_in_twenty_may_be_quiet_by_chance(places: int, sure: bool) -> None:
+    power = torch.full((1, 8, 20), 5.0)
+    power[:, :, 4 : 4 + places] = 1.0  # at all frequencies
+    assert _quietest(power, 400) == (1.0, sure)
 
 
 @pytest.mark.parametrize("shape", [(3, 64, 128), (1, 200, 32), (2, 4096, 1), (5, 40, 16)])
