@@ -43,7 +43,7 @@ def commands(pattern: str) -> dict[str, list[str]]:
 
 
 GLEAM = {
-    line: ["1" if word == "N" else word for word in words if word != "…"]
+    line: ["1" if word in ("N", "$SLURM_ARRAY_TASK_ID") else word for word in words if word != "…"]
     for line, words in commands("gleam ").items()
     if words[0] != "VERB" and (" -" in line or len(words) > 2)  # less than that is a mere mention
 }

@@ -22,7 +22,14 @@ import json, os, sys
 with open(os.environ["RECORD"], "a") as out:
     print(json.dumps([os.path.basename(sys.argv[0]), *sys.argv[1:]]), file=out)
 """
-SLOW = {"compare", "serve", "demo", "export", "watch"}  # and whatever starts processes to train
+SLOW = {
+    "compare",
+    "serve",
+    "demo",
+    "evaluate",
+    "export",
+    "watch",
+}  # and whatever starts processes to train
 FEW_STEPS = ["--training.steps", "2", "--training.warmup", "1", "--training.validate-every", "2"]
 NARROW = ["--network.regulariser.width", "4", "--network.regulariser.blocks", "1"]
 FEWER = ["--network.cg-steps", "2", "--mask.acceleration", "2"]
