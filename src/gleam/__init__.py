@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     from gleam.face.images import Image as Image
     from gleam.face.methods import reconstruct as reconstruct
     from gleam.face.runs import Run as Run
+    from gleam.face.runs import adapt as adapt
     from gleam.face.runs import export as export
     from gleam.face.runs import open_run as open_run
     from gleam.face.runs import train as train
@@ -55,7 +56,7 @@ _HOMES = {
     "gleam.face.footprints": "footprint",
     "gleam.face.images": "Image",
     "gleam.face.methods": "reconstruct",
-    "gleam.face.runs": "Run export open_run train",
+    "gleam.face.runs": "Run adapt export open_run train",
     "gleam.face.scans": "Scan load simulate",
     "gleam.networks": "ModelBased ProximalGradient Regulariser Unrolled",
     "gleam.physics.baselines": "cg_sense zero_filled",

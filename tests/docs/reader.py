@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tiny import example_files, tiny_recipe, tiny_scan, undersampled
+from tiny import every_second_line, example_files, tiny_recipe, tiny_scan, undersampled
 from torch import nn
 from vendors import write_all
 
@@ -33,6 +33,8 @@ def furnish(folder: Path) -> Path:
     write_scan(scan, folder / "prescan.h5")
     keep = np.arange(SHAPE[1]) % 3 == 0  # no centre: it needs a reference
     write_scan(undersampled(scan, keep[None, None]), folder / "sparse.h5")
+    lines = every_second_line(SHAPE[1])
+    write_scan(undersampled(scan, lines), folder / "undersampled/scan.h5")
     write_all(folder)
     rng = np.random.default_rng(0)
     np.save(folder / "noise.npy", rng.normal(size=(3, 256)) + 1j * rng.normal(size=(3, 256)))

@@ -121,11 +121,14 @@ def small(verb: str, words: Sequence[str]) -> Iterator[str]:
     if verb == "train" and "--resume" not in words:
         yield from () if "--training.minutes" in words else FEW_STEPS
         yield from () if "--start" in words else (*NARROW, *FEWER)
+    if verb == "adapt" or "--adapt" in words:
+        yield from () if "--minutes" in words else ("--steps", "2")
     if verb == "compare":
         yield from (*FEW_STEPS, *NARROW, *FEWER)
 
 
 _CAPS = {"--scans": 2, "--slices": 2, "--frames": 8, "--workers": 1, "--training.minutes": 0.002}
+_CAPS |= {"--minutes": 0.002}
 _CAPS |= {"--acceleration": 2, "--mask.acceleration": 2}
 _SHAPES = {2: (32, 48), 3: (24, 20, 16)}
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from gleam.training.adam import Adam
+from gleam.training.adam import Adam, recordable
+from gleam.training.flow import GreedyModule
+from gleam.training.storage import store
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,28 @@ def test_an_update_keeps_no_graph_and_takes_a_closure() -> None:
     assert optimizer.step(closure).requires_grad
     assert weight.is_leaf
     assert weight.item() < 1
+
+
+@pytest.mark.parametrize("times", [1.0, 30.0])
+def test_single_numbers_may_take_longer_steps(times: float) -> None:
+    """Adam's first step is as long as the rate, whatever the gradient."""
+    part = torch.nn.Module()
+    part.number, part.row = torch.nn.Parameter(torch.zeros(())), torch.nn.Parameter(torch.zeros(3))
+    adam = recordable([part.number, part.row], 1.0, times)
+    module = GreedyModule(torch.nn.ModuleList([part]), store, adam, lambda step: 1e-3 / (step + 1))
+    before = torch.zeros(2)
+    for step in range(2):
+        module.set_rate(step)
+        (part.number + part.row.sum()).backward()
+        module.update()
+        now = torch.stack([part.number, part.row[0]]).detach()
+        moved = torch.tensor([times, 1.0]) * -1e-3 / (step + 1)
+        torch.testing.assert_close(now - before, moved, rtol=1e-4, atol=0)
+        before = now
+    assert {id(weight) for weight in module.weights} == {id(part.number), id(part.row)}
+
+
+def test_where_all_rates_are_one_there_is_one_group() -> None:
+    weights = [torch.nn.Parameter(torch.zeros(())), torch.nn.Parameter(torch.zeros(3))]
+    assert len(recordable(weights, 1e-3).param_groups) == 1
+    assert len(recordable(weights[1:], 1e-3, 30.0).param_groups) == 1

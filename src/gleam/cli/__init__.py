@@ -26,6 +26,7 @@ VERBS = {
     "inspect": "say what a file holds, and what prepare would make of it",
     "prepare": "make example files of scans: maps, target, one scale",
     "train": "train an unrolled network from a recipe",
+    "adapt": "have a trained run learn from undersampled scans, without ground truth",
     "evaluate": "score trained runs and baselines, write a report",
     "compare": "train schemes at equal memory, steps or wall-clock, write a report",
     "reconstruct": "reconstruct a scan with a trained run",
@@ -40,6 +41,7 @@ ROOM = {  # what a verb takes less with; what it wrote stays
     "inspect": "it reads the whole file: give it a machine with more",
     "reconstruct": "compress to fewer --coils, or compute on a --device with more: cpu",
     "check": "compress to fewer --coils, or compute on a --device with more: cpu",
+    "adapt": "use more --modules, or compute on a --device with more: cpu",
     "evaluate": "compute on a --device with more: cpu",
     "compare": "with fewer --workers, or a smaller data.batch, the same command goes on",
 }

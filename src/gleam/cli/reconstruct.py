@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,8 @@ import torch
 from gleam.cli.options.reconstruct import Arguments
 from gleam.cli.outcomes import report
 from gleam.cli.parts import check_beside, part_of
+from gleam.data.example import Example
+from gleam.device import choose as choose_device
 from gleam.device import described
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder, sha256_of
@@ -24,11 +27,13 @@ from gleam.preparation.jobs import find_scans
 from gleam.preparation.manifest import recorded
 from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
+from gleam.reconstruction.adapted import adapted_to
 from gleam.reconstruction.many import Job, identity, reconstruct_many
 from gleam.reconstruction.named import reconstructor
 from gleam.reconstruction.reconstruct import Reconstruction, reconstruct
-from gleam.reconstruction.reconstructor import Reconstructor
+from gleam.reconstruction.reconstructor import Reconstructor, Trained
 from gleam.reconstruction.rivals import reconstruct_checked
+from gleam.runs.adaptation import Adaptation
 from gleam.terminal import counted, followed, say, warn
 
 ImageOf = Callable[[Prepared, Callable[[int], None]], Reconstruction]
@@ -53,6 +58,7 @@ def main(a: Arguments) -> None:
     make_folder(a.out if many else a.out.parent)
     chosen = reconstructor(a.run, a.device, a.iterations, _change(a.until), a.force)
     settings = replace(settings, sets=chosen.sets)
+    adaptation = _adaptation(a, chosen, many, mask)
     image_of = partial(_image, chosen, mask, a)
     where = f"reconstructing on {described(chosen.device)}"
     if many:
@@ -85,11 +91,41 @@ def main(a: Arguments) -> None:
         chosen.check(example, mask)
         if number == 0:
             say(where)
-        with counted("reconstructing", example.shape[0]) as done:
-            image = image_of(example, done)
+        with ExitStack() as until_done:
+            method: Reconstructor = chosen
+            data: Example = example
+            if adaptation is not None:
+                assert isinstance(chosen, Trained)
+                ready = adapted_to(example, chosen, adaptation, partial(_trained, a))
+                method, data = until_done.enter_context(ready)
+            done = until_done.enter_context(counted("reconstructing", example.shape[0]))
+            image = _image(method, mask, a, data, done)
         warn(chosen.name, image.doubts)
         _write(write, image, out)
         _say(image, out, chosen.stops, a.json)
+
+
+def _adaptation(
+    a: Arguments, chosen: Reconstructor, many: bool, mask: MaskRecipe | None
+) -> Adaptation | None:
+    """How the network is to be adapted, if it is."""
+    if not a.adapt:
+        if a.steps is not None or a.minutes is not None:
+            raise BadInput("reconstruct: --steps and --minutes are of --adapt; say that, too")
+        return None
+    if not isinstance(chosen, Trained):
+        raise BadInput(f"{a.run}: has nothing to learn with --adapt; give a trained run")
+    if many:
+        raise BadInput(
+            "reconstruct: --adapt is for one file; of a folder, first run `gleam adapt` on all or "
+            "some of its scans, then reconstruct them with the new run"
+        )
+    return Adaptation(a.steps, a.minutes, mask=mask)
+
+
+def _trained(a: Arguments, run: Path) -> Trained:
+    device = choose_device(a.device)
+    return Trained.of(run, device, a.iterations, _change(a.until), a.force)
 
 
 def _folder(scans: Path, out: Path, job: Job, as_json: bool) -> None:
@@ -112,7 +148,7 @@ def _image(
     chosen: Reconstructor,
     mask: MaskRecipe | None,
     a: Arguments,
-    example: Prepared,
+    example: Example,
     progress: Callable[[int], None],
 ) -> Reconstruction:
     at_once = 1 if chosen.device.type == "cuda" else torch.get_num_threads()

@@ -52,7 +52,7 @@ def main(a: Arguments) -> None:
     resume = a.resume is not None or _again(recipe, folder)
     last = train_in_stages(recipe, folder, resume, placement=placement, force=a.force)
     if last is not None:
-        _print(last, a.json)
+        print_end(last, a.json)
 
 
 def _again(recipe: Recipe, folder: Path) -> bool:
@@ -69,7 +69,8 @@ def _again(recipe: Recipe, folder: Path) -> bool:
     return begun == recipe
 
 
-def _print(folder: Path, as_json: bool) -> None:
+def print_end(folder: Path, as_json: bool) -> None:
+    """What became of a run."""
     summary = run.read_summary(folder)
     if as_json:
         print(json.dumps(summary))
@@ -83,7 +84,7 @@ def _print(folder: Path, as_json: bool) -> None:
     if before is not None and best is not None and best < before:
         print(
             f"the network that it started from had {before:.2f} dB, so that one is kept; try more "
-            "--training.steps, or another --training.learning-rate"
+            "steps, or another training.learning_rate"
         )
 
 

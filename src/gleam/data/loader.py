@@ -257,7 +257,8 @@ def _slabs_of(example: Example, size: int, mask: MaskRecipe) -> int:
             f"{example.header.name}: data.slab is for scans whose readout was sampled in full, "
             "which this is not; leave it out"
         )
-    if axis in mask_axes(example.header.readout, len(example.shape) - 3, DIMENSIONS[mask.kind]):
+    axes = mask_axes(example.header.readout, len(example.shape) - 3, DIMENSIONS[mask.kind])
+    if example.complete and axis in axes:
         raise BadInput(
             f"{example.header.name}: mask.kind {mask.kind} leaves out samples of its readout, so "
             "there are no slabs along it; leave out data.slab, or choose another mask"

@@ -1,4 +1,4 @@
-"""`train`, `open_run`, `Run`: what a recipe trained, and what can be done with it."""
+"""`train`, `adapt`, `open_run`, `Run`: what a recipe trained, and what can be done with it."""
 
 import os
 import reprlib
@@ -14,8 +14,10 @@ from gleam.face.methods import Data, reconstruct
 from gleam.face.words import in_python
 from gleam.networks import Unrolled
 from gleam.recipe import MaskRecipe, Recipe
+from gleam.runs import adaptation
 from gleam.runs import folder as folders
 from gleam.runs import run as trained
+from gleam.runs.adaptation import Adaptation
 from gleam.runs.stages import train_in_stages
 from gleam.trust import trusting
 from gleam.words import counted
@@ -135,6 +137,70 @@ def recipe_of(said: Recipe | str | Path | Mapping[str, Any]) -> Recipe:
     if isinstance(said, Mapping):
         return recipes.parse(dict(said), "recipe")
     return recipes.load(Path(said))
+
+
+@in_python()
+def adapt(
+    run: Run | str | os.PathLike[str],
+    scans: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    folder: str | Path,
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    modules: int | None = None,
+    last: int | None = None,
+    mask: MaskRecipe | None = None,
+    holdout: Mapping[str, Any] | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    device: str | None = None,
+    trust: Sequence[str] = (),
+) -> Run:
+    """Have a run's network learn from undersampled scans, without ground truth; see docs/adapt.md.
+
+    >>> mask = gleam.mask(acceleration=4)  # of scans that were sampled in full, to try it out
+    >>> own = gleam.adapt("runs/greedy", "examples", "runs/own", mask=mask, steps=2, quiet=True)
+    >>> own.reconstruct(data, mask)
+    <Image 'scan-0': 2 slices, 1 frame, 32 × 48 voxels of ... mm, neural network, ...>
+
+    Args:
+        run: to start from.
+        scans: files of scans or examples, or folders of them.
+        folder: where the new run goes.
+        steps: of training; by default 100.
+        minutes: instead: as many steps as take so long, validation apart.
+        modules: that learn by a loss of their own; 1 is end-to-end, by default the run's.
+        last: only so many of the last modules learn.
+        mask: undersamples scans that were sampled in full.
+        holdout: what of the samples is held out, as the recipe's `training.holdout`.
+        force: replace another run in `folder`; and use a network on another kind of scans.
+        quiet: show no progress.
+        device: "cpu", "cuda", "cuda:1"; by default a GPU if there is one.
+        trust: modules that may be imported for the run's network, by name.
+
+    Returns:
+        The new run; its network is as it was, where nothing became better.
+
+    Raises:
+        BadInput: a scan cannot be used, has nothing to hold out, or is none for the network.
+    """
+    paths = [scans] if isinstance(scans, str | os.PathLike) else scans
+    usual = Adaptation()
+    how = Adaptation(
+        steps, minutes, modules, last, usual.holdout.changed(**(holdout or {})), mask=mask
+    )
+    trust = trust or getattr(run, "trust", ())
+    with trusting(trust):
+        done = adaptation.adapt(
+            Path(run),
+            [Path(path) for path in paths],
+            Path(folder),
+            how,
+            force=force,
+            quiet=quiet,
+            device=device or "auto",
+        )
+    return Run(done, trust=trust)
 
 
 @in_python()

@@ -11,6 +11,7 @@ from gleam.recipe.network import NetworkRecipe, RegulariserRecipe
 from gleam.recipe.part import Count, FilePath, Part, Positive, first_problem
 from gleam.recipe.schema import (
     END_TO_END,
+    STEPS,
     DataRecipe,
     HoldoutRecipe,
     MaskRecipe,
@@ -20,6 +21,7 @@ from gleam.recipe.schema import (
 
 __all__ = [
     "END_TO_END",
+    "STEPS",
     "Count",
     "DataRecipe",
     "FilePath",

@@ -130,6 +130,9 @@ class TrainingRecipe(Part):
     says how many they are."""
     learning_rate: Positive = 1e-3
     """Learning rate of Adam at its highest, after the warm-up."""
+    consistency_rate: Positive = 1.0
+    """Factor on the learning rate of the single numbers that data consistency learns (λ and its
+    power of the noise level, or a step length); short training hardly moves them at 1."""
     warmup: Annotated[int, Field(ge=0)] = 50
     """Number of first steps in which the learning rate rises linearly; then a cosine takes it to
     zero."""

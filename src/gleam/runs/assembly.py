@@ -118,7 +118,7 @@ def make_modules(
     return greedy(
         network.iterations[network.frozen :],
         [sizes[number] for number in mine],
-        optimizer=partial(recordable, rate=t.learning_rate),
+        optimizer=partial(recordable, rate=t.learning_rate, scalars=t.consistency_rate),
         storage=storage,
         clip=t.clip,
         schedule=schedule,

@@ -54,6 +54,15 @@ def _checked(recipe: Recipe) -> int:
     return iterations
 
 
+def grown_from(recipe: Recipe) -> int:
+    """How many iterations the network had before others were appended; 0 if none are."""
+    t = recipe.training
+    if t.start is None or not t.frozen:
+        return 0
+    before = run.recipe_of_network(t.start).network.iterations
+    return t.frozen if before < recipe.network.iterations else 0
+
+
 def fingerprint_of_start(recipe: Recipe) -> str:
     """Of the earlier run's weights; empty where they are drawn."""
     if recipe.training.start is None:

@@ -157,8 +157,9 @@ class Journal:
 def journal(setup: Setup, quiet: bool) -> Iterator[Journal]:
     """Go on with the journal of a run; where the record is kept, its progress is shown."""
     place, progress = _place(setup), setup.progress
+    start, grown = setup.start, setup.grown
     kept = recorded(
-        setup.folder, setup.recipe, setup.parameters, setup.start, progress, place, quiet
+        setup.folder, setup.recipe, setup.parameters, start, grown, progress, place, quiet
     )
     with kept if setup.group.records else silence() as record:
         if record:

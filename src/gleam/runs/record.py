@@ -56,7 +56,8 @@ class Record:
         folder: of the run.
         recipe: of the run.
         parameters: of the whole network.
-        start: weights of the run that it starts from, by name: what is frozen, or all.
+        start: weights of the run that it starts from, by name.
+        grown: how many iterations that run had, if others are appended to them; else 0.
         display: where the user looks.
         loggers: who is told what happens.
         progress: how far it has come.
@@ -72,6 +73,7 @@ class Record:
     recipe: Recipe
     parameters: int
     start: Mapping[str, Tensor]
+    grown: int
     display: Display
     loggers: Sequence[Logger]
     progress: Progress
@@ -123,8 +125,8 @@ class Record:
         self.tell("validation", psnr={str(k): value for k, value in note.psnr.items()})
         self._rows(self.metric, note.psnr)
         *_, final = note.psnr.values()
-        if frozen := self.recipe.training.frozen:
-            self.before = note.psnr[frozen - 1]
+        if self.grown:
+            self.before = note.psnr[self.grown - 1]
         self.display.say(f"step {done.step}: validation {self.shown} {final:.2f} dB")
         if not final > done.best_psnr:
             return False
@@ -225,6 +227,7 @@ def recorded(
     recipe: Recipe,
     parameters: int,
     start: Mapping[str, Tensor],
+    grown: int,
     progress: Progress,
     place: Place,
     quiet: bool,
@@ -233,7 +236,7 @@ def recorded(
     with shown(folder / "train.log", progress.step, recipe.training.steps, quiet) as display:
         others = made(recipe.training.loggers, folder, recipe, progress.step + 1)
         loggers: list[Logger] = [EventLog(folder), *others]
-        record = Record(folder, recipe, parameters, start, display, loggers, progress, place)
+        record = Record(folder, recipe, parameters, start, grown, display, loggers, progress, place)
         record.tell("start", **asdict(place), steps=recipe.training.steps)
         try:
             yield record

@@ -27,7 +27,7 @@ from gleam.runs.assembly import goal_of, idle_of, make_learner, part_of, trainin
 from gleam.runs.budget import seconds_of_modules, steps_within
 from gleam.runs.checkpoint import Progress
 from gleam.runs.data import TrainingData, find_data
-from gleam.runs.initial import initial
+from gleam.runs.initial import grown_from, initial
 from gleam.runs.learner import Learner
 from gleam.runs.record import forget_after
 from gleam.terminal import warn
@@ -48,8 +48,8 @@ class Setup:
         batches: its share of every training batch.
         validation: examples.
         parameters: of the whole network.
-        start: weights of the run that it starts from, by their names in the whole network: those
-            that are frozen, or all of them.
+        start: weights of the run that it starts from, by their names in the whole network.
+        grown: how many iterations that run had, if others are appended to them; else 0.
         progress: what the run goes on from.
     """
 
@@ -63,6 +63,7 @@ class Setup:
     validation: Sequence[ExampleFile]
     parameters: int
     start: dict[str, Tensor]
+    grown: int
     progress: Progress
 
     @property
@@ -83,7 +84,7 @@ class Setup:
     @property
     def judges_start(self) -> bool:
         """Whether the network that it starts from is to be validated first."""
-        whole = self.recipe.training.start is not None and not self.recipe.training.frozen
+        whole = self.recipe.training.start is not None and not self.grown
         return whole and bool(self.validation) and self.progress.step == 0
 
     def validation_batches(self) -> Iterator[Batch]:
@@ -127,7 +128,8 @@ def prepare(
             warn(what, [doubt])
     numbers = _place(recipe, batches, placement, group)
     recipe = _counted(recipe, batches, numbers, group, folder)
-    start = _weights_to_start_from(network, recipe)
+    grown = grown_from(recipe)
+    start = _weights_to_start_from(network, recipe, grown)
     parameters = sum(p.numel() for p in network.parameters())
     part = part_of(network, recipe, numbers)
     part = part.to(group.device) if idle is None else part
@@ -146,6 +148,7 @@ def prepare(
         validation=data.validation,
         parameters=parameters,
         start=start,
+        grown=grown,
         progress=progress,
     )
     if group.world_size > 1:
@@ -218,13 +221,13 @@ def _counted(
     return recipe
 
 
-def _weights_to_start_from(network: Unrolled, recipe: Recipe) -> dict[str, Tensor]:
-    if recipe.training.start is not None and not network.frozen:
+def _weights_to_start_from(network: Unrolled, recipe: Recipe, grown: int) -> dict[str, Tensor]:
+    if recipe.training.start is not None and not grown:
         there = load_file(recipe.training.start / run.MODEL)  # mapped: no memory is taken for it
         drawn = {name: w for name, w in weights_of(network).items() if name not in there}
         return there | {name: weight.clone() for name, weight in drawn.items()}
-    frozen = weights_of(network.iterations[: network.frozen])
-    return {f"iterations.{name}": weight for name, weight in frozen.items()}
+    before = weights_of(network.iterations[:grown])
+    return {f"iterations.{name}": weight for name, weight in before.items()}
 
 
 def _restore(learner: Learner, recipe: Recipe, numbers: range, last: Path | None) -> Progress:

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from gleam.training.flow import TIMES
+
 
 class Adam(torch.optim.Adam):
     """`torch.optim.Adam`, number for number."""
@@ -28,7 +30,7 @@ class Adam(torch.optim.Adam):
         return self._update(closure)
 
 
-def recordable(weights: Sequence[nn.Parameter], rate: float) -> Adam:
+def recordable(weights: Sequence[nn.Parameter], rate: float, scalars: float = 1.0) -> Adam:
     """Adam whose updates may be recorded and replayed: all that it reads lies on the device.
 
     That holds for the learning rate, too. Where nothing is recorded it is the same, so that both
@@ -37,10 +39,17 @@ def recordable(weights: Sequence[nn.Parameter], rate: float) -> Adam:
     Args:
         weights: on the device where they stay.
         rate: the learning rate, until a schedule sets it.
+        scalars: times the rate: that of weights which are single numbers.
     """
-    adam = Adam(weights, lr=rate, fused=True, capturable=True)
+    groups: list[dict[str, Any]] = [{"params": [*weights]}]
+    if scalars != 1:
+        single = [weight for weight in weights if weight.ndim == 0]
+        several = [weight for weight in weights if weight.ndim > 0]
+        groups = [{"params": several}, {"params": single, TIMES: scalars}]
+        groups = [group for group in groups if group["params"]]
+    adam = Adam(groups, lr=rate, fused=True, capturable=True)
     for group in adam.param_groups:  # not before: Adam looks whether the rate is positive
-        group["lr"] = torch.tensor(rate, device=weights[0].device)
+        group["lr"] = torch.tensor(rate * group.get(TIMES, 1.0), device=weights[0].device)
     # Torch warns of `capturable` where nothing is captured, as it slows other kinds of Adam down.
     adam._warned_capturable_if_run_uncaptured = True
     return adam

@@ -22,6 +22,7 @@ from gleam.training.storage import Storage
 
 T = TypeVar("T")
 Average = Callable[[Sequence[Tensor], Callable[[], None]], None]
+TIMES = "times"  # of an optimizer's group of weights: how many times the schedule's rate is theirs
 
 
 @runtime_checkable  # the tests check types at run time
@@ -88,10 +89,11 @@ class GreedyModule:
         if step is None:
             raise BadInput(f"{self.name}: has a schedule; say train_step(..., step=...)")
         for group in self.optimizer.param_groups:
+            rate = self.schedule(step) * group.get(TIMES, 1.0)
             if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(self.schedule(step))
+                group["lr"].fill_(rate)
             else:
-                group["lr"] = self.schedule(step)
+                group["lr"] = rate
 
     def update(self) -> None:
         """Step the optimizer with the gradients there are, and free them: its turn ends."""

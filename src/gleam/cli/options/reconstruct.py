@@ -9,6 +9,7 @@ import tyro
 
 from gleam.cli.arguments import Device, Trust, parse
 from gleam.cli.options.scan import ScanArguments
+from gleam.recipe import Count, Positive
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Arguments:
     Each scan of a folder becomes an image in the folder --out; what was done before in the same way
     is kept, and manifest.jsonl says what became of each.
 
-    Example: gleam reconstruct runs/greedy scan.h5 -o scan.nii.gz --until 'change<0.01'
+    Example: gleam reconstruct runs/greedy scan.h5 -o scan.nii.gz --adapt
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
@@ -34,6 +35,13 @@ class Arguments:
     """Format of the images of a folder of scans: nii.gz (by default), nii, npy, mrd, png, webp,
     cfl, dicom, or what a challenge takes, fastmri or cmrxrecon. For one image it overrides what the
     suffix says."""
+    adapt: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Have the run's network learn from the scan first, without ground truth, in minutes: see
+    `gleam adapt`."""
+    steps: Count | None = None
+    """Number of training steps of --adapt; by default 100."""
+    minutes: Positive | None = None
+    """Minutes that --adapt trains for instead of a number of steps, validation apart."""
     iterations: int | None = None
     """Number of iterations after which the network stops; by default it runs all of them."""
     until: str | None = None

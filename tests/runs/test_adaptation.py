@@ -1,0 +1,218 @@
+"""Adapting a trained network to undersampled scans: the recipe, what is refused, what is kept."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import every_second_line, example_files, prepared, tiny_recipe, tiny_scan, undersampled
+
+from gleam.data.example import write
+from gleam.errors import BadInput
+from gleam.formats import write_scan
+from gleam.recipe import HoldoutRecipe, MaskRecipe, Recipe
+from gleam.runs import folder as run
+from gleam.runs.adaptation import EXAMPLES, PLANES, ROWS, Adaptation, adapt
+from gleam.runs.run import Run
+from gleam.runs.stages import grown
+from gleam.runs.train import train
+
+SHORT = Adaptation(steps=2)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A greedy run of 3 iterations, in modules of 2 and 1."""
+    folder = tmp_path_factory.mktemp("start")
+    train(
+        tiny_recipe(example_files(folder, scans=1), steps=2, loggers=()), folder / "run", quiet=True
+    )
+    return folder / "run"
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """A raw scan file, undersampled by the scanner."""
+    path = tmp_path / "few.h5"
+    write_scan(undersampled(replace(tiny_scan(seed=5), name="few"), every_second_line()), path)
+    return path
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(Run(folder).network.state_dict())
+
+
+def changed(before: Path, after: Path) -> set[int]:
+    """The iterations whose weights are others."""
+    old, new = weights(before), weights(after)
+    return {int(name.split(".")[1]) for name in old if not torch.equal(old[name], new[name])}
+
+
+def test_a_raw_scan_becomes_a_run_like_any_other(start: Path, scan: Path, tmp_path: Path) -> None:
+    folder = adapt(start, [scan], tmp_path / "own", SHORT, quiet=True)
+    recipe, summary = run.load_recipe(folder), run.read_summary(folder)
+    assert (recipe.training.target, recipe.training.start) == ("kspace", start)
+    assert recipe.training.modules == 2
+    assert recipe.data.train == recipe.data.validation == folder / EXAMPLES
+    assert [file.name for file in recipe.data.train.iterdir()] == ["few.h5"]
+    assert recipe.data.slab == ROWS
+    assert changed(start, folder) == {0, 1, 2}
+    assert math.isfinite(summary["validation_before_db"])
+    assert summary["best_validation_prediction_db"] >= summary["validation_before_db"]
+    assert "few" in Run(folder).trained_on.training.values()
+    train(recipe, folder, resume=True, quiet=True)  # there is nothing left to do
+    assert {path.name for path in tmp_path.iterdir()} == {"few.h5", "own"}
+
+
+def test_it_predicts_held_out_samples_better_afterwards(
+    start: Path, scan: Path, tmp_path: Path
+) -> None:
+    longer = Adaptation(steps=10, learning_rate=1e-2)
+    folder = adapt(start, [scan], tmp_path / "own", longer, quiet=True)
+    summary = run.read_summary(folder)
+    assert summary["best_validation_prediction_db"] > summary["validation_before_db"] + 0.02
+
+
+@pytest.mark.parametrize("modules", [1, 3])
+def test_how_gradients_flow_is_said_anew(
+    start: Path, scan: Path, tmp_path: Path, modules: int
+) -> None:
+    folder = adapt(start, [scan], tmp_path / "own", replace(SHORT, modules=modules), quiet=True)
+    losses = [r.index for r in run.read_metrics(folder) if (r.metric, r.step) == ("loss", 1)]
+    assert losses == [*range(modules)]
+
+
+def test_only_the_last_modules_learn(start: Path, scan: Path, tmp_path: Path) -> None:
+    folder = adapt(start, [scan], tmp_path / "own", replace(SHORT, last=1), quiet=True)
+    assert changed(start, folder) == {2}
+    assert "validation_before_db" in run.read_summary(folder)
+
+
+def test_the_last_modules_go_back_to_what_they_were_where_they_become_worse(
+    start: Path, scan: Path, tmp_path: Path
+) -> None:
+    harmful = Adaptation(steps=3, last=1, learning_rate=1.0)
+    folder = adapt(start, [scan], tmp_path / "own", harmful, quiet=True)
+    summary = run.read_summary(folder)
+    assert summary["best_validation_prediction_db"] < summary["validation_before_db"]
+    assert changed(start, folder) == set()
+    assert len(Run(folder).network.iterations) == 3
+
+
+def test_minutes_say_how_many_steps(start: Path, scan: Path, tmp_path: Path) -> None:
+    folder = adapt(start, [scan], tmp_path / "own", Adaptation(minutes=1e-3), quiet=True)
+    training = run.load_recipe(folder).training
+    assert training.minutes is None
+    assert run.read_summary(folder)["steps"] == training.steps
+
+
+def test_prepared_files_pass_as_they_are(start: Path, tmp_path: Path) -> None:
+    """One that no raw file was made of, and no file is written twice."""
+    few = undersampled(tiny_scan(oversampling=1), every_second_line())
+    for name in ("one", "other"):
+        write(prepared(replace(few, name=name), calibration=6), tmp_path / f"data/{name}.h5")
+    folder = adapt(start, [tmp_path / "data"], tmp_path / "own", SHORT, quiet=True)
+    for file in (tmp_path / "data").iterdir():
+        assert (folder / EXAMPLES / file.name).samefile(file)
+
+
+def test_a_scan_in_full_is_undersampled_on_request(start: Path, tmp_path: Path) -> None:
+    write_scan(tiny_scan(seed=5), tmp_path / "full.h5")
+    mask = MaskRecipe(acceleration=1.6)
+    holdout = HoldoutRecipe(pattern="segments")
+    how = replace(SHORT, mask=mask, holdout=holdout)
+    folder = adapt(start, [tmp_path / "full.h5"], tmp_path / "own", how, quiet=True)
+    assert run.load_recipe(folder).mask == mask
+
+
+def test_volumes_and_series_are_adapted_to(tmp_path: Path) -> None:
+    for shape, frames, mask, keep in (
+        ((20, 18, 16), 1, "poisson", (1, 1, 18, 16)),
+        ((20, 16), 6, "kt-random", (6, 1, 16)),
+    ):
+        scan = tiny_scan(shape, 1, oversampling=1)
+        if frames > 1:
+            scan = replace(scan, kspace=scan.kspace[0][None].repeat(frames, axis=2))
+        place = tmp_path / mask
+        write(prepared(scan, calibration=6), place / "full" / "full.h5")
+        recipe = tiny_recipe(place / "full", steps=1).changed(
+            mask={"kind": mask, "acceleration": 2},
+            network={"regulariser": {"dimensions": 3}},
+        )
+        train(recipe, place / "run", quiet=True)
+        pattern = np.random.default_rng(1).random(keep) < 0.6
+        middle = tuple(slice(n // 2 - 4, n // 2 + 4) if n > 6 else slice(None) for n in keep)
+        pattern[middle] = True
+        write(prepared(undersampled(scan, pattern), calibration=6), place / "few.h5")
+        folder = adapt(place / "run", [place / "few.h5"], place / "own", SHORT, quiet=True)
+        assert run.load_recipe(folder).data.slab == (PLANES if frames == 1 else ROWS)
+        assert run.read_summary(folder)["steps"] == 2
+
+
+def refused(start: Path, scan: Path, tmp_path: Path, how: Adaptation = SHORT) -> str:
+    """What is said; nothing is left behind."""
+    before = {*tmp_path.rglob("*")}
+    with pytest.raises(BadInput) as caught:
+        adapt(start, [scan], tmp_path / "own", how, quiet=True)
+    assert {*tmp_path.rglob("*")} == before
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_scans_that_cannot_be_learnt_from_are_refused(
+    start: Path, scan: Path, tmp_path: Path
+) -> None:
+    few = undersampled(tiny_scan(), every_second_line())
+    write_scan(tiny_scan(), tmp_path / "full.h5")
+    assert "was sampled in full, so there is nothing" in refused(
+        start, tmp_path / "full.h5", tmp_path
+    )
+    alone = undersampled(tiny_scan(coils=1), every_second_line())
+    write_scan(alone, tmp_path / "alone.h5")
+    assert "has one coil" in refused(start, tmp_path / "alone.h5", tmp_path)
+    keep = np.zeros((1, 1, 20), bool)
+    keep[..., 6:14] = keep[..., :1] = True
+    write_scan(undersampled(tiny_scan(), keep), tmp_path / "line.h5")
+    lines = replace(SHORT, holdout=HoldoutRecipe(pattern="lines"))
+    assert "too few samples" in refused(start, tmp_path / "line.h5", tmp_path, lines)
+    uncalibrated = np.arange(20)[None, None] % 2 == 0
+    write_scan(undersampled(tiny_scan(), uncalibrated), tmp_path / "none.h5")
+    assert "calibration" in refused(start, tmp_path / "none.h5", tmp_path)
+    broken = replace(few, kspace=np.full_like(few.kspace, np.nan))
+    write_scan(broken, tmp_path / "nan.h5")
+    assert "finite" in refused(start, tmp_path / "nan.h5", tmp_path)
+    volume = tiny_scan((16, 20, 20), 1)
+    lines = np.arange(20) % 2 == 0
+    lines[6:14] = True
+    write_scan(undersampled(volume, lines[None, None, None]), tmp_path / "volume.cfl")
+    assert "holds volumes" in refused(start, tmp_path / "volume.cfl", tmp_path)
+    assert "the network has 2" in refused(start, scan, tmp_path, replace(SHORT, last=3))
+
+
+def test_nothing_is_replaced_unless_that_is_said(start: Path, scan: Path, tmp_path: Path) -> None:
+    (tmp_path / "own" / EXAMPLES).mkdir(parents=True)
+    assert "is of no adapted run" in refused(start, scan, tmp_path)
+    (tmp_path / "own" / EXAMPLES).rmdir()
+    folder = adapt(start, [scan], tmp_path / "own", SHORT, quiet=True)
+    assert "--force" in refused(start, scan, tmp_path)
+    again = adapt(
+        start, [folder / EXAMPLES], folder, replace(SHORT, steps=1), force=True, quiet=True
+    )
+    assert run.read_summary(again)["steps"] == 1
+    with pytest.raises(BadInput, match="is the run to start from"):
+        adapt(start, [scan], start, SHORT, force=True, quiet=True)
+
+
+def test_a_network_that_has_grown_is_cut_as_before(start: Path, scan: Path, tmp_path: Path) -> None:
+    spoilt = run.load_recipe(start).changed(training={"learning_rate": 3.0})
+    train(spoilt, tmp_path / "spoilt", quiet=True)  # so that more iterations make it better
+    deeper = grown(spoilt, tmp_path / "spoilt", 2)
+    train(deeper.changed(training={"learning_rate": 1e-3}), tmp_path / "deeper", quiet=True)
+    last = Run(tmp_path / "deeper").recipe
+    folder = adapt(tmp_path / "deeper", [scan], tmp_path / "own", SHORT, quiet=True)
+    recipe = run.load_recipe(folder)
+    assert recipe.network == last.network
+    assert Recipe.model_validate(recipe.model_dump()) == recipe
+    assert recipe.module_sizes() == [2, 2, 1]
