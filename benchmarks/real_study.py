@@ -19,14 +19,13 @@ from matplotlib.figure import Figure
 from benchmarks.bart import Case, check_conventions, in_turn, mean_psnr, undersample
 from gleam.arrays import Image
 from gleam.data.example import Example
-from gleam.evaluation import examples as pictures
 from gleam.evaluation.evaluate import evaluate
+from gleam.evaluation.examples import Pictured
 from gleam.physics.baselines import cg_sense, sliding_window, zero_filled
 from gleam.physics.classical import TITLES
 from gleam.physics.measurement import Measured
 from gleam.reconstruction.reconstructor import Classical, Reconstructor, Trained
 from gleam.report.evaluation import write_report
-from gleam.report.pictures import window
 from gleam.report.tables import write_tables
 from gleam.report.training import summary_of
 from gleam.runs.folder import read_summary, read_trained_on
@@ -108,12 +107,13 @@ def study(
     ways[f"{rival.name}, oracle"] = in_turn(map(rival.image, cases, oracles))
     methods: dict[str, Reconstructor] = {name: Classical(name, way) for name, way in ways.items()}
     methods["network"] = Trained("network", network)
-    evaluation = evaluate(methods, [case.batch for case in cases], examples=len(cases))
+    evaluation = evaluate(methods, [case.batch for case in cases])
     title = f"{title}, {recipe.mask.kind} {recipe.mask.acceleration:g}×"
     write_tables(evaluation, out)
     write_report(out / "report.html", evaluation, [summary_of(folder, "network", recipe)], title)
-    for example in evaluation.examples:
-        panel(example, title, out / f"{example.scan.split()[0]}.png")
+    for example in evaluation.pictures:
+        psnr = {s.method: s.psnr_complex for s in evaluation.slices if s.scan == example.scan}
+        panel(example, psnr, title, out / f"{example.scan.split()[0]}.png")
     return {
         "trained": {key: read_summary(folder).get(key) for key in ("steps", "best_step")},
         "bart_sense_differs_by": max(distances),
@@ -131,23 +131,28 @@ def study(
     }
 
 
-def panel(example: pictures.Example, title: str, path: Path) -> None:
+def panel(example: Pictured, psnr: dict[str, float], title: str, path: Path) -> None:
     """Target and images in one window, error maps below, `ERROR_GAIN` times as bright."""
-    white, view = window(example), example.views[0]
-    height, width = view.target.shape[1:]
-    columns = 1 + len(view.images)
+    assert example.reference is not None
+    assert example.sampling is not None
+    white, middle = example.white, example.size[0] // 2
+    target = example.reference.image()[middle, 0]
+    images = {method: stack.image()[middle, 0] for method, stack in example.images.items()}
+    height, width = target.shape[1:]
+    columns = 1 + len(images)
     figure = Figure(figsize=(2.2 * columns, 2.2 * 2 * height / width + 0.6), layout="constrained")
     axes = figure.subplots(2, columns)
     for one in axes.flat:
         one.set_axis_off()
-    axes[0, 0].imshow(view.target[0], cmap="gray", vmin=0, vmax=white)
+    axes[0, 0].imshow(np.linalg.norm(target, axis=0), cmap="gray", vmin=0, vmax=white)
     axes[0, 0].set_title("target", fontsize=9)
     axes[1, 0].imshow(example.sampling, cmap="gray", aspect="auto")
     axes[1, 0].set_title(f"sampling; errors × {ERROR_GAIN}", fontsize=9)
-    for (upper, lower), method in zip(axes.T[1:], view.images, strict=True):
-        upper.imshow(view.images[method][0], cmap="gray", vmin=0, vmax=white)
-        upper.set_title(f"{method}\n{example.scores[method].psnr_complex:.2f} dB", fontsize=9)
-        lower.imshow(view.errors[method][0], cmap="inferno", vmin=0, vmax=white / ERROR_GAIN)
+    for (upper, lower), (method, image) in zip(axes.T[1:], images.items(), strict=True):
+        upper.imshow(np.linalg.norm(image, axis=0), cmap="gray", vmin=0, vmax=white)
+        upper.set_title(f"{method}\n{psnr[method]:.2f} dB", fontsize=9)
+        error = np.linalg.norm(image - target, axis=0)
+        lower.imshow(error, cmap="inferno", vmin=0, vmax=white / ERROR_GAIN)
     figure.suptitle(f"{title}: {example.scan}", fontsize=10)
     figure.savefig(path, dpi=110)
 

@@ -92,12 +92,11 @@ FAULTS = [
         "np.quantile(image.numpy(), 0.98)",
         "np.quantile(image.numpy(), 0.5)",
     ),
-    Fault("report/pictures.py", "float(np.median([error", "float(np.max([error"),
-    Fault("report/pictures.py", "0.995)) or 1.0", "0.5)) or 1.0"),
+    Fault("report/scans.py", "float(np.median(largest", "float(np.max(largest"),
+    Fault("report/scans.py", "size > left and pages[-1]", "size > left"),
+    Fault("evaluation/examples.py", "_WHITE = 0.995", "_WHITE = 0.5"),
     Fault(
-        "report/plots.py",
-        "if logarithmic and positive and max(positive) > 4 * min(positive):",
-        "if False:",
+        "viewing/stack.py", "[:, :, :, None], parts.shape)", "[:, :, :, None] | True, parts.shape)"
     ),
     Fault("report/prose.py", "if gap.low <= 0 <= gap.high:", "if False:"),
     Fault("evaluation/statistics.py", "tail = (1 - CONFIDENCE) / 2", "tail = 1 - CONFIDENCE"),

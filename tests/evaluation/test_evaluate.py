@@ -86,15 +86,33 @@ def test_who_stops_early_stays_where_it_stopped() -> None:
     assert found.iterations["early"] == pytest.approx([mean] * 3)
 
 
-def test_keeps_the_middle_slice_with_its_scores(evaluation: Evaluation) -> None:
-    assert [(e.scan, e.slice) for e in evaluation.examples] == [("a", 1), ("b", 0), (HOSTILE, 0)]
-    kept = evaluation.examples[0]
-    target = toy_batches()[0].target[1, 0, 0]
-    (view,) = kept.views
-    torch.testing.assert_close(view.target, target.abs()[None])
-    image = toy_batches()[0].measurement.adjoint[1, 0, 0]
-    torch.testing.assert_close(view.errors["zero-filled"], (image - target).abs()[None])
-    assert kept.scores["zero-filled"].psnr_complex == evaluation.slices[1].psnr_complex
+def test_keeps_every_slice_of_every_scan_to_look_at(evaluation: Evaluation) -> None:
+    assert [one.scan for one in evaluation.pictures] == ["a", "b", HOSTILE]
+    kept = evaluation.pictures[0]
+    assert (kept.numbers, kept.volume, kept.size) == ([0, 1, 2], False, (3, 1, 1, 16, 16))
+    first, second, *_ = toy_batches()
+    target = torch.cat([first.target, second.target[:1]])[:, 0, 0]
+    found = torch.from_numpy(kept.reference.image()[:, 0, 0])
+    torch.testing.assert_close(found, target, atol=2e-4, rtol=0)
+    image = first.measurement.adjoint[1, 0, 0]
+    found = torch.from_numpy(kept.images["zero-filled"].image()[1, 0, 0])
+    torch.testing.assert_close(found, image, atol=2e-4, rtol=0)
+
+
+def test_pictures_are_kept_as_long_as_there_is_room() -> None:
+    def kept(room: int) -> list[str]:
+        return [one.scan for one in evaluate(ZERO, toy_batches(), room=room).pictures]
+
+    sizes = [one.nbytes for one in evaluate(ZERO, toy_batches()).pictures]
+    assert kept(0) == []
+    assert kept(1) == ["a"]
+    assert kept(sum(sizes[:2])) == ["a", "b"]
+    assert kept(sum(sizes)) == ["a", "b", HOSTILE]
+
+
+def test_pictures_can_be_those_of_some_methods() -> None:
+    found = evaluate(ZERO | ways(halfway=halfway), toy_batches(), seen=["halfway"])
+    assert [[*one.images] for one in found.pictures] == [["halfway"]] * 3
 
 
 def test_an_image_that_is_not_finite_is_infinitely_bad() -> None:
@@ -131,10 +149,12 @@ def test_a_3d_scan_of_two_map_sets_is_one_example() -> None:
     found = evaluate(ZERO, [batch])
     assert len(found.slices) == 1
     assert found.slices[0].ssim == found.scans[0].ssim
-    planes = [view.target.shape for view in found.examples[0].views]
-    assert planes == [(1, 8, 9), (1, 5, 9), (1, 5, 8)]
+    (kept,) = found.pictures
+    assert (kept.volume, kept.size) == (True, (5, 1, 2, 8, 9))
+    shown = torch.from_numpy(kept.reference.image()[:, 0]).transpose(0, 1)
+    torch.testing.assert_close(shown, target[0, :, 0], atol=2e-4, rtol=0)
     expected = torch.fft.fftshift(mask[0, 0, 0, :, :, 0])
-    assert found.examples[0].sampling.equal(expected)
+    assert kept.sampling.equal(expected)
 
 
 def test_frames_of_a_series_have_a_psnr_each() -> None:

@@ -59,7 +59,8 @@ def score(
     learnt = {str(folder): Trained.of(folder, device) for own in runs.values() for folder in own}
     slices = sum(example.shape[0] for example in examples)
     batches = followed(every_slice(examples, recipe.mask), f"scoring on {name}", slices)
-    whole = evaluate(given | learnt, batches)
+    shown = [*given, *(own[0] for own in members.values())]
+    whole = evaluate(given | learnt, batches, seen=shown)
     seeds = {
         scheme: [fmean(s.psnr_complex for s in whole.scans if s.method == one) for one in own]
         for scheme, own in members.items()
@@ -83,7 +84,7 @@ def _averaged(whole: Evaluation, groups: Mapping[str, Sequence[str]]) -> Evaluat
             for group, own in groups.items()
         },
         seconds={group: fmean(whole.seconds[m] for m in own) for group, own in groups.items()},
-        examples=[one.of(firsts) for one in whole.examples],
+        pictures=[one.of(firsts) for one in whole.pictures],
         device=whole.device,
     )
 

@@ -25,6 +25,7 @@ class Batch:
         matrix: the size that results are cropped to before they are judged or written.
         cores: of slabs with margins, each one's: where results count.
         upright: how each one's planes are shown; None where its place is not known.
+        voxel: mm along each space axis, then the slice distance of 2D scans; empty if not known.
         heldout: samples that the measurement leaves out, of the core; None where it has them all.
     """
 
@@ -35,6 +36,7 @@ class Batch:
     matrix: tuple[int, ...]
     cores: list["Slab"] | None = None
     upright: Sequence[Upright | None] = ()
+    voxel: tuple[float, ...] = ()
     heldout: HeldOut | HeldOutSlabs | None = None
 
     def core(self, image: Image) -> Complex[Tensor, "batch set frame *core"]:

@@ -106,6 +106,7 @@ class Raw:
             matrix=first.matrix,
             cores=[item.slab for item in self.items if item.slab is not None] or None,
             upright=[upright_of(item.example) for item in self.items],
+            voxel=first.voxel,
             heldout=None if self.heldout is None else self._heldout(kspace, self.heldout),
         )
 

@@ -7,7 +7,7 @@ fastMRI magnitude metrics is the maximum of the reference volume in both.
 
 import statistics
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -19,13 +19,15 @@ from gleam.data import example as data
 from gleam.data.batch import Batch
 from gleam.device import described
 from gleam.errors import BadInput
-from gleam.evaluation.examples import Example, example
+from gleam.evaluation.examples import Pictured, pictured, sampling_picture
 from gleam.evaluation.fastmri import FastmriScore, Reference, fastmri_score
 from gleam.evaluation.scores import FrameScore, Score, or_worst, score, score_frames
 from gleam.formats.upright import Upright
 from gleam.metrics import magnitude, psnr_complex
 from gleam.physics.classical import CLASSICAL, TITLES
 from gleam.reconstruction.reconstructor import Classical, Reconstructor
+
+ROOM = 2**28  # bytes of pictures, packed, that an evaluation keeps unless it is told otherwise
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Evaluation:
         frames: of series, a PSNR per example, frame and method.
         iterations: method → mean complex PSNR (dB) per slice after each iteration.
         seconds: method → seconds per slice, median over batches.
-        examples: pictures for the report.
+        pictures: of the first scans, as many as there was room for.
         fastmri: a score per scan and method, of scans whose raw file has what to compare with.
         device: what the methods computed on, in words.
     """
@@ -50,7 +52,7 @@ class Evaluation:
     frames: list[FrameScore]
     iterations: dict[str, list[float]]
     seconds: dict[str, float]
-    examples: list[Example]
+    pictures: list[Pictured]
     fastmri: list[FastmriScore] = field(default_factory=list)
     device: str = ""
 
@@ -73,13 +75,15 @@ class _ScanResult:
     targets: list[Tensor] = field(default_factory=list)
     masks: list[Tensor] = field(default_factory=list)
     upright: list[Upright | None] = field(default_factory=list)
+    voxel: tuple[float, ...] = ()
 
 
 def evaluate(
     methods: Mapping[str, Reconstructor],
     batches: Iterable[Batch],
-    examples: int = 3,
+    room: int = ROOM,
     raw: Mapping[str, Reference] = MappingProxyType({}),
+    seen: Collection[str] | None = None,
 ) -> Evaluation:
     """Score every method on every example; the scores are computed on the CPU.
 
@@ -87,8 +91,9 @@ def evaluate(
         methods: at least one, by the names that tables and pictures call them.
         batches: the test set, scan after scan; only one scan is held in memory. Images are judged
             cropped to the batch's matrix.
-        examples: of how many scans, the first ones, the middle slice is kept for pictures.
+        room: bytes of pictures that are kept, of the first scans, all slices of each.
         raw: by scan, what fastMRI would compare with; see `gleam.evaluation.fastmri`.
+        seen: the methods whose pictures are kept; all by default.
 
     Raises:
         BadInput: no method; no example, or one without a target; examples of
@@ -101,14 +106,15 @@ def evaluate(
     result = Evaluation(names, [], [], [], {}, {}, [], device="; ".join(devices))
     progress: dict[str, list[list[float]]] = {name: [] for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in names}
-    seen: set[str] = set()
+    known: set[str] = set()
+    full = room <= 0
     for scan in _scans(methods, batches, seconds):
-        if scan.name in seen:
+        if scan.name in known:
             raise BadInput(
                 f"test set: the examples of scan {scan.name!r} do not follow each other; "
                 "do not shuffle, and give every scan its own name"
             )
-        seen.add(scan.name)
+        known.add(scan.name)
         slices, whole, frames = _score(scan)
         result.slices.extend(slices)
         result.scans.extend(whole)
@@ -118,11 +124,15 @@ def evaluate(
                 fastmri_score(method, scan.name, _static(one.images), raw[scan.name])
                 for method, one in scan.results.items()
             )
-        if len(result.examples) < examples:
-            result.examples.append(_middle(scan, slices))
+        if not full:
+            shown = _pictured(scan, names if seen is None else seen)
+            room -= shown.nbytes
+            full = room < 0
+            if not full or not result.pictures:
+                result.pictures.append(shown)
         for name in names:
             progress[name].extend(scan.results[name].progress)
-    if not seen:
+    if not known:
         raise BadInput("test set: it holds no example, so there is nothing to evaluate")
     for name in names:
         result.iterations[name] = _mean_progress(progress[name])
@@ -163,7 +173,8 @@ def _scans(
             if scan is None or scan.name != name:
                 if scan is not None:
                     yield scan
-                scan = _ScanResult(name, {title: _Result() for title in methods})
+                results = {title: _Result() for title in methods}
+                scan = _ScanResult(name, results, voxel=batch.voxel)
             scan.slices.append(number)
             scan.targets.append(target[i : i + 1])
             scan.masks.append(mask[i, 0])
@@ -224,16 +235,17 @@ def _static(images: Sequence[Tensor]) -> Tensor:
     return magnitude(torch.cat([*images]))[:, 0]
 
 
-def _middle(scan: _ScanResult, scores: list[Score]) -> Example:
-    """The picture of the middle slice."""
-    number = sorted(scan.slices)[len(scan.slices) // 2]
-    i = scan.slices.index(number)
-    return example(
-        target=scan.targets[i],
-        images={method: result.images[i] for method, result in scan.results.items()},
-        mask=scan.masks[i],
-        scores={s.method: s for s in scores if s.slice == number},
-        upright=scan.upright[i],
+def _pictured(scan: _ScanResult, methods: Collection[str]) -> Pictured:
+    """All its slices; the sampling is that of the middle one."""
+    target, middle = scan.targets[0], len(scan.slices) // 2
+    return pictured(
+        scan.name,
+        scan.slices,
+        torch.cat(scan.targets),
+        {name: torch.cat(one.images) for name, one in scan.results.items() if name in methods},
+        sampling_picture(scan.masks[middle], (target.shape[-2], target.shape[-1])),
+        scan.voxel,
+        scan.upright[0],
     )
 
 

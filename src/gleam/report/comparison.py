@@ -6,28 +6,24 @@ from statistics import fmean
 from typing import Any
 
 from gleam.comparison.compare import Comparison, Result
+from gleam.evaluation.evaluate import Evaluation
 from gleam.evaluation.scores import METRICS
 from gleam.evaluation.summary import Summary, summarise
 from gleam.report import prose
 from gleam.report.comparison_tables import costs
-from gleam.report.page import check_libraries, columns, pictures, quality, write_page
+from gleam.report.page import Page, distribution, pictured, quality, write_page
 from gleam.report.plots import Curve, line_plot, method_colours
 from gleam.report.tables import shown
 from gleam.report.training import describe, validation_curve
 
 
-def write_report(path: Path, comparison: Comparison) -> None:
-    """Write the report to `path`, in one go.
-
-    Raises:
-        BadInput: matplotlib or jinja2 is not installed; the file cannot be written.
-    """
-    check_libraries()
-    write_page(path, "comparison.html", _content(comparison))
+def write_report(path: Path, comparison: Comparison) -> list[Path]:
+    """Write the report to `path`, in one go; see `gleam.report.page.write_page`."""
+    return write_page(path, report(comparison))
 
 
-def _content(comparison: Comparison) -> dict[str, Any]:
-    """Everything the template shows."""
+def report(comparison: Comparison) -> Page:
+    """Everything the page shows."""
     results, plan = comparison.results, comparison.plan
     scores = {test: s.evaluation for test, s in comparison.scores.items()}
     means = {test: summarise(evaluation.scans) for test, evaluation in scores.items()}
@@ -37,26 +33,51 @@ def _content(comparison: Comparison) -> dict[str, Any]:
     sentences = []
     for test, summary in means.items():
         sentences += [f"On {test}:", *prose.outcome(summary)[:2]]
-    tests = [(test, quality(e), pictures(e)) for test, e in scores.items()]
-    return {
-        "title": "Comparison of training schemes",
-        "extent": [
+    curves = _curves(results, colours)
+    several = len(scores) > 1
+    return Page(
+        template="comparison.html",
+        title="Comparison of training schemes",
+        extent=[
             prose.count(len(results), "scheme"),
             prose.count(plan.compare.seeds, "seed"),
             prose.count(len(scores), "test set"),
         ],
-        "sentences": sentences,
-        "methods": methods,
-        "colours": colours,
-        "columns": columns(methods),
-        "against": plan.against,
-        "rows": [_row(result, comparison, means) for result in results],
-        "tests": tests,
-        "device": next(iter(scores.values())).device,
-        "movies": any(shown["movies"] for _, _, shown in tests),
-        "curves": _curves(results, colours),
-        "failed": [(result.name, reason) for result in results for reason in result.failed],
+        sentences=sentences,
+        colours=colours,
+        scans=[shown for test, e in scores.items() for shown in pictured(e, test * several)],
+        device=next(iter(scores.values())).device,
+        plots={} if curves is None else {"time": curves},
+        tests=[distribution(test, evaluation) for test, evaluation in scores.items()],
+        parts={
+            "against": plan.against,
+            "rows": [
+                _row(result, comparison, means) | _shares(result, results) for result in results
+            ],
+            "tests": [(test, quality(evaluation)) for test, evaluation in scores.items()],
+            "missing": sum(_missing(evaluation) for evaluation in scores.values()),
+            "failed": [(result.name, reason) for result in results for reason in result.failed],
+            "plots": set() if curves is None else {"time"},
+        },
+    )
+
+
+def _shares(result: Result, results: Sequence[Result]) -> dict[str, float]:
+    """Of the largest memory and the longest step, in percent; 0 where there is none."""
+    entries = [one.entry for one in results if one.entry is not None]
+    if result.entry is None:
+        return {"memory_share": 0.0, "time_share": 0.0}
+    most = max(entry.cost.memory for entry in entries)
+    longest = max(entry.ratio for entry in entries)
+    return {
+        "memory_share": 100 * result.entry.cost.memory / (most or 1),
+        "time_share": 100 * result.entry.ratio / (longest or 1),
     }
+
+
+def _missing(evaluation: Evaluation) -> int:
+    """How many scans have no pictures."""
+    return len(evaluation.scans) // len(evaluation.methods) - len(evaluation.pictures)
 
 
 def _row(result: Result, comparison: Comparison, means: dict[str, Summary]) -> dict[str, Any]:
@@ -94,13 +115,8 @@ def _curves(results: Sequence[Result], colours: dict[str, str]) -> dict[str, Any
     curves = [curve for curve in map(_curve, results) if curve is not None]
     if not curves:
         return None
-    plot = line_plot(
-        curves,
-        [colours[curve.name] for curve in curves],
-        xlabel="seconds of training",
-        ylabel="complex PSNR on validation (dB)",
-    )
-    return {"plot": plot, "names": [curve.name for curve in curves]}
+    ylabel = "complex PSNR on validation (dB)"
+    return line_plot(curves, colours, xlabel="seconds of training", ylabel=ylabel)
 
 
 def _curve(result: Result) -> Curve | None:

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -10,25 +11,20 @@ from typing import Any
 from gleam.evaluation.evaluate import Evaluation
 from gleam.evaluation.summary import summarise
 from gleam.report import prose
-from gleam.report.page import check_libraries, columns, pictures, quality, write_page
-from gleam.report.plots import Curve, line_plot, method_colours, module_colours, thinned
+from gleam.report.page import Page, distribution, pictured, quality, write_page
+from gleam.report.plots import Curve, line_plot, method_colours, thinned
 from gleam.report.training import RunSummary
 
 
 def write_report(
     path: Path, evaluation: Evaluation, runs: Sequence[RunSummary] = (), title: str = "Evaluation"
-) -> None:
-    """Write the report to `path`, in one go.
-
-    Raises:
-        BadInput: matplotlib or jinja2 is not installed; the file cannot be written.
-    """
-    check_libraries()
-    write_page(path, "report.html", _content(evaluation, runs, title))
+) -> list[Path]:
+    """Write the report to `path`, in one go; see `gleam.report.page.write_page`."""
+    return write_page(path, report(evaluation, runs, title))
 
 
-def _content(evaluation: Evaluation, runs: Sequence[RunSummary], title: str) -> dict[str, Any]:
-    """Everything the template shows."""
+def report(evaluation: Evaluation, runs: Sequence[RunSummary], title: str) -> Page:
+    """Everything the page shows."""
     methods = evaluation.methods
     colours = method_colours(list(dict.fromkeys([*methods, *(run.name for run in runs)])))
     scans, slices = (
@@ -38,29 +34,35 @@ def _content(evaluation: Evaluation, runs: Sequence[RunSummary], title: str) -> 
     peaks = [(run.name, run.peak_bytes) for run in runs if run.peak_bytes]
     if len(peaks) > 1:
         sentences.append(prose.memory(peaks))
-    shown = pictures(evaluation)
-    return {
-        "title": title,
-        "extent": [prose.count(scans, "scan")]
-        + ([prose.count(slices, "slice")] if slices > scans else [])
-        + [prose.count(len(methods), "method")],
-        "sentences": sentences,
-        "methods": methods,
-        "colours": colours,
-        "columns": columns(methods),
-        "scores": quality(evaluation),
-        "shown": shown,
-        "movies": shown["movies"],
-        "device": evaluation.device,
+    plots = {
         "frames": _frames(evaluation, colours),
         "iterations": _iterations(evaluation, colours),
-        "runs": _runs(runs),
-        "losses": [_losses(run) for run in runs if run.losses],
         "validation": _validation(runs, colours),
-    }
+    } | {f"losses-{k}": _losses(run) for k, run in enumerate(runs) if run.losses}
+    return Page(
+        template="report.html",
+        title=title,
+        extent=[prose.count(scans, "scan")]
+        + ([prose.count(slices, "slice")] if slices > scans else [])
+        + [prose.count(len(methods), "method")],
+        sentences=sentences,
+        colours=colours,
+        scans=pictured(evaluation),
+        device=evaluation.device,
+        plots={name: plot for name, plot in plots.items() if plot is not None},
+        tests=[distribution("", evaluation)],
+        parts={
+            "scores": quality(evaluation),
+            "methods": methods,
+            "missing": scans - len(evaluation.pictures),
+            "runs": _runs(runs),
+            "losses": [(f"losses-{k}", run.name) for k, run in enumerate(runs) if run.losses],
+            "plots": {name for name, plot in plots.items() if plot is not None},
+        },
+    )
 
 
-def _iterations(evaluation: Evaluation, colours: dict[str, str]) -> str | None:
+def _iterations(evaluation: Evaluation, colours: dict[str, str]) -> dict[str, Any] | None:
     """PSNR after each iteration, where a method has more than one."""
     if max(map(len, evaluation.iterations.values())) < 2:
         return None
@@ -69,13 +71,13 @@ def _iterations(evaluation: Evaluation, colours: dict[str, str]) -> str | None:
     ]
     return line_plot(
         curves,
-        [colours[curve.name] for curve in curves],
+        colours,
         xlabel="iteration",
         ylabel="complex PSNR per slice (dB)",
     )
 
 
-def _frames(evaluation: Evaluation, colours: dict[str, str]) -> str | None:
+def _frames(evaluation: Evaluation, colours: dict[str, str]) -> dict[str, Any] | None:
     """PSNR over the frames, where there are several."""
     if not evaluation.frames:
         return None
@@ -88,7 +90,7 @@ def _frames(evaluation: Evaluation, colours: dict[str, str]) -> str | None:
         curves.append(Curve(name, list(by_frame), [fmean(psnr) for psnr in by_frame.values()]))
     return line_plot(
         curves,
-        [colours[curve.name] for curve in curves],
+        colours,
         xlabel="frame",
         ylabel="complex PSNR per frame (dB)",
     )
@@ -114,27 +116,12 @@ def _runs(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
 
 
 def _losses(run: RunSummary) -> dict[str, Any]:
-    colours = module_colours(len(run.losses))
-    plot = line_plot(
-        [thinned(curve) for curve in run.losses],
-        colours,
-        xlabel="step",
-        ylabel="loss",
-        size=(5.2, 3.1),
-        logarithmic=True,
-    )
-    names = [curve.name for curve in run.losses]
-    return {"name": run.name, "plot": plot, "legend": list(zip(names, colours, strict=True))}
+    curves = [thinned(curve) for curve in run.losses]
+    return line_plot(curves, None, xlabel="step", ylabel="training loss", logarithmic=True)
 
 
 def _validation(runs: Sequence[RunSummary], colours: dict[str, str]) -> dict[str, Any] | None:
-    curves = [(run.name, run.validation) for run in runs if run.validation is not None]
+    curves = [replace(run.validation, name=run.name) for run in runs if run.validation is not None]
     if not curves:
         return None
-    plot = line_plot(
-        [curve for _, curve in curves],
-        [colours[name] for name, _ in curves],
-        xlabel="step",
-        ylabel="complex PSNR (dB)",
-    )
-    return {"plot": plot, "names": [name for name, _ in curves]}
+    return line_plot(curves, colours, xlabel="step", ylabel="complex PSNR (dB)")

@@ -1,15 +1,14 @@
 """Pages made of templates: one HTML file that needs nothing else and no network.
 
-The one script there may be, where there are movies, is in the page; it is the only one that the
-page allows.
+Its security policy allows the scripts that are in it and no others. Pictures that do not fit on one
+page go to further ones beside it, each of which says where the rest is.
 """
 
-import base64
-import hashlib
+import json
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,38 +21,84 @@ from gleam.evaluation.scores import METRICS
 from gleam.evaluation.statistics import CONFIDENCE
 from gleam.evaluation.summary import Summary, summarise
 from gleam.files import replacing
-from gleam.report.pictures import colour_bar, common_gain, picture
+from gleam.report import scripts
+from gleam.report.scans import Shown, blocks, common_gain, facts, finite, shared_out
 from gleam.report.tables import seconds, shown
 from gleam.words import not_installed
 
-COLUMNS = 6  # of pictures, at most
+
+@dataclass(frozen=True)
+class Page:
+    """What a page shows.
+
+    Attributes:
+        template: its name among this package's templates.
+        title: its heading.
+        extent: how much there is, a few words each.
+        sentences: the outcome.
+        colours: of methods, by name.
+        scans: pictured ones.
+        device: what the images were computed on, in words; empty where nothing was.
+        plots: by name, see `gleam.report.plots`.
+        tests: what `distribution` says of each test set.
+        parts: whatever else the template needs.
+    """
+
+    template: str
+    title: str
+    extent: Sequence[str] = ()
+    sentences: Sequence[str] = ()
+    colours: dict[str, str] = field(default_factory=dict)
+    scans: Sequence[Shown] = ()
+    device: str = ""
+    plots: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tests: Sequence[dict[str, Any]] = ()
+    parts: dict[str, Any] = field(default_factory=dict)
 
 
 def check_libraries() -> None:
     """Say early that a report cannot be written.
 
     Raises:
-        BadInput: matplotlib or jinja2 is not installed.
+        BadInput: jinja2 is not installed.
     """
-    for name in ("jinja2", "matplotlib"):
-        if find_spec(name) is None:
-            raise BadInput(f"the report {not_installed(name, 'report')}")
+    if find_spec("jinja2") is None:
+        raise BadInput(f"the report {not_installed('jinja2', 'report')}")
 
 
-def write_page(path: Path, template: str, content: dict[str, Any]) -> None:
-    """Write a page to `path`, in one go.
+def write_page(path: Path, page: Page) -> list[Path]:
+    """Write a page to `path`, in one go, and its further ones beside it.
 
     All text that comes from elsewhere (names of methods, scans, runs) is escaped.
 
-    Args:
-        path: of the page.
-        template: its name among this package's templates.
-        content: what it shows; `movies` says whether something is to be played, `device` what the
-            images were computed on.
+    Returns:
+        The files, `path` first.
 
     Raises:
-        BadInput: the file cannot be written.
+        BadInput: jinja2 is not installed; a file cannot be written.
     """
+    check_libraries()
+    sets, gain = shared_out(page.scans), common_gain(page.scans)
+    paths = [path, *(path.with_stem(f"{path.stem}-{n}") for n in range(2, len(sets) + 1))]
+    every = [
+        (goal.name, [one.scan.scan for one in scans])
+        for goal, scans in zip(paths, sets, strict=True)
+    ]
+    for number in reversed(range(len(sets))):  # the first last, as it names the others
+        others = [entry for n, entry in enumerate(every) if n != number]
+        text = _rendered(page, sets[number], gain, others, first=number == 0)
+        with replacing(paths[number]) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return paths
+
+
+def _rendered(
+    page: Page,
+    scans: Sequence[Shown],
+    gain: int,
+    others: Sequence[tuple[str, list[str]]],
+    first: bool,
+) -> str:
     import jinja2
 
     environment = jinja2.Environment(
@@ -63,14 +108,39 @@ def write_page(path: Path, template: str, content: dict[str, Any]) -> None:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made_with = _environment(content["device"])
-    every = {"metrics": METRICS, "confidence": f"{CONFIDENCE:.0%}", "environment": made_with}
-    script = (files("gleam.report") / "templates" / "player.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    player = {"script": script, "script_hash": digest}
-    page = environment.get_template(template).render(every | player | content)
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    content = {
+        "scans": [facts(number, one, page.colours) for number, one in enumerate(scans)],
+        "gain": gain,
+        "colours": page.colours,
+        "plots": page.plots if first else {},
+        "tests": page.tests if first else [],
+        "metrics": {key: vars(metric) for key, metric in METRICS.items()},
+    }
+    # `<` of a name could end the element that holds it.
+    said = json.dumps(content, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    viewer = scripts.joined(scripts.VIEWER)
+    libraries = [scripts.library(name) for name in scripts.LIBRARIES]
+    packed = [blocks(number, one) for number, one in enumerate(scans)]
+    template = page.template if first else "pictures.html"
+    return environment.get_template(template).render(
+        page.parts,
+        title=page.title,
+        extent=page.extent,
+        sentences=page.sentences,
+        colours=page.colours,
+        pictured=bool(scans),
+        others=others,
+        first_blocks=packed[0] if packed else [],
+        other_blocks=[block for one in packed[1:] for block in one],
+        content=said,
+        style=scripts.style(),
+        libraries=libraries,
+        viewer=viewer,
+        allowed=scripts.allowed((*libraries, viewer)),
+        metrics=METRICS,
+        confidence=f"{CONFIDENCE:.0%}",
+        environment=_environment(page.device),
+    )
 
 
 def quality(evaluation: Evaluation) -> dict[str, Any]:
@@ -89,21 +159,36 @@ def quality(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def columns(methods: Sequence[str]) -> int:
-    """Of pictures: the target, and one for each method."""
-    return min(len(methods) + 1, COLUMNS)
+def distribution(name: str, evaluation: Evaluation) -> dict[str, Any]:
+    """Scores of every scan and their means, for the plot of a test set.
 
-
-def pictures(evaluation: Evaluation) -> dict[str, Any]:
-    """Images and error maps of the examples."""
-    gain = common_gain(evaluation.examples)
-    drawn = [picture(example, gain) for example in evaluation.examples]
-    return {
-        "examples": drawn,
-        "movies": any(example.frames > 1 for example in drawn),
-        "gain": gain,
-        "colour_bar": colour_bar(),
+    Args:
+        name: of the test set; empty where there is one.
+        evaluation: its scores.
+    """
+    summary = summarise(evaluation.scans)
+    means = {
+        method: {key: [finite(e.mean), finite(e.low), finite(e.high)] for key, e in own.items()}
+        for method, own in summary.means.items()
     }
+    scores = [
+        {"scan": one.scan, "method": one.method} | {key: finite(one[key]) for key in METRICS}
+        for one in evaluation.scans
+    ]
+    return {"name": name, "means": means, "scores": scores}
+
+
+def pictured(evaluation: Evaluation, group: str = "") -> list[Shown]:
+    """The scans of an evaluation that have pictures, with their scores."""
+    return [
+        Shown(
+            scan,
+            group,
+            [score for score in evaluation.slices if score.scan == scan.scan],
+            [score for score in evaluation.frames if score.scan == scan.scan],
+        )
+        for scan in evaluation.pictures
+    ]
 
 
 def _means(summary: Summary, evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -144,5 +229,4 @@ def _environment(device: str) -> list[tuple[str, str]]:
         ("PyTorch", torch.__version__),
         ("NumPy", version("numpy")),
         ("System", f"{platform.system()} {platform.machine()}"),
-        ("Computed on", device),
-    ]
+    ] + [("Computed on", device)] * bool(device)

@@ -1,4 +1,4 @@
-"""Where to cut an image so that it can be looked at, and a quick look at scans and examples.
+"""Cuts through images, so that they can be looked at; a quick look at scans; stacks for pages.
 
-It imports data and physics, and draws no pages. Begin at `views`.
+It imports data and physics, and draws no pages. Begin at `stack`.
 """

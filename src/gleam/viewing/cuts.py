@@ -35,7 +35,7 @@ def cuts(
         }
     if len(magnitude) > 1:
         plane = partial(_plane, axis=-3, index=middle[0]) if magnitude.ndim == 4 else _whole
-        row = _moving_row(plane(magnitude))
+        row = moving_row(plane(magnitude))
         times = max(1, round(magnitude.shape[-1] / 2 / len(magnitude)))
         cuts[f"x over time (down), y = {row}"] = partial(
             _profile, plane=plane, row=row, times=times
@@ -74,7 +74,7 @@ def _middle(magnitude: Float[Tensor, "z y x"]) -> list[int]:
     return middle
 
 
-def _moving_row(plane: Float[Tensor, "frame y x"]) -> int:
+def moving_row(plane: Float[Tensor, "frame y x"]) -> int:
     """Through the middle of the region, a quarter of the plane in size, in which most moves."""
     sizes = [2 * (n // 8) + 1 for n in plane.shape[1:]]
     around = [n // 2 for n in sizes]
