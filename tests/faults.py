@@ -59,7 +59,7 @@ FAULTS = [
     Fault("training/meter.py", " + sum(tensor.nbytes for tensor in state)", ""),
     Fault("runs/pace.py", "round(1e3 * median(seconds), 3)", "0.0"),
     Fault("runs/record.py", "if not final > done.best_psnr:", "if not final >= done.best_psnr:"),
-    Fault("runs/learner.py", "Cost(peak, state_bytes(self.modules) + sum", "Cost(peak, sum"),
+    Fault("runs/learner.py", "Cost(peak, state_bytes(self.modules) + ", "Cost(peak, "),
     Fault(
         "runs/train.py",
         "setup.progress.step + METERED:",

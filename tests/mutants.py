@@ -1,8 +1,8 @@
 """Which one-line faults would nobody notice? `make mutants`; see `--help`.
 
 Each fault is put into a copy of the tree, and the tests of the module run there: first the file
-that mirrors it, then those that name it. If all pass it has survived: either it changes nothing
-that matters, or a test is missing. With --wide all tests of its room have their say.
+that mirrors it, then those of its room that name it. If all pass it has survived: either it changes
+nothing that matters, or a test is missing. With --wide more tests have their say.
 
 Own code, as mutmut and cosmic-ray know neither faults of one's own nor which tests to run first.
 """
@@ -121,7 +121,8 @@ def files_for(file: str, root: Path, wide: bool) -> list[list[str]]:
     Args:
         file: below the root.
         root: of the tree.
-        wide: also all others of the room; they are taken in any case where there is none else.
+        wide: also those of other rooms that name it, and all others of its own; such are taken in
+            any case where there are none nearer.
     """
     path = Path(file)
     inside = path.relative_to("src/gleam" if path.parts[0] == "src" else path.parts[0])
@@ -132,12 +133,16 @@ def files_for(file: str, root: Path, wide: bool) -> list[list[str]]:
     )
     room = root / "tests" / inside.parent
     beside = sorted(room.glob("test_*.py")) or [*room.parent.glob(f"test_{room.name}.py")]
+    every = sorted((root / "tests").rglob("test_*.py"))
     mirror = [t for t in beside if f"{t.stem}_".startswith(f"test_{path.stem}_")]
-    every = sorted((root / "tests").rglob("test_*.py"), key=lambda t: t.parent != room)
     named = [t for t in every if t not in mirror and imports.search(t.read_text())]
-    stages = [mirror, named]
+    inside_room = [t for t in named if t in beside]
+    elsewhere = [t for t in named if t not in beside]
+    stages = [mirror, inside_room]
     if wide or not any(stages):
-        stages.append([t for t in beside if t not in mirror + named])
+        stages.append(elsewhere)
+    if wide or not any(stages):
+        stages.append([t for t in beside if t not in mirror + inside_room])
     return [[str(t.relative_to(root)) for t in stage] for stage in stages if stage]
 
 
@@ -230,7 +235,7 @@ def main() -> None:
         "--no-list", action="store_true", help="without the faults of tests/faults.py"
     )
     parser.add_argument("--only", default="", help="those of files whose path has this in it")
-    parser.add_argument("--wide", action="store_true", help="run all tests of the module's room")
+    parser.add_argument("--wide", action="store_true", help="run also tests farther from a module")
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds for tests (600)")
     parser.add_argument("--json", type=Path, help="write the verdicts to a file")
     arguments = parser.parse_args()

@@ -79,9 +79,9 @@ def test_tests_of_a_module_mirror_it_or_name_it(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     mirror = ["tests/physics/test_noise.py", "tests/physics/test_noise_of_coils.py"]
-    named = ["tests/physics/test_named.py", "tests/runs/test_imported.py"]
+    named, elsewhere = ["tests/physics/test_named.py"], ["tests/runs/test_imported.py"]
     file, others = "src/gleam/physics/noise.py", ["tests/physics/test_other.py"]
     assert files_for(file, tmp_path, wide=False) == [mirror, named]
-    assert files_for(file, tmp_path, wide=True) == [mirror, named, others]
+    assert files_for(file, tmp_path, wide=True) == [mirror, named, elsewhere, others]
     unknown = files_for("src/gleam/physics/fourier.py", tmp_path, wide=False)
-    assert unknown == [sorted([*mirror, *named[:1], *others])]
+    assert unknown == [sorted([*mirror, *named, *others])]

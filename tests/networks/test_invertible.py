@@ -1,3 +1,5 @@
+"""Every iteration that can be undone keeps the contract of `Invertible`, and says what it loses."""
+
 import pytest
 import torch
 from toys import OF_NETWORK, SHAPES, noise, toy_measurement, toy_network, toy_sense
@@ -21,24 +23,88 @@ def toy_iteration(family, **fields):
     return network, network.iterations[0]
 
 
-@KINDS
-@pytest.mark.parametrize("kind", ["resnet", "unet"])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_back_finds_the_input_and_the_gradients(family, fields, shape, kind):
-    sense = toy_sense(**SHAPES[shape], dtype=DOUBLE)
-    measurement, _ = toy_measurement(sense, SHAPES[shape].get("frames", 1))
-    network, iteration = toy_iteration(family, **OF_NETWORK[shape], kind=kind, **fields)
+def check_invertible(iteration, start, measurement):
+    """Whether it can be undone, in double precision, and what it says of errors is enough."""
     assert isinstance(iteration, Invertible)
-    start = network.start(measurement)
     before = noise(*start.shape, seed=7, dtype=DOUBLE).requires_grad_()
     after = iteration(before, measurement)
     gradient = noise(*start.shape, seed=8, dtype=DOUBLE)
     expected = torch.autograd.grad(after, [before, *iteration.parameters()], gradient)
+    output, kept = after.detach(), (after.detach().clone(), gradient.clone())
 
-    found, first, weights = iteration.back(after.detach(), gradient, measurement)
-    assert (found - before).norm() < 1e-10 * before.norm()
-    for one, other in zip([first, *weights], expected, strict=True):
-        assert (one - other).norm() <= 1e-9 * other.norm()
+    found, first, weights = iteration.back(output, gradient, measurement)
+    assert torch.equal(output, kept[0]), "changes what it is given"
+    assert torch.equal(gradient, kept[1]), "changes what it is given"
+    assert (found - before).norm() < 1e-10 * before.norm(), "another input"
+    assert (first - expected[0]).norm() <= 1e-9 * expected[0].norm(), "another gradient there"
+    assert len(weights) == len(expected) - 1, "a weight without a gradient"
+    for one, other in zip(weights, expected[1:], strict=True):
+        assert (one - other).norm() <= 1e-9 * other.norm(), "another gradient of a weight"
+
+    said = [iteration.error_of_inverse(error, measurement) for error in (0.0, 1e-6, 1e-3)]
+    assert said == sorted(said), "larger errors come back smaller"
+    assert said[1] >= 1e-6, "errors come back smaller than they were"
+
+
+@KINDS
+@pytest.mark.parametrize("kind", ["resnet", "unet"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_contract(family, fields, shape, kind):
+    sense = toy_sense(**SHAPES[shape], dtype=DOUBLE)
+    measurement, _ = toy_measurement(sense, SHAPES[shape].get("frames", 1))
+    network, iteration = toy_iteration(family, **OF_NETWORK[shape], kind=kind, **fields)
+    check_invertible(iteration, network.start(measurement), measurement)
+
+
+class Broken:
+    """Breaks one rule; all else is said by an iteration that keeps them."""
+
+    def __init__(self, rule, sound):
+        self.rule, self.sound = rule, sound
+        self.parameters = sound.parameters
+
+    def __call__(self, state, measurement):
+        return self.sound(state, measurement)
+
+    def back(self, output, gradient, measurement):
+        before, first, weights = self.sound.back(output, gradient, measurement)
+        match self.rule:
+            case "changes":
+                output.zero_()
+            case "another input":
+                return before * (1 + 1e-6), first, weights
+            case "gradient there":
+                return before, 2 * first, weights
+            case "without a gradient":
+                return before, first, weights[1:]
+            case "gradient of a weight":
+                return before, first, weights[::-1]
+        return before, first, weights
+
+    def error_of_inverse(self, error, measurement):
+        if self.rule == "larger errors":
+            return 1 - error
+        return error / 2 if self.rule == "smaller than they were" else error
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "changes",
+        "another input",
+        "gradient there",
+        "without a gradient",
+        "gradient of a weight",
+        "larger errors",
+        "smaller than they were",
+    ],
+)
+def test_contract_that_is_broken_is_noticed(rule):
+    measurement, _ = toy_measurement(toy_sense(dtype=DOUBLE))
+    network, sound = toy_iteration("reversible", coupling=False, kernel=1)
+    check_invertible(Broken("", sound), network.start(measurement), measurement)
+    with pytest.raises((AssertionError, RuntimeError), match=f"{rule}|size"):
+        check_invertible(Broken(rule, sound), network.start(measurement), measurement)
 
 
 @pytest.mark.parametrize("weight", [0.05, 1.0])
@@ -73,10 +139,8 @@ def test_undoing_the_gradient_step_amplifies_as_said(step):
 
 def _error_of_undoing(iteration, measurement):
     """How much larger a small error is in the input found than in the output."""
-    for (
-        parameter
-    ) in iteration.regulariser.parameters():  # the coupling has amplification of its own
-        parameter.data.zero_()
+    for weight in iteration.regulariser.parameters():  # it has amplification of its own
+        weight.data.zero_()
     after = iteration(measurement.adjoint, measurement)
     change = 1e-6 * noise(*after.shape, seed=9, dtype=DOUBLE)
     change[1:] = 0  # of the example with the least noise, and so the smallest λ

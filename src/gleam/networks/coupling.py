@@ -19,7 +19,10 @@ Gradients = tuple[Tensor | None, ...]
 
 @runtime_checkable  # the tests check types at run time
 class Invertible(Protocol):
-    """An iteration that can be undone, so that nothing need be kept for its backward pass."""
+    """An iteration that can be undone, so that nothing need be kept for its backward pass.
+
+    `check_invertible` of tests/networks/test_invertible.py holds each to this.
+    """
 
     def back(
         self, output: State, gradient: State, measurement: Measurement

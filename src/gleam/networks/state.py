@@ -19,7 +19,10 @@ from gleam.physics.measurement import Measured
 
 @runtime_checkable  # the tests check types at run time
 class StateFormat(Protocol):
-    """The state of a network: a tensor, or tuples, lists and dicts of tensors."""
+    """The state of a network: a tensor, or tuples, lists and dicts of tensors.
+
+    `check_state` of tests/networks/test_state_contract.py holds each to this.
+    """
 
     @property
     def in_slabs(self) -> bool:

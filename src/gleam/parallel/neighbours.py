@@ -36,7 +36,11 @@ class Note:
 
 @runtime_checkable
 class Neighbours(Protocol):
-    """The other processes."""
+    """The other processes.
+
+    `check_alone` of tests/parallel/test_neighbours_contract.py holds each to this where there are
+    none; where there are, a run must end as in one process (tests/parallel/test_parallel.py).
+    """
 
     @property
     def average(self) -> Average | None:

@@ -84,6 +84,7 @@ class Logger(Protocol):
 
     It is told in the process that keeps the run's records, between two steps, so it must be quick.
     An error that it raises ends the training; what can go on without it must not raise one.
+    `check_logger` of tests/runs/test_logger_contract.py holds each to this.
     """
 
     def log(self, event: Event) -> None:

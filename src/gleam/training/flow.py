@@ -27,7 +27,10 @@ TIMES = "times"  # of an optimizer's group of weights: how many times the schedu
 
 @runtime_checkable  # the tests check types at run time
 class Unit(Protocol):
-    """Runs the units that a step consists of, each with its own name: see `train_step`."""
+    """Runs the units that a step consists of, each with its own name: see `train_step`.
+
+    `check_unit` of tests/training/test_unit_contract.py holds each to this.
+    """
 
     def __call__(self, name: Hashable, work: Callable[[], T]) -> T:
         """What `work` gives: tensors, in tuples, lists and dicts."""

@@ -35,7 +35,10 @@ MOST = 16  # shapes that are kept, of training and validation together
 
 @runtime_checkable  # the tests check types at run time
 class Recorder(Protocol):
-    """Records what is given to a device to do; nothing of it is done."""
+    """Records what is given to a device to do; nothing of it is done.
+
+    `check_recorder` of tests/training/test_unit_contract.py holds each to this.
+    """
 
     def __call__(self, work: Callable[[], None]) -> Callable[[], None]:
         """What does it, as often as it is called."""
