@@ -136,3 +136,23 @@ def test_a_run_that_was_trained_on_the_file_is_not_ranked(scan: Path, tmp_path: 
     (check,) = read(out)
     assert check[str(folder)].learnt
     assert check.best == "zero-filled"
+
+
+def test_evaluation_shows_the_check_beside_psnr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tiny import example_files
+
+    examples, out = example_files(tmp_path, scans=1, shape=(24, 40)), tmp_path / "evaluation"
+    command = ("evaluate", "--data", examples, "--out", out, "--check", "--mask.acceleration", 2)
+    assert run(*command) == 0
+    said = capsys.readouterr().out
+    checks = read(out / "check.json")
+    assert [check.scan for check in checks] == ["scan-0"]
+    summary = json.loads((out / "summary.json").read_text())["check"]
+    assert summary["error"].keys() == {one.method for one in checks[0].methods}
+    assert 0 <= summary["right"] <= summary["pairs"] <= 6
+    assert "the check without the truth puts" in said or "No two methods" in said
+    page = (out / "report.html").read_text()
+    assert "Checked without the truth" in page
+    assert checks[0].verdict[:40] in page

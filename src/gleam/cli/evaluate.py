@@ -1,7 +1,7 @@
 """gleam evaluate: trained runs and baselines on test examples."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,11 +12,14 @@ from gleam.data.loader import check, every_slice
 from gleam.data.versions import check_versions
 from gleam.device import choose, described
 from gleam.errors import BadInput
-from gleam.evaluation.evaluate import baselines, evaluate
+from gleam.evaluation.agreement import checked
+from gleam.evaluation.evaluate import Evaluation, baselines, evaluate
 from gleam.evaluation.fastmri import references
 from gleam.files import check_new, make_folder
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.reconstructor import Trained
+from gleam.reconstruction.checked import write
+from gleam.reconstruction.reconstructor import Reconstructor, Trained
+from gleam.report.checks import shown_checks
 from gleam.report.evaluation import write_report
 from gleam.report.page import check_libraries
 from gleam.report.tables import fastmri_means, terminal_table, write_tables
@@ -50,12 +53,16 @@ def main(a: Arguments) -> None:
         title = names[folder]
         if title in methods:
             raise BadInput(f"{folder}: is called as a baseline is, {title}; rename the folder")
-        methods[title] = Trained(title, network, device=device)
+        known = trained[folder].trained_on
+        methods[title] = Trained(title, network, trained_on=known, force=a.force, device=device)
     slices = sum(example.shape[0] for example in examples)
     make_folder(a.out)
     say(f"evaluating on {described(device)}")
     batches = followed(every_slice(examples, a.mask), "evaluating", slices)
     evaluation = evaluate(methods, batches, raw=raw)
+    if a.check:
+        _add_checks(evaluation, methods, examples, a.mask)
+        write(a.out / "check.json", evaluation.checks)
     write_tables(evaluation, a.out)
     summaries = [summary_of(folder, names[folder], trained[folder].recipe) for folder in folders]
     title = f"{a.mask.kind} mask, {a.mask.acceleration:g}×"
@@ -66,10 +73,28 @@ def main(a: Arguments) -> None:
         print(json.dumps(json.loads((a.out / "summary.json").read_text())))
     else:
         Console().print(terminal_table(evaluation))
+        shown = shown_checks(evaluation)
+        if shown is not None:
+            print(shown["agreement"])
         for name, means in fastmri_means(evaluation).items():
             said = ", ".join(f"{metric.upper()} {mean:.4g}" for metric, mean in means.items())
             print(f"as fastMRI scores, {name}: {said}")
         print(f"report: {a.out / 'report.html'}")
+
+
+def _add_checks(
+    evaluation: Evaluation,
+    methods: Mapping[str, Reconstructor],
+    examples: Sequence[ExampleFile],
+    mask: MaskRecipe,
+) -> None:
+    """Check the scans without the truth; warn of those that cannot be."""
+    asked = checked({name: methods[name] for name in evaluation.methods}, examples, mask)
+    for scan, found in followed(asked, "checking", len(examples)):
+        if isinstance(found, str):
+            warn(scan, [f"is not checked: {found}"])
+        else:
+            evaluation.checks.append(found)
 
 
 def _check(

@@ -25,6 +25,7 @@ from gleam.evaluation.scores import FrameScore, Score, or_worst, score, score_fr
 from gleam.formats.upright import Upright
 from gleam.metrics import magnitude, psnr_complex
 from gleam.physics.classical import CLASSICAL, TITLES
+from gleam.reconstruction.checked import Check
 from gleam.reconstruction.reconstructor import Classical, Reconstructor
 
 ROOM = 2**28  # bytes of pictures, packed, that an evaluation keeps unless it is told otherwise
@@ -44,6 +45,7 @@ class Evaluation:
         pictures: of the first scans, as many as there was room for.
         fastmri: a score per scan and method, of scans whose raw file has what to compare with.
         device: what the methods computed on, in words.
+        checks: of scans, without the truth, where they were asked for.
     """
 
     methods: list[str]
@@ -55,6 +57,7 @@ class Evaluation:
     pictures: list[Pictured]
     fastmri: list[FastmriScore] = field(default_factory=list)
     device: str = ""
+    checks: list[Check] = field(default_factory=list)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Any
 from gleam.evaluation.evaluate import Evaluation
 from gleam.evaluation.summary import summarise
 from gleam.report import prose
+from gleam.report.checks import shown_checks
 from gleam.report.page import Page, distribution, pictured, quality, write_page
 from gleam.report.plots import Curve, line_plot, method_colours, thinned
 from gleam.report.training import RunSummary
@@ -53,6 +54,7 @@ def report(evaluation: Evaluation, runs: Sequence[RunSummary], title: str) -> Pa
         tests=[distribution("", evaluation)],
         parts={
             "scores": quality(evaluation),
+            "checks": shown_checks(evaluation),
             "methods": methods,
             "missing": scans - len(evaluation.pictures),
             "runs": _runs(runs),

@@ -13,12 +13,14 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from gleam.evaluation.agreement import agreement
 from gleam.evaluation.evaluate import Evaluation
 from gleam.evaluation.fastmri import FastmriScore
 from gleam.evaluation.scores import METRICS, FrameScore, Metric, Score
 from gleam.evaluation.statistics import CONFIDENCE, Estimate
 from gleam.evaluation.summary import Summary, summarise
 from gleam.files import replacing
+from gleam.report.checks import check_means
 
 
 def write_tables(evaluation: Evaluation, folder: Path) -> None:
@@ -49,6 +51,10 @@ def write_tables(evaluation: Evaluation, folder: Path) -> None:
         "seconds_per_slice": evaluation.seconds,
         "fastmri": fastmri_means(evaluation),
     }
+    if evaluation.checks:
+        found = agreement(evaluation.scans, evaluation.checks)
+        means = check_means(evaluation.checks)
+        summary["check"] = {"pairs": found.pairs, "right": found.right, "error": means}
     with replacing(folder / "summary.json") as path:
         text = json.dumps(finite(summary), indent=2, ensure_ascii=False, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")

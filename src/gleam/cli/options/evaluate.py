@@ -33,6 +33,9 @@ class Arguments:
     against their reconstruction_rss, and written to fastmri.csv."""
     out: Path = Path("evaluation")
     """Folder for the results."""
+    check: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Also check every scan without its target, as `gleam check` does, into check.json, and say how
+    often that orders methods as PSNR does. It takes several times as long."""
     device: Device = "auto"
     trust: Trust = ()
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
