@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from gleam.runs import checkpoint
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.events import IMAGE
 
 Levels = NDArray[np.uint8]
@@ -30,7 +30,7 @@ def tensors(folder: Path) -> dict[str, torch.Tensor]:
 
 def numbers(folder: Path) -> list[tuple[int, str, int, float]]:
     """metrics.csv without times."""
-    return [(row.step, row.metric, row.index, row.value) for row in run.read_metrics(folder)]
+    return [(row.step, row.metric, row.index, row.value) for row in run_folder.read_metrics(folder)]
 
 
 def assert_same_end(folder: Path, undisturbed: Path) -> None:
@@ -38,7 +38,7 @@ def assert_same_end(folder: Path, undisturbed: Path) -> None:
     assert got.keys() == expected.keys()
     assert all(torch.equal(got[name], expected[name]) for name in expected)
     assert numbers(folder) == numbers(undisturbed)
-    one, other = run.read_summary(folder), run.read_summary(undisturbed)
+    one, other = run_folder.read_summary(folder), run_folder.read_summary(undisturbed)
     for name in ("steps", "parameters", "best_step"):
         assert one[name] == other[name]
     assert best(one) == best(other)

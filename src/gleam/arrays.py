@@ -23,7 +23,7 @@ def crop(array: Tensor, sizes: Sequence[int]) -> Tensor:
     return array
 
 
-def cut(array: Tensor, axis: int, positions: range) -> Tensor:
+def narrow(array: Tensor, axis: int, positions: range) -> Tensor:
     """Some positions along an axis."""
     return array.narrow(axis, positions.start, len(positions))
 

@@ -21,6 +21,9 @@ from gleam.errors import BadInput, Stopped, Unwritable
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _GONE = {errno.ENOENT, errno.ESTALE, errno.EIO}
 
+# Deflate (zlib, gzip) packs at most so many bytes into one: a file that claims more is damaged.
+BEST_COMPRESSION = 1032
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

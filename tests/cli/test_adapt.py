@@ -10,7 +10,7 @@ from tiny import every_second_line, example_files, tiny_recipe, tiny_scan, under
 
 from gleam.cli import main
 from gleam.formats import write_scan
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.train import train
 
 
@@ -38,7 +38,7 @@ def test_the_verb_makes_a_run_and_says_how_it_went(
     out, err = capfd.readouterr()
     assert json.loads(out)["steps"] == 2
     assert "before training: validation prediction of held-out samples" in err
-    recipe = run.load_recipe(tmp_path / "own")
+    recipe = run_folder.load_recipe(tmp_path / "own")
     assert recipe.training.modules == 1
     assert recipe.training.holdout.pattern == "samples"
     image = tmp_path / "few.npy"
@@ -54,7 +54,7 @@ def test_a_scan_in_full_is_undersampled_where_that_is_said(
     assert "was sampled in full" in capfd.readouterr().err
     assert not (tmp_path / "own").exists()
     assert call(*said, "--acceleration", 1.6) == 0
-    assert run.load_recipe(tmp_path / "own").mask.acceleration == 1.6
+    assert run_folder.load_recipe(tmp_path / "own").mask.acceleration == 1.6
 
 
 def test_an_adapted_image_is_that_of_the_run_that_adapt_makes(made: Path, tmp_path: Path) -> None:

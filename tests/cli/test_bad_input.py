@@ -25,7 +25,7 @@ from gleam.data.example import write
 from gleam.formats import write_scan
 from gleam.networks import build
 from gleam.recipe import MaskRecipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 
 Refuse = Callable[..., str]
 
@@ -37,8 +37,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     examples = example_files(here, scans=1)
     recipe = tiny_recipe(examples)
     recipes.save(recipe, here / "recipe.yaml")
-    run.begin(here / "run", recipe, "data", trained_on(recipe))
-    run.save_model(here / "run", build(recipe.network).state_dict())
+    run_folder.begin(here / "run", recipe, "data", trained_on(recipe))
+    run_folder.save_model(here / "run", build(recipe.network).state_dict())
     few = replace(undersampled(tiny_scan(), every_second_line()), name="few")
     write_scan(few, here / "few.h5")
     (here / "file").touch()
@@ -364,7 +364,7 @@ def test_noise_that_does_not_fit(made: Path, tmp_path: Path, refuse: Refuse) -> 
 
 def test_run_without_a_model(made: Path, tmp_path: Path, refuse: Refuse) -> None:
     recipe = tiny_recipe(made / "examples")
-    run.begin(tmp_path / "run", recipe, "data", trained_on(recipe))
+    run_folder.begin(tmp_path / "run", recipe, "data", trained_on(recipe))
     for arguments in (
         ["reconstruct", tmp_path / "run", made / "scans" / "scan-0.h5", "-o", made / "x.png"],
         ["evaluate", tmp_path / "run", "--data", made / "examples", "--out", made / "report"],
@@ -374,8 +374,8 @@ def test_run_without_a_model(made: Path, tmp_path: Path, refuse: Refuse) -> None
 
 def test_run_of_another_network(made: Path, tmp_path: Path, refuse: Refuse) -> None:
     recipe = tiny_recipe(made / "examples")
-    run.begin(tmp_path / "run", recipe, "data", trained_on(recipe))
-    run.save_model(
+    run_folder.begin(tmp_path / "run", recipe, "data", trained_on(recipe))
+    run_folder.save_model(
         tmp_path / "run", build(recipe.network.model_copy(update={"iterations": 1})).state_dict()
     )
     scan = made / "scans" / "scan-0.h5"
@@ -477,8 +477,8 @@ def test_runs_with_different_masks_are_not_silently_tested_with_one(
 ) -> None:
     recipe = tiny_recipe(made / "examples")
     other = recipe.model_copy(update={"mask": MaskRecipe(kind="random", acceleration=2)})
-    run.begin(tmp_path / "other", other, "data", trained_on(other))
-    run.save_model(tmp_path / "other", build(other.network).state_dict())
+    run_folder.begin(tmp_path / "other", other, "data", trained_on(other))
+    run_folder.save_model(tmp_path / "other", build(other.network).state_dict())
     said = refuse("evaluate", made / "run", tmp_path / "other", "--data", made / "examples")
     assert "different masks" in said
 

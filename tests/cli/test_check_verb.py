@@ -122,15 +122,15 @@ def test_a_run_that_was_trained_on_the_file_is_not_ranked(scan: Path, tmp_path: 
     from gleam.files import sha256_of
     from gleam.networks import build
     from gleam.networks.weights import weights_of
-    from gleam.runs import folder as runs
+    from gleam.runs import folder as run_folder
 
     recipe = tiny_recipe(example_files(tmp_path / "other", scans=1), steps=1)
     folder = tmp_path / "run"
     folder.mkdir()
     recipes.save(recipe, folder / "recipe.yaml")
-    runs.save_model(folder, weights_of(build(recipe.network, 0)))
+    run_folder.save_model(folder, weights_of(build(recipe.network, 0)))
     known = trained_on(recipe).model_copy(update={"training": {sha256_of(scan): "scan"}})
-    runs.write_trained_on(folder, known)
+    run_folder.write_trained_on(folder, known)
     out = tmp_path / "found.json"
     assert run("check", scan, folder, "zero-filled", "-o", out, "--draws", 2) == 0
     (check,) = read(out)

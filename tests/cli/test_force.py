@@ -10,7 +10,7 @@ from tiny import example_files, tiny_recipe, trained_on
 from gleam import recipe as recipes
 from gleam.cli import main
 from gleam.networks import build
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +19,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     examples = example_files(here, scans=1)
     recipe = tiny_recipe(examples, steps=1)
     recipes.save(recipe, here / "recipe.yaml")
-    run.begin(here / "run", recipe, "data", trained_on(recipe))
-    run.save_model(here / "run", build(recipe.network).state_dict())
+    run_folder.begin(here / "run", recipe, "data", trained_on(recipe))
+    run_folder.save_model(here / "run", build(recipe.network).state_dict())
     return here
 
 
@@ -88,7 +88,7 @@ def test_home_is_home_in_arguments_and_recipes(
     values["data"] |= {"train": "~/examples", "validation": "~/examples"}
     (tmp_path / "home.yaml").write_text(yaml.safe_dump(values))
     assert main(["train", "home.yaml", "--out=~/new"]) == 0
-    assert run.load_recipe(made / "new").data.train == made / "examples"
+    assert run_folder.load_recipe(made / "new").data.train == made / "examples"
     assert main(["train", "~/recipe.yaml", "--out", "~/other", "--data.train", "~/examples"]) == 0
     assert list(tmp_path.iterdir()) == [tmp_path / "home.yaml"]
 

@@ -20,7 +20,7 @@ from gleam.networks import build
 from gleam.preparation import jobs
 from gleam.preparation.prepare import Settings
 from gleam.runs import checkpoint
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 
 ROOM = 8 << 10  # bytes that a file may have, fewer than any result's
 
@@ -31,8 +31,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     examples = example_files(here, scans=3)
     recipe = tiny_recipe(examples)
     recipes.save(recipe, here / "recipe.yaml")
-    run.begin(here / "run", recipe, "data", trained_on(recipe))
-    run.save_model(here / "run", build(recipe.network).state_dict())
+    run_folder.begin(here / "run", recipe, "data", trained_on(recipe))
+    run_folder.save_model(here / "run", build(recipe.network).state_dict())
     return here
 
 
@@ -111,7 +111,7 @@ def test_what_was_trained_stays_whole_and_goes_on(
     assert line(capfd).endswith(f", then go on with: gleam train --resume {folder}")
     assert [path.name for path in checkpoint.found(folder / "checkpoints")] == ["step-00000002"]
     assert main(["train", "--resume", str(folder)]) == 0
-    assert run.read_summary(folder)["steps"] == 6
+    assert run_folder.read_summary(folder)["steps"] == 6
 
 
 @pytest.mark.parametrize("moved", [False, True])

@@ -19,7 +19,7 @@ from gleam.data.trained_on import TrainedOn
 from gleam.formats import write_scan
 from gleam.networks import build
 from gleam.recipe import Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 
 Say = Callable[..., list[str]]
 
@@ -41,8 +41,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_run(folder: Path, recipe: Recipe, kind: Any) -> None:
     on = trained_on(recipe, kind) if isinstance(kind, str) else kind
-    run.begin(folder, recipe, "data", on)
-    run.save_model(folder, build(recipe.network).state_dict())
+    run_folder.begin(folder, recipe, "data", on)
+    run_folder.save_model(folder, build(recipe.network).state_dict())
 
 
 @pytest.fixture
@@ -141,20 +141,20 @@ def test_runs_know_what_they_and_those_before_them_were_trained_on(
     recipes.save(recipe, tmp_path / "recipe.yaml")
     (warning,) = say("train", tmp_path / "recipe.yaml", "--out", tmp_path / "run")
     assert "data.validation: scan-0, scan-1 are in data.train too" in warning
-    record = tmp_path / "run" / run.TRAINED_ON
-    recorded = run.read_trained_on(tmp_path / "run")
+    record = tmp_path / "run" / run_folder.TRAINED_ON
+    recorded = run_folder.read_trained_on(tmp_path / "run")
     assert recorded == TrainedOn.of(recipe.mask, *[find(here / "examples", 1)] * 2)
     assert [*recorded.training.values()] == ["scan-0", "scan-1"]
 
     record.unlink()
-    assert run.read_trained_on(tmp_path / "run").version == 1
+    assert run_folder.read_trained_on(tmp_path / "run").version == 1
     say("train", "--resume", tmp_path / "run")
-    assert run.read_trained_on(tmp_path / "run") == recorded
+    assert run_folder.read_trained_on(tmp_path / "run") == recorded
 
     more = example_files(tmp_path / "more", scans=1, first=5)
     grown = ["train", "--start", tmp_path / "run", "--grow", 1, "--out", tmp_path / "grown"]
     say(*grown, "--data.train", more, "--data.validation", "None", "--mask.kind", "random")
-    after = run.read_trained_on(tmp_path / "grown")
+    after = run_folder.read_trained_on(tmp_path / "grown")
     assert set(after.training.values()) == {"scan-0", "scan-1", "scan-5"}
     assert after.masks == ("equispaced", "random")
 

@@ -21,7 +21,7 @@ from gleam.cli import VERBS, main, train
 from gleam.cli.arguments import parse
 from gleam.formats import cfl, read_scan, write_scan
 from gleam.recipe import Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.learner import Learner
 from gleam.runs.run import Run
 from gleam.simulation import simulate_scan
@@ -487,7 +487,7 @@ def test_growth_that_makes_worse_keeps_the_network(
     command = ["train", "--start", str(made / "run"), "--grow", "2", "--out", str(grown)]
     assert main(command) == 0
     assert "dB, so that one is kept" in capsys.readouterr().out
-    summary = run.read_summary(grown)
+    summary = run_folder.read_summary(grown)
     assert summary["best_validation_psnr_db"] < summary["validation_before_db"]
     before, after = (Run(folder) for folder in (made / "run", grown))
     assert after.recipe.network == before.recipe.network
@@ -497,7 +497,7 @@ def test_growth_that_makes_worse_keeps_the_network(
     monkeypatch.setattr(Learner, "validate", psnr)
     again = ["train", "--start", str(grown), "--grow", "1", "--out", str(tmp_path / "again")]
     assert main(again) == 0  # from what was kept
-    assert run.load_recipe(tmp_path / "again").network.iterations == 4
+    assert run_folder.load_recipe(tmp_path / "again").network.iterations == 4
 
 
 def test_train_grows_and_polishes_a_run(

@@ -17,7 +17,7 @@ from gleam.errors import BadInput, Diverged, Stopped
 from gleam.evaluation.evaluate import Evaluation
 from gleam.evaluation.scores import FrameScore, Score
 from gleam.recipe import Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 
 Planned = Callable[..., Plan]
 
@@ -78,7 +78,7 @@ def test_every_scheme_gets_its_budget(two_seeds: Comparison) -> None:
     assert [result.recipe.training.steps for result in two_seeds.results] == [6, 12, 6]
     assert rival.recipe.training.validate_every == 6  # as often in its time
     assert [len(result.runs) for result in two_seeds.results] == [2, 1, 2]
-    assert [run.load_recipe(job.folder).seed for job in greedy.runs] == [0, 1]
+    assert [run_folder.load_recipe(job.folder).seed for job in greedy.runs] == [0, 1]
     assert greedy.entry is not None
     assert shallow.entry is not None
     assert shallow.entry.cost.memory <= greedy.entry.cost.memory
@@ -192,7 +192,7 @@ def test_a_scheme_may_be_polished(planned: Planned, tmp_path: Path, trained: lis
     comparison = compare(plan, tmp_path)
     _, polished = comparison.results
     assert polished.runs[0].last == polished.runs[0].folder / "polished"
-    assert run.load_recipe(polished.runs[0].last).module_sizes() == [3]
+    assert run_folder.load_recipe(polished.runs[0].last).module_sizes() == [3]
     assert psnr(comparison, "polished") != psnr(comparison, "greedy")
     trained.clear()
     (polished.runs[0].last / "summary.json").unlink()
@@ -248,7 +248,7 @@ def test_workers_train_the_same(planned: Planned, tmp_path: Path) -> None:
 def test_a_worker_that_is_killed_or_stopped_stops_the_comparison(
     tmp_path: Path, planned: Planned
 ) -> None:
-    job = training.Job(planned({"greedy": {}}).base, tmp_path / "run")
+    job = training.TrainingJob(planned({"greedy": {}}).base, tmp_path / "run")
     assert isinstance(training._lost(job, "SIGKILL").error, Stopped)
 
     def stop(*_: Any, **__: Any) -> None:

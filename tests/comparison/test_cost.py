@@ -8,7 +8,7 @@ from gleam.comparison.cost import Stepper
 from gleam.data.example import find
 from gleam.data.loader import TrainingBatches
 from gleam.networks import Unrolled
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.stages import grown
 from gleam.runs.train import train
 
@@ -25,7 +25,7 @@ def test_memory_is_that_which_training_reports(
     train(recipe, tmp_path / "run", quiet=True)
     batch = TrainingBatches(find(examples, 1), recipe.mask, 1, recipe.seed).at(0)
     cost = Stepper(recipe, batch, CPU).cost()
-    assert cost.memory == run.read_summary(tmp_path / "run")["peak_memory_bytes"]
+    assert cost.memory == run_folder.read_summary(tmp_path / "run")["peak_memory_bytes"]
     assert 0 < cost.step < cost.memory
 
 

@@ -11,7 +11,7 @@ import torch
 from tiny import every_second_line, largest_error, prepared, tiny_scan, undersampled
 from torch import Tensor
 
-from gleam.arrays import cut
+from gleam.arrays import narrow
 from gleam.data.example import Example, ExampleFile, Slice, write
 from gleam.data.header import Header
 from gleam.physics.fourier import ifft
@@ -44,7 +44,7 @@ def check_example(example: Example) -> None:
     if axis is not None:
         one, length = example[0], space[axis]
         for positions in (range(3), range(2, 7), range(length - 1, length)):
-            part = partial(cut, axis=axis, positions=positions)
+            part = partial(narrow, axis=axis, positions=positions)
             target = None if one.target is None else part(one.target)
             expected = Slice(part(one.kspace), part(one.maps), target)
             _check_same(example.slab(positions), expected, "a slab is no part of the whole")

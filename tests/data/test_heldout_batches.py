@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import every_second_line, prepared, tiny_scan, undersampled
 
-from gleam.arrays import cut
+from gleam.arrays import narrow
 from gleam.data.batch import Batch
 from gleam.data.collate import collate, collate_volume
 from gleam.data.example import Example, find, write
@@ -101,7 +101,7 @@ def test_a_slab_has_the_samples_of_its_core(complete: Example, pattern: str) -> 
             spread(batch.heldout.sense.mask[i : i + 1], expected.kspace),
             spread(expected.sense.mask, expected.kspace),
         )
-        part = cut(whole.measurement.adjoint[0], -2, item.slab.wide)
+        part = narrow(whole.measurement.adjoint[0], -2, item.slab.wide)
         torch.testing.assert_close(batch.measurement.adjoint[i], part)
 
 
@@ -121,8 +121,8 @@ def test_a_volume_in_slabs_has_the_samples_of_the_volume(tmp_path, pattern: str)
     assert isinstance(batch.measurement, Slabbed)
     rows = range(5, 12)
     part, expected = batch.measurement.part(rows), whole.measurement.sense.normal(image)
-    inside = cut(image, -3, rows)
-    torch.testing.assert_close(part.sense.normal(inside), cut(expected, -3, rows))
+    inside = narrow(image, -3, rows)
+    torch.testing.assert_close(part.sense.normal(inside), narrow(expected, -3, rows))
     assert collate_volume(item, MASK, 8).heldout is None
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from tiny import prepared, tiny_scan
 
-from gleam.arrays import cut
+from gleam.arrays import narrow
 from gleam.data.batch import Batch
 from gleam.data.collate import collate
 from gleam.data.example import Example, ExampleFile, find, write
@@ -131,12 +131,12 @@ def test_slab_is_that_of_the_volume_with_its_mask(volumes: list[ExampleFile]) ->
     items = in_slabs(volumes, 4, 3)._items(7)
     for i, (item, slab) in enumerate(zip(items, batch.cores or [], strict=True)):
         whole = collate([replace(item, slab=None)], MASK)
-        part = cut(whole.measurement.adjoint[0], -3, slab.wide)
+        part = narrow(whole.measurement.adjoint[0], -3, slab.wide)
         assert torch.allclose(batch.measurement.adjoint[i], part, atol=1e-6)
         assert torch.equal(batch.measurement.mask[i], whole.measurement.mask[0])
         assert batch.target is not None
         assert whole.target is not None
-        assert torch.equal(batch.core(batch.target)[i], cut(whole.target[0], -3, slab.core))
+        assert torch.equal(batch.core(batch.target)[i], narrow(whole.target[0], -3, slab.core))
 
 
 def test_slabs_are_a_function_of_seed_and_step_and_are_shared_out(
@@ -181,11 +181,11 @@ def test_slabs_of_slices_are_cut_along_their_readout(examples: list[Example]) ->
     for i, item in enumerate(items):
         whole = collate([replace(item, slab=None)], MASK)
         assert item.slab is not None
-        part = cut(whole.measurement.adjoint[0], -2, item.slab.wide)
+        part = narrow(whole.measurement.adjoint[0], -2, item.slab.wide)
         assert torch.allclose(batch.measurement.adjoint[i], part, atol=1e-6)
         assert whole.target is not None
         assert batch.target is not None
-        assert torch.equal(batch.core(batch.target)[i], cut(whole.target[0], -2, item.slab.core))
+        assert torch.equal(batch.core(batch.target)[i], narrow(whole.target[0], -2, item.slab.core))
 
 
 def test_slabs_along_a_readout_that_is_undersampled_are_refused(examples: list[Example]) -> None:

@@ -7,7 +7,7 @@ from toys import toy_network
 
 from gleam.networks.weights import weights_of
 from gleam.recipe import Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 
 OF_NETWORK = {"cg_tolerance", "cg_steps", "first_image"}
 SCANS = {"a" * 64: "jane-doe-2026", "b" * 64: "john-roe-2026"}
@@ -33,6 +33,6 @@ def toy_run(
         }
     )
     known = trained_on(recipe).model_copy(update={"training": SCANS})
-    run.begin(folder, recipe, "", known)
-    run.save_model(folder, weights_of(network))
+    run_folder.begin(folder, recipe, "", known)
+    run_folder.save_model(folder, weights_of(network))
     return folder

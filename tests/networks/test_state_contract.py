@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from toys import noise, toy_measurement, toy_network, toy_sense
 
-from gleam.arrays import cut
+from gleam.arrays import narrow
 from gleam.networks import Unrolled
 from gleam.networks.foreign import Adapter, Foreign
 from gleam.networks.state import ImageState, StateFormat
@@ -61,14 +61,14 @@ def _check_reach(state: StateFormat, iterations: list[nn.Module]) -> None:
     around = range(first, min(64, 32 + size + reach))
     part = _cut(measurement, around)
     for iteration in iterations:
-        slab = iteration(cut(whole, AXIS, around), part).narrow(AXIS, 32 - first, size)
+        slab = iteration(narrow(whole, AXIS, around), part).narrow(AXIS, 32 - first, size)
         expected = iteration(whole, measurement).narrow(AXIS, 32, size)
         assert (slab - expected).abs().max() < 1e-5 * expected.abs().max(), "looks further"
 
 
 def _cut(measurement: Measurement, positions: range) -> Measurement:
-    sense, adjoint = measurement.sense, cut(measurement.adjoint, AXIS, positions)
-    sense = type(sense)(cut(sense.maps, AXIS, positions), sense.mask, sense.axes)
+    sense, adjoint = measurement.sense, narrow(measurement.adjoint, AXIS, positions)
+    sense = type(sense)(narrow(sense.maps, AXIS, positions), sense.mask, sense.axes)
     return Measurement(sense, adjoint, measurement.noise)
 
 

@@ -7,7 +7,7 @@ import torch
 from toys import noise, toy_measurement, toy_sense
 
 from benchmarks import bart
-from gleam.arrays import Image, cut
+from gleam.arrays import Image, narrow
 from gleam.errors import BadInput
 from gleam.physics.baselines import cg_sense, sliding_window
 from gleam.physics.compressed_sensing import (
@@ -69,7 +69,7 @@ def test_volume_slab_by_slab_is_the_whole(method: Callable[[Measured], Image]) -
     sense = toy_sense((11, 9, 8), (-2, -1), batch=1, frames=3)
     whole, _ = toy_measurement(sense, 3)
     parts = Slabbed(
-        lambda positions: cut(sense.maps, -3, positions),
+        lambda positions: narrow(sense.maps, -3, positions),
         whole.mask,
         whole.axes,
         -3,

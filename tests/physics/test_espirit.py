@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.io import loadmat
 
-from gleam.arrays import cut, slabs
+from gleam.arrays import narrow, slabs
 from gleam.errors import BadInput
 from gleam.physics import espirit as module
 from gleam.physics.espirit import Sensitivities, espirit
@@ -279,7 +279,7 @@ def test_maps_of_a_slab_are_those_of_the_volume(axis):
     maps = Sensitivities(centre(simulated(space, 5)[2], (12, 13, 12))[0], space, 2)
     whole = maps.maps()
     for positions in slabs(space[axis], 5):
-        slab, expected = maps.maps(positions, axis), cut(whole, axis, positions)
+        slab, expected = maps.maps(positions, axis), narrow(whole, axis, positions)
         same = (slab - expected).abs().flatten(0, 2).amax(0) < 1e-4
         assert same.float().mean() > 0.999  # an eigenvalue may lie on the edge
 

@@ -9,7 +9,7 @@ from tiny import largest_error
 from torch import Tensor
 from toys import toy_measurement, toy_sense
 
-from gleam.arrays import State, cut, slabs
+from gleam.arrays import State, narrow, slabs
 from gleam.physics.measurement import AlongAxis, Measured, Measurement, S
 from gleam.physics.slabs import Slabbed
 
@@ -25,14 +25,14 @@ def in_slabs(size: int) -> Slabbed:
     one = whole()
 
     def maps(positions: range) -> Tensor:
-        return cut(one.sense.maps, AXIS, positions)
+        return narrow(one.sense.maps, AXIS, positions)
 
     return Slabbed(maps, one.mask, one.axes, AXIS, size, one.adjoint, one.noise)
 
 
 def pooled(state: State, part: Measurement) -> State:
     """Data consistency, and what networks do: look `REACH` aside, in blocks of `ALIGNMENT`."""
-    blocks = [cut(state, AXIS, block) for block in slabs(state.shape[AXIS], ALIGNMENT)]
+    blocks = [narrow(state, AXIS, block) for block in slabs(state.shape[AXIS], ALIGNMENT)]
     most = torch.cat([b.abs().amax(AXIS, keepdim=True).expand_as(b) for b in blocks], AXIS)
     padded = torch.nn.functional.pad(torch.view_as_real(state), (0, 0) * 3 + (REACH, REACH))
     aside = torch.view_as_complex(padded.unfold(AXIS - 1, 2 * REACH + 1, 1).sum(-1))

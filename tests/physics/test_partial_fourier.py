@@ -8,7 +8,7 @@ import torch
 from tiny import centred_fft, centred_ifft, undersampled
 from toys import toy_measurement, toy_sense
 
-from gleam.arrays import Image, cut
+from gleam.arrays import Image, narrow
 from gleam.data.collate import Item, collate
 from gleam.physics import baselines, compressed_sensing
 from gleam.physics.baselines import cg_sense
@@ -93,7 +93,7 @@ def test_volume_slab_by_slab_is_the_whole(method):
     image = torch.ones(1, 1, 1, 11, 9, 32) * torch.linspace(1, 2, 32)  # its phase is smooth
     whole = Measurement.of(sense, sense.forward(image.to(torch.complex64)))
     parts = Slabbed(
-        lambda at: cut(sense.maps, -3, at), whole.mask, whole.axes, -3, 4, whole.adjoint
+        lambda at: narrow(sense.maps, -3, at), whole.mask, whole.axes, -3, 4, whole.adjoint
     )
     expected = method(whole)
     assert (method(parts) - expected).norm() < 1e-4 * expected.norm()

@@ -10,7 +10,7 @@ import torch
 from kinds import VOLUME, ellipse
 from tiny import coil_images, every_second_line, largest_error, prepared, tiny_scan, undersampled
 
-from gleam.arrays import cut, slabs
+from gleam.arrays import narrow, slabs
 from gleam.data.collate import Item, collate
 from gleam.data.example import ExampleFile, Slice, write
 from gleam.data.loader import check, every_slice
@@ -286,10 +286,10 @@ def test_volume_is_the_same_slab_by_slab_and_in_its_file(readout: int, tmp_path:
     for positions in slabs(16, 5):
         for slab in (example.slab(positions), read.slab(positions)):
             for name, array in vars(slab).items():
-                expected = cut(vars(whole)[name], axis, positions)
+                expected = narrow(vars(whole)[name], axis, positions)
                 assert array.shape == expected.shape
                 assert largest_error(array.numpy(), expected.numpy()) < 1e-5
-        assert torch.equal(read.maps(positions), cut(read[0].maps, axis, positions))
+        assert torch.equal(read.maps(positions), narrow(read[0].maps, axis, positions))
     with h5py.File(tmp_path / "scan.h5") as file:
         for name in ("kspace", "maps", "target"):
             assert file[name].chunks[axis] == 1

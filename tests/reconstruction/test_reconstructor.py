@@ -20,7 +20,7 @@ from gleam.recipe import MaskRecipe
 from gleam.reconstruction.exported import Exported, Facts
 from gleam.reconstruction.named import reconstructor
 from gleam.reconstruction.reconstructor import Reconstructor, Trained
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.training.graph import Graphs, ReplayedIterations
 
 
@@ -202,8 +202,8 @@ def test_an_empty_slice_stops_at_once() -> None:
 
 def test_a_run_is_what_it_was_trained_on(tmp_path: Path) -> None:
     recipe = tiny_recipe(tmp_path)
-    run.begin(tmp_path / "run", recipe, "data", trained_on(recipe))
-    run.save_model(tmp_path / "run", build(recipe.network).state_dict())
+    run_folder.begin(tmp_path / "run", recipe, "data", trained_on(recipe))
+    run_folder.save_model(tmp_path / "run", build(recipe.network).state_dict())
     way = reconstructor(str(tmp_path / "run"), "cpu")
     assert (way.name, way.sets, way.stops) == (str(tmp_path / "run"), 1, False)
     assert way.words == "neural network, modl of 3 iterations"

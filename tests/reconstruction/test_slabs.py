@@ -7,7 +7,7 @@ from tiny import largest_error, prepared, tiny_scan
 from torch import Tensor
 from toys import toy_measurement, toy_network, toy_sense
 
-from gleam.arrays import cut
+from gleam.arrays import narrow
 from gleam.data.collate import Item, collate, collate_volume
 from gleam.data.example import ExampleFile, write
 from gleam.networks import Unrolled
@@ -21,7 +21,7 @@ from gleam.training.meter import metered
 
 def slabbed(whole: Measurement, axis: int, size: int) -> Slabbed:
     def maps(positions: range) -> Tensor:
-        return cut(whole.sense.maps, axis, positions)
+        return narrow(whole.sense.maps, axis, positions)
 
     return Slabbed(maps, whole.mask, whole.axes, axis, size, whole.adjoint, whole.noise)
 
@@ -137,6 +137,6 @@ def test_an_example_is_undersampled_slab_by_slab(mask: MaskRecipe | None, tmp_pa
     adjoint = parts.measurement.adjoint
     assert largest_error(adjoint.numpy(), whole.measurement.adjoint.numpy()) < 1e-6
     part = parts.measurement.part(range(4, 9))
-    assert torch.equal(part.sense.maps, cut(whole.measurement.sense.maps, -3, range(4, 9)))
+    assert torch.equal(part.sense.maps, narrow(whole.measurement.sense.maps, -3, range(4, 9)))
     moved = replace(parts).to("cpu").measurement
     assert torch.equal(moved.adjoint, adjoint)

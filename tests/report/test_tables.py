@@ -14,7 +14,7 @@ from gleam.evaluation.evaluate import Evaluation, evaluate
 from gleam.evaluation.scores import METRICS
 from gleam.evaluation.statistics import Estimate
 from gleam.evaluation.summary import summarise
-from gleam.report.tables import shown, terminal_table, write_tables
+from gleam.report.tables import formatted, terminal_table, write_tables
 
 
 def test_csv_has_every_score(evaluation: Evaluation, tmp_path: Path) -> None:
@@ -97,10 +97,10 @@ def test_terminal_table(evaluation: Evaluation) -> None:
     assert f"± {(first.high - first.low) / 2:.2f}" in text
 
 
-def test_shown() -> None:
+def test_formatted() -> None:
     metric = METRICS["psnr_complex"]
-    assert shown(Estimate(1.234, -0.5, 2.0, 9), metric, "+") == ("+1.23", "−0.50 to +2.00")
-    assert shown(Estimate(31.4, math.nan, math.nan, 1), metric) == ("31.40", "")
+    assert formatted(Estimate(1.234, -0.5, 2.0, 9), metric, "+") == ("+1.23", "−0.50 to +2.00")
+    assert formatted(Estimate(31.4, math.nan, math.nan, 1), metric) == ("31.40", "")
 
 
 def test_difference_can_be_read_both_ways(evaluation: Evaluation) -> None:

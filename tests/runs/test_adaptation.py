@@ -13,7 +13,7 @@ from gleam.data.example import write
 from gleam.errors import BadInput
 from gleam.formats import write_scan
 from gleam.recipe import HoldoutRecipe, MaskRecipe, Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.adaptation import EXAMPLES, PLANES, ROWS, Adaptation, adapt
 from gleam.runs.run import Run
 from gleam.runs.stages import grown
@@ -52,7 +52,7 @@ def changed(before: Path, after: Path) -> set[int]:
 
 def test_a_raw_scan_becomes_a_run_like_any_other(start: Path, scan: Path, tmp_path: Path) -> None:
     folder = adapt(start, [scan], tmp_path / "own", SHORT, quiet=True)
-    recipe, summary = run.load_recipe(folder), run.read_summary(folder)
+    recipe, summary = run_folder.load_recipe(folder), run_folder.read_summary(folder)
     assert (recipe.training.target, recipe.training.start) == ("kspace", start)
     assert recipe.training.modules == 2
     assert recipe.data.train == recipe.data.validation == folder / EXAMPLES
@@ -71,7 +71,7 @@ def test_it_predicts_held_out_samples_better_afterwards(
 ) -> None:
     longer = Adaptation(steps=10, learning_rate=1e-2)
     folder = adapt(start, [scan], tmp_path / "own", longer, quiet=True)
-    summary = run.read_summary(folder)
+    summary = run_folder.read_summary(folder)
     assert summary["best_validation_prediction_db"] > summary["validation_before_db"] + 0.02
 
 
@@ -80,14 +80,14 @@ def test_how_gradients_flow_is_said_anew(
     start: Path, scan: Path, tmp_path: Path, modules: int
 ) -> None:
     folder = adapt(start, [scan], tmp_path / "own", replace(SHORT, modules=modules), quiet=True)
-    losses = [r.index for r in run.read_metrics(folder) if (r.metric, r.step) == ("loss", 1)]
+    losses = [r.index for r in run_folder.read_metrics(folder) if (r.metric, r.step) == ("loss", 1)]
     assert losses == [*range(modules)]
 
 
 def test_only_the_last_modules_learn(start: Path, scan: Path, tmp_path: Path) -> None:
     folder = adapt(start, [scan], tmp_path / "own", replace(SHORT, last=1), quiet=True)
     assert changed(start, folder) == {2}
-    assert "validation_before_db" in run.read_summary(folder)
+    assert "validation_before_db" in run_folder.read_summary(folder)
 
 
 def test_the_last_modules_go_back_to_what_they_were_where_they_become_worse(
@@ -95,7 +95,7 @@ def test_the_last_modules_go_back_to_what_they_were_where_they_become_worse(
 ) -> None:
     harmful = Adaptation(steps=3, last=1, learning_rate=1.0)
     folder = adapt(start, [scan], tmp_path / "own", harmful, quiet=True)
-    summary = run.read_summary(folder)
+    summary = run_folder.read_summary(folder)
     assert summary["best_validation_prediction_db"] < summary["validation_before_db"]
     assert changed(start, folder) == set()
     assert len(Run(folder).network.iterations) == 3
@@ -103,9 +103,9 @@ def test_the_last_modules_go_back_to_what_they_were_where_they_become_worse(
 
 def test_minutes_say_how_many_steps(start: Path, scan: Path, tmp_path: Path) -> None:
     folder = adapt(start, [scan], tmp_path / "own", Adaptation(minutes=1e-3), quiet=True)
-    training = run.load_recipe(folder).training
+    training = run_folder.load_recipe(folder).training
     assert training.minutes is None
-    assert run.read_summary(folder)["steps"] == training.steps
+    assert run_folder.read_summary(folder)["steps"] == training.steps
 
 
 def test_prepared_files_pass_as_they_are(start: Path, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_scan_in_full_is_undersampled_on_request(start: Path, tmp_path: Path) 
     holdout = HoldoutRecipe(pattern="segments")
     how = replace(SHORT, mask=mask, holdout=holdout)
     folder = adapt(start, [tmp_path / "full.h5"], tmp_path / "own", how, quiet=True)
-    assert run.load_recipe(folder).mask == mask
+    assert run_folder.load_recipe(folder).mask == mask
 
 
 def test_volumes_and_series_are_adapted_to(tmp_path: Path) -> None:
@@ -147,8 +147,8 @@ def test_volumes_and_series_are_adapted_to(tmp_path: Path) -> None:
         pattern[middle] = True
         write(prepared(undersampled(scan, pattern), calibration=6), place / "few.h5")
         folder = adapt(place / "run", [place / "few.h5"], place / "own", SHORT, quiet=True)
-        assert run.load_recipe(folder).data.slab == (PLANES if frames == 1 else ROWS)
-        assert run.read_summary(folder)["steps"] == 2
+        assert run_folder.load_recipe(folder).data.slab == (PLANES if frames == 1 else ROWS)
+        assert run_folder.read_summary(folder)["steps"] == 2
 
 
 def refused(start: Path, scan: Path, tmp_path: Path, how: Adaptation = SHORT) -> str:
@@ -200,19 +200,19 @@ def test_nothing_is_replaced_unless_that_is_said(start: Path, scan: Path, tmp_pa
     again = adapt(
         start, [folder / EXAMPLES], folder, replace(SHORT, steps=1), force=True, quiet=True
     )
-    assert run.read_summary(again)["steps"] == 1
+    assert run_folder.read_summary(again)["steps"] == 1
     with pytest.raises(BadInput, match="is the run to start from"):
         adapt(start, [scan], start, SHORT, force=True, quiet=True)
 
 
 def test_a_network_that_has_grown_is_cut_as_before(start: Path, scan: Path, tmp_path: Path) -> None:
-    spoilt = run.load_recipe(start).changed(training={"learning_rate": 3.0})
+    spoilt = run_folder.load_recipe(start).changed(training={"learning_rate": 3.0})
     train(spoilt, tmp_path / "spoilt", quiet=True)  # so that more iterations make it better
     deeper = grown(spoilt, tmp_path / "spoilt", 2)
     train(deeper.changed(training={"learning_rate": 1e-3}), tmp_path / "deeper", quiet=True)
     last = Run(tmp_path / "deeper").recipe
     folder = adapt(tmp_path / "deeper", [scan], tmp_path / "own", SHORT, quiet=True)
-    recipe = run.load_recipe(folder)
+    recipe = run_folder.load_recipe(folder)
     assert recipe.network == last.network
     assert Recipe.model_validate(recipe.model_dump()) == recipe
     assert recipe.module_sizes() == [2, 2, 1]

@@ -15,7 +15,7 @@ from gleam.parallel.group import Group
 from gleam.parallel.placement import ONE_PROCESS
 from gleam.recipe import Recipe, TrainingRecipe
 from gleam.runs import budget
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.setup import prepare
 from gleam.runs.stages import train_in_stages
 from gleam.runs.train import train
@@ -49,14 +49,14 @@ def in_a_pipeline(recipe: Recipe, folder: Path) -> None:
 def test_a_run_of_minutes_is_that_of_as_many_steps(recipe: Recipe, tmp_path: Path) -> None:
     timed = recipe.changed(training={"minutes": 0.002})
     train(timed, tmp_path / "minutes", quiet=True)
-    said = run.load_recipe(tmp_path / "minutes")
+    said = run_folder.load_recipe(tmp_path / "minutes")
     assert said.training.minutes is None
-    assert said.training.steps == run.read_summary(tmp_path / "minutes")["steps"]
+    assert said.training.steps == run_folder.read_summary(tmp_path / "minutes")["steps"]
     assert said == timed.lasting(said.training.steps)
     train(said, tmp_path / "steps", quiet=True)
     assert weights_are_equal(tmp_path / "minutes", tmp_path / "steps")
     psnr = [
-        [row for row in run.read_metrics(tmp_path / name) if row.metric == "psnr"]
+        [row for row in run_folder.read_metrics(tmp_path / name) if row.metric == "psnr"]
         for name in ("minutes", "steps")
     ]
     assert [(r.step, r.value) for r in psnr[0]] == [(r.step, r.value) for r in psnr[1]]
@@ -65,7 +65,7 @@ def test_a_run_of_minutes_is_that_of_as_many_steps(recipe: Recipe, tmp_path: Pat
 def test_all_processes_of_a_pipeline_make_the_same_steps(recipe: Recipe, tmp_path: Path) -> None:
     timed = recipe.changed(training={"minutes": 0.002})
     in_processes(2, in_a_pipeline, timed, tmp_path / "minutes")
-    said = run.load_recipe(tmp_path / "minutes")
+    said = run_folder.load_recipe(tmp_path / "minutes")
     train(said, tmp_path / "steps", quiet=True)
     assert weights_are_equal(tmp_path / "minutes", tmp_path / "steps")
 
@@ -76,7 +76,7 @@ def test_validation_and_polishing_follow_the_steps(
     monkeypatch.setattr("gleam.runs.setup.steps_within", seven)
     last = train_in_stages(recipe.changed(training={"polish": 2}), tmp_path / "run", quiet=True)
     assert last is not None
-    said, polished = run.load_recipe(tmp_path / "run"), run.load_recipe(last)
+    said, polished = run_folder.load_recipe(tmp_path / "run"), run_folder.load_recipe(last)
     assert (said.training.steps, said.training.validate_every) == (STEPS, 2)  # 7 · 700 / 2000
     assert (polished.training.steps, polished.training.validate_every) == (2, 1)
 
@@ -91,8 +91,8 @@ def test_a_run_that_was_stopped_before_it_was_timed_is_timed_when_it_goes_on(
     with pytest.raises(KeyboardInterrupt):
         train(recipe, tmp_path / "run", quiet=True)
     monkeypatch.setattr("gleam.runs.setup.steps_within", seven)
-    train(run.load_recipe(tmp_path / "run"), tmp_path / "run", resume=True, quiet=True)
-    assert run.read_summary(tmp_path / "run")["steps"] == STEPS
+    train(run_folder.load_recipe(tmp_path / "run"), tmp_path / "run", resume=True, quiet=True)
+    assert run_folder.read_summary(tmp_path / "run")["steps"] == STEPS
 
 
 def test_twice_the_time_makes_twice_the_steps(
@@ -110,7 +110,7 @@ def test_twice_the_time_makes_twice_the_steps(
     for minutes, folder in ((10, short), (20, tmp_path / "long")):
         timed = recipe.changed(training={"minutes": minutes})
         prepare(timed, folder, False, True, ONE_PROCESS, Group(), False)
-    steps = [run.load_recipe(tmp_path / name).training.steps for name in ("short", "long")]
+    steps = [run_folder.load_recipe(tmp_path / name).training.steps for name in ("short", "long")]
     assert steps[1] - steps[0] == 600
     assert 500 < steps[0] < 600
 

@@ -11,7 +11,7 @@ from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.runs import checkpoint
 from gleam.runs.assembly import make_modules
-from gleam.runs.checkpoint import Progress
+from gleam.runs.checkpoint import RunProgress
 from gleam.training.flow import GreedyModule
 
 
@@ -44,12 +44,12 @@ def same(modules: list[GreedyModule], others: list[GreedyModule]) -> bool:
     return all(torch.equal(one, other) for one, other in pairs)
 
 
-def save(folder: Path, modules: list[GreedyModule], progress: Progress) -> Path:
+def save(folder: Path, modules: list[GreedyModule], progress: RunProgress) -> Path:
     checkpoint.write(folder, dict(enumerate(modules)), progress.step)
     return checkpoint.publish(folder, len(modules), progress)
 
 
-def load(path: Path, modules: list[GreedyModule]) -> Progress:
+def load(path: Path, modules: list[GreedyModule]) -> RunProgress:
     return checkpoint.load(path, dict(enumerate(modules)), len(modules))
 
 
@@ -57,14 +57,14 @@ def load(path: Path, modules: list[GreedyModule]) -> Progress:
 def saved(tmp_path: Path) -> tuple[Path, list[GreedyModule]]:
     modules = make()
     step(modules, 0)
-    return save(tmp_path, modules, Progress(1)), modules
+    return save(tmp_path, modules, RunProgress(1)), modules
 
 
 def test_restored_modules_go_on_as_the_saved_ones(tmp_path: Path) -> None:
     modules, others = make(), make(seed=1)
     for number in range(3):
         step(modules, number)
-    progress = Progress(3, 1.5, 30.25, 2)
+    progress = RunProgress(3, 1.5, 30.25, 2)
     path = save(tmp_path, modules, progress)
     assert path.name == "step-00000003"
     assert load(path, others) == progress
@@ -89,7 +89,7 @@ def test_restoring_forgets_what_the_optimizers_held(saved: tuple[Path, list[Gree
 def test_last_ones_and_the_best_are_kept(tmp_path: Path) -> None:
     modules = make(1, 1)
     for number in (1, 2, 3, 10, 20):
-        save(tmp_path, modules, Progress(number))
+        save(tmp_path, modules, RunProgress(number))
     checkpoint.forget(tmp_path, 2, best_step=2)
     assert [checkpoint.step_of(path) for path in checkpoint.found(tmp_path)] == [2, 10, 20]
     checkpoint.forget(tmp_path, 1, best_step=20)
@@ -115,7 +115,7 @@ def test_an_old_one_goes_before_the_disk_is_full(
 ) -> None:
     modules = make(1, 1)
     for number in (1, 2, 3):
-        save(tmp_path, modules, Progress(number))
+        save(tmp_path, modules, RunProgress(number))
     left = iter(free)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(next(left)))
     checkpoint.write(tmp_path, dict(enumerate(modules)), 4)
@@ -127,7 +127,7 @@ def test_the_best_one_stays_as_the_last_one_knows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in (1, 2, 3):
-        save(tmp_path, make(1, 1), Progress(number, best_step=1))
+        save(tmp_path, make(1, 1), RunProgress(number, best_step=1))
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(0))
     checkpoint.make_room(tmp_path, 1)
     assert [checkpoint.step_of(path) for path in checkpoint.found(tmp_path)] == [1, 3]

@@ -9,7 +9,7 @@ from gleam import precision
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.runs import dry_run as rehearsal
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.dry_run import kind_of_data, rehearse
 from gleam.runs.train import train
 
@@ -67,7 +67,7 @@ def test_its_parameters_are_those_of_the_run_and_all_is_tried_in_it(tmp_path: Pa
     assert found.modules == [2, 1]
     assert found.iterations == 3
     train(full, tmp_path / "run", quiet=True)
-    assert found.parameters == run.read_summary(tmp_path / "run")["parameters"]
+    assert found.parameters == run_folder.read_summary(tmp_path / "run")["parameters"]
 
 
 def test_what_is_not_there_yet_is_named_and_no_error() -> None:

@@ -17,7 +17,7 @@ from gleam.device import described
 from gleam.formats import write_scan
 from gleam.recipe import Recipe
 from gleam.runs import checkpoint
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.learner import Learner
 from gleam.runs.stages import grown, train_in_stages
 from gleam.runs.train import train
@@ -62,7 +62,7 @@ def test_a_run_goes_on_where_it_stopped(
     for path in checkpoint.found(tmp_path / "cut" / "checkpoints")[-2:]:
         shutil.rmtree(path)
     train(recipe, tmp_path / "cut", resume=True, quiet=True)
-    assert run.read_summary(tmp_path / "cut")["steps"] == 8
+    assert run_folder.read_summary(tmp_path / "cut")["steps"] == 8
     assert_alike(tmp_path / "cut", tmp_path / "whole", device)
 
 
@@ -73,7 +73,7 @@ def test_a_run_on_a_device_learns_what_one_on_the_cpu_does(
     train(recipe, tmp_path / "there", quiet=True)
     monkeypatch.setenv("GLEAM_DEVICE", "cpu")
     train(recipe, tmp_path / "here", quiet=True)
-    rows = [run.read_metrics(tmp_path / place) for place in ("there", "here")]
+    rows = [run_folder.read_metrics(tmp_path / place) for place in ("there", "here")]
     assert len(rows[0]) == len(rows[1])
     for one, other in zip(*rows, strict=True):
         assert (one.step, one.metric, one.index) == (other.step, other.metric, other.index)
@@ -82,10 +82,10 @@ def test_a_run_on_a_device_learns_what_one_on_the_cpu_does(
 
 def test_runs_grow_and_are_polished(examples: Path, tmp_path: Path, device: torch.device) -> None:
     train_in_stages(tiny_recipe(examples, steps=3, polish=2), tmp_path / "run", quiet=True)
-    assert run.finished(tmp_path / "run" / "polished", 2)
-    deeper = grown(run.load_recipe(tmp_path / "run"), tmp_path / "run", 2)
+    assert run_folder.finished(tmp_path / "run" / "polished", 2)
+    deeper = grown(run_folder.load_recipe(tmp_path / "run"), tmp_path / "run", 2)
     train(deeper, tmp_path / "deeper", quiet=True)
-    assert run.read_summary(tmp_path / "deeper")["best_step"] is not None
+    assert run_folder.read_summary(tmp_path / "deeper")["best_step"] is not None
 
 
 @pytest.mark.parametrize("kind", ["volume in slabs", "cine"])
@@ -103,7 +103,9 @@ def test_volumes_and_series(kind: str, tmp_path: Path, device: torch.device) -> 
     write(prepared(scan, **settings), tmp_path / "data" / "scan.h5")
     values["network"] |= {"regulariser": regulariser}
     train(Recipe.model_validate(values), tmp_path / "run", quiet=True)
-    losses = [row.value for row in run.read_metrics(tmp_path / "run") if row.metric == "loss"]
+    losses = [
+        row.value for row in run_folder.read_metrics(tmp_path / "run") if row.metric == "loss"
+    ]
     assert len(losses) == 4 * 2
     write_scan(scan, tmp_path / "scan.cfl")
     said = ["reconstruct", tmp_path / "run", tmp_path / "scan.cfl", "-o", tmp_path / "image.npy"]
@@ -147,7 +149,7 @@ def test_two_devices_end_as_one(
     if replicas == 1:
         assert_alike(tmp_path / "two", tmp_path / "one", device)
     losses = [
-        [row.value for row in run.read_metrics(tmp_path / name) if row.metric == "loss"]
+        [row.value for row in run_folder.read_metrics(tmp_path / name) if row.metric == "loss"]
         for name in ("one", "two")
     ]
     assert losses[1] == pytest.approx(losses[0], rel=1e-2)
@@ -183,5 +185,5 @@ def test_a_run_says_where_it_was_and_what_it_took(
     environment = json.loads((tmp_path / "run" / "environment.json").read_text())
     on_gpu = device.type == "cuda"
     assert environment["device"] == (torch.cuda.get_device_name(device) if on_gpu else "cpu")
-    taken = run.read_summary(tmp_path / "run")["peak_memory_bytes"]
+    taken = run_folder.read_summary(tmp_path / "run")["peak_memory_bytes"]
     assert taken > (torch.cuda.max_memory_reserved(device) if on_gpu else 2**10)

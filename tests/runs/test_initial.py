@@ -6,7 +6,7 @@ from tiny import example_files, tiny_recipe
 
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.initial import initial
 from gleam.runs.run import Run
 from gleam.runs.train import train
@@ -21,7 +21,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def starting(earlier: Path, network: dict[str, object], **training: object) -> Recipe:
-    recipe = run.load_recipe(earlier).model_dump(mode="json")
+    recipe = run_folder.load_recipe(earlier).model_dump(mode="json")
     recipe["network"] |= network
     recipe["training"] |= {"start": earlier, "modules": 1, **training}
     return Recipe.model_validate(recipe)

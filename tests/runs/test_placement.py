@@ -17,7 +17,7 @@ from gleam.parallel.group import Group
 from gleam.parallel.placement import ONE_PROCESS
 from gleam.recipe import Recipe
 from gleam.runs import assembly, setup
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.stages import grown, polished
 from gleam.runs.train import train
 from gleam.training.adam import Adam
@@ -67,7 +67,7 @@ def states(module: GreedyModule) -> dict[str, torch.Tensor]:
 def test_weights_and_optimizers_are_on_the_device(
     stage: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe, folder = run.load_recipe(trained), tmp_path / "run"
+    recipe, folder = run_folder.load_recipe(trained), tmp_path / "run"
     if stage in ("resumed", "restarted"):
         shutil.copytree(trained, folder)
         if stage == "restarted":  # by torchrun, for another attempt

@@ -6,7 +6,7 @@ import pytest
 from tiny import example_files, tiny_recipe
 
 from gleam.errors import Diverged
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs import journal, record
 from gleam.runs.events import Event, read_events
 from gleam.runs.pace import in_words
@@ -34,12 +34,15 @@ def test_events_say_what_the_run_wrote(examples: Path, tmp_path: Path) -> None:
     assert events[-1].values["reason"] == "finished"
     assert [step for kind, step in kinds(events) if kind == "validation"] == [3, 6]
     assert {2, 4, 6} <= {step for kind, step in kinds(events) if kind == "checkpoint"}
-    rows = {(f"{row.metric}/{row.index}", row.step, row.value) for row in run.read_metrics(folder)}
+    rows = {
+        (f"{row.metric}/{row.index}", row.step, row.value)
+        for row in run_folder.read_metrics(folder)
+    }
     told = [number for event in events for number in event.numbers()]
     assert {number for number in told if not number[0].startswith("speed/")} == rows
     speeds = {name for name, *_ in told if name.startswith("speed/")}
     assert {"speed/ms_per_step", "speed/slices_per_second", "speed/waiting"} <= speeds
-    summary = run.read_summary(folder)
+    summary = run_folder.read_summary(folder)
     assert events[-1].values["ms_per_step"] == pytest.approx(1e3 * summary["seconds_per_step"])
     assert events[-1].values["slices_per_second"] == summary["slices_per_second"] > 0
     assert 0 <= summary["waiting"] < 1
@@ -84,12 +87,12 @@ def test_a_run_that_diverges_says_so_at_its_end(examples: Path, tmp_path: Path) 
 def test_graphs_that_were_given_up_are_said_once(
     examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = record.Place("a GPU", "tf32", graph=True, threads=1, processes=1)
-    monkeypatch.setattr(journal, "_place", lambda _: place)
+    place = record.Hardware("a GPU", "tf32", graph=True, threads=1, processes=1)
+    monkeypatch.setattr(journal, "_hardware", lambda _: place)
     train_in_stages(tiny_recipe(examples, steps=2), tmp_path / "run", quiet=True)
     events = read_events(tmp_path / "run")
     assert [event.kind for event in events].count("warning") == 1
-    assert run.read_summary(tmp_path / "run")["graph"] is False
+    assert run_folder.read_summary(tmp_path / "run")["graph"] is False
 
 
 def test_how_it_went_in_words() -> None:

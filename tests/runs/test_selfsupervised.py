@@ -14,7 +14,7 @@ from gleam.data.example import write
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.runs import checkpoint
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.run import Run
 from gleam.runs.train import train
 
@@ -36,7 +36,7 @@ def recipe(scans: Path) -> Recipe:
 
 
 def quality(folder: Path) -> list[float]:
-    return [row.value for row in run.read_metrics(folder) if row.metric == "prediction"]
+    return [row.value for row in run_folder.read_metrics(folder) if row.metric == "prediction"]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_scans_without_a_target_are_learnt_from_and_resume(
 ) -> None:
     recipe = recipe.changed(training=change)
     train(recipe, tmp_path / "run", quiet=True)
-    summary = run.read_summary(tmp_path / "run")
+    summary = run_folder.read_summary(tmp_path / "run")
     assert math.isfinite(summary["best_validation_prediction_db"])
     assert len(quality(tmp_path / "run")) == 2 * 3
     shutil.copytree(tmp_path / "run", tmp_path / "cut")
@@ -94,7 +94,9 @@ def test_images_and_samples_are_learnt_side_by_side(
     (data / "undersampled.h5").write_bytes((scans / "0.h5").read_bytes())
     mixed = recipe.changed(data={"train": data, "validation": data}, training={"target": "mixed"})
     train(mixed, tmp_path / "run", quiet=True)
-    losses = [row.value for row in run.read_metrics(tmp_path / "run") if row.metric == "loss"]
+    losses = [
+        row.value for row in run_folder.read_metrics(tmp_path / "run") if row.metric == "loss"
+    ]
     assert torch.tensor(losses).isfinite().all()
 
 
@@ -104,7 +106,7 @@ def test_a_run_that_becomes_no_better_than_its_start_keeps_that(
     train(recipe.changed(training={"steps": 12}), tmp_path / "start", quiet=True)
     harmful = recipe.changed(training={"start": tmp_path / "start", "learning_rate": 0.5})
     train(harmful, tmp_path / "worse", quiet=True)
-    summary = run.read_summary(tmp_path / "worse")
+    summary = run_folder.read_summary(tmp_path / "worse")
     assert summary["best_validation_prediction_db"] < summary["validation_before_db"]
     before, after = (Run(tmp_path / name).network.state_dict() for name in ("start", "worse"))
     assert all(weight.equal(after[name]) for name, weight in before.items())

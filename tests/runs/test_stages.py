@@ -8,7 +8,7 @@ from tiny import example_files, tiny_recipe
 
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.stages import grown, polished, train_in_stages
 from gleam.runs.train import train
 
@@ -36,7 +36,7 @@ def test_growing_trains_what_is_new_and_nothing_else(examples: Path, tmp_path: P
     """The rate has spoilt the earlier network, so that what is new makes it better, and is kept."""
     earlier = tmp_path / "earlier"
     train(tiny_recipe(examples, steps=2, learning_rate=3.0), earlier, quiet=True)
-    recipe = grown(run.load_recipe(earlier), earlier, 3)
+    recipe = grown(run_folder.load_recipe(earlier), earlier, 3)
     assert recipe.network.iterations == 6
     assert recipe.module_sizes() == [2, 1]
     assert Recipe.model_validate(recipe.model_dump()) == recipe
@@ -47,7 +47,9 @@ def test_growing_trains_what_is_new_and_nothing_else(examples: Path, tmp_path: P
     assert drawn
     last = "iterations.5.regulariser.cnn.last.weight"  # zero until it is trained
     assert drawn[last].any()
-    psnr = [row.index for row in run.read_metrics(tmp_path / "deeper") if row.metric == "psnr"]
+    psnr = [
+        row.index for row in run_folder.read_metrics(tmp_path / "deeper") if row.metric == "psnr"
+    ]
     assert set(psnr) == set(range(6))
 
 
@@ -64,7 +66,7 @@ def test_what_is_new_starts_from_what_the_earlier_run_reconstructs(
     first = {}
     for name, recipe in (("frozen", deeper), ("whole", whole)):
         train(recipe, tmp_path / name, quiet=True)
-        rows = run.read_metrics(tmp_path / name)
+        rows = run_folder.read_metrics(tmp_path / name)
         first[name] = [r.value for r in rows if (r.step, r.metric) == (1, "loss")]
     assert len(first["whole"]) == 3
     assert first["frozen"] == first["whole"][-1:]
@@ -89,13 +91,13 @@ def test_its_memory_is_that_of_the_new_module(examples: Path, tmp_path: Path) ->
         frozen = [
             t for n, t in weights(tmp_path / str(depth)).items() if int(n.split(".")[1]) < depth
         ]
-        peak = run.read_summary(tmp_path / str(depth))["peak_memory_bytes"]
+        peak = run_folder.read_summary(tmp_path / str(depth))["peak_memory_bytes"]
         peaks.append(peak - sum(tensor.nbytes for tensor in frozen))
     assert peaks[1] <= peaks[0] * 1.02
 
 
 def test_a_grown_run_resumes_to_the_same_weights(earlier: Path, tmp_path: Path) -> None:
-    recipe = grown(run.load_recipe(earlier), earlier, 1)
+    recipe = grown(run_folder.load_recipe(earlier), earlier, 1)
     longer = recipe.model_copy(
         update={"training": recipe.training.model_copy(update={"steps": 4, "checkpoint_every": 2})}
     )
@@ -122,7 +124,7 @@ def test_a_grown_run_does_not_go_on_from_other_weights(examples: Path, tmp_path:
 
 
 def test_polishing_is_end_to_end_under_checkpointing(earlier: Path, tmp_path: Path) -> None:
-    before = run.load_recipe(earlier)
+    before = run_folder.load_recipe(earlier)
     recipe = polished(before, earlier, 4)
     assert recipe.module_sizes() == [3]
     assert recipe.training.storage == "checkpoint"

@@ -29,7 +29,7 @@ from gleam.metrics import psnr_complex
 from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.runs import checkpoint
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.assembly import make_modules
 from gleam.runs.learner import Learner
 from gleam.runs.run import Run
@@ -55,9 +55,9 @@ def test_run_leaves_everything_that_it_promises(examples: Path, tmp_path: Path) 
         "recipe.yaml", "model.safetensors", "checkpoints", "metrics.csv", "events.jsonl",
         "tensorboard", "environment.json", "trained_on.json", "summary.json", "train.log",
     }  # fmt: skip
-    assert run.load_recipe(folder) == recipe
+    assert run_folder.load_recipe(folder) == recipe
     with (folder / "metrics.csv").open(newline="") as file:
-        assert next(csv.reader(file)) == run.COLUMNS
+        assert next(csv.reader(file)) == run_folder.COLUMNS
     losses = [(step, metric, i) for step, metric, i, _ in numbers(folder) if metric == "loss"]
     assert losses == [(step, "loss", module) for step in range(1, 7) for module in range(2)]
     psnr = [(step, i) for step, metric, i, _ in numbers(folder) if metric == "psnr"]
@@ -77,7 +77,7 @@ def test_run_leaves_everything_that_it_promises(examples: Path, tmp_path: Path) 
 def test_training_learns(examples: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(examples, steps=36, learning_rate=3e-3, validate_every=12)
     train(recipe, tmp_path / "run")
-    rows = [row for row in run.read_metrics(tmp_path / "run") if row.metric == "psnr"]
+    rows = [row for row in run_folder.read_metrics(tmp_path / "run") if row.metric == "psnr"]
     for iteration in (1, 2):  # where the modules end
         psnr = [row.value for row in rows if row.index == iteration]
         assert psnr[-1] > psnr[0] + 0.05
@@ -92,7 +92,7 @@ def test_model_is_the_best_and_the_best_checkpoint_stays(
     train(tiny_recipe(examples, steps=10, validate_every=2, checkpoint_every=2), folder)
     kept = checkpoint.found(folder / "checkpoints")
     assert [checkpoint.step_of(path) for path in kept] == [4, 8, 10]
-    summary = run.read_summary(folder)
+    summary = run_folder.read_summary(folder)
     assert (summary["best_step"], summary["best_validation_psnr_db"]) == (4, 30.0)
     model = load_file(folder / "model.safetensors")
     best = load_file(kept[0] / "module-001.safetensors")
@@ -105,7 +105,7 @@ def test_without_validation_the_model_is_the_last(examples: Path, tmp_path: Path
     recipe = tiny_recipe(examples)
     recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"validation": None})})
     train(recipe, tmp_path / "run")
-    assert run.read_summary(tmp_path / "run")["best_step"] is None
+    assert run_folder.read_summary(tmp_path / "run")["best_step"] is None
     model = load_file(tmp_path / "run" / "model.safetensors")
     last = checkpoint.found(tmp_path / "run" / "checkpoints")[-1]
     weights = load_file(last / "module-001.safetensors")
@@ -144,7 +144,9 @@ def test_every_scheme_trains_and_resumes_to_the_same_end(
     train(recipe, tmp_path / "cut", resume=True)
     assert_same_end(tmp_path / "cut", tmp_path / "whole")
     weights = recipe.loss_weights()
-    losses = {row.index for row in run.read_metrics(tmp_path / "whole") if row.metric == "loss"}
+    losses = {
+        row.index for row in run_folder.read_metrics(tmp_path / "whole") if row.metric == "loss"
+    }
     assert losses == {module for module, weight in enumerate(weights) if weight}
 
 
@@ -171,7 +173,7 @@ def test_stopped_by_a_signal_and_resumed_it_ends_the_same(examples: Path, tmp_pa
     assert 0 < stopped_at < 60
     goes_on = f"go on with: gleam train --resume {folder}"
     assert message == f"gleam: stopped at step {stopped_at}; {goes_on}"
-    train(run.load_recipe(folder), folder, resume=True)
+    train(run_folder.load_recipe(folder), folder, resume=True)
     train(recipe, tmp_path / "undisturbed")
     assert_same_end(folder, tmp_path / "undisturbed")
 
@@ -226,7 +228,7 @@ def test_finished_run_resumes_to_nothing(examples: Path, tmp_path: Path) -> None
     folder = tmp_path / "run"
     train(tiny_recipe(examples), folder)
     before = tensors(folder), numbers(folder)
-    train(run.load_recipe(folder), folder, resume=True)
+    train(run_folder.load_recipe(folder), folder, resume=True)
     assert numbers(folder) == before[1]
     assert all(torch.equal(tensor, before[0][name]) for name, tensor in tensors(folder).items())
 
@@ -338,7 +340,7 @@ def test_empty_validation_slice_does_not_count(examples: Path, tmp_path: Path) -
     recipe = tiny_recipe(examples)
     data = recipe.data.model_copy(update={"validation": tmp_path / "validation"})
     train(recipe.model_copy(update={"data": data}), tmp_path / "run")
-    assert run.read_summary(tmp_path / "run")["best_step"] is not None
+    assert run_folder.read_summary(tmp_path / "run")["best_step"] is not None
 
 
 def test_run_does_not_go_on_with_other_examples(examples: Path, tmp_path: Path) -> None:
@@ -363,7 +365,9 @@ def test_training_on_slabs_takes_their_memory_and_validates_on_the_volume(
     slabs = whole.model_copy(update={"data": whole.data.model_copy(update={"slab": 4})})
     for name, recipe in {"whole": whole, "slabs": slabs}.items():
         train(recipe, tmp_path / name)
-    peak = {n: run.read_summary(tmp_path / n)["peak_memory_bytes"] for n in ("whole", "slabs")}
+    peak = {
+        n: run_folder.read_summary(tmp_path / n)["peak_memory_bytes"] for n in ("whole", "slabs")
+    }
     reach = build(network).reach(-3)
     assert peak["slabs"] < 1.2 * (4 + 2 * reach) / 40 * peak["whole"]
     shutil.copytree(tmp_path / "slabs", tmp_path / "cut")
@@ -376,5 +380,5 @@ def test_training_on_slabs_takes_their_memory_and_validates_on_the_volume(
     batch = collate([item], slabs.mask)  # all of it at once
     assert batch.target is not None
     expected = psnr_complex(trained(batch.measurement), batch.target).item()
-    best = run.read_summary(tmp_path / "slabs")["best_validation_psnr_db"]
+    best = run_folder.read_summary(tmp_path / "slabs")["best_validation_psnr_db"]
     assert best == pytest.approx(expected, abs=1e-4)

@@ -36,7 +36,9 @@ def images(scan):
 
 @pytest.fixture
 def uniform_coils(monkeypatch):
-    monkeypatch.setattr(module, "Coils", lambda s, c, _: np.ones((c, *s), np.complex64) / c**0.5)
+    monkeypatch.setattr(
+        module, "SimulatedCoils", lambda s, c, _: np.ones((c, *s), np.complex64) / c**0.5
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gleam.simulation.coils import Coils
+from gleam.simulation.coils import SimulatedCoils
 
 
 def rng(*seed):
@@ -9,7 +9,7 @@ def rng(*seed):
 
 
 def draw_coils(shape, coils, rng):
-    return np.stack([*Coils(shape, coils, rng)])
+    return np.stack([*SimulatedCoils(shape, coils, rng)])
 
 
 def inside(shape):

@@ -138,7 +138,9 @@ def test_scan_shows_the_anatomy_it_drew(monkeypatch):
         "draw_anatomy",
         lambda s, *_: anatomies.append(_blob((32, 32), (5, -3))) or anatomies[-1],
     )
-    monkeypatch.setattr(module, "Coils", lambda s, c, _: np.ones((c, *s), np.complex64) / c**0.5)
+    monkeypatch.setattr(
+        module, "SimulatedCoils", lambda s, c, _: np.ones((c, *s), np.complex64) / c**0.5
+    )
     scan = simulate_scan((32, 32), 4, 1, NOISELESS, 0)
     np.testing.assert_allclose(combined(scan)[0], abs(anatomies[0][::2, ::2]), atol=2e-4)
 
@@ -181,7 +183,9 @@ def test_large_volumes_are_drawn_on_a_grid_that_fits(monkeypatch, most, grid):
 
     monkeypatch.setattr(module, "_MOST", most)
     monkeypatch.setattr(module, "draw_anatomy", block)
-    monkeypatch.setattr(module, "Coils", lambda s, c, _: np.ones((c, *s), np.complex64) / c**0.5)
+    monkeypatch.setattr(
+        module, "SimulatedCoils", lambda s, c, _: np.ones((c, *s), np.complex64) / c**0.5
+    )
     image = combined(simulate_scan((24, 20, 16), 4, 1, NOISELESS, 2, oversampling=1))[0]
     assert grids == [grid]
     np.testing.assert_allclose(image, block((24, 20, 16), None).real, atol=2e-3)

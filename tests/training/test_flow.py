@@ -19,7 +19,7 @@ from gleam.training.flow import GreedyModule, train_step
 from gleam.training.greedy import greedy, split
 from gleam.training.loss import l1
 from gleam.training.meter import metered
-from gleam.training.storage import STORAGES, checkpoint, offload, store
+from gleam.training.storage import STORAGES, offload, recompute, store
 
 PROBLEMS = {
     "modl": ({"family": "modl"}, {}),
@@ -190,7 +190,7 @@ def test_checkpoint_has_the_gradients_of_store(problem, dtype, tolerance):
     for sizes in ([4], [3, 1]):
         stored, recomputed = (
             gradients(network, sizes, measurement, target, storage=storage)
-            for storage in (store, checkpoint)
+            for storage in (store, recompute)
         )
         for one, other in zip(recomputed, stored, strict=True):
             assert_same(one, other, tolerance)
@@ -271,7 +271,7 @@ def test_learning_rate_and_clipping_are_each_modules_own():
     assert [m.optimizer.param_groups[0]["lr"] for m in modules] == pytest.approx([3, 0.3])
 
 
-@pytest.mark.parametrize("storage", [store, checkpoint])
+@pytest.mark.parametrize("storage", [store, recompute])
 def test_graph_and_gradients_are_gone_before_the_next_module_starts(storage):
     network, measurement, target = toy_training(PROBLEMS["modl"], 4)
     outputs = []
@@ -307,7 +307,7 @@ def test_greedy_memory_does_not_grow_with_depth(family):
     greedy, again, deeper = (peak_of_training(family, [1] * n) for n in (8, 8, 16))
     assert again == greedy  # to the byte
     assert deeper - greedy <= 8 * 4  # the losses that are returned
-    end_to_end, checkpointed = (peak_of_training(family, [8], s) for s in (store, checkpoint))
+    end_to_end, checkpointed = (peak_of_training(family, [8], s) for s in (store, recompute))
     assert greedy < 0.3 * end_to_end
     assert greedy < checkpointed < 0.6 * end_to_end
 

@@ -12,7 +12,7 @@ from stepping import ORDER, RUNS, Delayed, Sending, equal, learner_of, learnt, r
 from torch import Tensor, nn
 from toys import toy_measurement, toy_network, toy_sense
 
-from gleam.arrays import cut
+from gleam.arrays import narrow
 from gleam.data.batch import Batch, Slab
 from gleam.networks import Unrolled, build
 from gleam.parallel.neighbours import Alone
@@ -223,7 +223,7 @@ def test_slabs_of_a_volume_are_replayed():
     whole, _ = toy_measurement(toy_sense((12, 6, 5), (-2, -1), batch=1))
 
     def maps(positions: range) -> Tensor:
-        return cut(whole.sense.maps, -3, positions)
+        return narrow(whole.sense.maps, -3, positions)
 
     volume = Slabbed(maps, whole.mask, whole.axes, -3, 2, whole.adjoint, whole.noise)
     replayed = network.iterates_from(

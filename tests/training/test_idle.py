@@ -21,7 +21,7 @@ from gleam.networks import build
 from gleam.networks.weights import weights_of
 from gleam.recipe import Recipe
 from gleam.runs import checkpoint
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.assembly import fresh_learner
 from gleam.runs.learner import Learner
 from gleam.runs.stages import grown
@@ -260,7 +260,7 @@ def test_a_run_that_starts_from_another_ends_the_same(
     grows: bool, plain: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "files").mkdir()
-    recipe = run.load_recipe(plain).changed(training={"steps": 2})
+    recipe = run_folder.load_recipe(plain).changed(training={"steps": 2})
     more = grown(recipe, plain, 2) if grows else recipe.changed(training={"start": plain})
     train(more, tmp_path / "plain", quiet=True)
     idle = more.changed(training={"idle": tmp_path / "files"})

@@ -6,7 +6,7 @@ from streams import Stream, install
 from test_storage import FITTING, toy_problem, value_and_gradients
 from toys import noise
 
-from gleam.training.offload import Shelf
+from gleam.training.offload import ActivationStore
 from gleam.training.storage import offload, store
 
 CASES = [case for case in FITTING if case[1] == "offload"]
@@ -65,7 +65,7 @@ VIEWS = {
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
 def test_what_comes_back_is_what_went(view, streams):
     one, other = view(noise(2, 3, 20, 40)), view(noise(2, 3, 20, 40, seed=1))
-    shelf = Shelf([])
+    shelf = ActivationStore([])
     with streams:
         kept = [shelf.put(one), shelf.put(other)]
         back = [shelf.get(kept[1]), shelf.get(kept[0])]
@@ -78,7 +78,7 @@ def test_what_comes_back_is_what_went(view, streams):
 def test_what_is_fetched_ahead_waits_until_it_is_wanted(streams):
     """In any order, and more than once: the graph may be gone through again."""
     tensors = [noise(40, 40, seed=seed) for seed in range(4)]
-    shelf = Shelf([])
+    shelf = ActivationStore([])
     with streams:
         kept = [shelf.put(tensor) for tensor in tensors]
         for number in (3, 2, 2, 0, 1, 3):
@@ -89,7 +89,7 @@ def test_what_is_fetched_ahead_waits_until_it_is_wanted(streams):
 def test_what_was_sent_may_change_afterwards(streams):
     """On the stream that computes, once that is told to wait: autograd refuses it before."""
     tensor = noise(40, 40)
-    before, shelf = tensor.clone(), Shelf([])
+    before, shelf = tensor.clone(), ActivationStore([])
     with streams:
         kept = shelf.put(tensor)
         streams.computing.wait_stream(streams.aside)

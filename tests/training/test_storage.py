@@ -8,7 +8,7 @@ from toys import OF_NETWORK, SHAPES, toy_measurement, toy_network, toy_sense
 from gleam.training import storage as storages
 from gleam.training.loss import l1
 from gleam.training.meter import metered
-from gleam.training.storage import STORAGES, checkpoint, invert, offload, store
+from gleam.training.storage import STORAGES, invert, offload, recompute, store
 
 
 def value_and_gradients(storage, network, measurement, target):
@@ -101,7 +101,7 @@ def test_checkpoint_computes_all_but_the_last_iteration_again():
             calls[k] += 1
 
         iteration.register_forward_pre_hook(count)
-    value_and_gradients(checkpoint, network, measurement, target)
+    value_and_gradients(recompute, network, measurement, target)
     assert calls == [2, 2, 1]
 
 
@@ -116,9 +116,9 @@ def test_checkpoint_keeps_one_image_per_iteration(family):
         return metered(work, measurement.adjoint.device)[1]
 
     weights = sum(p.nbytes for p in toy_network(family, 1, kernel=1).parameters())
-    growth = (peak(checkpoint, 12) - peak(checkpoint, 6)) / 6
+    growth = (peak(recompute, 12) - peak(recompute, 6)) / 6
     assert growth <= measurement.adjoint.nbytes + 2 * weights
-    assert peak(checkpoint, 6) < 0.6 * peak(store, 6)
+    assert peak(recompute, 6) < 0.6 * peak(store, 6)
 
 
 def test_anchors_keep_the_error_of_inversion_small_and_where_it_is_not_a_warning_is_given(

@@ -17,7 +17,7 @@ from gleam.recipe import read as read_recipe
 from gleam.report.comparison import write_report
 from gleam.report.comparison_tables import summary, terminal_table, write_tables
 from gleam.report.page import check_libraries
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.dry_run import Rehearsal, not_there, rehearse
 from gleam.terminal import say
 
@@ -29,7 +29,7 @@ def main(a: Arguments) -> None:
     choose(a.device)  # what is wrong with it is said before anything is made
     if min(a.workers, a.seeds or 1) < 1 or a.seeds == 0:
         raise BadInput("compare: --workers and --seeds are 1 or more")
-    if run.is_there(a.out):
+    if run_folder.is_there(a.out):
         raise BadInput(f"{a.out}: is a run; give the comparison another folder with --out")
     changes: dict[str, object] = {} if a.seeds is None else {"seeds": a.seeds}
     if a.test:

@@ -24,7 +24,7 @@ from gleam.report.evaluation import write_report
 from gleam.report.page import check_libraries
 from gleam.report.tables import fastmri_means, terminal_table, write_tables
 from gleam.report.training import summary_of
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.run import Run
 from gleam.terminal import followed, say, warn
 
@@ -36,7 +36,7 @@ def main(a: Arguments) -> None:
     folders = list(a.runs)
     trained = {folder: Run(folder) for folder in folders}
     networks = {folder: one.network for folder, one in trained.items()}
-    if run.is_there(a.out):
+    if run_folder.is_there(a.out):
         raise BadInput(f"{a.out}: is a run; give the results another folder with --out")
     check_new(a.out / "summary.json", a.force)
     check_libraries()
@@ -109,7 +109,7 @@ def _check(
     if old is not None:
         warn("--data", [old])
     for folder in folders:
-        learnt = run.read_trained_on(folder)
+        learnt = run_folder.read_trained_on(folder)
         warn(str(folder), learnt.check_test(str(folder), examples, mask, force))
         test = test and not learnt.seen(examples)
     return test

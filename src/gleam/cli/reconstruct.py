@@ -28,7 +28,7 @@ from gleam.preparation.manifest import recorded
 from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.adapted import adapted_to
-from gleam.reconstruction.many import Job, identity, reconstruct_many
+from gleam.reconstruction.many import ReconstructionJob, identity, reconstruct_many
 from gleam.reconstruction.named import reconstructor
 from gleam.reconstruction.reconstruct import Reconstruction, reconstruct
 from gleam.reconstruction.reconstructor import Reconstructor, Trained
@@ -64,7 +64,7 @@ def main(a: Arguments) -> None:
     if many:
         say(where)
         what = identity(chosen, mask) + ("" if _plain(a) else f"{a.check} {a.method}")
-        job = Job(
+        job = ReconstructionJob(
             settings,
             format or "",
             partial(_with_doubts, chosen.name, image_of),
@@ -128,7 +128,7 @@ def _trained(a: Arguments, run: Path) -> Trained:
     return Trained.of(run, device, a.iterations, _change(a.until), a.force)
 
 
-def _folder(scans: Path, out: Path, job: Job, as_json: bool) -> None:
+def _folder(scans: Path, out: Path, job: ReconstructionJob, as_json: bool) -> None:
     sources = find_scans([scans])
     if out.resolve() == scans.resolve():
         raise BadInput(f"{out}: holds the scans; give the images another folder")

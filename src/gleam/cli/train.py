@@ -14,7 +14,7 @@ from gleam.parallel.launch import launch
 from gleam.parallel.meeting import world_size
 from gleam.parallel.placement import Placement
 from gleam.recipe import Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.dry_run import not_there, rehearse
 from gleam.runs.pace import in_words
 from gleam.runs.record import METRICS
@@ -27,7 +27,7 @@ def main(a: Arguments) -> None:
         said = (a.out, a.file, a.start, a.grow, a.polish)
         if any(one is not None for one in said) or a.dry_run or a.recipe != Recipe():
             raise BadInput("train: --resume goes on with the run's own recipe; give nothing else")
-        recipe = run.load_recipe(a.resume)
+        recipe = run_folder.load_recipe(a.resume)
     else:
         recipe = _chosen(a)
     trust.check(recipe.network.build)
@@ -61,9 +61,9 @@ def _again(recipe: Recipe, folder: Path) -> bool:
     Another run that is in the folder is none of it: it was refused the first time, and is again.
     """
     again = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-    if not again or not run.is_there(folder):
+    if not again or not run_folder.is_there(folder):
         return False
-    begun = run.load_recipe(folder)
+    begun = run_folder.load_recipe(folder)
     if recipe.training.minutes is not None and begun.training.minutes is None:
         recipe = recipe.lasting(begun.training.steps)
     return begun == recipe
@@ -71,13 +71,13 @@ def _again(recipe: Recipe, folder: Path) -> bool:
 
 def print_end(folder: Path, as_json: bool) -> None:
     """What became of a run."""
-    summary = run.read_summary(folder)
+    summary = run_folder.read_summary(folder)
     if as_json:
         print(json.dumps(summary))
         return
-    metric, shown = METRICS[run.load_recipe(folder).training.target]
+    metric, label = METRICS[run_folder.load_recipe(folder).training.target]
     best = summary[f"best_validation_{metric}_db"]
-    good = "" if best is None else f", validation {shown} {best:.2f} dB"
+    good = "" if best is None else f", validation {label} {best:.2f} dB"
     print(f"{folder}: {summary['steps']} steps{good}")
     print(in_words(summary))
     before = summary.get("validation_before_db")

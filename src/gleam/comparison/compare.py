@@ -16,7 +16,7 @@ from gleam.comparison import plan as plans
 from gleam.comparison.measure import Entry, measure
 from gleam.comparison.plan import Plan, slug
 from gleam.comparison.score import Scores, score
-from gleam.comparison.training import Job, train_all
+from gleam.comparison.training import TrainingJob, train_all
 from gleam.data.example import ExampleFile, find
 from gleam.data.loader import check
 from gleam.data.trained_on import TrainedOn
@@ -24,7 +24,7 @@ from gleam.data.versions import check_versions
 from gleam.device import choose, described
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.data import find_data
 from gleam.terminal import say, warn
 
@@ -47,7 +47,7 @@ class Result:
     name: str
     recipe: Recipe
     entry: Entry | None
-    runs: list[Job]
+    runs: list[TrainingJob]
     failed: list[str]
     trials: dict[float, float]
 
@@ -107,7 +107,7 @@ def compare(
     fitting = {name: entry.recipe for name, entry in entries.items() if entry is not None}
     trials = {
         name: {
-            rate: Job(_trial(recipe, rate), folder / "rates" / slug(name) / f"{rate:g}")
+            rate: TrainingJob(_trial(recipe, rate), folder / "rates" / slug(name) / f"{rate:g}")
             for rate in rates[name]
         }
         for name, recipe in fitting.items()
@@ -128,7 +128,7 @@ def compare(
     }
     jobs = {
         name: [
-            Job(
+            TrainingJob(
                 recipe.changed(seed=seed),
                 folder / "runs" / slug(name) / f"seed-{seed}",
             )
@@ -170,9 +170,9 @@ def _check_tests(plan: Plan, tests: Mapping[str, Sequence[ExampleFile]], force: 
             warn(name, own.check_test(name, examples, plan.base.mask, force))
 
 
-def _psnr(job: Job, failed: Mapping[Path, str]) -> float:
+def _psnr(job: TrainingJob, failed: Mapping[Path, str]) -> float:
     """The best on validation, in dB; −∞ where the run diverged."""
-    best = run.best_validation(run.read_summary(job.folder))
+    best = run_folder.best_validation(run_folder.read_summary(job.folder))
     return float("-inf") if job.folder in failed or best is None else best
 
 

@@ -9,14 +9,14 @@ from gleam.errors import BadInput, Diverged, Stopped
 from gleam.files import check_new
 from gleam.parallel.placement import Placement
 from gleam.recipe import Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.stages import POLISHED, train_in_stages
 from gleam.terminal import followed, say
 from gleam.workers import map_in_processes
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """A run to be made: its recipe, and its folder."""
 
     recipe: Recipe
@@ -33,17 +33,17 @@ class Job:
         Raises:
             BadInput: it holds one, and that is not to be replaced.
         """
-        if run.is_there(self.folder) and run.load_recipe(self.folder) != self.recipe:
+        if run_folder.is_there(self.folder) and run_folder.load_recipe(self.folder) != self.recipe:
             other = "holds a run of another recipe than this comparison's"
             check_new(self.folder, force, other, "give another folder with --out")
-            run.discard(self.folder)
+            run_folder.discard(self.folder)
 
     @property
     def done(self) -> bool:
         """Whether it was trained, and polished, to its last step."""
         polish = self.recipe.training.polish
-        return run.finished(self.folder, self.recipe.training.steps) and (
-            not polish or run.finished(self.last, polish)
+        return run_folder.finished(self.folder, self.recipe.training.steps) and (
+            not polish or run_folder.finished(self.last, polish)
         )
 
 
@@ -51,12 +51,12 @@ class Job:
 class _Outcome:
     """How a job ended: well, or with an error, which is kept to be raised by the parent."""
 
-    job: Job
+    job: TrainingJob
     error: BadInput | Stopped | None = None
 
 
 def train_all(
-    jobs: Sequence[Job], workers: int, force: bool = False, device: str = "auto"
+    jobs: Sequence[TrainingJob], workers: int, force: bool = False, device: str = "auto"
 ) -> dict[Path, str]:
     """Train what is not trained yet; whatever was begun goes on.
 
@@ -71,7 +71,7 @@ def train_all(
         By folder, why a run that diverged did so.
 
     Raises:
-        BadInput: see `Job.make_room` and `gleam.runs.stages.train_in_stages`.
+        BadInput: see `TrainingJob.make_room` and `gleam.runs.stages.train_in_stages`.
         Stopped: a run was stopped by a signal, or its process died.
     """
     for job in jobs:
@@ -92,13 +92,13 @@ def train_all(
     return failed
 
 
-def _alone(job: Job, device: str) -> _Outcome:
+def _alone(job: TrainingJob, device: str) -> _Outcome:
     say(f"training {job.folder}")
     return _train(job, device)
 
 
-def _train(job: Job, device: str, quiet: bool = False) -> _Outcome:
-    begun = run.is_there(job.folder)
+def _train(job: TrainingJob, device: str, quiet: bool = False) -> _Outcome:
+    begun = run_folder.is_there(job.folder)
     try:
         placement = Placement(device=device)
         train_in_stages(job.recipe, job.folder, resume=begun, quiet=quiet, placement=placement)
@@ -107,5 +107,5 @@ def _train(job: Job, device: str, quiet: bool = False) -> _Outcome:
     return _Outcome(job)
 
 
-def _lost(job: Job, cause: str) -> _Outcome:
+def _lost(job: TrainingJob, cause: str) -> _Outcome:
     return _Outcome(job, Stopped(f"{job.folder}: its process died of {cause}; run it again"))

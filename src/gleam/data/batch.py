@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Complex
 from torch import Tensor
 
-from gleam.arrays import Image, cut
+from gleam.arrays import Image, narrow
 from gleam.formats.upright import Upright
 from gleam.physics.measurement import Measured
 from gleam.physics.prediction import HeldOut, HeldOutSlabs
@@ -77,4 +77,4 @@ class Slab:
 
     def inner(self, wide: Tensor) -> Tensor:
         """The core of an array of the wide slab."""
-        return cut(wide, self.axis, self.inside)
+        return narrow(wide, self.axis, self.inside)

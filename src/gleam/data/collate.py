@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Complex, Float
 from torch import Tensor
 
-from gleam.arrays import Image, KSpace, Maps, Mask, cut, slabs
+from gleam.arrays import Image, KSpace, Maps, Mask, narrow, slabs
 from gleam.data.batch import Batch, Slab
 from gleam.data.example import Example, Slice
 from gleam.data.holdout import Draw, Split
@@ -45,8 +45,8 @@ class Item:
         if self.example.header.slab_axis is not None:
             return self.example.slab(self.slab.wide)
         whole, part = self.example[self.index], (self.slab.axis, self.slab.wide)
-        target = None if whole.target is None else cut(whole.target, *part)
-        return Slice(cut(whole.kspace, *part), cut(whole.maps, *part), target)
+        target = None if whole.target is None else narrow(whole.target, *part)
+        return Slice(narrow(whole.kspace, *part), narrow(whole.maps, *part), target)
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def _of_slab(mask: Tensor, slab: Slab | None) -> Tensor:
     """Where samples are held out along the readout, too, each slab has its own."""
     if slab is None or mask.shape[slab.axis] == 1:
         return mask
-    return cut(mask, slab.axis, slab.wide)
+    return narrow(mask, slab.axis, slab.wide)
 
 
 def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
@@ -214,7 +214,7 @@ def collate_volume(item: Item, mask: MaskRecipe | None, size: int) -> Batch:
 
     def kspace(positions: range) -> KSpace:
         part = replace(item, slab=Slab(axis, positions, positions))
-        mask = cut(sampled, axis, positions) if sampled.shape[axis] > 1 else sampled
+        mask = narrow(sampled, axis, positions) if sampled.shape[axis] > 1 else sampled
         return _measured([part], one.axes, mask)
 
     def heldout(positions: range) -> HeldOut:

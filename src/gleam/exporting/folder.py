@@ -16,7 +16,7 @@ from gleam.networks import Unrolled
 from gleam.networks.weights import weights_of
 from gleam.recipe import DataRecipe, Recipe
 from gleam.reconstruction.exported import Facts
-from gleam.runs import folder as runs
+from gleam.runs import folder as run_folder
 
 CARD = "README.md"
 
@@ -34,12 +34,12 @@ def write(run: Path, to: Path, recipe: Recipe, network: Unrolled, facts: Facts) 
     with replacing(to) as temporary:
         make_folder(temporary)
         recipes.save(shared(recipe), temporary / "recipe.yaml")
-        runs.write_trained_on(temporary, facts.trained_on)
+        run_folder.write_trained_on(temporary, facts.trained_on)
         (temporary / CARD).write_text(
-            card(recipe, network, facts, runs.read_summary(run)), encoding="utf-8"
+            card(recipe, network, facts, run_folder.read_summary(run)), encoding="utf-8"
         )
         weights = {name: weight.contiguous() for name, weight in weights_of(network).items()}
-        save_file(weights, temporary / runs.MODEL)
+        save_file(weights, temporary / run_folder.MODEL)
 
 
 def shared(recipe: Recipe) -> Recipe:

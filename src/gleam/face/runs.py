@@ -15,7 +15,7 @@ from gleam.face.words import in_python
 from gleam.networks import Unrolled
 from gleam.recipe import MaskRecipe, Recipe
 from gleam.runs import adaptation
-from gleam.runs import folder as folders
+from gleam.runs import folder as run_folder
 from gleam.runs import run as trained
 from gleam.runs.adaptation import Adaptation
 from gleam.runs.stages import train_in_stages
@@ -121,7 +121,7 @@ def train(
         BadInput: the data do not fit the recipe, or the folder holds another run.
     """
     folder = Path(folder)
-    chosen = folders.load_recipe(folder) if resume else recipe_of(recipe)
+    chosen = run_folder.load_recipe(folder) if resume else recipe_of(recipe)
     if changes and resume:
         raise BadInput("train: resume goes on with the run's own recipe; give no changes")
     chosen = chosen.changed(**changes)

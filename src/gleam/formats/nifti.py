@@ -20,12 +20,10 @@ from typing import Any
 import numpy as np
 
 from gleam.errors import BadInput
-from gleam.files import replacing
+from gleam.files import BEST_COMPRESSION, replacing
 from gleam.formats.scan import usable
 from gleam.formats.volume import Volume
 from gleam.words import not_installed
-
-_BEST_COMPRESSION = 1032  # of zlib
 
 
 def read_image(path: Path) -> Volume:
@@ -39,7 +37,7 @@ def read_image(path: Path) -> Volume:
     try:
         file = nibabel.Nifti1Image.from_filename(path, mmap=False)
         shape, dtype = file.shape, file.get_data_dtype()
-        most = path.stat().st_size * (_BEST_COMPRESSION if path.suffix == ".gz" else 1)
+        most = path.stat().st_size * (BEST_COMPRESSION if path.suffix == ".gz" else 1)
         size = math.prod(shape) * dtype.itemsize
         if dtype.kind not in "iufc" or min(shape, default=0) < 1 or size > most:
             raise ValueError

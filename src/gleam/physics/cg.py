@@ -21,7 +21,7 @@ Operator = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Step:
+class CgStep:
     """What the way back through a step needs: one vector, and numbers of each system."""
 
     direction: Tensor  # p
@@ -38,7 +38,7 @@ def conjugate_gradients(
     axes: Axes,
     steps: int,
     tolerance: float | None = None,
-    trace: list[Step] | None = None,
+    trace: list[CgStep] | None = None,
 ) -> Image:
     """Solve operator(x) = b from x = 0 (Hestenes & Stiefel 1952).
 
@@ -68,7 +68,7 @@ def conjugate_gradients(
         curvature = _dot(direction, image, axes).masked_fill(done, 1)
         alpha = (energy / curvature).masked_fill(done, 0)
         if trace is not None:
-            trace.append(Step(direction, energy, curvature, alpha, beta, done))
+            trace.append(CgStep(direction, energy, curvature, alpha, beta, done))
         x = _added(x, alpha, direction)
         if step + 1 == steps:
             break
@@ -80,7 +80,7 @@ def conjugate_gradients(
 
 
 def back(
-    operator: Operator, gradient: Tensor, axes: Axes, trace: list[Step]
+    operator: Operator, gradient: Tensor, axes: Axes, trace: list[CgStep]
 ) -> tuple[Tensor, Tensor]:
     """From the gradient of x to those of b and of the weight, step by step backwards.
 
@@ -90,7 +90,7 @@ def back(
     """
     weight_, energy_ = (torch.zeros_like(trace[0].energy) for _ in range(2))
     direction_, residual_ = torch.zeros_like(gradient), torch.zeros_like(gradient)
-    after: Step | None = None
+    after: CgStep | None = None
     residual_after = residual = residual_
     for step, before in zip(reversed(trace), [*reversed(trace[:-1]), None], strict=True):
         p, alpha, done = step.direction, step.alpha, step.done
@@ -122,7 +122,7 @@ def back(
 
 
 def forth(
-    operator: Operator, of_b: Tensor, of_weight: Tensor, axes: Axes, trace: list[Step]
+    operator: Operator, of_b: Tensor, of_weight: Tensor, axes: Axes, trace: list[CgStep]
 ) -> Tensor:
     """From small changes of b and of the weight to that of x, along the steps.
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gleam.arrays import Image, KSpace, cut
+from gleam.arrays import Image, KSpace, narrow
 from gleam.physics.sense import Sense
 
 
@@ -56,9 +56,9 @@ class HeldOut:
     def part(self, axis: int, positions: range) -> "HeldOut":
         """Some positions along an axis that F does not run along."""
         sense, mask = self.sense, self.sense.mask
-        maps = cut(sense.maps, axis, positions)
-        mask = cut(mask, axis, positions) if mask.shape[axis] > 1 else mask
-        return HeldOut(replace(sense, maps=maps, mask=mask), cut(self.kspace, axis, positions))
+        maps = narrow(sense.maps, axis, positions)
+        mask = narrow(mask, axis, positions) if mask.shape[axis] > 1 else mask
+        return HeldOut(replace(sense, maps=maps, mask=mask), narrow(self.kspace, axis, positions))
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class HeldOutSlabs:
 
     def error(self, image: Image) -> Float[Tensor, "batch"]:
         """See `HeldOut`."""
-        return self._mean(lambda part, slab: part.squares(cut(image, self.axis, slab)))
+        return self._mean(lambda part, slab: part.squares(narrow(image, self.axis, slab)))
 
     def energy(self) -> Float[Tensor, "batch"]:
         """See `HeldOut`."""

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from gleam.arrays import Image, KSpace, Maps, Mask, cut, slabs
+from gleam.arrays import Image, KSpace, Maps, Mask, narrow, slabs
 from gleam.physics.fourier import Axes
 from gleam.physics.measurement import AlongAxis, Measurement, S
 from gleam.physics.sense import Sense
@@ -49,10 +49,10 @@ class Slabbed:
         """The measurement of a slab."""
         maps, mask = self.maps(positions).to(self.adjoint.device), self.mask
         if mask.shape[self.axis] > 1:  # samples along the readout are held out
-            mask = cut(mask, self.axis, positions)
+            mask = narrow(mask, self.axis, positions)
         sense = Sense(maps, mask, self.axes)
         read = None if self.read is None else partial(self.read, positions)
-        return Measurement(sense, cut(self.adjoint, self.axis, positions), self.noise, read)
+        return Measurement(sense, narrow(self.adjoint, self.axis, positions), self.noise, read)
 
     def whole(self) -> Measurement:
         """The measurement of the whole volume, in memory."""
@@ -70,11 +70,11 @@ class Slabbed:
         length = self.adjoint.shape[self.axis]
         for core in slabs(length, self.size):
             wide = widened(core, reach(self.axis), alignment(self.axis), length)
-            part = tree_map(partial(cut, axis=self.axis, positions=wide), state)
+            part = tree_map(partial(narrow, axis=self.axis, positions=wide), state)
             after = step(part, self.part(wide))
             inner = range(core.start - wide.start, core.stop - wide.start)
             for to, new in zip(tree_leaves(result), tree_leaves(after), strict=True):
-                cut(to, self.axis, core).copy_(cut(new, self.axis, inner))
+                narrow(to, self.axis, core).copy_(narrow(new, self.axis, inner))
         return result
 
     def to(self, device: torch.device | str) -> "Slabbed":

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gleam.arrays import Image
-from gleam.physics.cg import Operator, Step, back, conjugate_gradients, forth, parts
+from gleam.physics.cg import CgStep, Operator, back, conjugate_gradients, forth, parts
 from gleam.physics.fourier import Axes
 
 Weight = Float[Tensor, "#batch"] | Float[Tensor, ""]
@@ -66,13 +66,13 @@ class _Solver:
 
         return operator
 
-    def __call__(self, b: Tensor, weight: Tensor, trace: list[Step] | None = None) -> Tensor:
+    def __call__(self, b: Tensor, weight: Tensor, trace: list[CgStep] | None = None) -> Tensor:
         operator = self.operator(weight)
         return conjugate_gradients(operator, b, self.axes, self.steps, self.tolerance, trace)
 
-    def trace(self, b: Tensor, weight: Tensor) -> list[Step]:
+    def trace(self, b: Tensor, weight: Tensor) -> list[CgStep]:
         """The steps once more."""
-        trace: list[Step] = []
+        trace: list[CgStep] = []
         self(b, weight, trace)
         return trace
 

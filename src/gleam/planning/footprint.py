@@ -77,7 +77,7 @@ def footprint(recipe: Recipe, scan: ScanSize, machine: Machine, devices: int = 1
 def footprints(
     recipe: Recipe, scan: ScanSize, machine: Machine, devices: int = 1
 ) -> list[Footprint]:
-    """Of a pipeline, of each device; the modules are cut so that each takes about as long.
+    """Of a pipeline, of each device; the modules are partition so that each takes about as long.
 
     Args:
         recipe: of the training.

@@ -12,8 +12,8 @@ from gleam.networks import Unrolled, build
 from gleam.networks.state import ImageState
 from gleam.planning.errors_of_inverses import told
 from gleam.planning.machine import Machine
+from gleam.planning.offload import Elsewhere, offload
 from gleam.planning.scans import ScanSize, tensors_of
-from gleam.planning.shelf import Elsewhere, offload
 from gleam.planning.trace import Hollow, Trace, Tracer, fake, filled
 from gleam.recipe import Recipe
 from gleam.runs.assembly import make_learner

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Complex
 from torch import Tensor
 
-from gleam.arrays import cut, slabs
+from gleam.arrays import narrow, slabs
 from gleam.files import in_temporary, unwritable
 from gleam.formats.lazy import each_coil
 from gleam.formats.scan import Array, Scan
@@ -49,8 +49,8 @@ class Decoded:
             whole = torch.from_numpy(kspace)
             aim = torch.from_numpy(image).movedim(0, self._axis)
             for part in slabs(grid.space[grid.axes[0]], -(-grid.space[grid.axes[0]] // _PARTS)):
-                some = grid.decode(cut(whole, grid.axes[0], part))
-                cut(aim, grid.axes[0], part).copy_(some)
+                some = grid.decode(narrow(whole, grid.axes[0], part))
+                narrow(aim, grid.axes[0], part).copy_(some)
             self._write(scan, coil, image)
 
     def __getitem__(self, positions: range) -> Complex[Tensor, "coil frame *space"]:

@@ -24,7 +24,7 @@ ROOM = "needs more memory than there is; see --coils and --device"
 
 
 @dataclass(frozen=True)
-class Job:
+class ReconstructionJob:
     """What is done to each scan.
 
     Attributes:
@@ -44,7 +44,9 @@ class Job:
     identity: str
 
 
-def reconstruct_many(sources: Sequence[Path], out: Path, job: Job) -> Iterator[Outcome]:
+def reconstruct_many(
+    sources: Sequence[Path], out: Path, job: ReconstructionJob
+) -> Iterator[Outcome]:
     """Reconstruct each scan into `out`, as NAME.SUFFIX, or NAME-PART.SUFFIX of several in a file.
 
     Args:
@@ -78,7 +80,7 @@ def _one(
     part: str,
     read: Callable[[], Scan],
     out: Path,
-    job: Job,
+    job: ReconstructionJob,
     mark: str,
     sha256: str,
 ) -> Outcome:
@@ -99,7 +101,7 @@ def _one(
 
 
 def _kept(
-    source: Path, out: Path, job: Job, mark: str, before: Sequence[manifest.Entry]
+    source: Path, out: Path, job: ReconstructionJob, mark: str, before: Sequence[manifest.Entry]
 ) -> list[Outcome]:
     """What became of a file, if all of it is there and would come out the same."""
     for entry in before:

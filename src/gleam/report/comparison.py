@@ -13,7 +13,7 @@ from gleam.report import prose
 from gleam.report.comparison_tables import costs
 from gleam.report.page import Page, distribution, pictured, quality, write_page
 from gleam.report.plots import Curve, line_plot, method_colours
-from gleam.report.tables import shown
+from gleam.report.tables import formatted
 from gleam.report.training import describe, validation_curve
 
 
@@ -95,7 +95,7 @@ def _row(result: Result, comparison: Comparison, means: dict[str, Summary]) -> d
         cell["spread"] = f"seeds {min(by_seed):.2f} to {max(by_seed):.2f}" if several else "1 seed"
         if result.name != against and against in summary.means:
             gap = summary.difference(result.name, against, "psnr_complex")
-            cell["gap"], cell["interval"] = shown(gap, metric, "+")
+            cell["gap"], cell["interval"] = formatted(gap, metric, "+")
             cell["sure"] = gap.low > 0 or gap.high < 0
         cells.append(cell)
     memory, time, steps, rate = costs(result)

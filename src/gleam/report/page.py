@@ -23,7 +23,7 @@ from gleam.evaluation.summary import Summary, summarise
 from gleam.files import replacing
 from gleam.report import scripts
 from gleam.report.scans import Shown, blocks, common_gain, facts, finite, shared_out
-from gleam.report.tables import seconds, shown
+from gleam.report.tables import formatted, seconds
 from gleam.words import not_installed
 
 
@@ -197,7 +197,7 @@ def _means(summary: Summary, evaluation: Evaluation) -> list[dict[str, Any]]:
         {
             "name": method,
             "cells": [
-                (*shown(own[key], metric), best[key] == method and len(summary.means) > 1)
+                (*formatted(own[key], metric), best[key] == method and len(summary.means) > 1)
                 for key, metric in METRICS.items()
             ],
             "seconds": seconds(evaluation.seconds[method]),
@@ -215,7 +215,7 @@ def _differences(summary: Summary) -> list[dict[str, Any]]:
             continue
         gaps = {key: summary.difference(method, best, key) for key in METRICS}
         cells = [
-            (*shown(gaps[key], metric, "+"), gaps[key].low > 0 or gaps[key].high < 0)
+            (*formatted(gaps[key], metric, "+"), gaps[key].low > 0 or gaps[key].high < 0)
             for key, metric in METRICS.items()
         ]
         rows.append({"name": method, "cells": cells})

@@ -99,7 +99,7 @@ def terminal_table(evaluation: Evaluation) -> Table:
     return table
 
 
-def shown(estimate: Estimate, metric: Metric, sign: str = "") -> tuple[str, str]:
+def formatted(estimate: Estimate, metric: Metric, sign: str = "") -> tuple[str, str]:
     """("31.42", "30.90 to 31.95"), the latter "" where there is none; `sign` "+" shows a plus."""
     mean, low, high = (
         f"{value:{sign}.{metric.digits}f}".replace("-", "−")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gleam.recipe import Recipe
 from gleam.report.plots import Curve
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.pace import in_words
 
 
@@ -36,7 +36,7 @@ class RunSummary:
 
 def summary_of(folder: Path, name: str, recipe: Recipe) -> RunSummary:
     """How a run was trained, from its folder."""
-    summary, rows = run.read_summary(folder), run.read_metrics(folder)
+    summary, rows = run_folder.read_summary(folder), run_folder.read_metrics(folder)
     sizes = recipe.module_sizes()
     losses = tuple(
         Curve(
@@ -62,7 +62,7 @@ def summary_of(folder: Path, name: str, recipe: Recipe) -> RunSummary:
 def validation_curve(folder: Path, name: str, recipe: Recipe) -> Curve:
     """Complex PSNR (dB) on validation data over steps; empty where there was none."""
     last = recipe.network.iterations - 1
-    psnr = [r for r in run.read_metrics(folder) if (r.metric, r.index) == ("psnr", last)]
+    psnr = [r for r in run_folder.read_metrics(folder) if (r.metric, r.index) == ("psnr", last)]
     return Curve(name, [r.step for r in psnr], [r.value for r in psnr])
 
 

@@ -27,7 +27,7 @@ from gleam.physics.sampling import DIMENSIONS
 from gleam.preparation.jobs import find_scans, prepare_one
 from gleam.preparation.prepare import Settings
 from gleam.recipe import STEPS, HoldoutRecipe, MaskRecipe, Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.data import find_data
 from gleam.runs.run import Run
 from gleam.runs.train import train
@@ -127,9 +127,9 @@ def adapt(
 
 def _check_place(folder: Path, goal: Path, force: bool) -> None:
     """Have only what an earlier adaptation wrote be replaced, and only if the user says so."""
-    if run.is_there(folder):
+    if run_folder.is_there(folder):
         check_new(folder, force, "holds a run already", "choose another place")
-        if run.load_recipe(folder).data.train == goal:
+        if run_folder.load_recipe(folder).data.train == goal:
             return
     if goal.exists():
         raise BadInput(f"{goal}: is there, and is of no adapted run; choose another place")

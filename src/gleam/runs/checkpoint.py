@@ -26,7 +26,7 @@ from gleam.training.flow import GreedyModule
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """How far a run has come.
 
     Attributes:
@@ -57,7 +57,7 @@ def drafted_weights(folder: Path, step: int, modules: int) -> list[dict[str, Ten
     return [_weights(load_file(file)) for file in files]
 
 
-def publish(folder: Path, modules: int, progress: Progress) -> Path:
+def publish(folder: Path, modules: int, progress: RunProgress) -> Path:
     """Make `folder`/step-00001000 of what was written, all modules of which there are."""
     draft = _draft(folder, progress.step)
     path = draft.with_name(draft.name.removeprefix("."))
@@ -77,7 +77,7 @@ def discard(folder: Path, step: int | None = None) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def load(path: Path, modules: Mapping[int, GreedyModule], count: int) -> Progress:
+def load(path: Path, modules: Mapping[int, GreedyModule], count: int) -> RunProgress:
     """Restore weights and optimizers from one checkpoint.
 
     Args:
@@ -96,7 +96,7 @@ def load(path: Path, modules: Mapping[int, GreedyModule], count: int) -> Progres
                 f"{path}: is of version {version}, this program knows {VERSION}; update it"
             )
         saved = manifest.pop("modules")
-        progress = Progress(**manifest)
+        progress = RunProgress(**manifest)
         if count != saved:
             raise BadInput(f"{path}: is of {saved} modules, the recipe has {count}")
         for number, module in modules.items():

@@ -10,7 +10,7 @@ from gleam.data.trained_on import TrainedOn, listed
 from gleam.data.versions import check_versions
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.assembly import goal_of
 from gleam.runs.initial import fingerprint_of_start
 
@@ -38,7 +38,7 @@ class TrainingData:
         """What the network will have been trained on, what it starts from included."""
         own = TrainedOn.of(self.recipe.mask, self.training, self.validation)
         start = self.recipe.training.start
-        return own if start is None else own.after(run.read_trained_on(start))
+        return own if start is None else own.after(run_folder.read_trained_on(start))
 
     def doubts(self) -> Iterator[tuple[str, str]]:
         """What may mislead, and of what it is said; a sentence each."""
@@ -56,7 +56,7 @@ class TrainingData:
                 "network does on scans that it never saw",
             )
         start = self.recipe.training.start
-        if start is not None and run.read_trained_on(start).version == 1:
+        if start is not None and run_folder.read_trained_on(start).version == 1:
             yield f"training.start: {start}", "did not record all that it was trained on"
 
 

@@ -22,7 +22,7 @@ from gleam.parallel.placement import Placement
 from gleam.physics.sampling import DIMENSIONS
 from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import END_TO_END, Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.stages import train_in_stages
 from gleam.simulation import simulate_scan
 
@@ -82,7 +82,7 @@ def rehearse(recipe: Recipe, device: str = "auto") -> Rehearsal:
             short, Path(place) / "run", quiet=True, placement=Placement(device=device)
         )
         assert last is not None  # there is no other process
-        parameters = run.read_summary(last)["parameters"]
+        parameters = run_folder.read_summary(last)["parameters"]
     return Rehearsal(
         kind=kind_of_data(recipe),
         family=recipe.network.build or recipe.network.family,
@@ -159,8 +159,8 @@ def _shortened(recipe: Recipe, example: Path) -> Recipe:
 def _untrained(recipe: Recipe, folder: Path) -> Path:
     """A run of the same network that has learnt nothing, for one that is not there yet."""
     whole = recipe.changed(training=END_TO_END | {"start": None, "frozen": 0})
-    run.begin(folder, whole, "", TrainedOn.unrecorded(whole.mask))
-    run.save_model(folder, weights_of(build(whole.network, whole.seed)))
+    run_folder.begin(folder, whole, "", TrainedOn.unrecorded(whole.mask))
+    run_folder.save_model(folder, weights_of(build(whole.network, whole.seed)))
     return folder
 
 

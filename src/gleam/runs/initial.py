@@ -7,7 +7,7 @@ from gleam.files import sha256_of
 from gleam.networks import Unrolled, build
 from gleam.networks.weights import fill
 from gleam.recipe import Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.training.idle import Idle
 
 
@@ -27,7 +27,7 @@ def initial(recipe: Recipe, idle: Idle | None = None) -> Unrolled:
     def placed(number: int, iteration: nn.Module) -> None:
         if start is not None and number < earlier:
             try:
-                fill(iteration, run.weights_of_iteration(start, number))
+                fill(iteration, run_folder.weights_of_iteration(start, number))
             except ValueError as error:
                 raise BadInput(f"training.start: {start}: is of another kind of network") from error
         if idle is not None:
@@ -44,8 +44,8 @@ def _checked(recipe: Recipe) -> int:
     """
     start = recipe.training.start
     assert start is not None
-    iterations = run.recipe_of_network(start).network.iterations
-    run.read_trained_on(start)  # of a later version, the weights may mean something else
+    iterations = run_folder.recipe_of_network(start).network.iterations
+    run_folder.read_trained_on(start)  # of a later version, the weights may mean something else
     said = f"training.start: {start}: is of {iterations} iterations"
     if iterations > recipe.network.iterations:
         raise BadInput(f"{said}, the recipe of {recipe.network.iterations}; give as many or more")
@@ -59,7 +59,7 @@ def grown_from(recipe: Recipe) -> int:
     t = recipe.training
     if t.start is None or not t.frozen:
         return 0
-    before = run.recipe_of_network(t.start).network.iterations
+    before = run_folder.recipe_of_network(t.start).network.iterations
     return t.frozen if before < recipe.network.iterations else 0
 
 

@@ -18,9 +18,9 @@ from gleam.errors import Signalled, Unwritable
 from gleam.parallel.faults import Lost
 from gleam.parallel.neighbours import Failure, Note
 from gleam.runs import checkpoint
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.picture import Picture, picture_of
-from gleam.runs.record import Place, Record, recorded
+from gleam.runs.record import Hardware, Record, recorded
 from gleam.runs.setup import Setup
 from gleam.terminal import silence
 from gleam.training.graph import graphable
@@ -28,7 +28,7 @@ from gleam.training.meter import taken
 
 
 @dataclass(frozen=True)
-class Step:
+class StepTaken:
     """A step that was taken, and what is not read of it yet.
 
     Attributes:
@@ -86,7 +86,7 @@ class Journal:
             self.record.begin(psnr[-1])
 
     def add(self, note: Note, seconds: float, waited: float) -> bool:
-        """Note one more step (see `Step`); say whether it is to be kept (see `keep`).
+        """Note one more step (see `StepTaken`); say whether it is to be kept (see `keep`).
 
         What is to be kept is written here, but counts only once `keep` says so: the process with
         the record does so last. Whether validation was the best so far is known to it alone; others
@@ -109,7 +109,7 @@ class Journal:
             best = validated and group.downstream is not None
         kept = (scheduled or best) and not note.failure
         if kept and group.replica == 0:
-            run.check_there(folder)
+            run_folder.check_there(folder)
             checkpoint.write(folder / "checkpoints", self.setup.modules, self.step)
         return kept
 
@@ -156,7 +156,7 @@ class Journal:
 @contextmanager
 def journal(setup: Setup, quiet: bool) -> Iterator[Journal]:
     """Go on with the journal of a run; where the record is kept, its progress is shown."""
-    place, progress = _place(setup), setup.progress
+    place, progress = _hardware(setup), setup.progress
     start, grown = setup.start, setup.grown
     kept = recorded(
         setup.folder, setup.recipe, setup.parameters, start, grown, progress, place, quiet
@@ -183,9 +183,9 @@ def go_on(folder: Path) -> str:
     return f"go on with: gleam train --resume {shlex.quote(str(folder))}"
 
 
-def _place(setup: Setup) -> Place:
+def _hardware(setup: Setup) -> Hardware:
     device, bf16 = setup.group.device, setup.recipe.network.regulariser.bf16
-    return Place(
+    return Hardware(
         device=described(device),
         precision=precision.name(device, bf16),
         graph=device.type == "cuda" and graphable(setup.recipe) is None,

@@ -130,9 +130,9 @@ def _wandb(folder: Path, settings: dict[str, Any]) -> tuple[Send, Close]:
     run = wandb.init(project=PROJECT, name=folder.name, dir=str(folder), config=settings)
 
     def send(step: int, told: Told) -> None:
-        run.log({name: shown(value) for name, value in told.items()}, step=step)
+        run.log({name: converted(value) for name, value in told.items()}, step=step)
 
-    def shown(value: float | NDArray[np.uint8]) -> object:
+    def converted(value: float | NDArray[np.uint8]) -> object:
         return value if isinstance(value, float | int) else wandb.Image(Image.fromarray(value))
 
     return send, lambda well: run.finish(exit_code=0 if well else 1)

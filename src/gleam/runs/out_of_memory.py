@@ -7,7 +7,7 @@ from pathlib import Path
 from gleam.errors import OutOfMemory
 from gleam.memory import asked_for, exhausted
 from gleam.recipe import Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def room_for(recipe: Recipe, folder: Path, go_on: str) -> Iterator[None]:
         if not exhausted(error):
             raise
         line = f"{asked_for(error)}; less is taken with {' or '.join(smaller(recipe))}"
-        if run.is_there(folder):
+        if run_folder.is_there(folder):
             line += f"; where there is more, {go_on}"
         raise OutOfMemory(line) from error
 

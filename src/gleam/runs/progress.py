@@ -29,9 +29,9 @@ class Display:
 
     def step(self, losses: Sequence[float]) -> None:
         """One step is done; `losses` are those of the modules."""
-        shown = " ".join(f"{loss:.3f}" for loss in losses[:8]) + (" …" if len(losses) > 8 else "")
-        self._step, self._losses = self._step + 1, f"loss {shown}, "
-        self._bar.update(self._task, advance=1, losses=shown)
+        text = " ".join(f"{loss:.3f}" for loss in losses[:8]) + (" …" if len(losses) > 8 else "")
+        self._step, self._losses = self._step + 1, f"loss {text}, "
+        self._bar.update(self._task, advance=1, losses=text)
 
     def memory(self, peak: int) -> None:
         """Peak memory of a step, in bytes."""
@@ -61,7 +61,7 @@ class Display:
 
 
 @contextmanager
-def shown(log: Path, first: int, steps: int, quiet: bool = False) -> Iterator[Display]:
+def displayed(log: Path, first: int, steps: int, quiet: bool = False) -> Iterator[Display]:
     """Show the progress of a run that goes on from step `first`, unless it is to be quiet."""
     bar = Progress(
         TextColumn("step {task.completed}/{task.total}"),

@@ -13,13 +13,13 @@ from gleam.memory import asked_for, exhausted
 from gleam.parallel.neighbours import Note
 from gleam.recipe import Recipe
 from gleam.runs import checkpoint
-from gleam.runs import folder as run
-from gleam.runs.checkpoint import Progress
+from gleam.runs import folder as run_folder
+from gleam.runs.checkpoint import RunProgress
 from gleam.runs.events import Event, EventLog, Kind, Logger, forget_events
 from gleam.runs.folder import Row
 from gleam.runs.loggers import made
 from gleam.runs.pace import Pace
-from gleam.runs.progress import Display, shown
+from gleam.runs.progress import Display, displayed
 
 EVERY = 1.0  # seconds between two events that tell of steps
 METRICS = {  # of validation, by what is learnt: in files, and in words
@@ -30,7 +30,7 @@ METRICS = {  # of validation, by what is learnt: in files, and in words
 
 
 @dataclass(frozen=True)
-class Place:
+class Hardware:
     """What is trained on: fields of the event `start` and of summary.json.
 
     Attributes:
@@ -76,26 +76,26 @@ class Record:
     grown: int
     display: Display
     loggers: Sequence[Logger]
-    progress: Progress
-    place: Place
+    progress: RunProgress
+    place: Hardware
     memory: int = 0
     rows: list[Row] = field(default_factory=list)
     failure: Diverged | None = None
     before: float | None = None
 
     def __post_init__(self) -> None:
-        summary = run.read_summary(self.folder)
+        summary = run_folder.read_summary(self.folder)
         self.memory = summary.get("peak_memory_bytes", 0)
         self.before = summary.get("validation_before_db")
         self.pace = Pace(self.recipe.data.batch)
         self._told = time.monotonic()
         target = self.recipe.training.target
-        self.metric, self.shown = METRICS[target]
+        self.metric, self.label = METRICS[target]
 
     def begin(self, before: float) -> None:
         """Note how well the network does in validation that the run starts from."""
         self.before = before
-        self.display.say(f"before training: validation {self.shown} {before:.2f} dB")
+        self.display.say(f"before training: validation {self.label} {before:.2f} dB")
 
     def add(self, note: Note, seconds: float, waited: float = 0.0) -> bool:
         """Note one more step; say whether its PSNR is the best so far.
@@ -127,7 +127,7 @@ class Record:
         *_, final = note.psnr.values()
         if self.grown:
             self.before = note.psnr[self.grown - 1]
-        self.display.say(f"step {done.step}: validation {self.shown} {final:.2f} dB")
+        self.display.say(f"step {done.step}: validation {self.label} {final:.2f} dB")
         if not final > done.best_psnr:
             return False
         self.progress = replace(done, best_psnr=final, best_step=done.step)
@@ -143,11 +143,11 @@ class Record:
         """Write everything down; the checkpoint comes last, so that what it counts is there."""
         done, checkpoints = self.progress, self.folder / "checkpoints"
         modules = len(self.recipe.module_sizes())
-        run.check_there(self.folder)
-        run.append_metrics(self.folder, self.rows)
+        run_folder.check_there(self.folder)
+        run_folder.append_metrics(self.folder, self.rows)
         self.rows.clear()
         self._tell_steps()
-        run.write_summary(self.folder, self._summary())
+        run_folder.write_summary(self.folder, self._summary())
         weights: Mapping[str, Tensor] = {}
         if self.before is not None and done.best_psnr < self.before:
             weights = self.start
@@ -156,7 +156,7 @@ class Record:
             weights = {**self.start, **self._of_network(drafted)}
         if weights:
             checkpoint.make_room(checkpoints, sum(weight.nbytes for weight in weights.values()))
-            run.save_model(self.folder, weights)
+            run_folder.save_model(self.folder, weights)
         checkpoint.publish(checkpoints, modules, done)
         checkpoint.forget(checkpoints, self.recipe.training.keep, done.best_step)
         self.tell("checkpoint", best=done.best_step == done.step)
@@ -228,12 +228,12 @@ def recorded(
     parameters: int,
     start: Mapping[str, Tensor],
     grown: int,
-    progress: Progress,
-    place: Place,
+    progress: RunProgress,
+    place: Hardware,
     quiet: bool,
 ) -> Iterator[Record]:
     """Go on with the record of a run; see `Record`."""
-    with shown(folder / "train.log", progress.step, recipe.training.steps, quiet) as display:
+    with displayed(folder / "train.log", progress.step, recipe.training.steps, quiet) as display:
         others = made(recipe.training.loggers, folder, recipe, progress.step + 1)
         loggers: list[Logger] = [EventLog(folder), *others]
         record = Record(folder, recipe, parameters, start, grown, display, loggers, progress, place)
@@ -265,7 +265,7 @@ def _reason(error: BaseException | None) -> str:
 
 def forget_after(folder: Path, step: int) -> None:
     """Forget what was noted after a step, and what was written for checkpoints that never were."""
-    rows = [row for row in run.read_metrics(folder) if row.step <= step]
-    run.write_metrics(folder, rows)
+    rows = [row for row in run_folder.read_metrics(folder) if row.step <= step]
+    run_folder.write_metrics(folder, rows)
     forget_events(folder, step)
     checkpoint.discard(folder / "checkpoints")

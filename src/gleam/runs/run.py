@@ -12,7 +12,7 @@ from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.networks import Unrolled, build
 from gleam.networks.weights import fill
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.folder import MODEL, Row
 
 
@@ -33,7 +33,9 @@ class Run:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         begun = not (self.folder / MODEL).is_file()
-        self.recipe = (run.load_recipe if begun else run.recipe_of_network)(self.folder)
+        self.recipe = (run_folder.load_recipe if begun else run_folder.recipe_of_network)(
+            self.folder
+        )
 
     @cached_property
     def network(self) -> Unrolled:
@@ -43,8 +45,10 @@ class Run:
             BadInput: it is not there yet, its files are broken or do not fit each other, or a later
                 version made it.
         """
-        recipe, path = run.recipe_of_network(self.folder), self.folder / MODEL
-        run.read_trained_on(self.folder)  # of a later version, the weights may mean something else
+        recipe, path = run_folder.recipe_of_network(self.folder), self.folder / MODEL
+        run_folder.read_trained_on(
+            self.folder
+        )  # of a later version, the weights may mean something else
         network = build(recipe.network, recipe.seed)
         try:
             fill(network, load_file(path))
@@ -55,17 +59,17 @@ class Run:
     @property
     def trained_on(self) -> TrainedOn:
         """What it has learnt from."""
-        return run.read_trained_on(self.folder)
+        return run_folder.read_trained_on(self.folder)
 
     @property
     def metrics(self) -> list[Row]:
         """What was recorded: `loss` of a module, or `psnr` after an iteration, at a step."""
-        return run.read_metrics(self.folder)
+        return run_folder.read_metrics(self.folder)
 
     @property
     def summary(self) -> dict[str, Any]:
         """How training went: steps, seconds, memory, best validation; empty until it ends."""
-        return run.read_summary(self.folder)
+        return run_folder.read_summary(self.folder)
 
     def __fspath__(self) -> str:
         return str(self.folder)

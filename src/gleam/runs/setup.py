@@ -22,10 +22,10 @@ from gleam.parallel.pipeline import Pipeline
 from gleam.parallel.placement import Placement, partition
 from gleam.recipe import Recipe
 from gleam.runs import checkpoint, loggers
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.assembly import goal_of, idle_of, make_learner, part_of, training_batches
 from gleam.runs.budget import seconds_of_modules, steps_within
-from gleam.runs.checkpoint import Progress
+from gleam.runs.checkpoint import RunProgress
 from gleam.runs.data import TrainingData, find_data
 from gleam.runs.initial import grown_from, initial
 from gleam.runs.learner import Learner
@@ -64,7 +64,7 @@ class Setup:
     parameters: int
     start: dict[str, Tensor]
     grown: int
-    progress: Progress
+    progress: RunProgress
 
     @property
     def modules(self) -> dict[int, GreedyModule]:
@@ -172,7 +172,12 @@ def _last_checkpoint(folder: Path) -> Path | None:
 def _agree(
     group: Group, recipe: Recipe, data: TrainingData, last: Path | None, placement: Placement
 ) -> None:
-    facts = {"recipe": recipe, "data set": data.fingerprint, "code": run.code(), "checkpoint": last}
+    facts = {
+        "recipe": recipe,
+        "data set": data.fingerprint,
+        "code": run_folder.code(),
+        "checkpoint": last,
+    }
     group.agree(facts | {"command line": placement, "kind of device": group.comm_device.type})
 
 
@@ -189,11 +194,11 @@ def _open_folder(
     if not group.records:
         return
     if not resume:
-        run.begin(folder, recipe, data.fingerprint, data.trained_on(), force, group.device)
+        run_folder.begin(folder, recipe, data.fingerprint, data.trained_on(), force, group.device)
         return
-    run.check_data(folder, data.fingerprint)
-    if not (folder / run.TRAINED_ON).exists():  # begun by an early version
-        run.write_trained_on(folder, data.trained_on())
+    run_folder.check_data(folder, data.fingerprint)
+    if not (folder / run_folder.TRAINED_ON).exists():  # begun by an early version
+        run_folder.write_trained_on(folder, data.trained_on())
     forget_after(folder, checkpoint.step_of(last) if last else 0)
 
 
@@ -223,23 +228,23 @@ def _counted(
 
 def _weights_to_start_from(network: Unrolled, recipe: Recipe, grown: int) -> dict[str, Tensor]:
     if recipe.training.start is not None and not grown:
-        there = load_file(recipe.training.start / run.MODEL)  # mapped: no memory is taken for it
+        there = load_file(recipe.training.start / run_folder.MODEL)
         drawn = {name: w for name, w in weights_of(network).items() if name not in there}
         return there | {name: weight.clone() for name, weight in drawn.items()}
     before = weights_of(network.iterations[:grown])
     return {f"iterations.{name}": weight for name, weight in before.items()}
 
 
-def _restore(learner: Learner, recipe: Recipe, numbers: range, last: Path | None) -> Progress:
+def _restore(learner: Learner, recipe: Recipe, numbers: range, last: Path | None) -> RunProgress:
     if last is None:
-        return Progress()
+        return RunProgress()
     modules = dict(zip(numbers, learner.modules, strict=True))
     return checkpoint.load(last, modules, len(recipe.module_sizes()))
 
 
 def _meet_in(folder: Path, group: Group) -> None:
     group.barrier()
-    if not run.is_there(folder):
+    if not run_folder.is_there(folder):
         raise BadInput(f"{folder}: is not the same folder for all processes; give one that all see")
 
 

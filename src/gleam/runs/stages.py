@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gleam.parallel.placement import ONE_PROCESS, Placement
 from gleam.recipe import END_TO_END, Recipe
-from gleam.runs import folder as run
+from gleam.runs import folder as run_folder
 from gleam.runs.train import train
 
 POLISHED = "polished"  # folder inside a run
@@ -82,15 +82,15 @@ def train_in_stages(
     Raises:
         BadInput, Stopped, Diverged: see `gleam.runs.train.train`.
     """
-    done = resume and recipe.training.polish and run.finished(folder, recipe.training.steps)
+    done = resume and recipe.training.polish and run_folder.finished(folder, recipe.training.steps)
     if not done and not train(recipe, folder, resume, quiet, placement, force):
         return None
     steps = recipe.training.polish
     if not steps:
         return folder
     last = folder / POLISHED
-    recipe = run.load_recipe(folder)  # its steps are known by now
-    if not run.finished(last, steps):
+    recipe = run_folder.load_recipe(folder)  # its steps are known by now
+    if not run_folder.finished(last, steps):
         alone = Placement(device=placement.device)
-        train(polished(recipe, folder, steps), last, run.is_there(last), quiet, alone)
+        train(polished(recipe, folder, steps), last, run_folder.is_there(last), quiet, alone)
     return last

@@ -15,8 +15,8 @@ from gleam.parallel.faults import Lost
 from gleam.parallel.meeting import process_group, world_size
 from gleam.parallel.placement import ONE_PROCESS, Placement
 from gleam.recipe import Recipe
-from gleam.runs import folder as run
-from gleam.runs.journal import Journal, Step, go_on, journal
+from gleam.runs import folder as run_folder
+from gleam.runs.journal import Journal, StepTaken, go_on, journal
 from gleam.runs.out_of_memory import room_for
 from gleam.runs.setup import Setup, prepare
 from gleam.signals import stop_signals
@@ -71,7 +71,7 @@ def train(
                 _loop(setup, feed, written, stop_asked)
                 written.end(stop_asked)
         except Lost as lost:
-            again = f"; {go_on(folder)}" if run.is_there(folder) else ""
+            again = f"; {go_on(folder)}" if run_folder.is_there(folder) else ""
             raise Stopped(f"{group.find_hung(lost)}{again}") from lost
     return group.records
 
@@ -81,14 +81,14 @@ def _loop(setup: Setup, feed: Feed, written: Journal, stop_asked: Callable[[], i
     steps, watch = setup.recipe.training.steps, Stopwatch(learner.device)
     # Where other processes wait for its note, a step is noted before the next.
     late = LATE if learner.device.type == "cuda" and setup.group.world_size == 1 else 0
-    running: deque[Step] = deque()
+    running: deque[StepTaken] = deque()
     for step, batch in enumerate(feed, written.step + 1):
         watch.start()
         if step > setup.progress.step + METERED:
-            running.append(Step(learner.step(batch, step - 1), watch.stop(), feed.waited))
+            running.append(StepTaken(learner.step(batch, step - 1), watch.stop(), feed.waited))
         else:
             losses, cost = learner.metered_step(batch, step - 1)
-            running.append(Step(losses, watch.stop(), feed.waited, cost.memory))
+            running.append(StepTaken(losses, watch.stop(), feed.waited, cost.memory))
 
         settled = written.due(step) or stop_asked()
         while len(running) > (0 if settled else late):

@@ -29,7 +29,7 @@ class _Loop:
     phase: float
 
 
-class Coils:
+class SimulatedCoils:
     """Complex sensitivities of some loops, one map at a time: none is kept, however large.
 
     Seen from inside, the field lines of a loop spread as if from a point about one loop radius

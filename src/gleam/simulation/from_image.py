@@ -6,7 +6,7 @@ from gleam.errors import BadInput
 from gleam.formats import Scan, Volume
 from gleam.simulation.acquire import acquire, draw_receiver
 from gleam.simulation.anatomy import draw_phase
-from gleam.simulation.coils import Coils
+from gleam.simulation.coils import SimulatedCoils
 
 _SMALLEST = 8  # voxels along an axis
 
@@ -52,7 +52,7 @@ def simulate_from_image(
 
     rng = np.random.default_rng(seed)
     count, ratio = draw_receiver(coils, snr, rng)
-    maps = Coils(grid, count, rng)
+    maps = SimulatedCoils(grid, count, rng)
     images = [series / brightest for series in image.image]
     if not image.image.imag.any():
         images = [series * np.exp(1j * draw_phase(grid, rng)) for series in images]

@@ -8,7 +8,7 @@ from gleam.errors import BadInput
 from gleam.formats.scan import Scan, centred_affine
 from gleam.simulation.acquire import acquire, draw_receiver
 from gleam.simulation.anatomy import OVERSIZED, draw_anatomy
-from gleam.simulation.coils import Coils
+from gleam.simulation.coils import SimulatedCoils
 from gleam.simulation.heart import draw_beating_heart
 
 _FINER = 2  # grid points of the anatomy per voxel, along every axis
@@ -62,7 +62,7 @@ def simulate_scan(
 
     finer = max(1, min(_FINER, (_MOST / math.prod(shape)) ** (1 / len(shape))))
     fine = tuple(round(n * finer) for n in shape)
-    maps = Coils(fine, count, rng)
+    maps = SimulatedCoils(fine, count, rng)
     if frames == 1:
         anatomies = [draw_anatomy(fine, rng, oversized)[None] for _ in range(slices)]
     else:

@@ -18,7 +18,7 @@ from gleam.errors import BadInput
 from gleam.training.explain import check_constant, explained, loss_of
 from gleam.training.idle import STAYS, Turn
 from gleam.training.states import State, detached, mapped, tensors
-from gleam.training.storage import Storage
+from gleam.training.storage import Storage, name_of
 
 T = TypeVar("T")
 Average = Callable[[Sequence[Tensor], Callable[[], None]], None]
@@ -113,10 +113,9 @@ class GreedyModule:
 
     def __repr__(self) -> str:
         count = sum(weight.numel() for weight in self.weights)
-        storage = getattr(self.storage, "func", self.storage)
         return (
             f"<{self.name}: {count:,} weights, {type(self.optimizer).__name__}, "
-            f"{getattr(storage, '__name__', 'storage')}>"
+            f"{name_of(self.storage)}>"
         )
 
 

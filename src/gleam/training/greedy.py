@@ -12,12 +12,12 @@ from gleam.errors import BadInput
 from gleam.networks.coupling import Invertible
 from gleam.training.flow import GreedyModule
 from gleam.training.idle import Idle, idle_at
-from gleam.training.storage import STORAGES, Storage, checkpoint, invert
+from gleam.training.storage import STORAGES, Storage, invert, recompute
 from gleam.words import nearest
 
 Weights = list[nn.Parameter]
 # Of anybody's blocks, which may draw random numbers.
-_BY_NAME: dict[str, Storage] = STORAGES | {"checkpoint": partial(checkpoint, random=True)}
+_BY_NAME: dict[str, Storage] = STORAGES | {"checkpoint": partial(recompute, random=True)}
 MakeOptimizer = Callable[[Weights], torch.optim.Optimizer]
 
 

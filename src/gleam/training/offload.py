@@ -1,4 +1,4 @@
-"""Where activations wait for the backward pass when they do not wait on the device.
+"""Activations that wait for the backward pass elsewhere than on the device.
 
 On a GPU that is pinned host memory, or a memory-mapped file. Copies to and from pinned memory run
 on a stream of their own, beside the computation; in the backward pass the next activation is on
@@ -23,7 +23,7 @@ from gleam.files import unwritable
 SMALL = 1024  # bytes; what is smaller stays where it is
 
 
-class Shelf:
+class ActivationStore:
     """Holds the activations of one forward pass.
 
     Args:

@@ -1,4 +1,7 @@
-"""What a module keeps for its backward pass. A storage runs iterations and changes no value."""
+"""Storages: each runs iterations, and keeps what their backward pass needs in its own way.
+
+A storage changes no value. `recompute` is activation checkpointing, `checkpoint` in recipes.
+"""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -8,10 +11,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.utils.checkpoint import checkpoint as recomputed
+from torch.utils.checkpoint import checkpoint
 
 from gleam.networks.coupling import Invertible
-from gleam.training.offload import Shelf
+from gleam.training.offload import ActivationStore
 from gleam.training.states import State
 
 # Of iterations, the state before the first of them, and what each is called with besides.
@@ -31,10 +34,10 @@ def store(iterations: Sequence[nn.Module], state: State, *given: Any) -> State:
     return state
 
 
-def checkpoint(
+def recompute(
     iterations: Sequence[nn.Module], state: State, *given: Any, random: bool = False
 ) -> State:
-    """Keep the state before each iteration and compute its activations again in the backward pass.
+    """Keep the state before each iteration, and recompute its activations in the backward pass.
 
     The last iteration is not computed again: its activations would be freed only to be needed
     next.
@@ -47,7 +50,7 @@ def checkpoint(
     """
     *early, last = iterations
     for iteration in early:
-        state = recomputed(iteration, state, *given, use_reentrant=False, preserve_rng_state=random)
+        state = checkpoint(iteration, state, *given, use_reentrant=False, preserve_rng_state=random)
     return last(state, *given)
 
 
@@ -93,14 +96,14 @@ class _Inverted(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         state, *anchors = ctx.saved_tensors
-        of_weights: list[Tensor | None] = []
+        weight_gradients: list[Tensor | None] = []
         for k in reversed(range(len(ctx.chain))):
             state, gradient, own = ctx.chain[k].back(state, gradient, *ctx.given)
-            of_weights = [*own, *of_weights]
+            weight_gradients = [*own, *weight_gradients]
             if k in ctx.anchored:
                 found, state = state, anchors.pop()
                 _check(found, state)
-        return gradient, None, None, *of_weights
+        return gradient, None, None, *weight_gradients
 
 
 def _anchored(
@@ -131,16 +134,23 @@ def _check(found: Tensor, kept: Tensor) -> None:
 def offload(
     iterations: Sequence[nn.Module], state: State, *given: Any, folder: Path | None = None
 ) -> State:
-    """Keep every activation in host memory, or in a file under `folder`; see `Shelf`."""
+    """Keep every activation in host memory, or in a file under `folder`; see `ActivationStore`."""
     weights = {p.data_ptr() for iteration in iterations for p in iteration.parameters()}
-    shelf = Shelf(weights, folder)
-    with torch.autograd.graph.saved_tensors_hooks(shelf.put, shelf.get):
+    kept = ActivationStore(weights, folder)
+    with torch.autograd.graph.saved_tensors_hooks(kept.put, kept.get):
         return store(iterations, state, *given)
 
 
 STORAGES: dict[str, Storage] = {
     "store": store,
-    "checkpoint": checkpoint,
+    "checkpoint": recompute,
     "invert": invert,
     "offload": offload,
 }
+
+
+def name_of(storage: Storage) -> str:
+    """The name that recipes give a storage; the name of its function, if they know it not."""
+    function = getattr(storage, "func", storage)
+    known = (name for name, own in STORAGES.items() if own is function)
+    return next(known, getattr(function, "__name__", "storage"))

@@ -52,7 +52,7 @@ def read(arguments: Sequence[str]) -> Arguments:
     """From the command line; the mask that the runs learnt with is the default.
 
     Raises:
-        BadInput: see `parse` and `run.load_recipe`; or no data, or runs of different masks.
+        BadInput: see `parse` and `run_folder.load_recipe`; or no data, or runs of different masks.
     """
     leading = takewhile(lambda argument: not argument.startswith("-"), arguments)
     folders = tuple(Path(argument) for argument in leading)
@@ -71,6 +71,6 @@ def read(arguments: Sequence[str]) -> Arguments:
 def _masks(folders: Sequence[Path]) -> list[MaskRecipe]:
     if not folders:
         return []
-    from gleam.runs import folder as run
+    from gleam.runs import folder as run_folder
 
-    return [run.load_recipe(folder).mask for folder in folders]
+    return [run_folder.load_recipe(folder).mask for folder in folders]

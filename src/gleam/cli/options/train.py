@@ -94,11 +94,11 @@ def _begun(arguments: Sequence[str]) -> Recipe | None:
     }
     if said["start"] is None:
         return None
-    from gleam.runs import folder as run
+    from gleam.runs import folder as run_folder
     from gleam.runs.stages import grown, polished
 
     start = Path(said["start"])
-    recipe = run.recipe_of_network(start)
+    recipe = run_folder.recipe_of_network(start)
     counts = {name: int(n) for name, n in said.items() if n and n.isdecimal() and int(n) > 0}
     if "grow" in counts:
         return grown(recipe, start, counts["grow"])

@@ -11,10 +11,8 @@ from pathlib import Path
 import h5py
 
 from gleam.errors import BadInput
+from gleam.files import BEST_COMPRESSION
 from gleam.formats.hdf5.header import is_virtual
-
-# Deflate packs at most 1032 : 1; a dataset with less on disk than that was never written in full.
-_BEST_COMPRESSION = 1032
 
 
 @contextmanager
@@ -84,7 +82,8 @@ def dataset(parent: h5py.Group, name: str) -> h5py.Dataset:
         raise BadInput(f"{path}: '{name}' lies in other files; store the data in the file")
     if not _as_large_in_memory(found.id.get_type()):
         raise BadInput(f"{path}: '{name}' is damaged, or holds odd numbers; save it as doubles")
-    if found.nbytes > _BEST_COMPRESSION * found.id.get_storage_size():
+    # One with less on disk was never written in full.
+    if found.nbytes > BEST_COMPRESSION * found.id.get_storage_size():
         raise BadInput(
             f"{path}: '{name}' claims shape {found.shape} but holds almost no data; fetch it again"
         )

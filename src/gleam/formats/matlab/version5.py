@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
+from gleam.files import BEST_COMPRESSION
 
 _MATRIX, _PACKED = 14, 15
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8"}
@@ -29,7 +30,6 @@ _NUMERIC = range(6, 16)  # classes: double, single, integers
 _COMPLEX = 0x800
 _HEAD = 4096  # bytes: more than the flags, the dimensions and the name ever take
 _LARGEST = 2**31  # bytes of a variable, by the format
-_BEST_COMPRESSION = 1032  # of zlib
 
 
 class _Broken(Exception):
@@ -128,7 +128,7 @@ def _body(file: BinaryIO, element: _Element, most: int) -> memoryview:
         return memoryview(stored)
     inflate = zlib.decompressobj()
     kind, size = struct.unpack(f"{element.order}II", inflate.decompress(stored, 8))
-    if kind != _MATRIX or size > min(_LARGEST, _BEST_COMPRESSION * element.size):
+    if kind != _MATRIX or size > min(_LARGEST, BEST_COMPRESSION * element.size):
         raise _Broken
     # Asking for one byte more reaches the checksum behind the last.
     return memoryview(inflate.decompress(inflate.unconsumed_tail, min(size, most) + 1))

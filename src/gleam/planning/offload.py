@@ -31,13 +31,13 @@ class Elsewhere:
 def offload(where: Elsewhere, iterations: Sequence[nn.Module], state: State, *given: Any) -> State:
     """What `gleam.training.storage.offload` does, as far as a trace sees it."""
     weights = {memory_of(p) for iteration in iterations for p in iteration.parameters()}
-    shelf = TracedShelf(where, weights)
-    with torch.autograd.graph.saved_tensors_hooks(shelf.put, shelf.get):
+    kept = TracedStore(where, weights)
+    with torch.autograd.graph.saved_tensors_hooks(kept.put, kept.get):
         return store(iterations, state, *given)
 
 
-class TracedShelf:
-    """Holds the activations of one forward pass: see `gleam.training.offload.Shelf`.
+class TracedStore:
+    """Holds the activations of one forward pass: see `gleam.training.offload.ActivationStore`.
 
     Args:
         where: they wait.
