@@ -61,7 +61,8 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a mutant: `killed` (by a test), `survived`, `timeout`, `unsound`, `gone`."""
+    """What became of a mutant: `killed` (by a test), `survived`, `timeout`; `unsound` where the
+    same happens without it; `gone`."""
 
     mutant: Mutant
     fate: str
@@ -151,7 +152,7 @@ class Bench:
 
     def __init__(self, folder: Path, limit: float, wide: bool) -> None:
         self.folder, self.limit, self.wide = folder, limit, wide
-        self._sound: dict[tuple[str, ...], bool] = {}
+        self._fates: dict[tuple[str, ...], str] = {}
         for name in COPIED:
             source, copy = ROOT / name, folder / name
             if source.is_dir():
@@ -171,17 +172,18 @@ class Bench:
             fate, by = self._run(stage)
             path.write_bytes(before)
             os.utime(path, (times.st_atime, times.st_mtime))
-            if fate == "killed" and not self._passes(stage):
-                fate = "unsound"  # fails without any fault
+            if fate != "survived" and fate == self._without(stage):
+                fate = "unsound"
             if fate != "survived":
                 break
         return Verdict(mutant, fate, by, time.monotonic() - start)
 
-    def _passes(self, tests: list[str]) -> bool:
+    def _without(self, tests: list[str]) -> str:
+        """What becomes of these tests without any fault."""
         key = tuple(tests)
-        if key not in self._sound:
-            self._sound[key] = self._run(tests)[0] == "survived"
-        return self._sound[key]
+        if key not in self._fates:
+            self._fates[key] = self._run(tests)[0]
+        return self._fates[key]
 
     def _run(self, tests: list[str]) -> tuple[str, str]:
         told = self.folder / "told.txt"

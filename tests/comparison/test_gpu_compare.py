@@ -34,7 +34,9 @@ def test_end_to_end(
         assert sum(cost["found"]["cost"].values()) > 0
         assert cost["found"]["seconds"] > 0
     on_gpu = device.type == "cuda"
-    for told in tmp_path.glob("runs/*/*/environment.json"):
+    environments = [*tmp_path.glob("runs/*/*/environment.json")]
+    assert len(environments) >= 2
+    for told in environments:
         where = json.loads(told.read_text())["device"]
         assert where == (torch.cuda.get_device_name(device) if on_gpu else "cpu")
     assert not [result.failed for result in comparison.results if result.failed]

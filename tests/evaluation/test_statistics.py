@@ -16,14 +16,16 @@ def width(estimate: Estimate) -> float:
 
 def test_interval_of_gaussian_samples_has_the_textbook_width_and_covers() -> None:
     random = np.random.default_rng(0)
-    covered = 0
+    covered, widths = 0, []
     for _ in range(100):
         values = random.normal(30, 2, size=40)
         estimate = bootstrap_mean(list(values), names(40), resamples=500)
         assert estimate.mean == pytest.approx(values.mean())
-        assert width(estimate) == pytest.approx(2 * 1.96 * values.std() / math.sqrt(40), rel=0.2)
+        widths.append(width(estimate) * math.sqrt(40) / (2 * values.std()))
+        assert widths[-1] == pytest.approx(1.96, rel=0.2)
         covered += estimate.low <= 30 <= estimate.high
     assert 88 <= covered <= 99
+    assert np.mean(widths) == pytest.approx(1.96, rel=0.03)
 
 
 def test_scans_are_drawn_not_slices() -> None:

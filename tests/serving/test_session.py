@@ -92,6 +92,7 @@ def test_the_verdict_is_in_the_header_of_every_image(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("gleam.serving.session.reconstruct_checked", checked)
     images, _ = session(small_stream(small_scanner(False)), check=True)
+    assert images
     assert all("a verdict" in image.meta["ImageComments"] for image in images)
 
 

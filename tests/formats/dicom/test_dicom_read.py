@@ -6,6 +6,7 @@ import pytest
 from test_dicom import SHAPES, oblique
 
 from gleam.cli import main
+from gleam.errors import BadInput
 from gleam.formats import read_image
 from gleam.formats.dicom import writer as dicom
 
@@ -36,10 +37,10 @@ def test_what_is_no_single_series_is_refused(tmp_path, refused):
     other = pydicom.dcmread(folder / "0003.dcm")
     other.SeriesInstanceUID = "1.2.3"
     other.save_as(folder / "0003.dcm")
-    with pytest.raises(Exception, match=r"0003\.dcm: does not fit 0001\.dcm"):
+    with pytest.raises(BadInput, match=r"0003\.dcm: does not fit 0001\.dcm"):
         read_image(folder)
     (folder / "0000.dcm").write_bytes(b"no DICOM")
-    with pytest.raises(Exception, match=r"0000\.dcm: not a DICOM image"):
+    with pytest.raises(BadInput, match=r"0000\.dcm: not a DICOM image"):
         read_image(folder)
 
 
