@@ -25,7 +25,7 @@ from gleam.parallel.pipeline import Pipeline
 from gleam.parallel.placement import partition
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
-from gleam.recipe import END_TO_END, Recipe
+from gleam.recipe import BY_ITSELF, END_TO_END, Recipe
 from gleam.runs.assembly import make_learner, make_modules, part_of
 from gleam.runs.initial import initial
 from gleam.runs.learner import Learner
@@ -146,7 +146,7 @@ def end_to_end(recipe: Recipe, iterations: int | None = None) -> Recipe:
     training = END_TO_END | {"storage": "store", "offload_to": None}
     if iterations is None:
         return recipe.changed(training=training)
-    training |= {"start": None, "frozen": 0}
+    training |= BY_ITSELF
     return recipe.changed(network={"iterations": iterations}, training=training)
 
 

@@ -143,6 +143,7 @@ def test_nothing_but_spoilt_scans(how: str, scan: Path, capsys: pytest.CaptureFi
     ("options", "says"),
     [
         (["--grow", "2"], "--grow appends to a trained run; name it with --start"),
+        (["--copy"], "--copy is of the iterations that --grow appends; say how many"),
         (["--start", "RUN"], "--start wants --grow or --polish"),
         (["--start", "RUN", "--grow", "0"], "--grow is 1 or more, not 0"),
         (["--start", "RUN", "--polish", "-1"], "--polish is 1 or more, not -1"),

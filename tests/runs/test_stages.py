@@ -7,9 +7,12 @@ from safetensors.torch import load_file
 from tiny import example_files, tiny_recipe
 
 from gleam.errors import BadInput
-from gleam.recipe import Recipe
+from gleam.networks.weights import weights_of
+from gleam.parallel.placement import Placement
+from gleam.recipe import Recipe, StageRecipe, save
 from gleam.runs import folder as run_folder
-from gleam.runs.stages import grown, polished, train_in_stages
+from gleam.runs.initial import initial
+from gleam.runs.stages import following, grown, polished, train_in_stages
 from gleam.runs.train import train
 
 
@@ -156,3 +159,67 @@ def test_a_recipe_may_end_with_polishing_and_resumes_in_either_stage(
     assert train_in_stages(tiny_recipe(examples, steps=2), tmp_path / "plain", quiet=True) == (
         tmp_path / "plain"
     )
+
+
+def test_copies_are_of_the_last_module_in_turn(earlier: Path, tmp_path: Path) -> None:
+    """Of 3 iterations in modules of 2 and 1, the last is copied; as one module, all three are."""
+    begun = shutil.copytree(earlier, tmp_path / "begun")
+    for modules, sizes, sources in (
+        ([2, 1], [2, 2, 1], [0, 1, 2, 2, 2]),
+        (1, [3, 2], [0, 1, 2, 0, 1]),
+    ):
+        recipe = run_folder.load_recipe(earlier).changed(training={"modules": modules})
+        save(recipe, begun / "recipe.yaml")
+        deeper = grown(recipe, begun, 2, copy=True)
+        assert deeper.module_sizes() == sizes
+        assert deeper.training.frozen == 0
+        before = weights(begun)
+        for iteration, source in zip(initial(deeper).iterations, sources, strict=True):
+            own = weights_of(iteration)
+            assert own
+            for name, tensor in own.items():
+                assert torch.equal(tensor, before[f"iterations.{source}.{name}"])
+
+
+def test_stages_are_runs_that_follow_each_other(examples: Path, tmp_path: Path) -> None:
+    """They end as the same recipes do, trained one by one; and go on where they were stopped."""
+    stages = [{"iterations": 4, "learning_rate": 1e-4}, {"iterations": 6, "steps": 1}]
+    recipe = tiny_recipe(examples, steps=2).changed(training={"stages": stages, "polish": 1})
+    last = train_in_stages(recipe, tmp_path / "run", quiet=True)
+    assert last == tmp_path / "run" / "stage-3" / "polished"
+    second, third = (run_folder.load_recipe(tmp_path / "run" / f"stage-{n}") for n in (2, 3))
+    assert [len(one.module_sizes()) for one in (second, third)] == [2, 3]
+    assert (second.training.learning_rate, second.training.steps) == (1e-4, 2)
+    assert (third.network.iterations, third.training.steps) == (6, 1)
+    train(
+        following(recipe, tmp_path / "run", recipe.training.stages[0]), tmp_path / "own", quiet=True
+    )
+    own, alike = weights(tmp_path / "own"), weights(tmp_path / "run" / "stage-2")
+    assert own.keys() == alike.keys()
+    assert all(torch.equal(own[name], alike[name]) for name in own)
+    ended = weights(last)
+    shutil.rmtree(tmp_path / "run" / "stage-3")
+    assert train_in_stages(recipe, tmp_path / "run", resume=True, quiet=True) == last
+    assert all(torch.equal(tensor, ended[name]) for name, tensor in weights(last).items())
+    stale = tmp_path / "run" / "stage-2" / "summary.json"
+    train_in_stages(tiny_recipe(examples, steps=1), tmp_path / "run", quiet=True, force=True)
+    assert not stale.exists()
+
+
+def test_a_stage_that_says_minutes_takes_those(examples: Path, earlier: Path) -> None:
+    recipe = tiny_recipe(examples, steps=2)
+    one = following(recipe, earlier, StageRecipe(iterations=4, minutes=3))
+    assert one.training.minutes == 3
+    back = following(one, earlier, StageRecipe(iterations=4, steps=7))
+    assert (back.training.minutes, back.training.steps) == (None, 7)
+
+
+def test_stages_that_cannot_be_are_refused(examples: Path) -> None:
+    recipe = tiny_recipe(examples)
+    with pytest.raises(BadInput, match=r"of 3, 2 iterations.*as deep as the one before"):
+        recipe.changed(training={"stages": [{"iterations": 2}]})
+    with pytest.raises(BadInput, match=r"training\.copies: of what"):
+        recipe.changed(training={"copies": True})
+    deeper = recipe.changed(training={"stages": [{"iterations": 4}]})
+    with pytest.raises(BadInput, match=r"training\.stages are for one process"):
+        Placement().check(deeper, 2)

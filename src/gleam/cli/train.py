@@ -24,7 +24,7 @@ from gleam.runs.stages import train_in_stages
 def main(a: Arguments) -> None:
     """Run the verb."""
     if a.resume is not None:
-        said = (a.out, a.file, a.start, a.grow, a.polish)
+        said = (a.out, a.file, a.start, a.grow, a.polish, a.copy or None)
         if any(one is not None for one in said) or a.dry_run or a.recipe != Recipe():
             raise BadInput("train: --resume goes on with the run's own recipe; give nothing else")
         recipe = run_folder.load_recipe(a.resume)
@@ -92,6 +92,8 @@ def _chosen(a: Arguments) -> Recipe:
     """The recipe, with --polish where it follows training."""
     if a.start is None and a.grow is not None:
         raise BadInput("train: --grow appends to a trained run; name it with --start")
+    if a.copy and a.grow is None:
+        raise BadInput("train: --copy is of the iterations that --grow appends; say how many")
     if a.start is not None and a.file is not None:
         raise BadInput("train: --start takes the recipe of that run; give no other")
     if a.start is not None and a.grow is None and a.polish is None:

@@ -15,7 +15,16 @@ from pydantic import Field, ValidationError, model_validator
 from gleam import recipe as recipes
 from gleam.errors import BadInput
 from gleam.files import replacing
-from gleam.recipe import END_TO_END, Count, FilePath, Part, Positive, Recipe, first_problem
+from gleam.recipe import (
+    BY_ITSELF,
+    END_TO_END,
+    Count,
+    FilePath,
+    Part,
+    Positive,
+    Recipe,
+    first_problem,
+)
 from gleam.words import nearest
 
 
@@ -95,14 +104,8 @@ class Plan(Part):
 
 
 # Rivals are trained whole and from the beginning, whatever the recipe does.
-_WHOLE: dict[str, Any] = END_TO_END | {
-    "storage": "store",
-    "offload_to": None,
-    "idle": "device",
-    "start": None,
-    "frozen": 0,
-    "polish": 0,
-}
+_WHOLE: dict[str, Any] = BY_ITSELF | END_TO_END
+_WHOLE |= {"storage": "store", "offload_to": None, "idle": "device"}
 _CHECKPOINT = {"training": _WHOLE | {"storage": "checkpoint"}, "budget": "time"}
 _REVERSIBLE = {
     "network": {"family": "reversible", "regulariser": {"inputs": (), "coupling": False}},
@@ -175,6 +178,11 @@ def make(base: Recipe, compare: CompareRecipe, only: Sequence[str] = ()) -> Plan
     if first.fit is not None or first.budget == "time":
         raise BadInput(f"compare.schemes.{against}: sets the budget, so it has none itself")
     for name, recipe in made.items():
+        if recipe.training.stages:
+            raise BadInput(
+                f"compare.schemes.{name}: training.stages are trained by gleam train; compare "
+                "takes schemes of one stage"
+            )
         if recipe.training.polish and compare.schemes[name].budget == "time":
             raise BadInput(f"compare.schemes.{name}: training.polish goes with budget: steps only")
     return Plan(compare=compare, recipes=made)

@@ -14,7 +14,7 @@ from gleam.exporting.card import card
 from gleam.files import make_folder, replacing
 from gleam.networks import Unrolled
 from gleam.networks.weights import weights_of
-from gleam.recipe import DataRecipe, Recipe
+from gleam.recipe import BY_ITSELF, DataRecipe, Recipe
 from gleam.reconstruction.exported import Facts
 from gleam.runs import folder as run_folder
 
@@ -45,9 +45,7 @@ def write(run: Path, to: Path, recipe: Recipe, network: Unrolled, facts: Facts) 
 def shared(recipe: Recipe) -> Recipe:
     """A recipe without paths of the machine that it was trained on."""
     sizes, frozen = recipe.module_sizes(), recipe.training.frozen
-    training: dict[str, Any] = {
-        "start": None,
-        "frozen": 0,
+    training: dict[str, Any] = BY_ITSELF | {
         "modules": [frozen, *sizes] if frozen else sizes,
         "offload_to": None,
         "idle": "device",

@@ -43,6 +43,11 @@ class Placement:
                 "training.polish is for one process; train without it, and then: gleam train "
                 f"--start RUN --polish {recipe.training.polish}"
             )
+        if recipe.training.stages and processes > 1:
+            raise BadInput(
+                "training.stages are for one process; train without them, and then each: "
+                "gleam train --start RUN --grow N --copy"
+            )
         if recipe.data.batch % self.replicas:
             raise BadInput(
                 f"data.batch: {recipe.data.batch} cannot be divided among {self.replicas} replicas"

@@ -10,7 +10,7 @@ from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize
 from gleam.planning.step import Step, traced_step
 from gleam.planning.trace import Trace, Work
-from gleam.recipe import Recipe
+from gleam.recipe import BY_ITSELF, Recipe
 from gleam.training.graph import graphable
 
 PARTS = (
@@ -133,7 +133,7 @@ def _of(
 
 def _shortened(recipe: Recipe, few: list[int]) -> Recipe:
     """The recipe of a network that consists of a few modules, trained from the beginning."""
-    training = {"modules": few, "start": None, "frozen": 0, "polish": 0}
+    training = BY_ITSELF | {"modules": few}
     return recipe.changed(network={"iterations": sum(few)}, training=training)
 
 

@@ -10,16 +10,19 @@ from gleam.recipe.files import load, parse, read, save
 from gleam.recipe.network import NetworkRecipe, RegulariserRecipe
 from gleam.recipe.part import Count, FilePath, Part, Positive, first_problem
 from gleam.recipe.schema import (
+    BY_ITSELF,
     END_TO_END,
     STEPS,
     DataRecipe,
     HoldoutRecipe,
     MaskRecipe,
     Recipe,
+    StageRecipe,
     TrainingRecipe,
 )
 
 __all__ = [
+    "BY_ITSELF",
     "END_TO_END",
     "STEPS",
     "Count",
@@ -32,6 +35,7 @@ __all__ = [
     "Positive",
     "Recipe",
     "RegulariserRecipe",
+    "StageRecipe",
     "TrainingRecipe",
     "first_problem",
     "load",

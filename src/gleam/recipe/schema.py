@@ -13,6 +13,8 @@ STEPS = 2000  # of training, if nothing is said
 
 # What training says where one module holds all iterations: the network is trained end-to-end.
 END_TO_END: dict[str, Any] = {"modules": 1, "overlap": 0, "loss_weights": "flat"}
+# Of training: from drawn weights, and nothing that follows.
+BY_ITSELF: dict[str, Any] = {"start": None, "frozen": 0, "copies": False, "stages": (), "polish": 0}
 
 
 class MaskRecipe(Part):
@@ -80,6 +82,21 @@ class HoldoutRecipe(Part):
     better, and leave less to learn from."""
 
 
+class StageRecipe(Part):
+    """A deeper network that training goes on with: as the recipe, but for what is said here."""
+
+    iterations: Count
+    """Number of iterations; those beyond the stage before begin as copies of its last module."""
+    modules: Count | list[Count] | None = None
+    """Number of modules, or the iterations of each; null has modules as long as before."""
+    steps: Count | None = None
+    """Number of steps; null takes as many as the stage before, or as long."""
+    minutes: Positive | None = None
+    """Minutes to train for, instead of a number of steps."""
+    learning_rate: Positive | None = None
+    """Learning rate at its highest; null takes that of the stage before."""
+
+
 class TrainingRecipe(Part):
     """The flow of gradients, and the optimizer."""
 
@@ -95,6 +112,12 @@ class TrainingRecipe(Part):
     frozen: Annotated[int, Field(ge=0)] = 0
     """Number of iterations taken from `start` that stay as they are: only those after them are
     trained."""
+    copies: bool = False
+    """Begin the iterations after those of `start` as copies of its last module, in turn; otherwise
+    their weights are drawn."""
+    stages: tuple[StageRecipe, ...] = ()
+    """Deeper networks that follow, each a run of its own in the folders `stage-2`, `stage-3`, … of
+    the run's: train a few iterations as long as it pays, then many that begin as copies."""
     modules: Count | list[Count] = 8
     """Number of modules, of (nearly) equal length, or a list of the iterations of each. 1 is
     end-to-end; more modules take less memory."""
@@ -214,6 +237,14 @@ class Recipe(Part):
                     "training.storage: invert undoes only solves to a tolerance; set "
                     "network.cg_tolerance, say 1e-6"
                 )
+        depths = [n.iterations, *(stage.iterations for stage in t.stages)]
+        if depths != sorted(depths):
+            raise ValueError(
+                f"training.stages: of {', '.join(map(str, depths))} iterations, beginning with the "
+                "recipe's own; each stage is at least as deep as the one before"
+            )
+        if t.copies and t.start is None:
+            raise ValueError("training.copies: of what? name the run with training.start")
         if t.frozen and t.start is None:
             raise ValueError(
                 f"training.frozen: {t.frozen} iterations that were never trained; name the run "

@@ -21,7 +21,7 @@ from gleam.networks.weights import weights_of
 from gleam.parallel.placement import Placement
 from gleam.physics.sampling import DIMENSIONS
 from gleam.preparation.prepare import Prepared, Settings
-from gleam.recipe import END_TO_END, Recipe
+from gleam.recipe import BY_ITSELF, END_TO_END, Recipe
 from gleam.runs import folder as run_folder
 from gleam.runs.stages import train_in_stages
 from gleam.simulation import simulate_scan
@@ -149,6 +149,9 @@ def _shortened(recipe: Recipe, example: Path) -> Recipe:
         "loggers": (),  # nobody is told
     }
     changes["polish"] = min(t.polish, 1)
+    changes["stages"] = [
+        stage.model_dump(exclude={"steps", "minutes"}, exclude_none=True) for stage in t.stages
+    ]
     if t.offload_to is not None:
         changes["offload_to"] = example.parent
     if isinstance(t.idle, Path):
@@ -158,7 +161,7 @@ def _shortened(recipe: Recipe, example: Path) -> Recipe:
 
 def _untrained(recipe: Recipe, folder: Path) -> Path:
     """A run of the same network that has learnt nothing, for one that is not there yet."""
-    whole = recipe.changed(training=END_TO_END | {"start": None, "frozen": 0})
+    whole = recipe.changed(training=END_TO_END | BY_ITSELF)
     run_folder.begin(folder, whole, "", TrainedOn.unrecorded(whole.mask))
     run_folder.save_model(folder, weights_of(build(whole.network, whole.seed)))
     return folder

@@ -38,7 +38,7 @@ from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.files import check_exists, check_new, gone, replacing, unwritable
 from gleam.parallel.meeting import world_size
-from gleam.recipe import Recipe
+from gleam.recipe import BY_ITSELF, END_TO_END, Recipe
 
 TRAINED_ON = "trained_on.json"
 MODEL = "model.safetensors"
@@ -96,8 +96,7 @@ def begin(
 
 def discard(folder: Path) -> None:
     """Remove a run, and nothing else that is in its folder."""
-    for name in _PARTS:
-        part = folder / name
+    for part in (*(folder / name for name in _PARTS), *folder.glob("stage-*")):
         if part.is_dir():
             shutil.rmtree(part)
         else:
@@ -267,8 +266,7 @@ def recipe_of_network(folder: Path) -> Recipe:
     frozen = recipe.training.frozen
     if not frozen or len(iterations) != frozen:
         return recipe
-    alone = {"start": None, "frozen": 0, "modules": 1, "overlap": 0, "loss_weights": "flat"}
-    return recipe.changed(network={"iterations": frozen}, training=alone)
+    return recipe.changed(network={"iterations": frozen}, training=BY_ITSELF | END_TO_END)
 
 
 def finished(folder: Path, steps: int) -> bool:

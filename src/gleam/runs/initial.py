@@ -22,12 +22,12 @@ def initial(recipe: Recipe, idle: Idle | None = None) -> Unrolled:
         BadInput: the earlier run is not there or broken, or is not the beginning of this network.
     """
     start = recipe.training.start
-    earlier = 0 if start is None else _checked(recipe)
+    sources = _sources(recipe)
 
     def placed(number: int, iteration: nn.Module) -> None:
-        if start is not None and number < earlier:
+        if start is not None and number < len(sources):
             try:
-                fill(iteration, run_folder.weights_of_iteration(start, number))
+                fill(iteration, run_folder.weights_of_iteration(start, sources[number]))
             except ValueError as error:
                 raise BadInput(f"training.start: {start}: is of another kind of network") from error
         if idle is not None:
@@ -36,22 +36,26 @@ def initial(recipe: Recipe, idle: Idle | None = None) -> Unrolled:
     return build(recipe.network, recipe.seed, recipe.training.frozen, placed)
 
 
-def _checked(recipe: Recipe) -> int:
-    """How many iterations the earlier run has.
+def _sources(recipe: Recipe) -> list[int]:
+    """The iteration of the earlier run that each iteration begins as, from the first on.
 
     Raises:
         BadInput: they do not fit, or a later version made it.
     """
     start = recipe.training.start
-    assert start is not None
-    iterations = run_folder.recipe_of_network(start).network.iterations
+    if start is None:
+        return []
+    begun = run_folder.recipe_of_network(start)
     run_folder.read_trained_on(start)  # of a later version, the weights may mean something else
+    iterations, wanted = begun.network.iterations, recipe.network.iterations
     said = f"training.start: {start}: is of {iterations} iterations"
-    if iterations > recipe.network.iterations:
-        raise BadInput(f"{said}, the recipe of {recipe.network.iterations}; give as many or more")
+    if iterations > wanted:
+        raise BadInput(f"{said}, the recipe of {wanted}; give as many or more")
     if recipe.training.frozen > iterations:
         raise BadInput(f"{said}, so no more can be frozen; lower training.frozen")
-    return iterations
+    last = range(iterations)[-begun.module_sizes()[-1] :]
+    copies = wanted - iterations if recipe.training.copies else 0
+    return [*range(iterations), *(last[k % len(last)] for k in range(copies))]
 
 
 def grown_from(recipe: Recipe) -> int:

@@ -1,15 +1,16 @@
 """Training in stages, each a run of its own that starts from the one before.
 
 *Growing* appends iterations to a trained network and trains only those: the memory is that of one
-module, whatever the depth. *Polishing* trains a greedy network end-to-end for a few steps, under
-checkpointing.
+module, whatever the depth. Or the new ones begin as copies of its last module, and all are trained:
+a shallow network learns fast, and a deep one then starts from what it knows. *Polishing* trains a
+greedy network end-to-end for a few steps, under checkpointing.
 """
 
 import math
 from pathlib import Path
 
 from gleam.parallel.placement import ONE_PROCESS, Placement
-from gleam.recipe import END_TO_END, Recipe
+from gleam.recipe import END_TO_END, STEPS, Recipe, StageRecipe
 from gleam.runs import folder as run_folder
 from gleam.runs.train import train
 
@@ -17,28 +18,53 @@ POLISHED = "polished"  # folder inside a run
 GENTLER = 3  # times lower is the learning rate of polishing: the network is nearly there
 
 
-def grown(recipe: Recipe, start: Path, iterations: int) -> Recipe:
-    """What appends iterations to a run, in modules as long as its longest.
+def grown(recipe: Recipe, start: Path, iterations: int, copy: bool = False) -> Recipe:
+    """The recipe that appends iterations to a run, in modules as long as its longest.
 
     Args:
         recipe: of the run.
         start: its folder.
         iterations: how many to append.
+        copy: begin them as copies of the last module, and train all; otherwise they are drawn, and
+            nothing else is trained.
     """
     before = recipe.network.iterations
+    trained = before + iterations if copy else iterations
     training = {
         "start": start,
-        "frozen": before,
-        "modules": math.ceil(iterations / max(recipe.module_sizes())),
+        "copies": copy,
+        "frozen": 0 if copy else before,
+        "modules": math.ceil(trained / max(recipe.module_sizes())),
         "overlap": 0,
         "loss_weights": "flat",
+        "stages": (),
         "polish": 0,
     }
     return recipe.changed(network={"iterations": before + iterations}, training=training)
 
 
+def following(recipe: Recipe, start: Path, stage: StageRecipe) -> Recipe:
+    """The recipe of a stage.
+
+    Args:
+        recipe: of the stage before, as it was asked for.
+        start: the folder of that stage's run.
+        stage: what is said of this one.
+
+    Raises:
+        BadInput: that makes no recipe.
+    """
+    deeper = grown(recipe, start, stage.iterations - recipe.network.iterations, copy=True)
+    own = stage.model_dump(exclude={"iterations"}, exclude_none=True)
+    if stage.minutes is not None and stage.steps is None:
+        own["steps"] = STEPS  # a recipe says one of the two
+    elif stage.steps is not None:
+        own.setdefault("minutes", None)
+    return deeper.changed(training=own)
+
+
 def polished(recipe: Recipe, start: Path, steps: int) -> Recipe:
-    """What polishes a run: its whole network, end-to-end.
+    """The recipe that polishes a run: its whole network, end-to-end.
 
     Args:
         recipe: of the run.
@@ -52,6 +78,8 @@ def polished(recipe: Recipe, start: Path, steps: int) -> Recipe:
         "storage": "checkpoint",
         "offload_to": None,
         "learning_rate": t.learning_rate / GENTLER,
+        "copies": False,
+        "stages": (),
         "polish": 0,
     }
     return recipe.lasting(steps).changed(training=training)
@@ -65,14 +93,14 @@ def train_in_stages(
     placement: Placement = ONE_PROCESS,
     force: bool = False,
 ) -> Path | None:
-    """Train a recipe; if it says so, polish the network in a run of its own inside the first.
+    """Train a recipe; then the stages that it says, deeper and polished, in runs of their own.
 
     Args:
         recipe: what to train.
         folder: of the run; made, unless `resume`.
-        resume: go on from where it stopped, in either stage.
+        resume: go on from where it stopped, in any stage.
         quiet: show no progress.
-        placement: see `train`; who polishes is alone.
+        placement: see `train`; later stages are for one process.
         force: replace another run in `folder`.
 
     Returns:
@@ -82,15 +110,28 @@ def train_in_stages(
     Raises:
         BadInput, Stopped, Diverged: see `gleam.runs.train.train`.
     """
-    done = resume and recipe.training.polish and run_folder.finished(folder, recipe.training.steps)
-    if not done and not train(recipe, folder, resume, quiet, placement, force):
+    t = recipe.training
+    if not (resume and (t.stages or t.polish) and _ended(folder)) and not train(
+        recipe, folder, resume, quiet, placement, force
+    ):
         return None
-    steps = recipe.training.polish
-    if not steps:
-        return folder
-    last = folder / POLISHED
-    recipe = run_folder.load_recipe(folder)  # its steps are known by now
-    if not run_folder.finished(last, steps):
-        alone = Placement(device=placement.device)
-        train(polished(recipe, folder, steps), last, run_folder.is_there(last), quiet, alone)
+    alone, last = Placement(device=placement.device), folder
+    for number, stage in enumerate(t.stages, 2):
+        deeper = folder / f"stage-{number}"
+        recipe = following(recipe, last, stage)
+        if not _ended(deeper):
+            train(recipe, deeper, run_folder.is_there(deeper), quiet, alone)
+        last = deeper
+    if t.polish:
+        before, last = last, last / POLISHED
+        if not _ended(last):
+            known = run_folder.load_recipe(before)  # its steps are known by now
+            train(polished(known, before, t.polish), last, run_folder.is_there(last), quiet, alone)
     return last
+
+
+def _ended(folder: Path) -> bool:
+    """Whether a run is there, and was trained to its last step."""
+    return run_folder.is_there(folder) and run_folder.finished(
+        folder, run_folder.load_recipe(folder).training.steps
+    )

@@ -24,6 +24,7 @@ class Arguments:
 
     A trained run can be made deeper, in the memory of one module, or polished end-to-end:
       gleam train --start runs/greedy --grow 8 --out runs/deeper
+      gleam train --start runs/shallow --grow 14 --copy --out runs/deep
       gleam train --start runs/greedy --polish 500 --out runs/polished
 
     A dry run tells, without any data, whether a recipe can be trained:
@@ -38,6 +39,8 @@ class Arguments:
     """Run to begin with: its weights and its recipe (with --grow or --polish)."""
     grow: int | None = None
     """Number of iterations to append to the run of --start; only these are trained."""
+    copy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Begin the iterations of --grow as copies of the run's last module, and train all of them."""
     polish: int | None = None
     """Number of steps end-to-end that follow the training, with activation checkpointing, into
     OUT/polished; with --start alone, nothing else is trained."""
@@ -101,7 +104,7 @@ def _begun(arguments: Sequence[str]) -> Recipe | None:
     recipe = run_folder.recipe_of_network(start)
     counts = {name: int(n) for name, n in said.items() if n and n.isdecimal() and int(n) > 0}
     if "grow" in counts:
-        return grown(recipe, start, counts["grow"])
+        return grown(recipe, start, counts["grow"], "--copy" in arguments)
     if "polish" in counts:
         return polished(recipe, start, counts["polish"])
     return None
