@@ -98,7 +98,10 @@ FAULTS = [
     Fault(
         "viewing/stack.py", "[:, :, :, None], parts.shape)", "[:, :, :, None] | True, parts.shape)"
     ),
-    Fault("report/prose.py", "if gap.low <= 0 <= gap.high:", "if False:"),
+    Fault("report/prose.py", "if gap.sure:", "if True:"),
+    Fault("report/page.py", "gaps[key].sure)", "True)"),
+    Fault("report/comparison.py", "= gap.sure", "= True"),
+    Fault("report/plots.py", '"logarithmic": logarithmic', '"logarithmic": False'),
     Fault("evaluation/statistics.py", "tail = (1 - CONFIDENCE) / 2", "tail = 1 - CONFIDENCE"),
     Fault("comparison/measure.py", "round(steps / of_time)", "round(steps * of_time)"),
     Fault("benchmarks/rivals/ways.py", "replicas=group.world_size,", "replicas=1,"),

@@ -236,14 +236,14 @@ def main() -> None:
     parser.add_argument(
         "--no-list", action="store_true", help="without the faults of tests/faults.py"
     )
-    parser.add_argument("--only", default="", help="those of files whose path has this in it")
+    parser.add_argument("--only", default="", help="those of files whose path matches this")
     parser.add_argument("--wide", action="store_true", help="run also tests farther from a module")
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds for tests (600)")
     parser.add_argument("--json", type=Path, help="write the verdicts to a file")
     arguments = parser.parse_args()
     chosen = [] if arguments.no_list else list(listed())
     chosen += sampled(arguments.sample, arguments.seed) if arguments.sample else []
-    chosen = [mutant for mutant in chosen if arguments.only in mutant.file]
+    chosen = [mutant for mutant in chosen if re.search(arguments.only, mutant.file)]
     for name in PRELOADED:
         importlib.import_module(name)
     verdicts: list[Verdict] = []

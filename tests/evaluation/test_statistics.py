@@ -71,6 +71,16 @@ def test_undefined_values_are_left_out_and_infinite_ones_are_not() -> None:
     assert math.isnan(bootstrap_mean([math.inf, -math.inf], names(2)).mean)
 
 
+@pytest.mark.parametrize(
+    ("values", "sure"),
+    [([1.0, 1.1], True), ([-1.1, -1.0], True), ([-1.0, 1.5], False), ([1.0], False)],
+)
+def test_what_is_sure_leaves_out_zero(values: list[float], sure: bool) -> None:
+    assert bootstrap_mean(values, names(len(values))).sure is sure
+    mirrored = bootstrap_mean([-value for value in values], names(len(values)))
+    assert mirrored.sure is sure
+
+
 def test_one_scan_has_no_interval() -> None:
     estimate = bootstrap_mean([1.0, 2.0], ["a", "a"])
     assert estimate.mean == 1.5

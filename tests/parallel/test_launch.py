@@ -136,7 +136,7 @@ def test_first_process_that_hangs_does_not_keep_the_launcher(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("codes", "together"), [((0, 0), 0), ((1, 2), 2), ((2, 0), 2), ((3, 1), 3), ((0, -9), 1)]
+    ("codes", "together"), [((0, 0), 0), ((1, 2), 2), ((2, 3), 2), ((3, 1), 3), ((0, -9), 1)]
 )
 def test_the_code_is_that_of_the_processes(
     codes: tuple[int, ...], together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,25 @@ def test_summary_holds_costs_scores_and_differences(comparison: Comparison, tmp_
     assert len(scores["greedy"]["psnr_complex_by_seed"]) == 2
     rows = (tmp_path / "scores-simulated.csv").read_text().splitlines()
     assert len(rows) == 1 + 3 * 6  # scans, methods
+
+
+def test_the_page_marks_what_the_scans_cannot_tell(comparison: Comparison, tmp_path: Path) -> None:
+    gap = summary(comparison)["scores"]["simulated"][HOSTILE]["minus_against"]["psnr_complex"]
+    sure = gap["low"] > 0 or gap["high"] < 0
+    scans = comparison.scores["simulated"].evaluation.scans
+    names = sorted({score.scan for score in scans})
+    unlike = [  # as its scans say, then as if they contradicted each other
+        replace(score, psnr_complex=score.psnr_complex + 100 * (-1) ** names.index(score.scan))
+        if score.method == HOSTILE
+        else score
+        for score in scans
+    ]
+    for kept, marked in ((scans, not sure), (unlike, True)):
+        scores = comparison.scores["simulated"]
+        scores = replace(scores, evaluation=replace(scores.evaluation, scans=kept))
+        write_report(tmp_path / "r.html", replace(comparison, scores={"simulated": scores}))
+        page = (tmp_path / "r.html").read_text()
+        assert ('<span class="unsure">' in page) is marked
 
 
 def test_terminal_table_has_a_row_per_scheme(comparison: Comparison) -> None:

@@ -2,17 +2,28 @@ import pytest
 
 from gleam.evaluation.scores import Score
 from gleam.evaluation.summary import summarise
+from gleam.report.page import _differences
 from gleam.report.prose import outcome
 
 
-def said(*gaps: float) -> str:
+def scores_of(*gaps: float) -> list[Score]:
     """Of two methods, one better by so many dB in each scan."""
-    scores = [
+    return [
         Score(method, f"scan {n}", None, 30 + psnr, 30 + psnr, 0.1, 0.9)
         for n, gap in enumerate(gaps)
         for method, psnr in (("one", gap), ("other", 0.0))
     ]
-    return " ".join(outcome(summarise(scores)))
+
+
+def said(*gaps: float) -> str:
+    return " ".join(outcome(summarise(scores_of(*gaps))))
+
+
+@pytest.mark.parametrize(("gaps", "sure"), [((1.0, 1.1, 0.9), True), ((3.0, -2.0, 1.0), False)])
+def test_tables_say_the_same(gaps: tuple[float, ...], sure: bool) -> None:
+    (row,) = _differences(summarise(scores_of(*gaps)))
+    assert row["name"] == "other"
+    assert row["cells"][0][-1] is sure
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,8 @@ def test_long_curves_are_thinned_to_means() -> None:
 def test_a_plot_holds_what_json_can_say() -> None:
     curves = [Curve("a", [1, 2], [1.0, math.nan])]
     plot = line_plot(curves, {"a": "#123456"}, xlabel="step", ylabel="dB")
+    assert plot["logarithmic"] is False
+    assert line_plot(curves, None, xlabel="step", ylabel="", logarithmic=True)["logarithmic"]
     assert plot["curves"] == [{"name": "a", "colour": "#123456", "points": [[1, 1.0], [2, None]]}]
 
 

@@ -30,6 +30,11 @@ class Estimate:
     high: float
     scans: int
 
+    @property
+    def sure(self) -> bool:
+        """Whether the interval leaves out zero; False where there is none."""
+        return self.low > 0 or self.high < 0
+
 
 def bootstrap_mean(
     values: Sequence[float], scans: Sequence[str], *, resamples: int = 4000, seed: int = 0

@@ -96,7 +96,7 @@ def _row(result: Result, comparison: Comparison, means: dict[str, Summary]) -> d
         if result.name != against and against in summary.means:
             gap = summary.difference(result.name, against, "psnr_complex")
             cell["gap"], cell["interval"] = formatted(gap, metric, "+")
-            cell["sure"] = gap.low > 0 or gap.high < 0
+            cell["sure"] = gap.sure
         cells.append(cell)
     memory, time, steps, rate = costs(result)
     return {

@@ -215,8 +215,7 @@ def _differences(summary: Summary) -> list[dict[str, Any]]:
             continue
         gaps = {key: summary.difference(method, best, key) for key in METRICS}
         cells = [
-            (*formatted(gaps[key], metric, "+"), gaps[key].low > 0 or gaps[key].high < 0)
-            for key, metric in METRICS.items()
+            (*formatted(gaps[key], metric, "+"), gaps[key].sure) for key, metric in METRICS.items()
         ]
         rows.append({"name": method, "cells": cells})
     return rows

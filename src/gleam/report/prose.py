@@ -69,6 +69,6 @@ def _interval(value: Estimate) -> str:
 def _verdict(gap: Estimate) -> str:
     if math.isnan(gap.low):
         return "one scan cannot tell whether that is chance"
-    if gap.low <= 0 <= gap.high:
-        return "these scans cannot tell the two apart"
-    return "more than chance, as the interval leaves out zero"
+    if gap.sure:
+        return "more than chance, as the interval leaves out zero"
+    return "these scans cannot tell the two apart"
