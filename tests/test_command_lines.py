@@ -33,7 +33,7 @@ def lines(path: Path) -> list[str]:
 
 def commands(pattern: str) -> dict[str, list[str]]:
     """The words after the pattern, of every line where it begins a command; by page and line."""
-    begin = re.compile(rf"(?:^|\$ |; do |-m ){pattern}([^;|]*)")
+    begin = re.compile(rf"(?:^|\$ |; do |-m ){pattern}([^;|>]*)")
     return {
         f"{path.relative_to(ROOT)}: {line}": shlex.split(found[1], comments=True)
         for path in TEXTS

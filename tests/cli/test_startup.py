@@ -22,6 +22,7 @@ FORBIDDEN = {  # in an order in which each may import what those before it may
     "simulate": ANYWHERE | RUNS,
     "prepare": ANYWHERE | RUNS,
     "inspect": ANYWHERE | RUNS,
+    "cite": ANYWHERE,
     "check": ANYWHERE,
     "reconstruct": ANYWHERE,
     "serve": ANYWHERE,

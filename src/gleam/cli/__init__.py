@@ -33,6 +33,7 @@ VERBS = {
     "check": "say how far images of a scan can be trusted, without the truth",
     "export": "write a run's network as a folder, a .pt2 or an .onnx file",
     "serve": "reconstruct what a scanner sends, over the network",
+    "cite": "print what to cite, in BibTeX",
 }
 
 SOMEWHERE = "give it less, or a machine with more"

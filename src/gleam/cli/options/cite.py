@@ -1,0 +1,26 @@
+"""What can be said to `gleam cite`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from gleam.cli.arguments import parse
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Print what to cite, in BibTeX: the software, and the works that a run rests on.
+
+    Example: gleam cite runs/greedy >> paper.bib
+    """
+
+    run: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RUN")] = None
+    """Run folder; without one, the paper of greedy learning."""
+
+
+def read(arguments: Sequence[str]) -> Arguments:
+    """From the command line."""
+    return parse(Arguments, "cite", arguments)
