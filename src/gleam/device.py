@@ -54,7 +54,8 @@ def choose(said: str = "auto", process: int = 0) -> torch.device:
 
 
 def described(device: torch.device) -> str:
-    """In words: the GPU's name and number, or the CPU and the threads of this process."""
+    """The device in words: the GPU's name and number, or the CPU and the threads of this
+    process."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)} ({device})"
     threads = torch.get_num_threads()

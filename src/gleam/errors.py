@@ -27,7 +27,7 @@ class OutOfMemory(Stopped):
 
 
 class Unwritable(Stopped):
-    """What was to be written could not be: the disk is full, or its folder is gone.
+    """Something could not be written: the disk is full, or its folder is gone.
 
     Attributes:
         advice: what is to be done about it.

@@ -114,7 +114,7 @@ def check_exists(path: Path, advice: str) -> None:
 
 
 def unwritable(path: Path | str, error: Exception) -> BadInput | Unwritable:
-    """What to raise where something could not be written.
+    """The error to raise where something could not be written.
 
     Args:
         path: what was to be written, or a name for it.
@@ -132,7 +132,7 @@ def unwritable(path: Path | str, error: Exception) -> BadInput | Unwritable:
 
 
 def gone(what: str) -> Unwritable:
-    """What to raise where a folder is not there any more."""
+    """The error to raise where a folder is not there any more."""
     failure = Unwritable(what)
     failure.advice = "was the folder deleted or moved? Put it back"
     return failure
@@ -196,6 +196,6 @@ def _remove(path: Path) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Of a file's content, as `sha256sum` prints it."""
+    """SHA-256 of a file's content, as `sha256sum` prints it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

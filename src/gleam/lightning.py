@@ -71,7 +71,7 @@ class Greedily(Callback):
 
 
 def _as_loaded(batch: Any) -> tuple[State, Any, Any]:
-    """What a loader of (state, measurement, target) gives: it makes lists of tuples."""
+    """(state, measurement, target) as a loader gives it: it makes lists of tuples."""
     state, measurement, target = batch
     return state, tuple(measurement) if isinstance(measurement, list) else measurement, target
 
@@ -106,7 +106,7 @@ class GreedyLightning(LightningModule):
         self._greedily = Greedily(modules, overlap=overlap, **settings)
 
     def forward(self, *inputs: Any) -> Any:
-        """What the network makes of it."""
+        """The network's output."""
         return self.network(*inputs)
 
     def configure_callbacks(self) -> list[Callback]:
@@ -118,7 +118,7 @@ class GreedyLightning(LightningModule):
         raise NotImplementedError
 
     def configure_optimizers(self) -> None:
-        """As `training_step`."""
+        """A method that Lightning wants to be there; `Greedily` puts its own in its place."""
         raise NotImplementedError
 
 

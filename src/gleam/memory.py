@@ -22,7 +22,7 @@ def exhausted(error: BaseException | None) -> bool:
 
 
 def asked_for(error: BaseException) -> str:
-    """What was asked for, in one line, as far as the error knows."""
+    """The memory that was asked for, in one line, as far as the error knows."""
     said = str(error)
     asked, there = _ASKED.search(said), _THERE.search(said)
     if asked is None:

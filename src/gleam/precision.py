@@ -1,4 +1,4 @@
-"""How exactly is computed: the one place that decides it.
+"""Precision of computation: the one place that decides it.
 
 Images, k-space, transforms and data consistency are complex64, losses and weights float32, on every
 device. Two things may be coarser, and only inside the CNNs:
@@ -42,7 +42,7 @@ def decide(deterministic: bool = False) -> None:
 
 @contextmanager
 def of_network(kind: str, bf16: bool) -> Iterator[None]:
-    """Within it, a CNN computes as its recipe says.
+    """A context in which a CNN computes as its recipe says.
 
     Args:
         kind: of the device, cpu or cuda.
@@ -57,14 +57,14 @@ def of_network(kind: str, bf16: bool) -> Iterator[None]:
 
 
 def within(kind: str) -> torch.dtype | None:
-    """What `of_network` has a device compute in just now; None for its usual precision."""
+    """The type that `of_network` has a device compute in just now; None for its usual precision."""
     if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         return torch.get_autocast_dtype(kind)
     return None
 
 
 def name(device: torch.device, bf16: bool) -> str:
-    """What CNNs compute in on a device: fp32, tf32 or bf16; a key of `TOLERANCES`."""
+    """The precision that CNNs compute in on a device: fp32, tf32 or bf16; a key of `TOLERANCES`."""
     if bf16:
         return "bf16"
     if device.type == "cpu" or not torch.backends.cudnn.allow_tf32:
@@ -90,7 +90,7 @@ def advice(width: int, bf16: bool) -> str | None:
 
 
 def facts(device: torch.device, bf16: bool) -> dict[str, object]:
-    """For a run's environment.json."""
+    """Facts on precision for a run's environment.json."""
     precision = name(device, bf16)
     return {
         "networks": precision,

@@ -60,7 +60,7 @@ def on_a_gpu() -> int:
 
 
 class _Settled:
-    """What `settle` did in this process."""
+    """The outcome of `settle` in this process."""
 
     beside = 1
     before: int | None = None  # the bound that there was, if it set another
@@ -76,7 +76,7 @@ def held() -> int:
 
 
 def cause_of_death(process: BaseProcess) -> str:
-    """What a process died of, "SIGKILL" say, or with which exit code; waits for it."""
+    """The signal that ended a process, "SIGKILL" say, or its exit code; waits for it."""
     process.join()
     code = process.exitcode or 0
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"

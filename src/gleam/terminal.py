@@ -1,4 +1,4 @@
-"""Where progress is shown: on stderr, so that stdout holds results alone.
+"""Progress on the terminal: on stderr, so that stdout holds results alone.
 
 Where somebody watches, in a bar; else in a line whenever nothing was said for half a minute, so
 that a log shows that work goes on, and how long it will.
@@ -141,7 +141,7 @@ class Clock:
         self._began, self._total, self._first = time.monotonic(), total, first
 
     def left(self, done: int) -> str:
-        """In words, of so many parts; how long it has taken, while none is done."""
+        """Time left in words, of so many parts; how long it has taken, while none is done."""
         taken = time.monotonic() - self._began
         if done <= self._first:
             return f"after {duration(taken)}"
@@ -149,7 +149,7 @@ class Clock:
 
 
 def duration(seconds: float) -> str:
-    """In words, as coarse as it is long: 40 s, 12 min, 3 h 20 min."""
+    """A duration in words, as coarse as it is long: 40 s, 12 min, 3 h 20 min."""
     minutes = round(seconds / 60)
     if seconds < 100:
         return f"{seconds:.0f} s"

@@ -36,7 +36,8 @@ def share(processes: int) -> int:
 
 
 def cores() -> int:
-    """How many this process may keep busy: by its affinity, and by its control groups' quota."""
+    """Number of cores this process may keep busy: by its affinity, and by its control groups'
+    quota."""
     if hasattr(os, "sched_getaffinity"):
         allowed = len(os.sched_getaffinity(0))
     else:
@@ -67,7 +68,8 @@ def quota(process: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs
 
 
 def _limit(group: Path) -> float:
-    """Of one group: `cpu.max` holds "quota period" in version 2, two files do in version 1."""
+    """Limit of one group: `cpu.max` holds "quota period" in version 2, two files do in version
+    1."""
     for names in (["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):
         try:
             said, period = " ".join((group / name).read_text() for name in names).split()

@@ -1,4 +1,4 @@
-"""Which modules a recipe, or a run, may have imported: those that the user named, and no others.
+"""Modules that a recipe, or a run, may have imported: those that the user named, and no others.
 
 A recipe that names a network of its own (`network.build`) names code, and whoever sends a run sends
 its recipe. So nothing is imported for one before the user has said --trust MODULE (in Python, an
@@ -119,7 +119,7 @@ def imported(reference: str) -> Callable[..., Any]:
 
 
 def told(error: Exception) -> str:
-    """What went wrong inside somebody's code, and where, in one line."""
+    """The error inside somebody's code, and where, in one line."""
     frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
     where = f", {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"

@@ -37,7 +37,8 @@ def sized(sizes: Iterable[int | float]) -> str:
 
 
 def not_installed(library: str, extra: str) -> str:
-    """How to install what an extra of this package needs: it is on no index, but in a clone."""
+    """Advice on installing what an extra of this package needs: it is on no index, but in a
+    clone."""
     return f"needs {library}; install it, in your clone of GLEAM, with: pip install -e '.[{extra}]'"
 
 

@@ -114,13 +114,15 @@ def _run(verb: str, rest: Sequence[str]) -> None:
 
 
 def _busy(verb: str) -> Callable[[], str]:
-    """What a verb says of itself while it has nothing better to say; of several processes, one."""
+    """The line that a verb says of itself while it has nothing better to say; one process of
+    several says it."""
     first, clock = os.environ.get("RANK", "0") == "0", Clock(1)
     return lambda: f"{verb}: at work, {clock.left(0)}" if first else ""
 
 
 def _unforeseen(error: OSError, verb: str) -> object:
-    """What the system refused, be it to read; what has no name, and needs room, is our output."""
+    """The error for what the system refused, reading included; what has no name, and needs room, is
+    our output."""
     if error.filename is None and disk_is_full(error):
         return unwritable("standard output", error)
     return f"{error.filename or verb}: {error.strerror or error}"
@@ -144,7 +146,8 @@ def _terminable() -> Iterator[None]:
 
 
 def _from_home(argument: str) -> str:
-    """With `~` as the folder it means, which a shell leaves as it is in --out=~/run."""
+    """The argument with `~` as the folder it means, which a shell leaves as it is in
+    --out=~/run."""
     option, equals, value = argument.partition("=")
     if argument.startswith("--") and value.startswith("~"):
         return option + equals + os.path.expanduser(value)

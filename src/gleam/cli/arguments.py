@@ -142,7 +142,8 @@ def _validation(error: BaseException | None) -> ValidationError | None:
 
 
 def _first_paragraph(box: str) -> str:
-    """What tyro says first in a box, without the box and the help it repeats for each option."""
+    """The first paragraph of tyro's box, without the frame and the help it repeats for each
+    option."""
     lines = [line.strip("│") for line in box.splitlines()[1:]]
     end = next((i for i, line in enumerate(lines) if not line.strip(" ─╰╯")), len(lines))
     first, *more = (line.rstrip() for line in lines[:end] if not line.startswith(" " * 9))

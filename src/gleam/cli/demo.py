@@ -36,7 +36,7 @@ def main(a: Arguments) -> None:
 
 
 def commands(out: Path) -> list[list[str]]:
-    """What is run, in order."""
+    """The commands that the demo runs, in order."""
     workers = str(cores())
     steps: list[list[str]] = []
     for name, (scans, slices, seed) in SETS.items():
@@ -72,7 +72,7 @@ def _make_room(out: Path, force: bool) -> None:
 
 
 def _outcome(scores: Path) -> str:
-    """What the greedy network gained, by the scores of every slice."""
+    """The gain of the greedy network, by the scores of every slice."""
     psnr: dict[str, list[float]] = defaultdict(list)
     with scores.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

@@ -63,7 +63,7 @@ def _outs(a: Arguments, parts: list[str]) -> dict[str, Path]:
 def _of_scan(
     read: Callable[[], Scan], settings: Settings, one_of_several: bool
 ) -> tuple[Facts, Preview | None]:
-    """What there is to say of a scan, and to see; what is wrong with one of several is said."""
+    """Facts about a scan, and pictures of it; what is wrong with one of several is said."""
     example: Prepared | None = None
     facts: Facts = {}
     try:

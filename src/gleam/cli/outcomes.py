@@ -1,4 +1,4 @@
-"""What became of many scans, said at the end of a verb."""
+"""Outcomes of many scans, said at the end of a verb."""
 
 import json
 from collections.abc import Mapping, Sequence

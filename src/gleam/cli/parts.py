@@ -1,4 +1,4 @@
-"""Where what is made of the parts of a file goes."""
+"""Names of the outputs of a file's parts."""
 
 from pathlib import Path
 
@@ -6,13 +6,13 @@ from gleam.formats.scan import named
 
 
 def part_of(out: Path, part: str) -> Path:
-    """Where to write what is made of a part, if `out` is where an only scan's would go."""
+    """The path of a part's output, if `out` is that of an only scan's."""
     suffixes = _suffixes(out)
     return out.with_name(f"{named(out.name.removesuffix(suffixes), part)}{suffixes}")
 
 
 def check_beside(image: Path) -> Path:
-    """Where to write what a check of an image found."""
+    """The path of the check of an image, beside it."""
     return image.with_name(f"{image.name.removesuffix(_suffixes(image))}.check.json")
 
 

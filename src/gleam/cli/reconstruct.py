@@ -108,7 +108,7 @@ def main(a: Arguments) -> None:
 def _adaptation(
     a: Arguments, chosen: Reconstructor, many: bool, mask: MaskRecipe | None
 ) -> Adaptation | None:
-    """How the network is to be adapted, if it is."""
+    """The adaptation of the network that is asked for, if any."""
     if not a.adapt:
         if a.steps is not None or a.minutes is not None:
             raise BadInput("reconstruct: --steps and --minutes are of --adapt; say that, too")
@@ -172,7 +172,7 @@ def _write(write: Callable[[Volume, Path], None], image: Volume, out: Path) -> N
 
 
 def _say(volume: Reconstruction, out: Path, stops: bool, as_json: bool) -> None:
-    """What was written; and of a network that stops early, when."""
+    """Say what was written; and of a network that stops early, when it did."""
     if as_json:
         shape, voxel = list(volume.image.shape), list(volume.voxel)
         facts = {"out": str(out), "shape": shape, "voxel_mm": voxel}
@@ -189,7 +189,7 @@ def _say(volume: Reconstruction, out: Path, stops: bool, as_json: bool) -> None:
 
 
 def _change(said: str | None) -> float | None:
-    """Of `change<0.01`, or the number alone."""
+    """The number in `change<0.01`, or the number alone."""
     if said is None:
         return None
     read = re.fullmatch(r"(?:change *< *)?(\d*\.?\d+(?:e-?\d+)?)", said)

@@ -36,7 +36,7 @@ def main(a: Arguments) -> None:
 
 
 def _procedural(a: Arguments) -> tuple[Callable[..., Scan], bool, Sequence[str]]:
-    """What draws the scans, whether they are static and 2D, and what to warn of."""
+    """The function that draws the scans, whether they are static and 2D, and what to warn of."""
     if a.array.layout is not None:
         raise BadInput("simulate: --axes and --variable say what an image holds; name it by --from")
     shape, frames = a.shape or (128, 128), 1 if a.frames is None else a.frames

@@ -70,7 +70,7 @@ def _again(recipe: Recipe, folder: Path) -> bool:
 
 
 def print_end(folder: Path, as_json: bool) -> None:
-    """What became of a run."""
+    """Print the outcome of a run."""
     summary = run_folder.read_summary(folder)
     if as_json:
         print(json.dumps(summary))

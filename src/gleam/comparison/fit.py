@@ -1,4 +1,4 @@
-"""How deep, or how wide, a network may be so that training it takes no more than some memory."""
+"""The depth, or width, at which training a network takes no more than some memory."""
 
 from collections.abc import Callable
 from typing import Literal

@@ -165,7 +165,7 @@ def largest(recipe: Recipe, slices: int) -> Batch:
 
 
 def known_costs(path: Path) -> dict[str, Any]:
-    """What was measured before, by scheme."""
+    """Costs that were measured before, by scheme."""
     try:
         return dict(json.loads(path.read_text())) if path.is_file() else {}
     except (ValueError, TypeError, OSError) as error:
@@ -173,7 +173,7 @@ def known_costs(path: Path) -> dict[str, Any]:
 
 
 def priced(recipe: Recipe) -> dict[str, Any]:
-    """What of a recipe costs depend on: all but how long, and how fast, it learns."""
+    """The part of a recipe that costs depend on: all but how long, and how fast, it learns."""
     learning = {
         "steps", "minutes", "learning_rate", "warmup", "validate_every", "checkpoint_every", "keep",
         "polish", "loggers",
@@ -182,7 +182,7 @@ def priced(recipe: Recipe) -> dict[str, Any]:
 
 
 def _completed(asked: dict[str, Any] | None) -> dict[str, Any] | None:
-    """With the fields that recipes have got since it was asked, at their defaults."""
+    """The recipe with fields that recipes have got since, at their defaults."""
     if asked is None:
         return None
     try:

@@ -1,4 +1,5 @@
-"""What is compared: a recipe with a part `compare`, which lists schemes by what they change in it.
+"""The plan of a comparison: a recipe with a part `compare`, which lists schemes by what they change
+in it.
 
 A scheme is a recipe, trained for as many steps as the one it is compared `against`, or for as long;
 and it may be made as deep, or as wide, as the other's memory allows.
@@ -97,7 +98,7 @@ class Plan(Part):
         return self.recipes[self.against]
 
     def seeds(self, name: str) -> range:
-        """Of a scheme's networks."""
+        """Seeds of a scheme's networks."""
         most = self.compare.seeds
         count = min(most, self.compare.schemes[name].seeds or most)
         return range(self.base.seed, self.base.seed + count)
@@ -115,7 +116,7 @@ _REVERSIBLE = {
 
 
 def rivals(recipe: Recipe) -> dict[str, Any]:
-    """What a recipe is compared with if it does not say: itself first, then the others.
+    """Schemes that a recipe is compared with if it names none: itself first, then the others.
 
     A greedy network meets end-to-end training at equal steps; checkpointing and the reversible
     network for as long; shallow and narrow networks of equal memory. End-to-end training meets

@@ -23,7 +23,7 @@ _Score = TypeVar("_Score", Score, FrameScore)
 
 @dataclass(frozen=True)
 class Scores:
-    """On one test set.
+    """Scores on one test set.
 
     Attributes:
         evaluation: with the baselines and one method per scheme. A score is the mean over the

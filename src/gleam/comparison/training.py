@@ -49,7 +49,7 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """How a job ended: well, or with an error, which is kept to be raised by the parent."""
+    """The end of a job: well, or with an error, which is kept to be raised by the parent."""
 
     job: TrainingJob
     error: BadInput | Stopped | None = None

@@ -72,7 +72,7 @@ class Slab:
 
     @property
     def inside(self) -> range:
-        """Where the core lies in the wide slab."""
+        """Positions of the core within the wide slab."""
         return range(self.core.start - self.wide.start, self.core.stop - self.wide.start)
 
     def inner(self, wide: Tensor) -> Tensor:

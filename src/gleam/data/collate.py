@@ -39,7 +39,7 @@ class Item:
     split: Split | Draw | None = None
 
     def read(self) -> Slice:
-        """What it is made of; nothing else of a volume is read."""
+        """Read the item's data, and nothing else of a volume."""
         if self.slab is None:
             return self.example[self.index]
         if self.example.header.slab_axis is not None:
@@ -51,7 +51,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Raw:
-    """What a batch is made of, as it was read: masks are drawn, but nothing is transformed.
+    """Data of a batch as they were read: masks are drawn, but nothing is transformed.
 
     So what was read can go to a GPU, once, and be transformed and masked there.
 
@@ -77,7 +77,7 @@ class Raw:
 
     @property
     def nbytes(self) -> int:
-        """Of what was read."""
+        """Bytes of what was read."""
         return sum(one.nbytes for one in (*self.kspace, self.maps, self.target) if one is not None)
 
     def to(self, device: torch.device | str) -> "Raw":
@@ -111,7 +111,7 @@ class Raw:
         )
 
     def _heldout(self, kspace: KSpace, mask: Mask) -> HeldOut:
-        """Of the cores, where items are slabs."""
+        """Held-out samples of the cores, where items are slabs."""
         parts = []
         for i, item in enumerate(self.items):
             one = HeldOut(
@@ -162,7 +162,7 @@ def read(items: Sequence[Item], mask: MaskRecipe | None, pinned: bool = False) -
 def masks_of(
     items: Sequence[Item], mask: MaskRecipe | None
 ) -> tuple[list[Bool[Tensor, "#frame *#space"]], Axes]:
-    """What is sampled of each, and the axes that F runs along.
+    """The masks of each item, and the axes that F runs along.
 
     Raises:
         BadInput: see `read`.
@@ -182,7 +182,7 @@ def _masks(masks: Sequence[Tensor], pinned: bool) -> Mask:
 
 
 def _of_slab(mask: Tensor, slab: Slab | None) -> Tensor:
-    """Where samples are held out along the readout, too, each slab has its own."""
+    """The mask of a slab: its own, where samples are held out along the readout, too."""
     if slab is None or mask.shape[slab.axis] == 1:
         return mask
     return narrow(mask, slab.axis, slab.wide)
@@ -235,7 +235,7 @@ def collate_volume(item: Item, mask: MaskRecipe | None, size: int) -> Batch:
 
 
 def upright_of(example: Example) -> Upright | None:
-    """How an example's planes are shown; None where its place is not known."""
+    """The orientation in which an example's planes are shown; None where its place is not known."""
     header = example.header
     return upright(np.array(header.affine), header.matrix, header.voxel, example.shape[0])
 

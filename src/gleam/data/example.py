@@ -66,7 +66,7 @@ class Example(Protocol):
 
     @property
     def header(self) -> Header:
-        """What is known beside the arrays."""
+        """Facts beside the arrays."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -86,7 +86,7 @@ class Example(Protocol):
 
     @property
     def sampled(self) -> Bool[Tensor, "frame *space"]:
-        """What was acquired."""
+        """The samples that were acquired."""
 
     def __getitem__(self, index: int, /) -> Slice:
         """One slice."""
@@ -180,7 +180,7 @@ def write(example: Example, path: Path) -> None:
 
 
 def _pieces(example: Example) -> Iterator[tuple[_Place, Slice]]:
-    """What an example is made of, and where it belongs."""
+    """Parts of an example, each with its place in the arrays."""
     axis = example.header.slab_axis
     if axis is None:
         for index in range(example.shape[0]):
@@ -192,7 +192,7 @@ def _pieces(example: Example) -> Iterator[tuple[_Place, Slice]]:
 
 
 def _place(example: Example, positions: range) -> _Place:
-    """Of a slab in its array."""
+    """Indices of a slab in its array."""
     axis = example.header.slab_axis
     assert axis is not None
     return (0, ..., slice(positions.start, positions.stop), *[slice(None)] * (-1 - axis))
@@ -224,7 +224,7 @@ def find(path: Path, sets: int | None = None) -> list[ExampleFile]:
 
 
 def fingerprint(examples: Sequence[ExampleFile]) -> str:
-    """Of a data set: names, shapes, and what the examples were made from."""
+    """Fingerprint of a data set: of names, shapes, and what the examples were made from."""
     facts = [(e.header.name, e.shape, e.header.fingerprint) for e in examples]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
@@ -239,13 +239,13 @@ def is_example(path: Path) -> bool:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """Not what a killed `gleam prepare` left half-written, under a hidden name."""
+    """Files that are not what a killed `gleam prepare` left half-written, under a hidden name."""
     return sorted(file for file in folder.glob("*.h5") if not file.name.startswith("."))
 
 
 @contextmanager
 def kept_open() -> Iterator[None]:
-    """Within it example files stay open: to open one, and look at it, takes longer than to read.
+    """Keep example files open meanwhile: to open one, and look at it, takes longer than to read.
 
     HDF5 lets nobody write to a file meanwhile. One that is replaced, as `write` does, is read anew.
     """

@@ -68,7 +68,8 @@ class Feed(Iterator[Batch]):
     def _in_order(
         self, read: Callable[[int], T], readers: int, ahead: Callable[[T], int]
     ) -> Iterator[T]:
-        """What is read of each step; beside one that is used, as many as `ahead` says of it."""
+        """Data read for each step, in order; as many steps ahead of the one in use as `ahead` says
+        of it."""
         pool = ThreadPoolExecutor(readers, "feed", self._begin)
         with kept_open(), pool:
             steps = iter(self._steps)
@@ -85,13 +86,13 @@ class Feed(Iterator[Batch]):
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _begin(self) -> None:
-        """In each thread: pinned memory is taken in the context of the GPU that is used."""
+        """Prepare a thread: pinned memory is taken in the context of the GPU that is used."""
         torch.set_num_threads(1)
         if self._device.type == "cuda":
             torch.cuda.set_device(self._device)
 
     def _wait(self, batch: Future[T]) -> float:
-        """Until it was read; say for how long the device had nothing to do meanwhile."""
+        """Wait until it was read; say for how long the device had nothing to do meanwhile."""
         started = time.monotonic()
         if self._device.type != "cuda":
             wait([batch])

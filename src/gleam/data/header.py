@@ -13,7 +13,7 @@ VERSION = 3  # of preparation: raised when it makes other numbers of the same sc
 
 
 class Header(BaseModel):
-    """What is known of an example beside its arrays.
+    """Facts about an example beside its arrays.
 
     Attributes:
         name: the scan's.

@@ -1,4 +1,5 @@
-"""Which acquired samples are held out: never those of the centre, which calibrate the scan.
+"""The division of acquired samples; those of the centre, which calibrate the scan, are never held
+out.
 
 Samples are drawn in hybrid space: along an axis that was sampled in full and decoded, the mask may
 vary while F does not run there. Of a scan undersampled along one axis, few lines lie outside its
@@ -28,7 +29,8 @@ Samples = Bool[Tensor, "#frame *#space"]
 
 @dataclass(frozen=True)
 class Split:
-    """How the samples of a scan are divided among what is given and what is to be predicted.
+    """The division of a scan's samples into those that are given and those that are to be
+    predicted.
 
     Attributes:
         recipe: how much is held out, and in which pattern.
@@ -41,7 +43,7 @@ class Split:
     def __call__(
         self, example: Example, sampled: Samples, axes: Sequence[int]
     ) -> tuple[Samples, Samples]:
-        """What is given, and what is held out.
+        """Masks of the samples that are given, and of those that are held out.
 
         Args:
             example: whose samples they are.
@@ -81,7 +83,8 @@ class Draw:
     def __call__(
         self, example: Example, sampled: Samples, axes: Sequence[int]
     ) -> tuple[Samples, Samples]:
-        """What is given, and what is held out; see `Split`. Nothing where nothing is left."""
+        """Masks of the samples that are given, and of those that are held out; see `Split`. Nothing
+        where nothing is left."""
         space, calibration = example.shape[3:], example.header.calibration
         inside = centre(space, axes, calibration)
         rest, drawn = sampled, torch.zeros_like(sampled)

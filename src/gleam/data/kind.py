@@ -19,7 +19,7 @@ _FULL = 1.05  # times accelerated at most, a scan counts as fully sampled
 
 
 def kind_of(example: Example) -> ScanKind:
-    """What an example holds, one frame or many of slices or volumes."""
+    """The kind of an example: one frame or many, of slices or volumes."""
     _, _, frames, *space = example.shape
     if len(space) == 2:
         return "2D slices" if frames == 1 else "2D series"
@@ -52,12 +52,13 @@ def check_kinds(examples: Sequence[Example], recipe: Recipe) -> None:
 
 
 def acceleration_of(example: Example) -> float:
-    """How many times a scan was accelerated; what was never acquired does not count."""
+    """Acceleration factor of a scan; what was never acquired does not count."""
     return acceleration(_sampled(example))
 
 
 def pattern_of(example: Example) -> str | None:
-    """In which pattern a scan was undersampled; None if it was not. Compare `pattern_of_mask`."""
+    """The pattern in which a scan was undersampled; None if it was not. Compare
+    `pattern_of_mask`."""
     sampled = _sampled(example)
     if acceleration(sampled) < _FULL:
         return None
@@ -67,7 +68,7 @@ def pattern_of(example: Example) -> str | None:
 
 
 def pattern_of_mask(kind: Kind) -> str:
-    """In which pattern masks of a kind sample."""
+    """The pattern in which masks of a kind sample."""
     return _pattern(DIMENSIONS[kind], kind.startswith("kt-"))
 
 

@@ -1,4 +1,4 @@
-"""Which slices, or slabs of volumes, make which batch: that of step t by (seed, t) alone.
+"""The choice of slices, or slabs of volumes, for each batch: that of step t by (seed, t) alone.
 
 So the number of the step is the whole state of the loader, whatever was stopped or resumed, and
 on however many devices.
@@ -30,7 +30,7 @@ SLAB = 16  # positions of a volume that are reconstructed together, if nothing e
 
 @dataclass(frozen=True)
 class Slabs:
-    """How volumes are cut for training.
+    """The division of volumes into slabs for training.
 
     Attributes:
         size: positions along the readout that the loss looks at.
@@ -57,7 +57,7 @@ class Slabs:
 
 @dataclass(frozen=True)
 class Goal:
-    """What is learnt of examples.
+    """The target of learning: images, or held-out samples.
 
     Attributes:
         target: image, kspace or mixed; see `gleam.recipe.TrainingRecipe`.
@@ -68,7 +68,8 @@ class Goal:
     holdout: HoldoutRecipe = field(default_factory=HoldoutRecipe)
 
     def heldout(self, example: Example) -> HoldoutRecipe | None:
-        """How samples of an example are held out; None where its image is the target."""
+        """The recipe by which samples of an example are held out; None where its image is the
+        target."""
         if self.target == "image" or (self.target == "mixed" and example.complete):
             return None
         return self.holdout
@@ -134,12 +135,12 @@ class TrainingBatches:
         return self.raw(step).measure()
 
     def raw(self, step: int, pinned: bool = False) -> Raw:
-        """What it is made of, as it was read; see `gleam.data.collate.read`."""
+        """Data of a step's batch, as they were read; see `gleam.data.collate.read`."""
         items = self._items(step)[self._share]
         return read(items, self.mask if items[0].example.complete else None, pinned)
 
     def shape(self, step: int) -> tuple[int, ...]:
-        """Of the image of a step's batch, (batch, set, frame, *space); nothing is read."""
+        """Shape of the image of a step's batch, (batch, set, frame, *space); nothing is read."""
         items = self._items(step)[self._share]
         shape = list(image_shape(items[0].example, len(items)))
         if items[0].slab is not None:
@@ -234,7 +235,7 @@ def every_slice(
 def slices_in_turn(
     examples: Sequence[Example], batch: int, share: tuple[int, int] = (0, 1)
 ) -> Iterator[tuple[Example, range]]:
-    """Of which slices `every_slice` makes its batches."""
+    """The slices that `every_slice` makes its batches of."""
     part, parts = share
     batches = (
         (example, range(first, min(first + batch, example.shape[0])))
@@ -245,12 +246,12 @@ def slices_in_turn(
 
 
 def image_shape(example: Example, slices: int) -> tuple[int, ...]:
-    """Of the image of a batch of so many slices, (batch, set, frame, *space)."""
+    """Shape of the image of a batch of so many slices, (batch, set, frame, *space)."""
     return (slices, example.sets, *example.shape[2:])
 
 
 def _slabs_of(example: Example, size: int, mask: MaskRecipe) -> int:
-    """How many of a size there is room for along the readout."""
+    """Number of slabs of a size that there is room for along the readout."""
     axis = example.header.decoded_axis
     if axis is None:
         raise BadInput(

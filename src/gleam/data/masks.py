@@ -21,7 +21,7 @@ def mask_seed(name: str) -> int:
 
 
 def sampling(example: Example, seed: int, mask: MaskRecipe | None) -> Tensor:
-    """What is sampled, (frame, *space) with axes of length 1; shift-free order.
+    """The mask of what is sampled, (frame, *space) with axes of length 1; shift-free order.
 
     A mask takes its share of what was acquired: lines a vendor filled with zeros do not count, nor
     do corners beyond an ellipse. Lines count alike, be they shorter at the ellipse's ends or not.
@@ -66,7 +66,7 @@ def sampling(example: Example, seed: int, mask: MaskRecipe | None) -> Tensor:
 
 
 def _somewhere(sampled: Tensor, axes: Axes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Where along some axes anything was acquired, (*shape), in centred order."""
+    """Positions along some axes at which anything was acquired, (*shape) bool, in centred order."""
     others = [a for a in space_axes(sampled) if a not in axes]
     along = sampled.any(0).amax(dim=others) if others else sampled.any(0)
     centred: NDArray[np.bool_] = torch.fft.fftshift(along.expand(shape)).numpy()
@@ -90,5 +90,5 @@ def varying(mask: Tensor) -> list[int]:
 
 
 def space_axes(mask: Tensor) -> range:
-    """Of a mask (frame, *space)."""
+    """The space axes of a mask (frame, *space), counted from the last."""
     return range(1 - mask.ndim, 0)

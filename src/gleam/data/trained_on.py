@@ -1,4 +1,4 @@
-"""What a network was trained on, and what that says about using it on other scans.
+"""Record of a network's training data, and what it says about using the network on other scans.
 
 Three things follow. A scan of another kind is refused: the network makes an image of it that
 nothing vouches for. A scan it has learnt from is refused as a test. What may only make images worse
@@ -23,7 +23,8 @@ NEAR = 1.25  # times another acceleration than was learnt goes without a word
 
 
 class TrainedOn(BaseModel):
-    """What a network was trained on: in its own run, and in those that its weights came from.
+    """The data that a network was trained on: in its own run, and in those that its weights came
+    from.
 
     Attributes:
         version: of the oldest run among these.
@@ -74,7 +75,7 @@ class TrainedOn(BaseModel):
     def of(
         cls, mask: MaskRecipe, training: Sequence[Example], validation: Sequence[Example] = ()
     ) -> "TrainedOn":
-        """Of a run whose weights are drawn."""
+        """The record of a run whose weights are drawn."""
         return cls(
             preparations=tuple(sorted({one.header.version for one in training})),
             kinds=tuple({kind_of(one) for one in training}),
@@ -86,7 +87,7 @@ class TrainedOn(BaseModel):
 
     @classmethod
     def unrecorded(cls, mask: MaskRecipe) -> "TrainedOn":
-        """Of a run of version 1, which has a recipe and no record."""
+        """The record of a run of version 1, which has a recipe and no record."""
         return cls(
             version=1,
             preparations=(1,),
@@ -135,7 +136,7 @@ class TrainedOn(BaseModel):
         return _heeded(run, [wrong], "use a run that was trained on such scans", force)
 
     def seen(self, examples: Iterable[Example]) -> list[str]:
-        """Which scans the network was made with, sentences that go on from "RUN: "."""
+        """Sentences on the scans that the network was made with, to go on from "RUN: "."""
         known = [e.header for e in examples if e.header.sha256]
         learnt = [h.name for h in known if h.sha256 in self.training]
         chose = [h.name for h in known if h.sha256 in self.validation.keys() - self.training]
@@ -175,7 +176,7 @@ class TrainedOn(BaseModel):
         return list(dict.fromkeys(said))
 
     def doubts(self, example: Example, mask: MaskRecipe | None = None) -> list[str]:
-        """What may make images worse than the network's scores say.
+        """Reasons why images may be worse than the network's scores say.
 
         Args:
             example: to be reconstructed.

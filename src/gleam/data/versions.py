@@ -1,4 +1,4 @@
-"""Which version of preparation made a data set."""
+"""Versions of preparation, and the one that made a data set."""
 
 from collections.abc import Sequence
 

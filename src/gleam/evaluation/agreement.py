@@ -1,4 +1,4 @@
-"""How often a check without the truth orders methods as the truth does."""
+"""Agreement of checks without the truth with the truth, in how they order methods."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ LEAST = 0.5  # dB of complex PSNR per scan between two methods: less is no order
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of check and truth.
+    """Agreement of check and truth.
 
     Attributes:
         pairs: of two ranked methods on a scan that are `LEAST` dB apart or more.

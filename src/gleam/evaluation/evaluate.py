@@ -33,7 +33,7 @@ ROOM = 2**28  # bytes of pictures, packed, that an evaluation keeps unless it is
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of it.
+    """The result of an evaluation.
 
     Attributes:
         methods: names, in the order given.
@@ -144,7 +144,7 @@ def evaluate(
 
 
 def baselines(device: torch.device, examples: Sequence[data.Example]) -> dict[str, Reconstructor]:
-    """What is always compared with, by the names that tables call it.
+    """Methods that are always compared with, by the names that tables call them.
 
     Zero filling and CG-SENSE; a sliding window, where some of the examples are series; and wavelets
     or, where all are series, total variation over time.

@@ -45,13 +45,13 @@ class Pictured:
 
     @property
     def nbytes(self) -> int:
-        """Of its packed images."""
+        """Bytes of its packed images."""
         stacks = [*self.images.values(), *([self.reference] if self.reference else [])]
         return sum(stack.nbytes for stack in stacks)
 
     @property
     def size(self) -> tuple[int, int, int, int, int]:
-        """Of each of its stacks; see `Stack`."""
+        """Size of each of its stacks; see `Stack`."""
         any_stack = self.reference or next(iter(self.images.values()))
         return any_stack.size
 
@@ -104,7 +104,8 @@ def _planes(image: Tensor) -> Planes:
 
 
 def _white(image: Tensor) -> float:
-    """What all but the brightest voxels stay below, root sum of squares over the map sets."""
+    """The magnitude that all but the brightest voxels stay below, root sum of squares over the map
+    sets."""
     magnitude = torch.linalg.vector_norm(image, dim=1).nan_to_num(0, 0, 0).numpy()
     return float(np.quantile(magnitude, _WHITE)) or 1.0
 

@@ -36,7 +36,7 @@ class FastmriScore:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a scan's images are compared with.
+    """The image that a scan's images are compared with.
 
     Attributes:
         target: `reconstruction_rss`.
@@ -48,7 +48,8 @@ class Reference:
 
 
 def references(folder: Path, examples: Sequence[ExampleFile]) -> dict[str, Reference]:
-    """Of the examples whose raw file, NAME.h5, is in the folder and holds a reconstruction.
+    """References of the examples whose raw file, NAME.h5, is in the folder and holds a
+    reconstruction.
 
     Raises:
         BadInput: none is, or a file is damaged.
@@ -100,6 +101,7 @@ def fastmri_score(
 
 
 def _middle(image: Tensor, size: int) -> Tensor:
-    """As fastMRI's `center_crop`, which is not around ⌊N/2⌋ where the one size is odd."""
+    """The middle as fastMRI's `center_crop` takes it, not around ⌊N/2⌋ where the one size is
+    odd."""
     y, x = ((n - size) // 2 for n in image.shape[-2:])
     return image[..., y : y + size, x : x + size]

@@ -13,7 +13,7 @@ from gleam.metrics import magnitude, nmse, psnr_complex, psnr_magnitude, psnr_pe
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is read.
+    """A metric, and how it is read.
 
     Attributes:
         label: for tables.

@@ -10,7 +10,7 @@ from gleam.evaluation.statistics import Estimate, bootstrap_mean, paired_differe
 
 @dataclass(frozen=True)
 class Summary:
-    """Of scores per scan, or of scores per slice.
+    """Summary of scores per scan, or of scores per slice.
 
     Attributes:
         means: method → metric → mean.

@@ -73,7 +73,8 @@ def export(run: Path, to: Path, axes: str | None = None, force: bool = False) ->
 
 
 def anonymous(known: TrainedOn) -> TrainedOn:
-    """Without the names of scans, which may be those of people; their fingerprints stay."""
+    """The record without the names of scans, which may be those of people; their fingerprints
+    stay."""
     blank = {name: dict.fromkeys(getattr(known, name), "") for name in ("training", "validation")}
     return TrainedOn.model_validate(known.model_dump() | blank)
 

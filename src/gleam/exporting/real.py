@@ -39,7 +39,7 @@ class Pair:
 
     @property
     def ndim(self) -> int:
-        """Of the complex tensor."""
+        """Number of axes of the complex tensor."""
         return self.parts.ndim - 1
 
 
@@ -106,7 +106,7 @@ _MAKE_PAIRS = {aten.view_as_complex.default}
 
 
 def _parts(x: Any) -> Any:
-    """Of a pair; a real tensor or number as one whose imaginary part is zero."""
+    """Real and imaginary part of a pair; a real tensor or number has an imaginary part of zero."""
     if isinstance(x, Pair):
         return x.parts
     x = torch.as_tensor(x)
@@ -159,7 +159,7 @@ def _back(axis: int) -> int:
 
 
 def _along(operation: Callable[..., Tensor]) -> Callable[..., Pair]:
-    """Of operations on (tensor, axis, …)."""
+    """Operations on (tensor, axis, …), for pairs."""
     return lambda x, axis=0, *args, **kwargs: Pair(operation(x.parts, _back(axis), *args, **kwargs))
 
 

@@ -22,7 +22,7 @@ from gleam.trust import trusting
 
 
 class Check(Found):
-    """What was found: `check["wavelet"].error.value`, `check.best`, `check.verdict`.
+    """Findings of a check: `check["wavelet"].error.value`, `check.best`, `check.verdict`.
 
     Errors are those of predicted samples, relative to the samples; see docs/check.md.
 
@@ -36,7 +36,8 @@ class Check(Found):
 
     @property
     def disagreement(self) -> Image:
-        """Where in the image the methods disagree: root mean square deviation from their mean."""
+        """Disagreement of the methods at each place of the image: root mean square deviation from
+        their mean."""
         assert self._disagreement is not None
         return self._disagreement
 
@@ -69,7 +70,7 @@ def check(
     device: str | None = None,
     trust: Sequence[str] = (),
 ) -> Check:
-    """How far images of a scan can be trusted, without knowing the truth; see docs/check.md.
+    """Check how far images of a scan can be trusted, without knowing the truth; see docs/check.md.
 
     Some acquired samples are held out, every method reconstructs from the rest, and its image must
     predict them. Methods that have learnt from the scan itself are not ranked.

@@ -59,7 +59,7 @@ class Example(Drawn):
         return self.source.complete
 
     def facts(self) -> Facts:
-        """What it holds, by name: sizes, Fourier axes, calibration, noise level, …"""
+        """Facts about the example, by name: sizes, Fourier axes, calibration, noise level, …"""
         return example_facts(self.source)
 
     @in_python()
@@ -89,7 +89,7 @@ class Example(Drawn):
         slices: int | Iterable[int] | None = None,
         seed: int | None = None,
     ) -> tuple[Measurement, Tensor | None]:
-        """What an image is reconstructed from, and what it should be.
+        """The measurement that an image is reconstructed from, and the image that it should be.
 
         >>> A, target = data.measure(gleam.mask("equispaced", acceleration=4))
         >>> A
@@ -201,7 +201,7 @@ def open(path: str | Path) -> Example:
 def mask(
     kind: str = "equispaced", *, acceleration: int | float = 4, shutter: bool = False
 ) -> MaskRecipe:
-    """Which samples to keep of a fully sampled scan; its calibration region always.
+    """A mask of the samples to keep of a fully sampled scan; its calibration region always.
 
     >>> gleam.mask("poisson", acceleration=8)
     MaskRecipe(kind='poisson', acceleration=8.0, shutter=False)

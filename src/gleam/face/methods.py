@@ -79,7 +79,7 @@ def way_of(
     until: float | None = None,
     force: bool = False,
 ) -> Reconstructor:
-    """What a user calls a method; see `reconstruct`."""
+    """The reconstructor for what a user calls a method; see `reconstruct`."""
     if callable(method):
         if iterations is not None or until is not None:
             raise BadInput("reconstruct: --iterations and --until are for runs, not for functions")

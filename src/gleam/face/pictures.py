@@ -61,11 +61,11 @@ def show(pictures: Sequence[Grey], console: Console) -> None:
 
 
 class Drawn:
-    """What a notebook draws, and `show` in a terminal."""
+    """An object that a notebook draws, and `show` in a terminal."""
 
     @abstractmethod
     def pictures(self) -> Sequence[Grey]:
-        """Of what it holds."""
+        """Pictures of what it holds."""
 
     def show(self) -> None:
         """Draw it in the terminal, where that has colours; a notebook draws it by itself."""

@@ -35,7 +35,8 @@ class Scan(Drawn, formats.Scan):
     """
 
     def facts(self) -> Facts:
-        """What it holds, by name: axes, sizes, acceleration, calibration lines, contrast, …"""
+        """Facts about the scan, by name: axes, sizes, acceleration, calibration lines, contrast,
+        …"""
         return scan_facts(self)
 
     def pictures(self) -> Sequence[Grey]:
@@ -52,7 +53,7 @@ class Scan(Drawn, formats.Scan):
 
 
 def drawn(preview: Preview) -> list[Grey]:
-    """In grey levels, the sampling beside the images."""
+    """Images in grey levels, the sampling beside them."""
     return [*map(grey, preview.images.values()), (255 * preview.sampling).astype("uint8")]
 
 

@@ -9,7 +9,8 @@ from gleam.errors import BadInput
 
 @contextmanager
 def in_python() -> Iterator[None]:
-    """Around what may raise `BadInput`: it says `force=True` for --force, `part=…` for --part."""
+    """A context around what may raise `BadInput`: it says `force=True` for --force, `part=…` for
+    --part."""
     try:
         yield
     except BadInput as error:

@@ -136,7 +136,7 @@ def scan_file(path: Path) -> Path:
 
 
 def read_scans(path: Path, layout: Layout | None = None, measurement: str | None = None) -> Scans:
-    """What a file, or a measurement of it, holds, in the format that its suffix says.
+    """Read the scans of a file, or of a measurement of it, in the format that its suffix says.
 
     Args:
         path: the file.
@@ -207,7 +207,7 @@ def write_scan(scan: Scan, path: Path) -> None:
 
 
 def image_writer(path: Path, format: str | None = None) -> Callable[[Volume, Path], None]:
-    """What writes images, all at once or not at all.
+    """A function that writes images, all at once or not at all.
 
     Args:
         path: where to.
@@ -223,7 +223,7 @@ def image_writer(path: Path, format: str | None = None) -> Callable[[Volume, Pat
 
 
 def image_name(name: str, format: str) -> str:
-    """What an image is called in a folder of its like.
+    """The name of an image in a folder of its like.
 
     Args:
         name: the scan's.

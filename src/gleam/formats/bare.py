@@ -1,4 +1,4 @@
-"""What files of plain numbers leave open: the scan, or the image, of an array and nothing else."""
+"""Scans and images of arrays that say nothing else: what files of plain numbers leave open."""
 
 from collections.abc import Callable
 from functools import partial
@@ -33,7 +33,7 @@ def bare_scans(
     format: str,
     mask: NDArray[np.bool_] | None = None,
 ) -> Scans:
-    """What a file holds that says nothing beyond its k-space.
+    """Scans of a file that says nothing beyond its k-space.
 
     Lines that are zero in every coil were not sampled (see `gleam.formats.zeros`), voxels are 1 mm,
     the matrix is k-space's less oversampling, and the affine is centred. The file is gone through
@@ -104,7 +104,7 @@ def _load_some(
 
 
 def image_arrangement(path: Path, shape: tuple[int, ...], layout: Layout | None) -> Arrangement:
-    """How an array of `shape` becomes an image, as the user names its axes.
+    """The arrangement by which an array of `shape` becomes an image, as the user names its axes.
 
     Raises:
         BadInput: the axes are not named, do not fit the array, or are not an image's.

@@ -18,7 +18,7 @@ _FARTHEST = 1e6  # mm; NaN is not within it either
 
 
 class Geometry(BaseModel):
-    """Of a `Scan`, whose words these are."""
+    """Geometry of a `Scan`, whose words these are."""
 
     matrix: tuple[int, ...]
     voxel: tuple[float, ...]
@@ -27,7 +27,7 @@ class Geometry(BaseModel):
 
     @classmethod
     def of(cls, scan: Scan, order: Sequence[int] | None = None) -> "Geometry":
-        """What a scan says, with its space axes in another order if one is given."""
+        """The geometry of a scan, with its space axes in another order if one is given."""
         dims = len(scan.matrix)
         order = range(dims) if order is None else order
         columns = [*(dims - 1 - axis for axis in reversed(order)), *range(dims, 4)]
@@ -40,7 +40,7 @@ class Geometry(BaseModel):
 
     @classmethod
     def parse(cls, path: Path, text: str) -> "Geometry":
-        """From its line.
+        """Read a geometry from its line.
 
         Raises:
             BadInput: it is none, or its numbers are no lengths in a scanner; says `path`.

@@ -1,4 +1,4 @@
-"""What the axes of a bare array mean, as the user says it: `coil y x`, `x y z:readout frame`.
+"""Meaning of the axes of a bare array, as the user says it: `coil y x`, `x y z:readout frame`.
 
 Files of plain numbers do not say it themselves. The words stand in the order of the array's axes,
 as the program that wrote it shows them:
@@ -30,7 +30,7 @@ _WORDS = ("slice", "coil", "frame", "z", "y", "x")
 
 @dataclass(frozen=True)
 class Layout:
-    """What a user says of a file of plain numbers.
+    """A user's description of a file of plain numbers.
 
     Attributes:
         axes: a word for each axis; None where the format's own meaning holds.
@@ -48,7 +48,7 @@ class Layout:
     def parse(
         cls, axes: str | None, variable: str | None = None, oversampled: str | None = None
     ) -> "Layout":
-        """From words with spaces or commas between them.
+        """Read a layout from words with spaces or commas between them.
 
         Args:
             axes: a word for each axis.
@@ -148,7 +148,7 @@ def _oversampled(said: str) -> tuple[str, float]:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """How an array in a file becomes k-space (slice, coil, frame, *space).
+    """The arrangement by which an array in a file becomes k-space (slice, coil, frame, *space).
 
     Attributes:
         words: of each axis; None for one of length 1 that means nothing.
@@ -188,7 +188,7 @@ class Arrangement:
 
     @property
     def reversed(self) -> "Arrangement":
-        """Of the same array with its axes in the opposite order."""
+        """The arrangement of the same array with its axes in the opposite order."""
         return replace(self, words=self.words[::-1], sizes=self.sizes[::-1])
 
     def pick(self, stored: Any, index: int, coils: slice = slice(None)) -> NDArray[Any]:

@@ -35,7 +35,7 @@ class Stored:
     load: Load
 
     def __getitem__(self, place: Place, /) -> Array:
-        """Of a slice, an array of the caller's own; see `Slices`."""
+        """Data of a slice, an array of the caller's own; see `Slices`."""
         index, coils = slice_and_coils(place, self.shape[0])
         with np.errstate(over="ignore", invalid="ignore"):  # complex128 may overflow: seen below
             data = np.array(self.load(self.path, index, coils), np.complex64, order="C")

@@ -91,6 +91,6 @@ def tiled(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def layout(count: int) -> tuple[int, int]:
-    """How many rows `tiled` makes of so many images, and how many stand in a row."""
+    """Number of rows that `tiled` makes of so many images, and number of images in a row."""
     across = math.ceil(math.sqrt(count))
     return math.ceil(count / across), across

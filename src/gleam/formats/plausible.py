@@ -22,7 +22,7 @@ _COILS = 4  # that are transformed
 
 
 def doubts(coils: Iterator[Array], count: int) -> tuple[str, ...]:
-    """What an array looks like if not like k-space, each one sentence; see `Scan.warnings`.
+    """Sentences on what an array looks like if not like k-space; see `Scan.warnings`.
 
     Args:
         coils: centred k-space (frame, *space) of each coil of one slice.

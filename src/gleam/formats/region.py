@@ -1,4 +1,4 @@
-"""Which region of k-space an acquisition covers, and whether it sampled all of it.
+"""The region of k-space that an acquisition covers, and whether it sampled all of it.
 
 What lies beyond was never acquired: no acceleration, and no gap in a target. That may be lines
 (partial Fourier, a vendor's zeros), or the corners of two phase encodings: 3D scans are often
@@ -19,7 +19,8 @@ Pattern = NDArray[np.bool_]
 
 
 def bounding_box(sampled: Pattern) -> tuple[slice, ...]:
-    """Along each space axis, from the first to the last position that any frame sampled.
+    """The box of k-space that is sampled: along each space axis, from the first to the last
+    position that any frame sampled.
 
     Args:
         sampled: (frame, *space) bool, not empty.

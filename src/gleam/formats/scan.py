@@ -144,7 +144,7 @@ class Scan:
 
 
 def slice_and_coils(place: Place, slices: int) -> tuple[int, slice]:
-    """Which slice is meant, and which of its coils.
+    """The slice that is meant, and those of its coils that are.
 
     Raises:
         IndexError: there is no such slice.
@@ -202,7 +202,7 @@ def choose(name: str, scans: Scans, part: str | None) -> Scans:
 
 
 def named(name: str, part: str) -> str:
-    """Of the scan that a part is: the file's name, and which."""
+    """The name of the scan that a part is: the file's, and the part's."""
     return f"{name}-{part}" if part else name
 
 

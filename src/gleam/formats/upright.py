@@ -1,4 +1,5 @@
-"""How the planes of an image are shown: the head points up, left and right are radiological.
+"""Orientation of an image's planes on a screen: the head points up, left and right are
+radiological.
 
     transverse   the front is up, the patient's right on the left
     coronal      the head is up, the patient's right on the left

@@ -36,7 +36,7 @@ class Volume:
 
     @property
     def upright(self) -> Upright | None:
-        """How its planes are shown; None where its place is not known."""
+        """The orientation in which its planes are shown; None where its place is not known."""
         slices, _, *space = self.image.shape
         return upright(self.affine, tuple(space), self.voxel, slices)
 

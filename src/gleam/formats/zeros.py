@@ -1,4 +1,4 @@
-"""What exact zeros say of a file that says nothing else: what was not sampled.
+"""Exact zeros of a file that says nothing else: they tell what was not sampled.
 
 A line of k-space, along the readout, is missing if all of it is zero. A single zero in a line is a
 sample: integers of few channels are zero by chance. Numbers with fractions are not, so lines of
@@ -24,7 +24,7 @@ _NEAR = 0.1  # to an integer, as scaled ones are in single precision
 
 
 def non_zero(coils: Iterable[NDArray[np.complexfloating]]) -> NDArray[np.bool_]:
-    """Where some coil of a slice holds data: (frame, *space) bool.
+    """Positions at which some coil of a slice holds data: (frame, *space) bool.
 
     Args:
         coils: (frame, *space) complex of each.
@@ -39,7 +39,7 @@ def non_zero(coils: Iterable[NDArray[np.complexfloating]]) -> NDArray[np.bool_]:
 def sampled_by_zeros(
     slices: Iterable[Iterable[Array]], readout: int | None
 ) -> list[NDArray[np.bool_]]:
-    """Which positions of each slice were sampled, by where its k-space is zero.
+    """The positions of each slice that were sampled, by where its k-space is zero.
 
     Args:
         slices: of each, the coils, (frame, *space) complex.
@@ -105,7 +105,8 @@ def _along(patterns: list[NDArray[np.bool_]], readout: int | None, integers: boo
 
 
 def _fullness(patterns: list[NDArray[np.bool_]], axis: int) -> float:
-    """How much of the lines along an axis is not zero, empty ones left out; 0 if not nearly all."""
+    """Share of the lines along an axis that is not zero, empty ones left out; 0 if not nearly
+    all."""
     width = int(_not_empty(patterns, axis).sum())
     filled = np.concatenate([pattern.sum(1 + axis).ravel() for pattern in patterns])
     shares = filled[filled > 0] / max(width, 1)

@@ -1,4 +1,4 @@
-"""How good an image is: one file per metric, every definition said in full.
+"""Metrics of image quality: one file per metric, every definition said in full.
 
 They import torch alone. Begin at `psnr`.
 """

@@ -109,7 +109,7 @@ class _Periodic(torch.autograd.Function):
 
 
 def _padded(x: Tensor, frames: int) -> Tensor:
-    """So many more frames before and after, as if x went on periodically."""
+    """x with so many more frames before and after, as if it went on periodically."""
     count = x.shape[-1]
     copies = [x.narrow(-1, t % count, 1) for t in _others(count, frames)]
     return torch.cat([*copies[:frames], x, *copies[frames:]], -1)

@@ -58,7 +58,7 @@ class Coupling(nn.Module):
     def back(
         self, pair: tuple[Tensor, Tensor], gradients: tuple[Tensor, Tensor], *given: object
     ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], Gradients]:
-        """From an output pair to the input pair.
+        """The input pair, from an output pair.
 
         Returns:
             The pair that went in, the loss's gradient there, and the gradients of `parameters()`.

@@ -48,7 +48,7 @@ class Adapter(Protocol):
 
 
 class Foreign:
-    """What an adapter says, as `StateFormat`.
+    """An adapter's description of its state, as `StateFormat`.
 
     Args:
         adapter: it.

@@ -1,4 +1,4 @@
-"""What every regulariser shares: a complex image in, a complex image out, real channels inside."""
+"""The frame of every regulariser: a complex image in, a complex image out, real channels inside."""
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +52,8 @@ class Convolved(nn.Module):
         return change.movedim(-1, 2) if self.dimensions == 3 else change
 
     def reach(self, axis: int) -> int:
-        """How many positions to each side along an axis (x = −1, y = −2, z = −3) `cnn` looks."""
+        """Number of positions to each side along an axis (x = −1, y = −2, z = −3) that `cnn`
+        sees."""
         reach: int = self.cnn.reach(axis)
         return reach
 

@@ -1,4 +1,4 @@
-"""What iterations hand to each other, the *state*: an image, some images, or what a network has.
+"""The *state* that iterations hand to each other: an image, some images, or what a network has.
 
 All that trains, places or runs a network asks `StateFormat` and knows no more of it. The networks
 of this program hand on images (`ImageState`); other people's say themselves what they hand on (see
@@ -35,16 +35,18 @@ class StateFormat(Protocol):
         """The image of a state."""
 
     def shapes(self, image: Sequence[int]) -> Any:
-        """Of the states on the way to an image of shape (batch, set, frame, *space)."""
+        """Shapes of the states on the way to an image of shape (batch, set, frame, *space)."""
 
     def reach(self, iterations: Iterable[nn.Module], axis: int) -> int:
-        """How far one iteration looks along a space axis that F leaves out (x = −1, y, z = −3).
+        """Positions that one iteration sees along a space axis that F leaves out (x = −1, y, z =
+        −3).
 
         An output of any iteration depends on no input that is more positions away, to either side.
         """
 
     def alignment(self, iterations: Iterable[nn.Module], axis: int) -> int:
-        """What the first position of a slab must be a multiple of, counted in the whole volume.
+        """The number that the first position of a slab must be a multiple of, counted in the whole
+        volume.
 
         Then, but for `reach` positions at its borders, an iteration does the same to the slab as to
         the volume.

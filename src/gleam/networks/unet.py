@@ -107,7 +107,7 @@ class _Level(nn.Module):
         return x
 
     def reach(self, step: int, halved: bool) -> int:
-        """In positions of this level; `step` is that of a convolution."""
+        """Reach in positions of this level; `step` is that of a convolution."""
         of_blocks = 2 * step * (len(self.before) + len(self.after))
         if self.coarser is None:
             return of_blocks

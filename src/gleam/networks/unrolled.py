@@ -95,22 +95,22 @@ class Unrolled(nn.Module):
 
     @torch.no_grad()
     def start(self, measurement: Measured) -> Any:
-        """Where training begins: the state before the first iteration that is not frozen."""
+        """The state that training begins with, before the first iteration that is not frozen."""
         state = self.first(measurement)
         for iteration in self.iterations[: self.frozen]:
             state = self.advance(iteration, state, measurement)
         return state
 
     def state_shape(self, image: Sequence[int]) -> Any:
-        """Of the states on the way to an image of shape (batch, set, frame, *space)."""
+        """Shape of the states on the way to an image of shape (batch, set, frame, *space)."""
         return self.state.shapes(image)
 
     def reach(self, axis: int) -> int:
-        """How far one iteration looks along a space axis: see `StateFormat`."""
+        """Positions that one iteration sees along a space axis: see `StateFormat`."""
         return self.state.reach(self.iterations, axis)
 
     def alignment(self, axis: int) -> int:
-        """Where slabs may start along a space axis: see `StateFormat`."""
+        """Multiples at which slabs may start along a space axis: see `StateFormat`."""
         return self.state.alignment(self.iterations, axis)
 
     def image(self, state: Any) -> Image:

@@ -92,7 +92,7 @@ def environments(store: TCPStore, devices: int) -> list[dict[str, str]]:
 
 
 def _wait(processes: Sequence["subprocess.Popen[bytes]"]) -> dict[int, int]:
-    """Until all have ended, or for a while since one has failed.
+    """Wait until all have ended, or for a while since one has failed.
 
     Returns:
         Codes of those that failed, by rank, the first to fail first.

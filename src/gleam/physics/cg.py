@@ -22,7 +22,7 @@ Operator = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class CgStep:
-    """What the way back through a step needs: one vector, and numbers of each system."""
+    """Facts that the way back through a step needs: one vector, and numbers of each system."""
 
     direction: Tensor  # p
     energy: Tensor  # ρ, of the residual before the step
@@ -82,7 +82,7 @@ def conjugate_gradients(
 def back(
     operator: Operator, gradient: Tensor, axes: Axes, trace: list[CgStep]
 ) -> tuple[Tensor, Tensor]:
-    """From the gradient of x to those of b and of the weight, step by step backwards.
+    """Gradients of b and of the weight from that of x, step by step backwards.
 
     Reverse-mode differentiation of the loop in `conjugate_gradients`, written out: names that end
     in `_` are gradients of the loss with respect to the name before it. Residuals follow from the
@@ -124,7 +124,7 @@ def back(
 def forth(
     operator: Operator, of_b: Tensor, of_weight: Tensor, axes: Axes, trace: list[CgStep]
 ) -> Tensor:
-    """From small changes of b and of the weight to that of x, along the steps.
+    """The small change of x from those of b and of the weight, along the steps.
 
     Forward-mode differentiation of the same loop; names that begin with `d_` are the changes.
     """

@@ -1,4 +1,4 @@
-"""Which lines each frame of a series samples: the k-t masks.
+"""k-t masks: the lines that each frame of a series samples.
 
 Two things make such a mask. How often each line is taken falls off from the centre of k-space: to
 half the mean at the edge, so that the average over time covers all of k-space once there are twice
@@ -99,7 +99,7 @@ def _free(mask: Mask, allowed: Mask) -> NDArray[np.intp]:
 
 
 def _density(positions: int, free: NDArray[np.intp], lines: int) -> Density:
-    """Of `lines` per frame over the free ones: at most 1, and `lines` in all."""
+    """Density of `lines` per frame over the free ones: at most 1, and `lines` in all."""
     spacing = 1 + _FALL * np.abs(free - positions // 2) * (2 / positions)
     low, high = 0.0, float(positions * (1 + _FALL))
     for _ in range(60):

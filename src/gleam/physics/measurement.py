@@ -47,7 +47,7 @@ class Measurement:
     def of(
         cls, sense: Sense, kspace: KSpace, noise: Float[Tensor, "batch"] | None = None
     ) -> "Measurement":
-        """From shift-free k-space; what the mask leaves out of it is ignored."""
+        """Make a measurement of shift-free k-space; what the mask leaves out of it is ignored."""
         return cls(sense, sense.adjoint(kspace), noise)
 
     @property
@@ -100,7 +100,7 @@ class Measurement:
 
 @runtime_checkable  # the tests check types at run time
 class Measured(Protocol):
-    """What an image is reconstructed from, however much of it is in memory at a time.
+    """The data that an image is reconstructed from, however much of them is in memory at a time.
 
     Every kind of it is held to this by `check_measured` of tests/physics/test_measured.py: a step
     is taken of the whole, whatever `advance` cuts it into, and nothing changes the measurement.
@@ -129,7 +129,7 @@ class Measured(Protocol):
         reach: AlongAxis = lambda axis: 0,
         alignment: AlongAxis = lambda axis: 1,
     ) -> S:
-        """What `step` makes of the whole state.
+        """The whole state after `step`.
 
         Args:
             step: a state and its measurement → the next state, of the same shape.

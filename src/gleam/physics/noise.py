@@ -68,7 +68,7 @@ def known(noise: Float[Tensor, "batch"]) -> Float[Tensor, "batch"]:
 
 
 def quiet_places(lines: Lines) -> Estimate:
-    """From the quietest places and frequencies of every coil."""
+    """Noise level of each coil from its quietest places and frequencies."""
     sizes = lines.abs().amax((1, 2)).clamp_min(torch.finfo().tiny)  # squares must not vanish
     found = [_quietest(*_powers(coil / size)) for coil, size in zip(lines, sizes, strict=True)]
     levels = torch.tensor([level for level, _ in found]) * sizes
@@ -113,7 +113,7 @@ def _quietest(power: Float[Tensor, "group band place"], samples: int) -> tuple[f
 
 
 def prediction(lines: Lines) -> Estimate:
-    """From what other coils and neighbours cannot predict.
+    """Noise level of each coil from what other coils and neighbours cannot predict.
 
     It is taken to be noise where predicting from more neighbours leaves no less.
     """

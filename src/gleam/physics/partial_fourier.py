@@ -80,7 +80,7 @@ def _widest_gap(sampled: Bool[Tensor, "batch size"]) -> Float[Tensor, "batch"]:
 
 
 def constraint(image: Image, mask: Mask, axes: Axes) -> PhaseConstraint | None:
-    """What the centre of k-space says of phase; None where both sides were acquired.
+    """The constraint on phase from the centre of k-space; None where both sides were acquired.
 
     Args:
         image: reconstructed without a constraint.

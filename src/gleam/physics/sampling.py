@@ -174,7 +174,7 @@ def poisson_disc(mask: Mask, allowed: Mask, samples: int, rng: np.random.Generat
 
 
 def _ellipse(shape: tuple[int, ...], limits: tuple[tuple[int, int], ...]) -> Mask:
-    """Inside the ellipse that touches the limits, (start, stop), along every axis."""
+    """The ellipse that touches the limits, (start, stop), along every axis."""
     axes = np.ix_(
         *(
             (np.arange(n) + 0.5 - (start + stop) / 2) * (2 / (stop - start))

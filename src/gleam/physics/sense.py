@@ -143,7 +143,7 @@ class Sense(LinearOperator):
 
 
 def coils_together(maps: Tensor, asked: int) -> int:
-    """How many coils are transformed at once: what was asked, or what suits the device."""
+    """Number of coils that are transformed at once: as asked, or what suits the device."""
     return asked or (maps.shape[2] if maps.is_cuda else 1)
 
 

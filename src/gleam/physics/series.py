@@ -1,4 +1,4 @@
-"""What neighbouring and all frames of a series have in common, as proximal maps.
+"""Similarity of neighbouring and of all frames of a series, as proximal maps.
 
 Temporal total variation: a pixel stays as it is, but for a few changes. Local low rank: in a small
 block, the pixels' courses over time are mixtures of a few.

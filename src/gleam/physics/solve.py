@@ -151,7 +151,8 @@ def _mapped(
     weight: Tensor,
     solver: _Solver,
 ) -> tuple[Tensor, int]:
-    """What is mapped over becomes further examples of one batch: all systems are apart anyway."""
+    """Fold what is mapped over into the batch, as further examples: all systems are apart
+    anyway."""
 
     def folded(x: Tensor, dim: int | None) -> Tensor:
         x = x.expand(count, *x.shape) if dim is None else x.movedim(dim, 0)

@@ -24,7 +24,7 @@ _HIGH = (_LOW[3], -_LOW[2], _LOW[1], -_LOW[0])
 
 
 def levels(size: int) -> int:
-    """How often an axis of so many positions is halved: at most `LEVELS` times."""
+    """Number of times that an axis of so many positions is halved: at most `LEVELS`."""
     return max(level for level in range(LEVELS + 1) if level == 0 or size >> level >= COARSEST)
 
 

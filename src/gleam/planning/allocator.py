@@ -1,4 +1,4 @@
-"""What PyTorch reserves of a GPU for the tensors that come and go: its allocator, in small.
+"""Memory that PyTorch reserves of a GPU for tensors that come and go: its allocator, in small.
 
 It takes memory from CUDA in segments, gives out the smallest free block that is large enough, cuts
 what is left off, and joins free neighbours. The sizes are those of PyTorch's CUDACachingAllocator

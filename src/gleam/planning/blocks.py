@@ -41,7 +41,7 @@ def footprint_of_blocks(
     loss: Callable[[State, Any], Tensor] = magnitude,
     target: Any = None,
 ) -> Footprint:
-    """What `train_step` takes at its peak.
+    """Memory that `train_step` takes at its peak.
 
     Args:
         blocks: see `greedy`.

@@ -1,4 +1,4 @@
-"""What inverting an iteration does to errors, which decides on anchors, without its weights.
+"""Errors that inverting an iteration makes, which decide on anchors, without its weights.
 
 It follows from the few numbers beside the CNN, so an iteration with the smallest of CNNs tells it.
 """

@@ -46,13 +46,13 @@ class Footprint:
 
     @property
     def metered(self) -> int:
-        """What training says of itself: all but the batch, and what a GPU takes besides."""
+        """Bytes that training says of itself: all but the batch, and what a GPU takes besides."""
         states = self.parameters + self.optimizer
         return states + self.gradients + self.activations + self.workspace
 
     @property
     def peak(self) -> int:
-        """In all."""
+        """Bytes in all."""
         return self.metered + self.data + self.overhead
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ def in_bytes(count: int) -> str:
 
 
 def footprint(recipe: Recipe, scan: ScanSize, machine: Machine, devices: int = 1) -> Footprint:
-    """Of the device that takes most; see `footprints`."""
+    """Memory of the device that takes most; see `footprints`."""
     all_of_them = footprints(recipe, scan, machine, devices)
     largest = max(all_of_them, key=lambda one: one.peak)
     return replace(largest, devices=tuple(all_of_them)) if devices > 1 else largest
@@ -77,7 +77,7 @@ def footprint(recipe: Recipe, scan: ScanSize, machine: Machine, devices: int = 1
 def footprints(
     recipe: Recipe, scan: ScanSize, machine: Machine, devices: int = 1
 ) -> list[Footprint]:
-    """Of a pipeline, of each device; the modules are partition so that each takes about as long.
+    """Memory of each device of a pipeline; modules are divided so that each takes about as long.
 
     Args:
         recipe: of the training.
@@ -102,7 +102,7 @@ def footprints(
 def _of(
     recipe: Recipe, sizes: Sequence[int], scan: ScanSize, machine: Machine, at_head: bool
 ) -> Footprint:
-    """Of the device that holds modules of these lengths."""
+    """Memory of the device that holds modules of these lengths."""
     steps: list[Step] = []
 
     def trace(few: list[int]) -> Trace:

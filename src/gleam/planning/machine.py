@@ -15,7 +15,7 @@ CONTEXT = 600 * 2**20  # bytes that CUDA and its libraries take of a GPU that ca
 
 @dataclass(frozen=True)
 class Machine:
-    """What a step is to run on.
+    """The machine that a step is to run on.
 
     Attributes:
         device: it, or the one that its work is timed on instead.
@@ -42,7 +42,7 @@ class Machine:
         return taken(self.device) - torch.cuda.max_memory_reserved(self.device)
 
     def coils(self, count: int) -> tuple[int, int]:
-        """How many are enough to trace, and how many of them it transforms at once.
+        """Number of coils that are enough to trace, and number of them that it transforms at once.
 
         A CPU takes one after the other, so that the second stands for all that follow.
         """

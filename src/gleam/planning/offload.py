@@ -15,7 +15,7 @@ from gleam.training.storage import store
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Where activations wait.
+    """The place where activations wait.
 
     Attributes:
         tracer: does not count them while they do.
@@ -29,7 +29,7 @@ class Elsewhere:
 
 
 def offload(where: Elsewhere, iterations: Sequence[nn.Module], state: State, *given: Any) -> State:
-    """What `gleam.training.storage.offload` does, as far as a trace sees it."""
+    """Run iterations as `gleam.training.storage.offload` does, as far as a trace sees it."""
     weights = {memory_of(p) for iteration in iterations for p in iteration.parameters()}
     kept = TracedStore(where, weights)
     with torch.autograd.graph.saved_tensors_hooks(kept.put, kept.get):

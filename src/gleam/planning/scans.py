@@ -25,7 +25,7 @@ LARGEST = 2**20  # of any number in a size
 
 @dataclass(frozen=True)
 class ScanSize:
-    """Of one slice, series or volume.
+    """Size of one slice, series or volume.
 
     Attributes:
         space: positions along y x or z y x.
@@ -52,7 +52,7 @@ class ScanSize:
 
     @classmethod
     def of(cls, example: Example) -> "ScanSize":
-        """Of an example that was prepared."""
+        """Size of an example that was prepared."""
         _, coils, frames, *space = example.shape
         return cls(tuple(space), coils, frames, example.header.readout)
 
@@ -94,7 +94,7 @@ class ScanSize:
         return mask_axes(self.first, len(self.space), DIMENSIONS[recipe.mask.kind])
 
     def slab(self, recipe: Recipe, network: Unrolled) -> Slab | None:
-        """What a training batch takes of it; None for all."""
+        """The part of it that a training batch takes; None for all."""
         data, length = recipe.data, self.space[self.first]
         if data.slab is None:
             return None
@@ -155,7 +155,8 @@ def scan_of(
     coils: int | None = None,
     frames: int | None = None,
 ) -> ScanSize:
-    """What a recipe is to learn from: as it is said, or else the largest of its examples.
+    """Size of the scans that a recipe is to learn from: as it is said, or else that of its largest
+    example.
 
     Raises:
         BadInput: nothing is said and no examples are there; or no scan has such a size.

@@ -32,7 +32,7 @@ def hollow(recipe: Recipe) -> Unrolled:
 
 @dataclass(frozen=True)
 class Step:
-    """What was found of a training step.
+    """Findings about a training step.
 
     Attributes:
         trace: of it.
@@ -144,7 +144,7 @@ def _preceded(iteration: nn.Module, method: str, first: Callable[[], None]) -> N
 
 
 def _first(network: Unrolled, measurement: Any) -> Any:
-    """Where training begins; whatever it takes to get there is over by then."""
+    """The state that training begins with; whatever it takes to get there is over by then."""
     if isinstance(network.state, ImageState):
         return network.state.of(measurement.adjoint)
     with torch.no_grad():

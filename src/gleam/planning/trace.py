@@ -60,13 +60,13 @@ class Held:
 
     @property
     def total(self) -> int:
-        """In all."""
+        """Bytes in all."""
         return self.gradients + self.activations + self.workspace
 
 
 @dataclass
 class Work:
-    """What was done.
+    """Work that was done.
 
     Attributes:
         operations: how many; each is launched.
@@ -83,7 +83,7 @@ class Work:
 
 @dataclass
 class Trace:
-    """What was held and done.
+    """Memory that was held and work that was done.
 
     Attributes:
         peaks: the most that was held at once in each phase.
@@ -144,7 +144,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @contextmanager
     def elsewhere(self) -> Iterator[None]:
-        """What is made within lies in other memory, and does not count."""
+        """A context whose tensors lie in other memory, and do not count."""
         before, self._quiet = self._quiet, True
         try:
             yield
@@ -210,7 +210,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def fake() -> FakeTensorMode:
-    """Within it tensors are made without memory."""
+    """A context in which tensors are made without memory."""
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 
@@ -221,7 +221,7 @@ def copied(mode: FakeTensorMode, whole: T) -> T:
 
 
 class Hollow(TorchFunctionMode):
-    """Within it layers are made whose weights have no memory: see `filled`."""
+    """A context in which layers are made whose weights have no memory: see `filled`."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -234,7 +234,7 @@ class Hollow(TorchFunctionMode):
 
 
 def filled(network: nn.Module) -> None:
-    """Within `fake`, make all weights and buffers of a network fake ones."""
+    """Make all weights and buffers of a network fake ones, within `fake`."""
     for part in network.modules():
         for name, weight in part._parameters.items():
             if weight is not None:
@@ -254,7 +254,7 @@ def memory_of(tensor: Tensor) -> int:
 
 
 def _value(tensor: Tensor) -> bool | float:
-    """What the code is told where it asks for a value: all has converged, no error is large.
+    """The value that code is told where it asks for one: all has converged, no error is large.
 
     Nor is it zero, as others may divide by it.
     """
@@ -275,6 +275,6 @@ def channels_last(tensor: Tensor) -> torch.memory_format:
 
 @contextmanager
 def outside() -> Iterator[None]:
-    """Within it tensors are made as ever, though all around is traced."""
+    """A context in which tensors are made as ever, though all around is traced."""
     with _disable_current_modes():
         yield

@@ -1,4 +1,5 @@
-"""What convolutions take while they run beside their results: measured once on a device, and kept.
+"""Memory that convolutions take while they run, beside their results: measured once on a device,
+and kept.
 
 oneDNN reorders weights, and what it cannot convolve in the layout that it has; PyTorch's own
 convolutions write out columns; cuDNN asks for a workspace. None of it is told before, but it
@@ -68,7 +69,7 @@ class Convolution:
 
     @property
     def positions(self) -> int:
-        """Of one image."""
+        """Number of positions of one image."""
         return math.prod(self.grid)
 
     @property
@@ -111,7 +112,7 @@ class Convolution:
 
 
 class Workspaces:
-    """Of the convolutions of a device that is at hand.
+    """Workspaces of the convolutions of a device that is at hand.
 
     Args:
         device: it.
@@ -168,7 +169,7 @@ def kept_in() -> Path:
 
 
 def found(args: tuple[Any, ...], func: Any) -> Convolution:
-    """Which convolution an operation is."""
+    """The convolution that an operation is."""
     backward = func.overloadpacket is aten.convolution_backward
     image, weight, _, stride, padding, dilation = args[1:7] if backward else args[:6]
     bias, transposed, out, groups = None, False, [0] * len(stride), 1

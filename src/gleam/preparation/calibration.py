@@ -1,4 +1,5 @@
-"""What coil sensitivities and intensity scale are read off: a centre of k-space.
+"""The calibration region, a centre of k-space: coil sensitivities and intensity scale are read off
+it.
 
 It is one of three:
 
@@ -175,13 +176,14 @@ def _box(scan: Scan, grid: Grid, available: Box, lines: int | None) -> Box:
 
 
 def _kept(grid: Grid, box: Box, lines: int | None) -> Box:
-    """What masks keep of the box: all of it, or nothing along the axes in k-space."""
+    """The part of the box that masks keep: all of it, or nothing along the axes in k-space."""
     axes = range(-len(box), 0)
     return tuple(0 if lines == 0 and a in grid.axes else n for a, n in zip(axes, box, strict=True))
 
 
 def _interleaved(scan: Scan, grid: Grid) -> Bool[Tensor, "frame *space"]:
-    """Where an interleaved scan samples: every so many lines, one further with each frame."""
+    """Positions that an interleaved scan samples: every so many lines, one further with each
+    frame."""
     frames = scan.kspace.shape[2]
     every = min(_INTERLEAVES, frames)  # or else there would be lines that no frame has
     readout = None if scan.readout is None else scan.readout - len(scan.space)

@@ -100,7 +100,7 @@ def _few(kspace: Complex[Tensor, "coil frame *box"]) -> Complex[Tensor, "coil fe
 
 
 def energy(scan: Scan, grid: Grid, pattern: Tensor, box: Box) -> float:
-    """Of the centre of k-space, at each position the mean over the frames that have it."""
+    """Energy of the centre of k-space, at each position the mean over the frames that have it."""
     counts = pattern.sum(0).clamp(min=1)
     return math.fsum(
         float(((coil * pattern).abs().square().sum(0) / counts).sum())

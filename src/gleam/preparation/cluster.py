@@ -59,7 +59,7 @@ def prepare_on(
 
 
 async def _workers(distributed: Any, address: str) -> int:
-    """How many workers the scheduler there has; raises whatever goes wrong.
+    """Number of workers of the scheduler; raises whatever goes wrong.
 
     A client that runs in this thread is given up after a while and closed. One with a thread of its
     own reads the first answer for as long as it takes, and if it fails it is left to the garbage

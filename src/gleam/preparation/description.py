@@ -1,4 +1,4 @@
-"""What a scan holds and what became of it in preparation, as plain facts: `gleam inspect --json`.
+"""Plain facts about a scan, and about what became of it in preparation: `gleam inspect --json`.
 
 Space axes are in the order of `space`, `y x` or `z y x`. No patient field is among them.
 """
@@ -19,7 +19,7 @@ _PLANES = ("sagittal", "coronal", "transverse")  # their normals are the axes of
 
 
 def scan_facts(scan: Scan) -> Facts:
-    """What a scan holds, as it was read."""
+    """Facts about a scan, as it was read."""
     slices, coils, frames, *space = scan.kspace.shape
     axes = axis_names(len(space))
     readout = scan.readout
@@ -47,7 +47,7 @@ def scan_facts(scan: Scan) -> Facts:
 
 
 def example_facts(example: Example) -> Facts:
-    """What an example holds, be it on disk or only prepared."""
+    """Facts about an example, be it on disk or only prepared."""
     header, dims = example.header, len(example.shape) - 3
     names = axis_names(dims)
     return {

@@ -1,4 +1,4 @@
-"""Which axes of a scan stay in k-space, and which one is transformed once and for all."""
+"""Axes of a scan that stay in k-space, and the one that is transformed once and for all."""
 
 from dataclasses import dataclass
 
@@ -48,7 +48,7 @@ class Grid:
         return tuple(a for a in range(-len(self.space), 0) if a != self.decoded)
 
     def pattern(self, scan: Scan) -> Bool[Tensor, "frame *space"]:
-        """What was acquired, centred; one position along `decoded` stands for all."""
+        """The pattern that was acquired, centred; one position along `decoded` stands for all."""
         sampled = torch.from_numpy(np.array(scan.sampled))
         return sampled if self.decoded is None else sampled.narrow(self.decoded, 0, 1)
 

@@ -28,7 +28,7 @@ MADE_OTHERWISE = "is there already, made of another file, with other settings or
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one scan.
+    """The outcome of one scan.
 
     Attributes:
         source: its file.
@@ -158,7 +158,7 @@ def prepare_one(source: Path, out: Path, settings: Settings, force: bool = False
 
 
 def _kept(source: Path, part: str, out: Path, fingerprint: str, force: bool) -> Outcome | None:
-    """What was prepared before from the same file in the same way.
+    """The outcome of a scan that was prepared before from the same file in the same way, if it was.
 
     Raises:
         BadInput: something else is there, and is not to be replaced.
@@ -184,7 +184,7 @@ ROOM = "needs more memory than a worker may take; see --memory and --workers"
 
 
 def reason(error: Exception, source: Path, out: Path, settings: Settings, room: str = ROOM) -> str:
-    """Why a scan was skipped, in one line that names files without their folders."""
+    """The reason why a scan was skipped, in one line that names files without their folders."""
     said = (room if exhausted(error) else _reason(error)).removeprefix(f"{source}: ")
     for folder in {file.parent for file in (source, out / "any", *settings.beside)}:
         said = said.replace(f"{folder}{os.sep}", "")

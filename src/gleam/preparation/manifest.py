@@ -68,7 +68,7 @@ def _line(outcome: Outcome) -> str:
 
 
 def entries(out: Path) -> dict[str, list[Entry]]:
-    """What the manifest of a folder says, by source; nothing where there is none.
+    """Entries of a folder's manifest, by source; none where there is none.
 
     Raises:
         BadInput: what is there under its name is no manifest.

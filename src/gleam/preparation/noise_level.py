@@ -31,7 +31,7 @@ _AVERAGED = 0.7  # of what a noise scan says: lines that were averaged have less
 
 
 def whitened(scan: Scan) -> tuple[Complex[Tensor, "coil coil"] | None, float | None]:
-    """What to mix coils with so that their noise is white, and its level then.
+    """The mixing of coils that makes their noise white, and the noise level then.
 
     Returns:
         The matrix, None where coils stay as they are; and the standard deviation of the complex
@@ -70,7 +70,8 @@ def noise_level(scan: Scan) -> float | None:
 
 
 def _levels(scan: Scan, matrix: Tensor | None) -> tuple[Float[Tensor, "coil"], bool]:
-    """Of the coils, or of their mixtures; and whether they are sure enough to tell coils apart.
+    """Noise levels of the coils, or of their mixtures; and whether they are sure enough to tell
+    coils apart.
 
     Beyond the field of view readout oversampling leaves empty places. Where their noise is not as
     white as it is in simulated scans, since a scanner's filter makes it less towards the ends, the

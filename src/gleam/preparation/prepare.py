@@ -1,4 +1,4 @@
-"""From a scan to an example: everything that is done once, so that training need not.
+"""A scan made into an example: everything that is done once, so that training need not.
 
 Noise is whitened, by the scan's noise scan or one in a file (`gleam.preparation.noise_file`), or
 coils are brought to one level by what the scan itself tells (`gleam.preparation.noise_level`), and
@@ -40,7 +40,7 @@ from gleam.preparation.readout_store import Decoded
 
 @dataclass(frozen=True)
 class Settings:
-    """How scans are prepared.
+    """Settings of the preparation of scans.
 
     Attributes:
         calibration: lines kept along each phase-encoding axis; None takes 8 % of them, at least

@@ -21,7 +21,7 @@ _GLIMPSE = 2**16  # bytes; two scans that have these in common are compared as a
 
 
 def shares(said: str) -> tuple[float, ...]:
-    """Of `80/10/10`, how much each side gets, as fractions of one.
+    """The share of each side of `80/10/10`, as fractions of one.
 
     Raises:
         BadInput: it is not that.
@@ -159,7 +159,8 @@ def _glimpse(file: Path) -> bytes:
 
 
 def _names_in(path: Path) -> set[str]:
-    """Of the scans that were prepared, by a manifest; what is wrong with it, `recorded` says."""
+    """Names of the scans that were prepared, by a manifest; what is wrong with it, `recorded`
+    says."""
     try:
         entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         return {entry["source"] for entry in entries if entry["status"] == "prepared"}

@@ -119,7 +119,8 @@ class NetworkRecipe(Part):
     @field_validator("arguments")
     @classmethod
     def _plain(cls, arguments: dict[str, Any]) -> dict[str, Any]:
-        """What YAML, JSON and the command line all have, so that a run says what it was given."""
+        """Refuse what YAML, JSON and the command line do not all have, so that a run says what it
+        was given."""
         if not _plain(arguments):
             raise ValueError("are finite numbers, words, lists, and mappings from names only")
         if "iterations" in arguments:
@@ -154,7 +155,7 @@ class NetworkRecipe(Part):
 
     @property
     def convolves(self) -> tuple[int, str]:
-        """Over how many axes its convolutions run, and the field that says so."""
+        """Number of axes that its convolutions run over, and the field that says so."""
         if self.build is not None:
             return self.dimensions, "network.dimensions"
         return self.regulariser.dimensions, "network.regulariser.dimensions"

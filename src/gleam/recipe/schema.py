@@ -131,9 +131,9 @@ class TrainingRecipe(Part):
     offload_to: FilePath | None = None
     """Folder for a memory-mapped file that `storage: offload` uses instead of host memory."""
     idle: Literal["device", "host"] | FilePath = "device"
-    """Where weights, gradients and optimizer states of modules lie that are not at work: on the
-    device, in host memory (of which a CPU has no other), or in files in this folder, mapped into
-    memory. It changes no number."""
+    """Place of the modules that are not at work, with their weights, gradients and optimizer
+    states: on the device, in host memory (of which a CPU has no other), or in files in this folder,
+    mapped into memory. It changes no number."""
     deterministic: bool = False
     """Compute with kernels that repeat themselves to the bit, at the price of time: see
     docs/schemes.md."""
@@ -261,7 +261,7 @@ class Recipe(Part):
         return self.changed(training={"steps": steps, "minutes": None, "validate_every": every})
 
     def loss_weights(self) -> list[float]:
-        """Of each module's loss."""
+        """Weight of each module's loss."""
         modules = len(self.module_sizes())
         if self.training.loss_weights == "flat":
             return [1.0] * modules

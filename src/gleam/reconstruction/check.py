@@ -1,4 +1,5 @@
-"""How well images predict what they were not reconstructed from: a check that needs no truth.
+"""A check that needs no truth: how well images predict samples that they were not reconstructed
+from.
 
 Some of the acquired samples outside the centre are held out; every method reconstructs from the
 rest, and its image, through the coils, must predict them. Nothing has seen what is held out: the
@@ -110,7 +111,8 @@ def _check_samples(example: Example, mask: MaskRecipe | None, plan: Plan) -> Non
 
 
 def sets_of(methods: Mapping[str, Reconstructor]) -> int:
-    """How many map sets a scan is prepared with for all of them; others than networks take any.
+    """Number of map sets that a scan is prepared with for all methods; others than networks take
+    any.
 
     Raises:
         BadInput: networks want different ones.

@@ -1,4 +1,4 @@
-"""What a check of images without the truth found: the content of check.json.
+"""Findings of a check of images without the truth: the content of check.json.
 
 Errors are root mean squares over all samples that were held out, relative to those samples: 1 is
 the error of an empty image. Intervals are jackknifed over draws (Efron & Stein, Ann. Statist. 9,
@@ -26,7 +26,7 @@ MOST_DRAWS = 10
 
 @dataclass(frozen=True)
 class Plan:
-    """What is held out.
+    """The plan of what is held out.
 
     Attributes:
         draws: how often, of other samples each time.
@@ -45,7 +45,7 @@ class Plan:
         return [(draw, range(draw % slices, draw % slices + 1)) for draw in range(self.draws)]
 
     def rounds(self, slices: int) -> int:
-        """In which every method makes an image each."""
+        """Number of rounds, in each of which every method makes an image."""
         return max(self.draws, slices)
 
 
@@ -60,7 +60,7 @@ class Range(BaseModel):
 
 
 class Prediction(BaseModel):
-    """How well one method predicts what was held out.
+    """Quality of one method's prediction of what was held out.
 
     Attributes:
         method: its name.
@@ -88,7 +88,7 @@ class Prediction(BaseModel):
 
 
 class Check(BaseModel):
-    """Of the images of one scan.
+    """Check of the images of one scan.
 
     Attributes:
         version: of this record.
@@ -117,7 +117,7 @@ class Check(BaseModel):
     verdict: str
 
     def __getitem__(self, method: str) -> Prediction:
-        """Of the method of that name."""
+        """The prediction of the method of that name."""
         return next(one for one in self.methods if one.method == method)
 
     def ratio(self, method: str, other: str) -> Range:
@@ -149,7 +149,7 @@ def write(path: Path, checks: Sequence[Check]) -> None:
 
 
 def read(path: Path) -> list[Check]:
-    """What `write` wrote.
+    """Read what `write` wrote.
 
     Raises:
         BadInput: it is not there, broken, or of a later version.

@@ -1,4 +1,4 @@
-"""Where in an image methods disagree, and so at most one of them is right."""
+"""Disagreement of methods at each place of an image, where at most one of them is right."""
 
 from collections.abc import Sequence
 

@@ -36,7 +36,7 @@ Run = Callable[[Mapping[str, Tensor]], Tensor]
 
 
 class Facts(BaseModel):
-    """What an exported network is.
+    """Facts about an exported network.
 
     Attributes:
         version: of this record.
@@ -90,7 +90,7 @@ class Exported(Reconstructor):
 
     @property
     def words(self) -> str:
-        """What it is."""
+        """The network in words."""
         return self.facts.words
 
     @property
@@ -136,7 +136,8 @@ class Exported(Reconstructor):
 
 
 def _padded(given: dict[str, Tensor]) -> dict[str, Tensor]:
-    """With a second coil that sees nothing, where there is only one: sizes of 1 are fixed ones."""
+    """The measurement with a second coil that sees nothing, where there is only one: sizes of 1 are
+    fixed ones."""
     if given["maps"].shape[2] > 1:
         return given
     twice = {"maps": torch.cat([given["maps"], torch.zeros_like(given["maps"])], 2)}

@@ -25,7 +25,7 @@ ROOM = "needs more memory than there is; see --coils and --device"
 
 @dataclass(frozen=True)
 class ReconstructionJob:
-    """What is done to each scan.
+    """The work to do on each scan.
 
     Attributes:
         settings: how it is prepared.
@@ -103,7 +103,7 @@ def _one(
 def _kept(
     source: Path, out: Path, job: ReconstructionJob, mark: str, before: Sequence[manifest.Entry]
 ) -> list[Outcome]:
-    """What became of a file, if all of it is there and would come out the same."""
+    """The outcome of a file before, if all of it is there and would come out the same."""
     for entry in before:
         goal = out / image_name(named(source.stem, entry["part"]), job.format)
         if entry.get("fingerprint") != mark or not goal.exists():

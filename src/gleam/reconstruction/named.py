@@ -1,4 +1,5 @@
-"""What the command line calls RUN, by name: a run, an exported network, or a classical method."""
+"""Reconstructors by the name that the command line calls RUN: a run, an exported network, or a
+classical method."""
 
 from pathlib import Path
 
@@ -16,7 +17,8 @@ def reconstructor(
     change: float | None = None,
     force: bool = False,
 ) -> Reconstructor:
-    """What the command line calls RUN: a trained run, or a reconstruction without learning.
+    """The reconstructor that the command line calls RUN: a trained run, or a method without
+    learning.
 
     Args:
         what: a run's folder, or an exported network, or one of `CLASSICAL`.

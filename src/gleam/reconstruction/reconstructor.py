@@ -60,11 +60,11 @@ class Reconstructor(ABC):
 
     @abstractmethod
     def _images(self, measurement: Measured) -> Iterator[Image]:
-        """As `iterates`, of what is on the device."""
+        """Images as of `iterates`, from a measurement that is on the device."""
 
     @property
     def words(self) -> str:
-        """What it is, for those who see its images."""
+        """The method in words, for those who see its images."""
         return self.name
 
     @property
@@ -87,7 +87,7 @@ class Reconstructor(ABC):
         return False
 
     def content(self) -> Iterator[bytes]:
-        """What its images depend on beside its `words`."""
+        """Facts that its images depend on beside its `words`."""
         yield from ()
 
     def check(self, example: Example, mask: MaskRecipe | None = None) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a method is checked beside where the user names nothing else: what needs no training."""
+"""Methods that one is checked beside where the user names none: those that need no training."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What predictions of held-out samples say of the methods that made them, in numbers and words."""
+"""The verdict on methods by their predictions of held-out samples, in numbers and words."""
 
 import math
 import statistics
@@ -150,7 +150,7 @@ def _of_other(check: Check, one: Prediction) -> str:
 
 
 def _times(one: Prediction, best: Prediction, ratio: float) -> str:
-    """How much better the best is, noise apart where it is known."""
+    """The best one's advantage in words, noise apart where it is known."""
     if one.beyond_noise is not None and best.beyond_noise:
         ratio = one.beyond_noise / best.beyond_noise
     if ratio < 1.95:

@@ -57,7 +57,7 @@ def without(example: Example, given: Given, axes: Axes) -> Example:
 
 
 class _KSpace:
-    """Of an example, centred along every axis; see `gleam.formats.scan.Slices`."""
+    """K-space of an example, centred along every axis; see `gleam.formats.scan.Slices`."""
 
     def __init__(self, example: Example) -> None:
         self._example, self._last, self._kspace = example, -1, np.empty(0, np.complex64)
@@ -79,7 +79,7 @@ class _KSpace:
 
 
 def _scan_of(example: ExampleFile, seen: NDArray[np.bool_]) -> Scan:
-    """As if it had been scanned so, without a readout that was oversampled."""
+    """The example as if it had been scanned so, without a readout that was oversampled."""
     header = example.header
     space = example.shape[3:]
     sampled = torch.fft.fftshift(example.sampled, dim=header.axes).numpy() & seen

@@ -1,4 +1,4 @@
-"""What a check without the truth found, beside what the truth says."""
+"""Findings of checks without the truth, beside what the truth says."""
 
 from statistics import fmean
 from typing import Any
@@ -9,7 +9,7 @@ from gleam.reconstruction.checked import Check
 
 
 def shown_checks(evaluation: Evaluation) -> dict[str, Any] | None:
-    """What a page shows of the checks; None where none was made.
+    """The part of a page on checks; None where none was made.
 
     Returns:
         agreement: a sentence, of check and PSNR.

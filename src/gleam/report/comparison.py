@@ -63,7 +63,7 @@ def report(comparison: Comparison) -> Page:
 
 
 def _shares(result: Result, results: Sequence[Result]) -> dict[str, float]:
-    """Of the largest memory and the longest step, in percent; 0 where there is none."""
+    """Shares of the largest memory and the longest step, in percent; 0 where there is none."""
     entries = [one.entry for one in results if one.entry is not None]
     if result.entry is None:
         return {"memory_share": 0.0, "time_share": 0.0}
@@ -76,7 +76,7 @@ def _shares(result: Result, results: Sequence[Result]) -> dict[str, float]:
 
 
 def _missing(evaluation: Evaluation) -> int:
-    """How many scans have no pictures."""
+    """Number of scans that have no pictures."""
     return len(evaluation.scans) // len(evaluation.methods) - len(evaluation.pictures)
 
 

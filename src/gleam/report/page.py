@@ -29,7 +29,7 @@ from gleam.words import not_installed
 
 @dataclass(frozen=True)
 class Page:
-    """What a page shows.
+    """The content of a page.
 
     Attributes:
         template: its name among this package's templates.

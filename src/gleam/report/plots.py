@@ -49,7 +49,7 @@ def line_plot(
     ylabel: str,
     logarithmic: bool = False,
 ) -> dict[str, Any]:
-    """What the page's script draws.
+    """Data of a plot that the page's script draws.
 
     Args:
         curves: a line each; one of a single point is drawn over the whole width.

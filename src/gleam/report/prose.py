@@ -8,7 +8,8 @@ from gleam.evaluation.summary import Summary
 
 
 def outcome(summary: Summary) -> list[str]:
-    """Who came out best by complex PSNR per scan, by how much, and whether that is sure."""
+    """A sentence on who came out best by complex PSNR per scan, by how much, and whether that is
+    sure."""
     means = {method: own["psnr_complex"] for method, own in summary.means.items()}
     broken = [method for method in means if means[method].mean == -math.inf]
     sound = [method for method in means if method not in broken]
@@ -41,7 +42,8 @@ def outcome(summary: Summary) -> list[str]:
 
 
 def memory(peaks: Sequence[tuple[str, int]]) -> str:
-    """Which run trained in the least memory; `peaks` are (name, bytes), at least two."""
+    """A sentence on the run that trained in the least memory; `peaks` are (name, bytes), at least
+    two."""
     (small, least), *_, (large, most) = sorted(peaks, key=lambda peak: peak[1])
     return (
         f"In training, “{small}” needed the least memory: {size(least)}, against {size(most)} for "

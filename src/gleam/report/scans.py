@@ -58,7 +58,7 @@ def shared_out(scans: Iterable[Shown]) -> list[list[Shown]]:
 
 
 def facts(number: int, one: Shown, colours: Mapping[str, str]) -> dict[str, Any]:
-    """What the viewer knows of a scan of its page; see templates/viewer."""
+    """Facts about a scan that the viewer of its page knows; see templates/viewer."""
     scan = one.scan
     images = [(name, stack, colours.get(name)) for name, stack in scan.images.items()]
     if scan.reference is not None:
@@ -99,14 +99,15 @@ def blocks(number: int, one: Shown) -> list[tuple[str, str]]:
 
 
 def common_gain(scans: Sequence[Shown]) -> int:
-    """How much errors are amplified: as much as the median scan's largest errors allow."""
+    """Amplification of errors: as much as the median scan's largest errors allow."""
     largest = [error for one in scans for error in _largest_errors(one.scan)]
     typical = float(np.median(largest or [1]))
     return max((gain for gain in GAINS if gain * typical <= 1), default=GAINS[0])
 
 
 def _largest_errors(scan: Pictured) -> list[float]:
-    """Of each method, the 99th percentile in the middle slice, as a share of white."""
+    """Largest error of each method: the 99th percentile in the middle slice, as a share of
+    white."""
     if scan.reference is None:
         return []
     middle = _middle(scan.reference)
@@ -133,7 +134,8 @@ def _sampling(sampled: Bool[Tensor, "rows columns"]) -> str:
 
 
 def _line(scan: Pictured) -> list[int]:
-    """Of the profile over time: along x through what moves most in the middle slice, x y x y."""
+    """The line of the profile over time: along x, through what moves most in the middle slice; (x y
+    x y)."""
     shown = scan.reference or next(iter(scan.images.values()))
     series = np.linalg.norm(_middle(shown).image()[0], axis=1)  # (frame, y, x)
     row = moving_row(torch.from_numpy(series))

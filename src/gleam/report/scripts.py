@@ -34,7 +34,7 @@ def joined(names: tuple[str, ...]) -> str:
 
 
 def allowed(scripts: tuple[str, ...]) -> str:
-    """What a page's security policy says so that these scripts run, and no others."""
+    """The part of a page's security policy that has these scripts run, and no others."""
     digests = (base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts)
     return " ".join(f"'sha256-{digest}'" for digest in digests)
 

@@ -1,4 +1,4 @@
-"""How a network was trained, read from its run's folder."""
+"""Training of a network, read from its run's folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from gleam.runs.pace import in_words
 
 @dataclass(frozen=True)
 class RunSummary:
-    """How a network was trained.
+    """Summary of a network's training.
 
     Attributes:
         name: that of the method, where the run is one of the methods evaluated.
@@ -35,7 +35,7 @@ class RunSummary:
 
 
 def summary_of(folder: Path, name: str, recipe: Recipe) -> RunSummary:
-    """How a run was trained, from its folder."""
+    """Summary of a run's training, from its folder."""
     summary, rows = run_folder.read_summary(folder), run_folder.read_metrics(folder)
     sizes = recipe.module_sizes()
     losses = tuple(

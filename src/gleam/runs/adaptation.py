@@ -43,7 +43,7 @@ _CHECKS = 10  # validations, if a scan is small
 
 @dataclass(frozen=True)
 class Adaptation:
-    """How a network is adapted.
+    """Settings of a network's adaptation.
 
     Attributes:
         steps: of training; None makes 100.
@@ -173,7 +173,8 @@ def adapted(
 
 
 def _modules(recipe: Recipe) -> int | list[int]:
-    """Of the whole network; of one that has grown, as long as the longest that was trained."""
+    """Modules of the whole network; of one that has grown, as long as the longest that was
+    trained."""
     t = recipe.training
     if not t.frozen:
         return t.modules

@@ -1,4 +1,4 @@
-"""What a recipe makes of training: batches, modules, and the learner of both."""
+"""Parts of training made from a recipe: batches, modules, and the learner of both."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -40,7 +40,7 @@ def training_batches(
 
 
 def goal_of(recipe: Recipe) -> Goal:
-    """What modules learn to predict."""
+    """The goal that modules learn to predict."""
     return Goal(recipe.training.target, recipe.training.holdout)
 
 
@@ -57,12 +57,13 @@ def part_of(network: Unrolled, recipe: Recipe, numbers: range) -> Unrolled:
 
 
 def idle_of(recipe: Recipe, device: torch.device) -> Idle | None:
-    """What takes in the iterations of a recipe that are not at work; None where they stay."""
+    """The home for the iterations of a recipe that are not at work; None where they stay."""
     return idle_at(recipe.training.idle, device)
 
 
 def fresh_learner(recipe: Recipe, device: torch.device, numbers: range | None = None) -> Learner:
-    """What trains a recipe's network, or the part of it that holds some modules, made anew."""
+    """The learner of a recipe's network, or of the part of it that holds some modules, made
+    anew."""
     idle = idle_of(recipe, device)
     network = initial(recipe, idle)
     part = network if numbers is None else part_of(network, recipe, numbers)
@@ -76,7 +77,7 @@ def make_learner(
     neighbours: Neighbours = ALONE,
     idle: Idle | None = None,
 ) -> Learner:
-    """What trains a network, or the part of it that holds some modules, by a recipe.
+    """The learner of a network, or of the part of it that holds some modules, by a recipe.
 
     Args:
         network: on the device where it stays: optimizers' states are made beside its weights; or
@@ -100,7 +101,7 @@ def make_modules(
     numbers: range | None = None,
     idle: Idle | None = None,
 ) -> list[GreedyModule]:
-    """What is to be trained, cut into modules, each with storage, optimizer (Adam) and schedule.
+    """The modules of a network, each with storage, optimizer (Adam) and schedule.
 
     The arguments are those of `make_learner`.
     """

@@ -25,7 +25,7 @@ SHARE = 0.1  # of the minutes that timing may take; it is part of them
 def steps_within(
     minutes: float, recipe: Recipe, batches: TrainingBatches, numbers: range, group: Group
 ) -> int:
-    """How many steps training makes in this time, at least one.
+    """Number of steps that training makes in this time, at least one.
 
     Every process times its own modules while the others time theirs; a pipeline is as fast as the
     slowest of them.

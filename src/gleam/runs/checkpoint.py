@@ -27,7 +27,7 @@ from gleam.training.flow import GreedyModule
 
 @dataclass(frozen=True)
 class RunProgress:
-    """How far a run has come.
+    """The progress of a run.
 
     Attributes:
         step: updates made.
@@ -149,7 +149,8 @@ def _best_step(path: Path) -> object:
 
 
 def _remove(path: Path) -> None:
-    """At once: what is removed halfway is no checkpoint. Another process may remove it as well."""
+    """Remove at once: what is removed halfway is no checkpoint. Another process may remove it as
+    well."""
     away = path.with_name(f".{path.name}")
     with suppress(OSError):
         path.rename(away)

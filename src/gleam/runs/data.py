@@ -1,4 +1,4 @@
-"""What a recipe's network is trained on: found, checked, and put on record."""
+"""Data that a recipe's network is trained on: found, checked, and put on record."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,17 +31,18 @@ class TrainingData:
 
     @property
     def fingerprint(self) -> str:
-        """Of the examples, and of the weights that training starts from."""
+        """Fingerprint of the examples, and of the weights that training starts from."""
         return fingerprint([*self.training, *self.validation]) + fingerprint_of_start(self.recipe)
 
     def trained_on(self) -> TrainedOn:
-        """What the network will have been trained on, what it starts from included."""
+        """Record of the data that the network will have been trained on, what it starts from
+        included."""
         own = TrainedOn.of(self.recipe.mask, self.training, self.validation)
         start = self.recipe.training.start
         return own if start is None else own.after(run_folder.read_trained_on(start))
 
     def doubts(self) -> Iterator[tuple[str, str]]:
-        """What may mislead, and of what it is said; a sentence each."""
+        """Sentences on what may mislead, each naming its subject."""
         old = check_versions([*self.training, *self.validation])
         if old is not None:
             yield str(self.recipe.data.train), old

@@ -34,7 +34,7 @@ _FRAMES = 4
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What a dry run found.
+    """Findings of a dry run.
 
     Attributes:
         kind: of the data that the recipe is for.
@@ -124,7 +124,7 @@ def _calibration(recipe: Recipe) -> int:
 
 
 def _scan(recipe: Recipe) -> Scan:
-    """As small as leaves the mask more than its calibration region."""
+    """A scan as small as leaves the mask more than its calibration region."""
     kind = kind_of_data(recipe)
     dimensions = 3 if kind == "volumes" else 2
     # A mask over both axes of a slice takes points of its readout, all of which calibrates.

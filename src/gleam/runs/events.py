@@ -1,4 +1,4 @@
-"""What happens in a training, event by event: `events.jsonl` in the run's folder.
+"""Events of a training, one by one: `events.jsonl` in the run's folder.
 
 A line is a JSON object: `event`, what happened; `step`, the updates done by then; `time`, in
 seconds since 1970; and what else there is to say of it:
@@ -56,7 +56,7 @@ class Event:
 
     @property
     def losses(self) -> list[tuple[int, int, float | None]]:
-        """Of steps: (step, module, loss) of each, in order of the modules."""
+        """Losses of steps: (step, module, loss) of each, in order of the modules."""
         found: list[tuple[int, int, float | None]] = []
         for module, values in self.values.get("losses", {}).items():
             first = self.step - len(values) + 1
@@ -80,7 +80,7 @@ class Event:
 
 @runtime_checkable
 class Logger(Protocol):
-    """Who is told of a training's events: one of them keeps them, others show or send them on.
+    """A receiver of a training's events: one of them keeps them, others show or send them on.
 
     It is told in the process that keeps the run's records, between two steps, so it must be quick.
     An error that it raises ends the training; what can go on without it must not raise one.

@@ -142,7 +142,7 @@ def write_trained_on(folder: Path, trained_on: TrainedOn) -> None:
 
 
 def read_trained_on(folder: Path) -> TrainedOn:
-    """What a run was trained on, as far as it recorded that.
+    """Read a run's record of its training data, as far as it recorded them.
 
     Raises:
         BadInput: the folder is not a run, or the record is broken, or of a later version.
@@ -287,7 +287,7 @@ def write_summary(folder: Path, summary: dict[str, Any]) -> None:
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """What summary.json says; empty when there is none (yet)."""
+    """Read summary.json; empty when there is none (yet)."""
     try:
         summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
     except (OSError, ValueError):

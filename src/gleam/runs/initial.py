@@ -1,4 +1,4 @@
-"""Where training starts: from weights that are drawn, or from those of an earlier run."""
+"""Weights that training starts from: drawn, or those of an earlier run."""
 
 from torch import nn
 
@@ -59,7 +59,7 @@ def _sources(recipe: Recipe) -> list[int]:
 
 
 def grown_from(recipe: Recipe) -> int:
-    """How many iterations the network had before others were appended; 0 if none are."""
+    """Number of iterations that the network had before others were appended; 0 if none are."""
     t = recipe.training
     if t.start is None or not t.frozen:
         return 0
@@ -68,7 +68,7 @@ def grown_from(recipe: Recipe) -> int:
 
 
 def fingerprint_of_start(recipe: Recipe) -> str:
-    """Of the earlier run's weights; empty where they are drawn."""
+    """Fingerprint of the earlier run's weights; empty where they are drawn."""
     if recipe.training.start is None:
         return ""
     return sha256_of(recipe.training.start / "model.safetensors")

@@ -1,4 +1,4 @@
-"""What a process writes down of a run: checkpoints of its modules, and one of them the record."""
+"""Journal of a run: each process writes checkpoints of its modules, and one of them the record."""
 
 import math
 import shlex
@@ -56,7 +56,7 @@ class StepTaken:
 
 @dataclass
 class Journal:
-    """Of one process.
+    """Journal of one process.
 
     Attributes:
         setup: of the run.
@@ -72,7 +72,7 @@ class Journal:
 
     @property
     def look(self) -> Callable[[Image, Batch], None] | None:
-        """Who is to see the images of validation."""
+        """The function that is to see the images of validation."""
         return None if self.picture is None else self.picture.look
 
     def due(self, step: int) -> bool:
@@ -195,7 +195,7 @@ def _hardware(setup: Setup) -> Hardware:
 
 
 def _where(setup: Setup) -> str:
-    """On what is trained, and how its steps are launched: the first line of a run."""
+    """The hardware that is trained on, and the launch of its steps: the first line of a run."""
     group, how = setup.group, ""
     processes = f" in {group.world_size} processes, each" if group.world_size > 1 else ""
     if group.device.type == "cuda":

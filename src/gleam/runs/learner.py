@@ -55,7 +55,7 @@ def quality_of(image: Image, batch: Batch) -> Float[Tensor, "batch"]:
 
 
 class Learner:
-    """What learns.
+    """A network, or a part of it, that learns.
 
     Args:
         network: where it computes already; all of it, or some iterations that follow each other.
@@ -177,5 +177,5 @@ class Learner:
         return sum(p.nbytes for p in frozen) if self.modules[0].turn.stays else 0
 
     def start(self, batch: Batch) -> State:
-        """What the first module starts from."""
+        """The state that the first module starts from."""
         return self.neighbours.receive(partial(self.network.start, batch.measurement))

@@ -1,4 +1,4 @@
-"""Where a training finds no room in memory: what it asked for, and what would fit."""
+"""Advice where a training finds no room in memory: what it asked for, and what would fit."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ def room_for(recipe: Recipe, folder: Path, go_on: str) -> Iterator[None]:
 
 
 def smaller(recipe: Recipe) -> list[str]:
-    """What of a recipe would take less memory, what costs least first."""
+    """Changes of a recipe that would take less memory, what costs least first."""
     t, data, iterations = recipe.training, recipe.data, recipe.network.iterations
     modules = len(recipe.module_sizes())
     ways = []

@@ -1,4 +1,4 @@
-"""How fast a training goes, and what it waits for."""
+"""The pace of a training, and what it waits for."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ _BEGINNING = 2  # steps that make optimizers' states, plan transforms and are me
 
 
 class Pace:
-    """Of the steps since it was last told, and of all.
+    """The pace of the steps since it was last told, and of all.
 
     Args:
         batch: slices of a step.
@@ -41,7 +41,7 @@ class Pace:
         return len(self._seconds) - self._told
 
     def tell(self) -> dict[str, Any]:
-        """Of the steps since it was last told: what an event `steps` says of them."""
+        """Facts about the steps since it was last told, for an event `steps`."""
         losses, first = dict(self._losses), self._told
         self._losses.clear()
         self._told = len(self._seconds)
@@ -64,7 +64,7 @@ class Pace:
 
 
 def in_words(summary: Mapping[str, Any]) -> str:
-    """How a run went, by its summary.json; what that does not know is left out."""
+    """The pace of a run in words, by its summary.json; what that does not know is left out."""
     s = summary
     said = [f"{1e3 * s['seconds_per_step']:.3g} ms per step"]
     if "waiting" in s:

@@ -24,7 +24,7 @@ GAIN = 5
 
 
 class Picture:
-    """What a validation showed last.
+    """Image of a validation, as it was last.
 
     Args:
         scan: the name of the one shown.
@@ -61,7 +61,7 @@ class Picture:
 
 
 def picture_of(examples: Sequence[Example], batch: int, share: tuple[int, int]) -> Picture:
-    """That of the first example: of its slices in this process's share, the middle one.
+    """The picture of the first example: of its slices in this process's share, the middle one.
 
     Args:
         examples: at least one.

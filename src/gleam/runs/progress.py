@@ -1,4 +1,4 @@
-"""What the user sees of a run while it trains, and what its log says."""
+"""Progress of a run on the user's terminal while it trains, and in its log."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -38,7 +38,7 @@ class Display:
         self._bar.update(self._task, memory=f"{peak / 2**20:.0f} MiB")
 
     def describe(self) -> str:
-        """How far the run has come."""
+        """The run's progress in words."""
         left = self._clock.left(self._step)
         return f"step {self._step} of {self._steps}, {self._losses}{left}"
 

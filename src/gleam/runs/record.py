@@ -31,7 +31,7 @@ METRICS = {  # of validation, by what is learnt: in files, and in words
 
 @dataclass(frozen=True)
 class Hardware:
-    """What is trained on: fields of the event `start` and of summary.json.
+    """Hardware that is trained on: fields of the event `start` and of summary.json.
 
     Attributes:
         device: in words.
@@ -252,7 +252,7 @@ def recorded(
 
 
 def _reason(error: BaseException | None) -> str:
-    """In the words of `gleam.runs.events`."""
+    """The reason of an end, in the words of `gleam.runs.events`."""
     match error:
         case None:
             return "finished"

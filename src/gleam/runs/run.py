@@ -58,17 +58,18 @@ class Run:
 
     @property
     def trained_on(self) -> TrainedOn:
-        """What it has learnt from."""
+        """Record of the data that it has learnt from."""
         return run_folder.read_trained_on(self.folder)
 
     @property
     def metrics(self) -> list[Row]:
-        """What was recorded: `loss` of a module, or `psnr` after an iteration, at a step."""
+        """Numbers that were recorded: `loss` of a module, or `psnr` after an iteration, at a
+        step."""
         return run_folder.read_metrics(self.folder)
 
     @property
     def summary(self) -> dict[str, Any]:
-        """How training went: steps, seconds, memory, best validation; empty until it ends."""
+        """Summary of training: steps, seconds, memory, best validation; empty until it ends."""
         return run_folder.read_summary(self.folder)
 
     def __fspath__(self) -> str:

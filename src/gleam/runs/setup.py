@@ -68,7 +68,7 @@ class Setup:
 
     @property
     def modules(self) -> dict[int, GreedyModule]:
-        """Of this process, by number."""
+        """Numbers of this process's modules."""
         return dict(enumerate(self.learner.modules, self.first_module))
 
     def validates(self, step: int) -> bool:
@@ -157,7 +157,7 @@ def prepare(
 
 
 def _check_folders(recipe: Recipe) -> None:
-    """Of files that come and go while it trains."""
+    """Check the folders of files that come and go while it trains."""
     for field in ("offload_to", "idle"):
         folder = getattr(recipe.training, field)
         if isinstance(folder, Path) and not folder.is_dir():
@@ -252,7 +252,7 @@ def _neighbours(setup: Setup) -> Pipeline:
     group, recipe, network = setup.group, setup.recipe, setup.learner.network
 
     def shapes() -> Iterator[tuple[int, ...]]:
-        """Of all states that travel between modules from here on, in order."""
+        """Shapes of all states that travel between modules from here on, in order."""
         if setup.judges_start:
             yield from of_validation()
         for step in range(setup.progress.step, recipe.training.steps):

@@ -56,7 +56,7 @@ _COMPRESSED = sum(1 << (number - 1) for number in (53, 54, 55, 56))  # flags of 
 
 @dataclass
 class Stream:
-    """What came from a client so far.
+    """Data that came from a client so far.
 
     Attributes:
         header: of an encoding, by its number; see `ismrmrd_header.parse`.

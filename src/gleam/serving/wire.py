@@ -13,7 +13,7 @@ _SCRATCH = 2**16
 
 @dataclass(frozen=True)
 class Limits:
-    """What a connection may take.
+    """Limits of what a connection may take.
 
     Attributes:
         size: bytes that the client may send.

@@ -16,7 +16,7 @@ Series = NDArray[np.complex64]  # (frame, *grid)
 def draw_receiver(
     coils: int | tuple[int, int], snr: float | tuple[float, float], rng: np.random.Generator
 ) -> tuple[int, float]:
-    """How many coils, and the signal-to-noise ratio.
+    """Draw the number of coils, and the signal-to-noise ratio.
 
     Args:
         coils: how many, or the (lowest, highest) number to draw from.

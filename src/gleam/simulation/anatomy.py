@@ -70,7 +70,7 @@ def smooth_noise(shape: tuple[int, ...], scale: float, rng: np.random.Generator)
 def draw_outline(
     shape: tuple[int, ...], rng: np.random.Generator, oversized: float = OVERSIZED
 ) -> Field:
-    """How deep inside the body every voxel lies: 1 at its centre, 0 on its surface, then negative.
+    """Depth of every voxel inside the body: 1 at its centre, 0 on its surface, then negative.
 
     The body is a deformed ellipsoid of random size, place and rotation. A share of them,
     `oversized`, is larger than the field of view.
@@ -164,5 +164,5 @@ def _add_rim(image: Field, depth: Field, rng: np.random.Generator) -> None:
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """Between low and high, every ratio as likely."""
+    """A number between low and high, every ratio as likely."""
     return float(low * (high / low) ** rng.random())

@@ -62,7 +62,7 @@ class Chamber:
         return np.hypot(y, x) / self._outline(angle), angle
 
     def at_rest(self, position: Position, contraction: float, time: float) -> Position:
-        """Where at rest the tissue lies that is at `position` now.
+        """Position at rest of the tissue that is at `position` now.
 
         Args:
             position: y and x of every point.

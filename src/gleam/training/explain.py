@@ -1,4 +1,5 @@
-"""What is wrong with blocks, states or losses that somebody hands to `train_step`, in words."""
+"""Explanations of what is wrong with blocks, states or losses that somebody hands to
+`train_step`."""
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +38,7 @@ def explained(
 
 
 def _misfit(block: nn.Module, state: State, given: tuple[Any, ...]) -> str:
-    """Why a block cannot be called so; empty where it can."""
+    """The reason why a block cannot be called so; empty where it can."""
     try:
         takes = inspect.signature(block.forward)
         takes.bind(state, *given)

@@ -1,4 +1,4 @@
-"""How gradients flow: a network is cut into modules, each learns from its own loss.
+"""The flow of gradients: a network is cut into modules, each learns from its own loss.
 
 End-to-end training is one module that holds all iterations; greedy learning (GLEAM, arXiv
 2207.08393, algorithm 1) is several, and the gradient stops at their borders. With overlapping
@@ -33,7 +33,7 @@ class Unit(Protocol):
     """
 
     def __call__(self, name: Hashable, work: Callable[[], T]) -> T:
-        """What `work` gives: tensors, in tuples, lists and dicts."""
+        """Run `work` and give what it gives: tensors, in tuples, lists and dicts."""
 
 
 def directly(name: Hashable, work: Callable[[], T]) -> T:
@@ -76,12 +76,12 @@ class GreedyModule:
 
     @property
     def weights(self) -> list[Tensor]:
-        """What it learns: what its optimizer was made of."""
+        """Weights that it learns: those that its optimizer was made of."""
         groups = self.optimizer.param_groups
         return [weight for group in groups for weight in group["params"] if weight.requires_grad]
 
     def scaled(self, loss: Tensor) -> Tensor:
-        """What is differentiated: the loss times its weight, and times what the scaler says."""
+        """The loss to differentiate: times its weight, and times what the scaler says."""
         loss = self.weight * loss
         return loss if self.scaler is None else self.scaler.scale(loss)
 

@@ -41,7 +41,7 @@ class Recorder(Protocol):
     """
 
     def __call__(self, work: Callable[[], None]) -> Callable[[], None]:
-        """What does it, as often as it is called."""
+        """A function that does it, as often as it is called."""
 
 
 class CudaRecorder:
@@ -77,7 +77,7 @@ class CudaRecorder:
 
 @dataclass
 class _Shape:
-    """What stays of batches of one shape: buffers, and what is replayed on them."""
+    """Lasting memory of batches of one shape: buffers, and what is replayed on them."""
 
     seen: int = 0
     inputs: Any = None
@@ -103,7 +103,7 @@ class Graphs:
         return self._recorder is not None
 
     def ready(self, inputs: T, besides: Hashable = None) -> tuple[T, Unit]:
-        """What to take a step of, and how to run its units.
+        """The data to take a step of, and the function that runs its units.
 
         Args:
             inputs: all tensors that the units are given: in tuples, lists, dicts and dataclasses.
@@ -170,7 +170,7 @@ class ReplayedIterations:
 
 
 def recorder(recipe: Recipe, device: torch.device, learns: bool = True) -> Recorder | None:
-    """What records the steps of a recipe on a device; None if each is to be launched anew.
+    """The recorder of a recipe's steps on a device; None if each is to be launched anew.
 
     Args:
         recipe: of the network and its training.
@@ -183,7 +183,7 @@ def recorder(recipe: Recipe, device: torch.device, learns: bool = True) -> Recor
 
 
 def graphable(recipe: Recipe) -> str | None:
-    """Why the steps of a recipe cannot be recorded; None if they can."""
+    """The reason why the steps of a recipe cannot be recorded; None if they can."""
     training = recipe.training
     if training.overlap:
         return "training.overlap: gradients live on from module to module"
@@ -195,7 +195,7 @@ def graphable(recipe: Recipe) -> str | None:
 
 
 def _waits(recipe: Recipe) -> str | None:
-    """Why not even the iterations of a network can be recorded."""
+    """The reason why not even the iterations of a network can be recorded."""
     if recipe.training.graph == "never":
         return "training.graph: never"
     if recipe.network.cg_tolerance is not None:
@@ -206,7 +206,7 @@ def _waits(recipe: Recipe) -> str | None:
 
 
 def _first(error: BaseException) -> str:
-    """What went wrong first: to end a recording that has failed, fails too."""
+    """The first error: to end a recording that has failed, fails too."""
     while error.__context__ is not None:
         error = error.__context__
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

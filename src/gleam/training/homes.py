@@ -1,4 +1,4 @@
-"""Where tensors lie that nobody works on, and how they come and go: see `gleam.training.idle`.
+"""Homes of tensors that nobody works on, and how they come and go: see `gleam.training.idle`.
 
 A tensor's `data` is exchanged, so it stays the same object to whoever holds it: a module's weight,
 an optimizer's state. While it is at home it is there whole.
@@ -43,7 +43,7 @@ class Lodging(Protocol):
 
 
 class Mapped:
-    """On a CPU: tensors are a file's, mapped into memory, and stay there.
+    """A home on a CPU: tensors are a file's, mapped into memory, and stay there.
 
     What is not wanted any more is no longer in this process's memory; the system writes it to the
     file when it will, and keeps it in its own memory as long as there is room.
@@ -83,7 +83,8 @@ class Mapped:
 
 
 class Fetched:
-    """On a GPU: tensors lie in pinned host memory, or in a file, and are copied for their turn.
+    """A home on a GPU: tensors lie in pinned host memory, or in a file, and are copied for their
+    turn.
 
     Copies from and to pinned memory run on streams of their own, one for each direction.
 

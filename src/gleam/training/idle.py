@@ -1,4 +1,4 @@
-"""Where modules lie that are not at work: in host memory, or in a file.
+"""Idle modules, which are not at work: they lie in host memory, or in a file.
 
 Greedy modules learn one after the other, so weights, gradients and optimizer states are wanted of
 one of them at a time. On a GPU a module is fetched for its turn, beside what the one before
@@ -154,7 +154,7 @@ class Away:
 
 
 def idle_at(where: str | Path, device: torch.device) -> Idle | None:
-    """What takes blocks in; None where they stay on the device.
+    """The function that takes blocks in; None where they stay on the device.
 
     Args:
         where: "device", "host" or a folder.

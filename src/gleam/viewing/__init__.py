@@ -1,4 +1,4 @@
-"""Cuts through images, so that they can be looked at; a quick look at scans; stacks for pages.
+"""Views of images: planes and lines through them, and a quick look at scans and examples.
 
 It imports data and physics, and draws no pages. Begin at `stack`.
 """

@@ -1,4 +1,4 @@
-"""Where to cut an image of any dimension, so that it can be looked at."""
+"""Cuts through an image of any dimension, so that it can be looked at."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +15,7 @@ Cut = Callable[[Tensor], Tensor]  # of (…, frame, *space), as (…, time, rows
 def cuts(
     magnitude: Float[Tensor, "frame *space"], upright: Upright | None = None
 ) -> dict[str, Cut]:
-    """What to show of an image, by name; the one plane of a 2D slice has none.
+    """The cuts to show of an image, by name; the one plane of a 2D slice has none.
 
     A 2D slice is one plane. A volume is three, through the middle of what it shows. A series has a
     profile besides: the line along x through what moves most, one frame below the other.
@@ -44,7 +44,7 @@ def cuts(
 
 
 def plane_name(axis: int, index: int, upright: Upright | None) -> str:
-    """Of a volume's plane across an axis, 0 being z."""
+    """The name of a volume's plane across an axis, 0 being z."""
     place = f"{'zyx'[axis]} = {index}"
     return place if upright is None else f"{upright[axis].name}, {place}"
 
@@ -75,7 +75,8 @@ def _middle(magnitude: Float[Tensor, "z y x"]) -> list[int]:
 
 
 def moving_row(plane: Float[Tensor, "frame y x"]) -> int:
-    """Through the middle of the region, a quarter of the plane in size, in which most moves."""
+    """The row through the middle of the region, a quarter of the plane in size, in which most
+    moves."""
     sizes = [2 * (n // 8) + 1 for n in plane.shape[1:]]
     around = [n // 2 for n in sizes]
     region = torch.nn.functional.avg_pool2d(plane.var(0)[None], sizes, 1, around)

@@ -45,7 +45,7 @@ class Preview:
 
 
 def of_scan(scan: Scan, example: Example | None) -> Preview:
-    """Of a scan: by CG-SENSE if it is 2D and can be prepared, else zero-filled.
+    """A preview of a scan: by CG-SENSE if it is 2D and can be prepared, else zero-filled.
 
     Args:
         scan: the scan.
@@ -91,7 +91,7 @@ def _planes(kspace: Array) -> list[Array]:
 
 
 def of_example(example: Example) -> Preview:
-    """Of an example file: by CG-SENSE if it is 2D, else zero-filled.
+    """A preview of an example file: by CG-SENSE if it is 2D, else zero-filled.
 
     Raises:
         BadInput: the slice cannot be read.

@@ -63,7 +63,7 @@ class Stack:
 
 
 def _packed(levels: NDArray[np.int16]) -> bytes:
-    """Of a plane, (set × part, row, column)."""
+    """The packed image of a plane, (set × part, row, column)."""
     steps = levels.view(np.uint16).copy()
     steps[..., 1:] -= levels.view(np.uint16)[..., :-1]
     high, low = (steps >> 8).astype(np.uint8), steps.astype(np.uint8)

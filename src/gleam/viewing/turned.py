@@ -1,4 +1,4 @@
-"""How the planes of any image are turned on a page, whether or not its place is known."""
+"""Turning of the planes of any image on a page, whether or not its place is known."""
 
 from gleam.formats.upright import Plane, Upright
 

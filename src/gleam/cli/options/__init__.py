@@ -1,4 +1,4 @@
-"""What can be said to each verb: one file per verb.
+"""Options of each verb: one file per verb.
 
 They import little, as a help text is to appear at once. Begin at `train`.
 """

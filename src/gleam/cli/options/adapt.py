@@ -1,4 +1,4 @@
-"""What can be said to `gleam adapt`."""
+"""Options of `gleam adapt`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -51,5 +51,5 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line."""
+    """Read the command line."""
     return parse(Arguments, "adapt", arguments)

@@ -1,4 +1,4 @@
-"""What can be said to `gleam check`."""
+"""Options of `gleam check`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -48,5 +48,5 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line."""
+    """Read the command line."""
     return parse(Arguments, "check", arguments)

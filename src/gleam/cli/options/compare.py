@@ -1,4 +1,4 @@
-"""What can be said to `gleam compare`."""
+"""Options of `gleam compare`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line; what a recipe file says is the default.
+    """Read the command line; what a recipe file says is the default.
 
     Raises:
         BadInput: see `parse` and `plan.read`; or no recipe.

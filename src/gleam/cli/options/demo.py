@@ -1,4 +1,4 @@
-"""What can be said to `gleam demo`."""
+"""Options of `gleam demo`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,5 +27,5 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line."""
+    """Read the command line."""
     return parse(Arguments, "demo", arguments)

@@ -1,4 +1,4 @@
-"""What can be said to `gleam evaluate`."""
+"""Options of `gleam evaluate`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line; the mask that the runs learnt with is the default.
+    """Read the command line; the mask that the runs learnt with is the default.
 
     Raises:
         BadInput: see `parse` and `run_folder.load_recipe`; or no data, or runs of different masks.

@@ -1,4 +1,4 @@
-"""What can be said to `gleam export`."""
+"""Options of `gleam export`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,5 +37,5 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line."""
+    """Read the command line."""
     return parse(Arguments, "export", arguments)

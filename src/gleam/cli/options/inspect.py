@@ -1,4 +1,4 @@
-"""What can be said to `gleam inspect`."""
+"""Options of `gleam inspect`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -46,5 +46,5 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line."""
+    """Read the command line."""
     return parse(Arguments, "inspect", arguments)

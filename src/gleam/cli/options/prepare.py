@@ -1,4 +1,4 @@
-"""What can be said to `gleam prepare`."""
+"""Options of `gleam prepare`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -71,5 +71,5 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line."""
+    """Read the command line."""
     return parse(Arguments, "prepare", arguments)

@@ -1,4 +1,4 @@
-"""What can be said to `gleam reconstruct`."""
+"""Options of `gleam reconstruct`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -68,5 +68,5 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line."""
+    """Read the command line."""
     return parse(Arguments, "reconstruct", arguments)

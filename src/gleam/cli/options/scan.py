@@ -1,4 +1,4 @@
-"""What can be said of a scan that is read from its file: how it is undersampled and prepared."""
+"""Options of a scan that is read from its file: its undersampling and its preparation."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +49,7 @@ class ScanArguments:
     )
 
     def mask_recipe(self, verb: str) -> MaskRecipe | None:
-        """How it is undersampled first; None where it is not.
+        """The mask that it is undersampled by first; None where it is not.
 
         Raises:
             BadInput: what was said of the mask does not fit.
@@ -63,7 +63,7 @@ class ScanArguments:
         return MaskRecipe(kind=self.mask, acceleration=self.acceleration, shutter=self.shutter)
 
     def settings(self) -> "Settings":
-        """How it is prepared, with one map set.
+        """Settings of its preparation, with one map set.
 
         Raises:
             BadInput: the noise cannot be read, or the axes of an array cannot be understood.

@@ -1,4 +1,4 @@
-"""What can be said to `gleam serve`."""
+"""Options of `gleam serve`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,5 +45,5 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line."""
+    """Read the command line."""
     return parse(Arguments, "serve", arguments)

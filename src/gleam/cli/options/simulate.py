@@ -1,4 +1,4 @@
-"""What can be said to `gleam simulate`."""
+"""Options of `gleam simulate`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -63,5 +63,5 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line."""
+    """Read the command line."""
     return parse(Arguments, "simulate", arguments)

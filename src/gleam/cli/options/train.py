@@ -1,4 +1,4 @@
-"""What can be said to `gleam train`."""
+"""Options of `gleam train`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -72,7 +72,7 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line; what a recipe file, or an earlier run's, says is the default.
+    """Read the command line; what a recipe file, or an earlier run's, says is the default.
 
     Raises:
         BadInput: see `parse` and `recipe.load`.
@@ -86,7 +86,7 @@ def read(arguments: Sequence[str]) -> Arguments:
 
 
 def _begun(arguments: Sequence[str]) -> Recipe | None:
-    """What --start with --grow or --polish makes of the earlier run's recipe, before it is changed.
+    """The earlier run's recipe as --start with --grow or --polish changes it, before options do.
 
     It has to be known before the options are parsed, as it is what they change.
     """

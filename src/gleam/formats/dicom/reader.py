@@ -110,7 +110,7 @@ def read_image(path: Path) -> Volume:
 def _order(
     path: Path, images: list[Any], along: NDArray[np.float64]
 ) -> tuple[int, int, NDArray[np.intp]]:
-    """How many slices and frames there are, and the images slice by slice."""
+    """Numbers of slices and frames, and the images' order slice by slice."""
     ranks = np.unique(np.round(along / _EVEN), return_inverse=True)[1]
     depth = int(ranks.max()) + 1
     counts = np.bincount(ranks)

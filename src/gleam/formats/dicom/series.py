@@ -88,7 +88,7 @@ def save(image: Dataset, path: Path) -> None:
 
 
 def _series(volume: Volume) -> Dataset:
-    """What all images have in common, in the order of the standard's modules."""
+    """Attributes that all images have in common, in the order of the standard's modules."""
     now, method = datetime.now(), volume.method or "unknown method"
     series = Dataset()
     series.SpecificCharacterSet = "ISO_IR 192"
@@ -132,7 +132,7 @@ def _series(volume: Volume) -> Dataset:
 
 
 def _place(volume: Volume, z: int) -> Dataset:
-    """Where the voxels of one image lie."""
+    """Attributes that say where the voxels of one image lie."""
     affine = volume.affine
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     along_row, along_column = (affine[:3, :2] / np.where(spacing > 0, spacing, 1)[:2]).T

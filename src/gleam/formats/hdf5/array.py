@@ -75,7 +75,7 @@ def arrays(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def choose(path: Path, arrays: Mapping[str, tuple[int, ...]], name: str | None) -> str:
-    """Which of the complex arrays is meant.
+    """Choose the complex array that is meant.
 
     Raises:
         BadInput: none, or none of this name, or one of several.

@@ -104,7 +104,7 @@ def contents(path: Path, places: NDArray[Any], itemsize: int) -> Iterator[bytes]
 
 
 def _objects(file: BinaryIO, address: int, most: int) -> dict[int, tuple[int, int]]:
-    """Where the objects of a collection lie, and their sizes."""
+    """Addresses of the objects of a collection, and their sizes."""
     head = _read(file, address, 16)
     place, end = address + 16, address + int.from_bytes(head[8:], "little")
     found: dict[int, tuple[int, int]] = {}

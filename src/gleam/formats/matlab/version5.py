@@ -33,7 +33,7 @@ _LARGEST = 2**31  # bytes of a variable, by the format
 
 
 class _Broken(Exception):
-    """What was read is not the format."""
+    """Error: what was read is not the format."""
 
 
 @dataclass(frozen=True)

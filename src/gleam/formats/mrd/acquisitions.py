@@ -1,4 +1,4 @@
-"""From ISMRMRD acquisitions, one line of k-space each, to a `Scan`; for files and streams alike.
+"""Scans made from ISMRMRD acquisitions, one line of k-space each; for files and streams alike.
 
 Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_raw_data.md`, `mrd_header.md`.
 
@@ -152,7 +152,7 @@ def _laid_out(
 
 
 def _scan(laid: _Laid, part: str) -> Scan:
-    """Of one part, of which `laid` holds the lines."""
+    """The scan of one part, of which `laid` holds the lines."""
     name, header, heads, lines = laid.name, laid.header, laid.heads, laid.lines
     space = header.encoded[: 2 + laid.three_d]
     fov = header.encoded_fov[: 2 + laid.three_d]
@@ -204,7 +204,7 @@ def _imaging(name: str, heads: Records) -> NDArray[np.bool_]:
 def _sort(
     name: str, header: Header, heads: Records, of_kind: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], ...]:
-    """Which acquisitions are imaging, calibration that joins it, and such that does not."""
+    """Sort acquisitions into imaging, calibration that joins it, and such that does not."""
     lines = of_kind & ~flagged(heads, NO_IMAGING)
     for limits, counter in (
         (header.limits, "kspace_encode_step_1"),

@@ -1,4 +1,4 @@
-"""How much of k-space was acquired, whatever the header says of it, and where its centre is.
+"""Extent of k-space that was acquired, whatever the header says of it, and its centre.
 
 - A scan of one partition is 2D, or multi-slice 2D, whatever z its encoded matrix has: Pulseq
   sequences on Siemens scanners say 2 for every 2D scan (https://github.com/pulseq/pulseq, issue
@@ -60,7 +60,7 @@ def _limits(
     axis: int,
     load: Load,
 ) -> tuple[int, int] | None:
-    """Of one phase encoding, with the centre of energy where none was said and it fits."""
+    """Limits of one phase encoding, with the centre of energy where none was said and it fits."""
     first, last = int(steps.min()), int(steps.max())
     known = said is not None and max(first, 1) <= said[1] <= last
     if size == 1 or known or first == last or last - first + 1 >= size:

@@ -45,7 +45,7 @@ def measurements(file: h5py.File) -> list[str]:
 
 
 def read(path: Path, measurement: str | None = None) -> Scans:
-    """What a measurement of a file of acquisitions holds.
+    """Read a measurement of a file of acquisitions.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""Where an ISMRMRD acquisition lies in the patient, from the heads of its lines.
+"""Place of an ISMRMRD acquisition in the patient, from the heads of its lines.
 
 Every line says where the centre of its slice or slab is (`position`) and which way its axes point
 (`read_dir`, `phase_dir`, `slice_dir`), in mm and LPS. The centre is that of voxel ⌊N/2⌋, where the

@@ -31,7 +31,8 @@ class Assembled:
     sampled: NDArray[np.bool_] | None = None
 
     def __getitem__(self, place: Place, /) -> Array:
-        """Of a slice; its acquisitions are read one by one, all coils of each. See `Slices`."""
+        """K-space of a slice; its acquisitions are read one by one, all coils of each. See
+        `Slices`."""
         index, coils = slice_and_coils(place, self.shape[0])
         count = len(range(*coils.indices(self.shape[1])))
         kspace = np.zeros((count, *self.shape[2:]), np.complex64)
@@ -52,6 +53,6 @@ class Assembled:
 
 
 def where(line: np.void, phases: int) -> tuple[int | slice, ...]:
-    """Of a line in (frame, *space), which has so many phase encodings."""
+    """Indices of a line in (frame, *space), which has so many phase encodings."""
     frame, step_1, step_2, start, stop = (int(line[field]) for field in PATTERN)
     return (frame, slice(start, stop), *(step_1, step_2)[:phases])

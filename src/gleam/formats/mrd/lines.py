@@ -1,4 +1,4 @@
-"""Where each ISMRMRD acquisition lies in k-space: a table of lines, with the fields of `LINE`.
+"""Place of each ISMRMRD acquisition in k-space: a table of lines, with the fields of `LINE`.
 
 The rules are those of `gleam.formats.mrd.acquisitions`.
 """

@@ -1,4 +1,4 @@
-"""Which lines make one scan: an even stack of parallel slices that were sampled alike, or one slab.
+"""Division of lines into scans: even stacks of parallel slices that were sampled alike, or slabs.
 
 A file may hold more, and then falls into parts. Each has a name of up to three words:
 
@@ -130,7 +130,7 @@ def _plane(first: np.void) -> str:
 
 
 def _even_runs(firsts: Records) -> list[range]:
-    """How parallel slices, in the order of space, fall into even stacks.
+    """Even stacks that parallel slices, in the order of space, fall into.
 
     A slice between two distances belongs to the longer stack; of two as long, to the denser.
     """
@@ -157,7 +157,7 @@ def _even_runs(firsts: Records) -> list[range]:
 
 
 def _stop(along: NDArray[np.float64], aside: NDArray[np.float64], start: int) -> int:
-    """Where the even stack that begins with a slice ends, exclusive."""
+    """End, exclusive, of the even stack that begins with a slice."""
     least, most = 0.0, np.inf  # what the distance may be
     for number in range(1, len(along) - start):
         step = along[start + number] - along[start]

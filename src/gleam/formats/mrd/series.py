@@ -28,7 +28,7 @@ _NAMES = {name: name for name in (*FRAME, "slice")} | {_STEPS[0]: "phase encodin
 
 @dataclass(frozen=True)
 class _Last:
-    """What was acquired last, of one counter.
+    """The lines that were acquired last, by one counter.
 
     Attributes:
         counter, value: it.
@@ -47,7 +47,7 @@ class _Last:
 def unfinished(
     heads: Records, imaging: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """Which lines belong to what was not finished, as little as will do, and the warning.
+    """The lines of what was not finished, as few as will do, and the warning.
 
     Args:
         heads: (acquisition,) of dtype `ACQUISITION_HEADER`.

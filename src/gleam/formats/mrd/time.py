@@ -22,7 +22,8 @@ _UNEVEN = 0.2  # of the time between two frames; stamps are coarse
 
 
 def frame_time(header: Header, heads: Records, frames: NDArray[np.int64]) -> float | None:
-    """In ms; None where the scan has one frame, does not say, or frames are no course of time.
+    """Time of a frame in ms; None where the scan has one frame, does not say, or frames are no
+    course of time.
 
     Args:
         header: the encoding.

@@ -51,7 +51,7 @@ class Measurement:
 
 
 class _Broken(Exception):
-    """What was read is not the format."""
+    """Error: what was read is not the format."""
 
 
 def measurements(path: Path) -> list[Measurement]:

@@ -1,4 +1,4 @@
-"""What a Siemens protocol says of a scan's encoding, as an ISMRMRD header.
+"""The encoding of a scan that a Siemens protocol describes, as an ISMRMRD header.
 
 Source: https://github.com/ismrmrd/siemens_to_ismrmrd, `IsmrmrdParameterMap_Siemens.xsl`. Read are,
 and nothing else, the ASCCONV lines (`key = value`) of the buffer MeasYaps with
@@ -135,7 +135,7 @@ def _check_encoding(protocol: dict[str, float], meas: str) -> None:
 
 
 def _samples(imaging: NDArray[Any], said: int) -> int:
-    """How long the readout is in k-space: as said, unless what was acquired contradicts it.
+    """Length of the readout in k-space: as said, unless what was acquired contradicts it.
 
     An asymmetric echo is shorter, and does not have its centre in the middle.
     """
@@ -153,7 +153,7 @@ def _extent(
     centres: NDArray[np.uint16],
     find_centre: Callable[[int], int],
 ) -> tuple[int, tuple[int, int]]:
-    """How many places a phase encoding has, and its limits (maximum, centre).
+    """Number of positions of a phase encoding, and its limits (maximum, centre).
 
     A turbo factor may add lines to those that the protocol says.
     """

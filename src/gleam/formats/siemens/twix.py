@@ -72,7 +72,7 @@ _OTHER = _bits(1, 2, 10, 14, 15, 21, 51)
 
 
 def read(path: Path, measurement: str | None = None) -> Scans:
-    """What a measurement of a file holds; its lines stay there until a slice is asked for.
+    """Read a measurement of a file; its lines stay there until a slice is asked for.
 
     Args:
         path: the file.

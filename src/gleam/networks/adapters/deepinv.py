@@ -71,7 +71,7 @@ class Unfolded:
         self.blocks = [Iteration(model, k) for k in range(model.max_iter)]
 
     def first(self, measurement: Measurement) -> State:
-        """Both iterates at Aᴴy, as by default there."""
+        """The first state: both iterates at Aᴴy, as by default there."""
         channels = to_channels(measurement.adjoint)
         return {
             "est": (channels, channels),

@@ -66,7 +66,7 @@ class KSpace:
         self.blocks = list(blocks)
 
     def first(self, measurement: Measurement) -> State:
-        """What was measured, to begin with."""
+        """The first state: what was measured."""
         kspace = centred_kspace(measurement)
         maps = given_maps(measurement)
         return {"kspace": kspace, "measured": kspace, "maps": maps, "combining": maps}
@@ -97,7 +97,7 @@ def centred_ifft(kspace: Tensor, axes: Axes) -> Tensor:
 
 
 def centred_mask(measurement: Measurement) -> Bool[Tensor, "images 1 *#space 1"]:
-    """What was sampled, centred; axes that the mask does not vary along have length 1."""
+    """The mask of what was sampled, centred; axes that it does not vary along have length 1."""
     batch, _, frames, *_ = measurement.adjoint.shape
     mask = torch.fft.fftshift(measurement.mask, dim=measurement.axes).movedim(2, 1)
     images: Tensor = mask.expand(batch, frames, *mask.shape[2:]).flatten(0, 1)
