@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from gleam.evaluation.agreement import agreement
 from gleam.evaluation.scores import Score
 from gleam.reconstruction.checked import Check, Prediction, Range
@@ -41,6 +43,16 @@ def test_pairs_that_are_apart_are_counted() -> None:
     ]
     found = agreement(true, checks)
     assert (found.pairs, found.right) == (5, 4)
+
+
+@pytest.mark.parametrize(("gap", "counted"), [(0.49, 0), (0.51, 1), (-0.49, 0), (-0.51, 1)])
+def test_half_a_decibel_counts_whichever_is_better(gap: float, counted: int) -> None:
+    true = scores("a", one=30 + gap, other=30.0)
+    errors = {"one": 0.2, "other": 0.3} if gap > 0 else {"one": 0.3, "other": 0.2}
+    found = agreement(true, [check("a", **errors)])
+    assert (found.pairs, found.right) == (counted, counted)
+    found = agreement(true, [check("a", one=errors["other"], other=errors["one"])])
+    assert (found.pairs, found.right) == (counted, 0)
 
 
 def test_methods_that_are_not_ranked_do_not_count() -> None:

@@ -1,3 +1,4 @@
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ from gleam.physics.compressed_sensing import (
     LOW_RANK,
     TEMPORAL_TV,
     WAVELET,
+    _fista,
     low_rank,
     temporal_tv,
     wavelet,
@@ -104,6 +106,28 @@ def test_minimises_what_it_says(method: Callable[..., Image]) -> None:
     full = type(sense)(sense.maps, torch.ones_like(sense.mask), sense.axes)
     measurement = type(toy_measurement(full, 4)[0]).of(full, full.forward(image))
     assert (method(measurement, 0.0) - image).norm() < 1e-2 * image.norm()
+
+
+@pytest.mark.parametrize("averaged", [None, 1, 3])
+def test_steps_are_those_of_fista_and_the_last_ones_are_averaged(averaged):
+    """Beck & Teboulle 2009, written a second time; at its start, where momentum still counts."""
+    measurement, _ = toy_measurement(toy_sense(coils=2))
+    sense = measurement.sense
+
+    def proximal(z: Image) -> Image:
+        return z * (1 - 0.1 / z.abs()).clamp(min=0)
+
+    images, x = [], sliding_window(measurement)
+    y, t = x, 1.0
+    for _ in range(6):
+        after = proximal(y - (sense.normal(y) - measurement.adjoint))
+        later = (1 + math.sqrt(1 + 4 * t**2)) / 2
+        y = after + (t - 1) / later * (after - x)
+        x, t = after, later
+        images.append(x)
+    expected = torch.stack(images[-(averaged or 1) :]).mean(0)
+    found = _fista(measurement, proximal, 6, *([averaged] if averaged else []))
+    assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
 def test_is_zero_where_the_coils_see_nothing():

@@ -133,6 +133,9 @@ def test_bad_input_says_which_number_to_change():
         draw("random", (96,), 1000.0, (0,), 0)
     with pytest.raises(BadInput, match=r"centre of \(100,\)"):
         draw("random", (96,), 4.0, (100,), 0)
+    for centre in ((-1,), (97,), (4, 4)):
+        with pytest.raises(BadInput, match="between 0 and the axis's size"):
+            centre_box((96,), centre)
     with pytest.raises(BadInput, match="poisson mask has 2"):
         draw("poisson", (96,), 4.0, (8,), 0)
     with pytest.raises(BadInput, match="one size per"):

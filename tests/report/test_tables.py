@@ -95,6 +95,16 @@ def test_terminal_table(evaluation: Evaluation) -> None:
     first = summarise(evaluation.scans).means["zero-filled"]["psnr_complex"]
     assert f"{first.mean:.2f}" in text
     assert f"± {(first.high - first.low) / 2:.2f}" in text
+    assert "per slice" in text
+
+
+def test_terminal_table_has_the_best_of_each_metric_in_bold(evaluation: Evaluation) -> None:
+    columns = terminal_table(evaluation).columns[1 : 1 + len(METRICS)]
+    best = evaluation.methods.index("zero-filled")
+    assert len(columns) == len(METRICS)
+    for column in columns:
+        bold = [any(span.style == "bold" for span in cell.spans) for cell in column.cells]
+        assert bold == [number == best for number in range(len(evaluation.methods))]
 
 
 def test_formatted() -> None:
