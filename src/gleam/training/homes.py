@@ -24,7 +24,10 @@ ALIGNED = 64  # bytes: where a tensor may begin, as torch's own do
 
 @runtime_checkable  # the tests check types at run time
 class Lodging(Protocol):
-    """Has tensors on a device while they are worked on, and at home otherwise."""
+    """Has tensors on a device while they are worked on, and at home otherwise.
+
+    `check_lodging` of tests/training/test_idle_contract.py holds each to this.
+    """
 
     def expect(self, tensors: Sequence[Tensor]) -> None:
         """These are wanted soon."""

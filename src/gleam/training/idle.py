@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 @runtime_checkable  # the tests check types at run time
 class Turn(Protocol):
-    """The time a module works: from its forward pass to its update."""
+    """The time a module works: from its forward pass to its update.
+
+    `check_turn` of tests/training/test_idle_contract.py holds each to this.
+    """
 
     @property
     def stays(self) -> bool:
