@@ -45,7 +45,8 @@ def commands(pattern: str) -> dict[str, list[str]]:
 GLEAM = {
     line: ["1" if word in ("N", "$SLURM_ARRAY_TASK_ID") else word for word in words if word != "…"]
     for line, words in commands("gleam ").items()
-    if words[0] != "VERB" and (" -" in line or len(words) > 2)  # less than that is a mere mention
+    if words[0] != "VERB"
+    and (" -" in line or len(words) > 2 or "/" in words[-1])  # less is a mere mention
 }
 MENTIONED = {words[0] for words in commands("gleam ").values()} - {"VERB"}
 SHOWN = {name for path in PAGES for name in re.findall(r"^# (\S+\.yaml)$", path.read_text(), re.M)}
