@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -102,8 +103,21 @@ def _gleam(words: list[str], slow: bool, unmade: set[str]) -> None:
         if "--json" not in rest and "--help" not in rest:
             import_module(f"gleam.cli.options.{verb}").read(rest)
         return
+    if verb == "serve":
+        _serves(rest)
+        return
     code = main([verb, *rest, *_replacing(verb, rest)])
     assert code == 0, " ".join(["gleam", verb, *rest])
+
+
+def _serves(words: Sequence[str]) -> None:
+    """A server listens, wherever there is room, until it is told to stop."""
+    server = [sys.executable, "-m", "gleam", "serve", *words, "--port", "0"]
+    with subprocess.Popen(server, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert any("listening" in line for line in running.stdout)
+        running.send_signal(signal.SIGINT)
+        assert running.wait() == 130
 
 
 def small(verb: str, words: Sequence[str]) -> Iterator[str]:
