@@ -1,11 +1,15 @@
 """The programs in examples/ run, small, and do what they say."""
 
 import importlib
+import os
+import sys
 from pathlib import Path
 
 import jaxtyping
 import pytest
 import torch
+
+import gleam
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 EACH = sorted(EXAMPLES.glob("*.py"))
@@ -97,3 +101,16 @@ def test_interop(package):
     except (ImportError, RuntimeError) as missing:  # RuntimeError: torchvision of another torch
         pytest.skip(f"{package} is not installed ({missing}): pip install {package}")
     assert all(difference < 1e-3 for difference in main(size=24).values())
+
+
+def test_ray_tune(elsewhere, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(EXAMPLES), *sys.path]))  # of its workers
+    try:
+        main = main_of("ray_tune")
+    except ImportError as missing:
+        pytest.skip(f"Ray is not installed ({missing}); the example says how")
+    for part in ("train", "validation"):
+        scan = gleam.simulate((48, 48), coils=3, slices=1, name=part)
+        (elsewhere / "prepared" / part).mkdir(parents=True)
+        gleam.prepare(scan).save(elsewhere / "prepared" / part / "scan.h5")
+    assert main(minutes=0.01, samples=1)["iterations"] in (4, 8, 16)

@@ -10,6 +10,7 @@ from gleam.cli.options.compare import Arguments
 from gleam.comparison import plan as plans
 from gleam.comparison.compare import compare
 from gleam.comparison.plan import Plan
+from gleam.comparison.submission import Submission, options_of
 from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.files import make_folder
@@ -29,6 +30,10 @@ def main(a: Arguments) -> None:
     choose(a.device)  # what is wrong with it is said before anything is made
     if min(a.workers, a.seeds or 1) < 1 or a.seeds == 0:
         raise BadInput("compare: --workers and --seeds are 1 or more")
+    if a.submit_options and a.submit is None:
+        raise BadInput("compare: --submit-options are of the jobs that --submit sends to a cluster")
+    if a.submit is not None and a.workers != 1:
+        raise BadInput("compare: --workers are processes here, and --submit trains elsewhere")
     if run_folder.is_there(a.out):
         raise BadInput(f"{a.out}: is a run; give the comparison another folder with --out")
     changes: dict[str, object] = {} if a.seeds is None else {"seeds": a.seeds}
@@ -45,7 +50,11 @@ def main(a: Arguments) -> None:
         return
     check_libraries()
     make_folder(a.out)
-    comparison = compare(plan, a.out, a.workers, a.force, a.device)
+    submission = None
+    if a.submit is not None:
+        submission = Submission(a.submit, a.out / "jobs", options_of(a.submit_options))
+        submission.check()
+    comparison = compare(plan, a.out, a.workers, a.force, a.device, submission)
     write_tables(comparison, a.out)
     write_report(a.out / "report.html", comparison)
     if a.json:

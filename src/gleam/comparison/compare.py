@@ -10,19 +10,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gleam.comparison import plan as plans
 from gleam.comparison.measure import Entry, measure
 from gleam.comparison.plan import Plan, slug
 from gleam.comparison.score import Scores, score
+from gleam.comparison.submission import Submission
 from gleam.comparison.training import TrainingJob, train_all
 from gleam.data.example import ExampleFile, find
 from gleam.data.loader import check
 from gleam.data.trained_on import TrainedOn
 from gleam.data.versions import check_versions
 from gleam.device import choose, described
-from gleam.errors import BadInput
+from gleam.errors import BadInput, Stopped
 from gleam.recipe import Recipe
 from gleam.runs import folder as run_folder
 from gleam.runs.data import find_data
@@ -73,6 +75,7 @@ def compare(
     workers: int = 1,
     force: bool = False,
     device: str = "auto",
+    submission: Submission | None = None,
 ) -> Comparison:
     """Train and score every scheme, as far as that was not done yet.
 
@@ -83,6 +86,7 @@ def compare(
         force: replace runs of other recipes; and score on scans that are learnt from, and on other
             kinds of scans than those.
         device: where to compute, see `gleam.device`.
+        submission: measures and trains in jobs of a cluster; scores are computed here.
 
     Raises:
         BadInput: the data do not fit the recipe, or are no test of it; the folder holds other
@@ -102,7 +106,11 @@ def compare(
     place = choose(device)
     say(f"comparing on {described(place)}")
     plans.save(plan, folder / "comparison.yaml")
-    entries = measure(plan, folder, place)
+    if submission is None:
+        entries = measure(plan, folder, place)
+    else:
+        there = partial(_measured, folder=folder, device=device)
+        (entries,) = submission.each(there, [plan], _unmeasured)
 
     fitting = {name: entry.recipe for name, entry in entries.items() if entry is not None}
     trials = {
@@ -113,9 +121,8 @@ def compare(
         for name, recipe in fitting.items()
         if len(rates[name]) > 1
     }
-    failed = train_all(
-        [job for own in trials.values() for job in own.values()], workers, force, device
-    )
+    train = partial(train_all, workers=workers, force=force, device=device, submission=submission)
+    failed = train([job for own in trials.values() for job in own.values()])
     tried = {
         name: {rate: _psnr(job, failed) for rate, job in own.items()}
         for name, own in trials.items()
@@ -136,7 +143,7 @@ def compare(
         ]
         for name, recipe in recipes.items()
     }
-    failed |= train_all([job for own in jobs.values() for job in own], workers, force, device)
+    failed |= train([job for own in jobs.values() for job in own])
     results = [
         Result(
             name=name,
@@ -153,6 +160,15 @@ def compare(
         name: score(examples, plan.base, runs, place, name) for name, examples in tests.items()
     }
     return Comparison(plan, results, scores)
+
+
+def _measured(plan: Plan, folder: Path, device: str) -> dict[str, Entry | None]:
+    """`measure`, on the device of the machine that a job has."""
+    return measure(plan, folder, choose(device))
+
+
+def _unmeasured(plan: Plan, cause: str) -> dict[str, Entry | None]:
+    raise Stopped(f"compare: measuring {plan.against} and the rest failed: {cause}")
 
 
 def _check_tests(plan: Plan, tests: Mapping[str, Sequence[ExampleFile]], force: bool) -> None:

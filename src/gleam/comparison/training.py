@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from gleam.comparison.submission import Submission
 from gleam.errors import BadInput, Diverged, Stopped
 from gleam.files import check_new
 from gleam.parallel.placement import Placement
@@ -56,7 +57,11 @@ class _Outcome:
 
 
 def train_all(
-    jobs: Sequence[TrainingJob], workers: int, force: bool = False, device: str = "auto"
+    jobs: Sequence[TrainingJob],
+    workers: int,
+    force: bool = False,
+    device: str = "auto",
+    submission: Submission | None = None,
 ) -> dict[Path, str]:
     """Train what is not trained yet; whatever was begun goes on.
 
@@ -66,6 +71,7 @@ def train_all(
             process, with all threads.
         force: replace runs of other recipes.
         device: where to train, see `gleam.device`.
+        submission: trains each as a job of a cluster, instead of here.
 
     Returns:
         By folder, why a run that diverged did so.
@@ -77,11 +83,13 @@ def train_all(
     for job in jobs:
         job.make_room(force)
     waiting = [job for job in jobs if not job.done]
+    quietly = partial(_train, device=device, quiet=True)
     outcomes: Iterable[_Outcome] = map(partial(_alone, device=device), waiting)
-    if workers > 1:
-        trained = map_in_processes(
-            partial(_train, device=device, quiet=True), waiting, workers, None, _lost
-        )
+    if submission is not None:
+        trained = submission.each(quietly, waiting, _lost)
+        outcomes = followed(trained, "training", len(waiting))
+    elif workers > 1:
+        trained = map_in_processes(quietly, waiting, workers, None, _lost)
         outcomes = followed(trained, "training", len(waiting))
     failed: dict[Path, str] = {}
     for outcome in outcomes:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -39,6 +39,12 @@ class Arguments:
     recipe's."""
     workers: int = 1
     """Number of runs trained at a time, each in its own process and with one thread."""
+    submit: Literal["slurm", "local"] | None = None
+    """Cluster whose jobs measure and train, as arrays through submitit; this program waits for them
+    and scores. local starts processes here instead, to try it out. By default all is done here."""
+    submit_options: tuple[str, ...] = ()
+    """Parameters of the jobs with --submit, NAME=VALUE each, as submitit calls them: say
+    slurm_partition=gpu gpus_per_node=1 timeout_min=240 slurm_array_parallelism=16."""
     device: Device = "auto"
     trust: Trust = ()
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
