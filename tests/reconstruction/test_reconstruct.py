@@ -2,6 +2,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -27,6 +28,7 @@ from gleam.formats import Scan, nifti
 from gleam.metrics import magnitude
 from gleam.networks import build
 from gleam.physics.baselines import cg_sense
+from gleam.physics.espirit import Sensitivities
 from gleam.physics.measurement import Measured
 from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
@@ -158,6 +160,26 @@ def test_two_sets_end_in_their_root_sum_of_squares() -> None:
     expected = magnitude(target[None])[0].numpy() * example.header.scale
     assert volume.image.shape == (1, 1, 24, 20)
     assert largest_error(np.abs(volume.image[0]), expected) < 1e-5
+
+
+def test_a_volume_is_prepared_once_whatever_is_done_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every step of a reconstruction asks for the maps of all slabs again: of a file by then."""
+    example, asked = prepared(tiny_scan((16, 18, 17), slices=1)), []
+    pixels = Sensitivities._pixels
+
+    def noted(*given: Any) -> Any:
+        asked.append(given)
+        return pixels(*given)
+
+    monkeypatch.setattr(Sensitivities, "_pixels", noted)
+    counts = []
+    for method in (ZERO_FILLED, CG_SENSE):
+        asked.clear()
+        reconstruct(method, example)
+        counts.append(len(asked))
+    assert 0 < counts[1] <= counts[0]
 
 
 def test_volume_and_progress() -> None:

@@ -13,6 +13,7 @@ from toys import toy_measurement, toy_network, toy_sense
 from gleam.arrays import Image
 from gleam.errors import BadInput
 from gleam.networks import Unrolled, build
+from gleam.networks.weights import weights_of
 from gleam.physics.baselines import cg_sense
 from gleam.physics.classical import CLASSICAL, TITLES
 from gleam.physics.measurement import Measured, Measurement
@@ -220,3 +221,46 @@ def test_a_run_is_what_it_was_trained_on(tmp_path: Path) -> None:
     assert b"".join(early.content()) != b"".join(way.content())
     with pytest.raises(BadInput, match="cg-sense: has no iterations to stop after"):
         reconstructor("cg-sense", "cpu", change=0.1)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """As if trained: greedily in modules of 2 and 1, end-to-end, and grown by one."""
+    folder, kept = tmp_path_factory.mktemp("runs"), {}
+    for name, training in {
+        "greedy": {"modules": 2},
+        "end-to-end": {"modules": 1},
+        "grown": {"modules": 1, "frozen": 2, "start": folder / "greedy"},
+    }.items():
+        recipe = tiny_recipe(folder, **training)
+        run_folder.begin(folder / name, recipe, "", trained_on(recipe))
+        run_folder.save_model(folder / name, weights_of(build(recipe.network)))
+        kept[name] = folder / name
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("name", "modules"), [("greedy", [2, 1]), ("end-to-end", [3]), ("grown", [2, 1])]
+)
+def test_a_run_is_stopped_after_its_modules(
+    name: str, modules: list[int], runs: dict[str, Path]
+) -> None:
+    assert Trained.of(runs[name]).modules == modules
+    assert not Trained.of(runs[name]).stops
+    assert Trained.of(runs[name], iterations=2).stops
+    if name == "end-to-end":
+        with pytest.raises(BadInput, match=r"end-to-end.* --until cannot stop it; give a greedy"):
+            Trained.of(runs[name], change=0.1)
+    else:
+        assert Trained.of(runs[name], change=0.1).stops
+
+
+@pytest.mark.parametrize(("iterations", "fine"), [(0, False), (1, True), (3, True), (4, False)])
+def test_a_run_has_so_many_iterations_and_no_more(
+    iterations: int, fine: bool, runs: dict[str, Path]
+) -> None:
+    if fine:
+        assert Trained.of(runs["greedy"], iterations=iterations).iterations == iterations
+        return
+    with pytest.raises(BadInput, match="has 3 iterations, so --iterations is 1 to 3"):
+        Trained.of(runs["greedy"], iterations=iterations)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ends import drawn
 
 from gleam.errors import BadInput, Unwritable
 from gleam.runs.events import FILE, Event, EventLog, Logger, forget_events, read_events
@@ -98,6 +99,16 @@ def test_tensorboard_draws_the_same_numbers(tmp_path: Path) -> None:
         for value in event.summary.value
     ]
     assert drawn == [(*number, 2.5) for number in STEPS.numbers()]
+
+
+def test_tensorboard_shows_an_image_as_it_is(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    board, levels = TensorBoard(tmp_path / "tensorboard", 1), np.arange(15, dtype=np.uint8)
+    board.log(Event("image", 12, {"image": levels.reshape(3, 5)}))
+    board.close()
+    shown = drawn(tmp_path)
+    assert shown.keys() == {12}
+    assert np.array_equal(shown[12], levels.reshape(3, 5))
 
 
 def test_an_image_is_in_no_line(tmp_path: Path) -> None:
