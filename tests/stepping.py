@@ -33,6 +33,7 @@ RUNS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "PGD, U-Net, volume, checkpoint": (
         {"family": "pgd", **UNET}, "3D", {"storage": "checkpoint"},
     ),
+    "PGD, patches": ({"family": "pgd", "patch": (7, 6)}, "2D", {}),
     "reversible": ({"family": "reversible"}, "2D", {"loss_weights": "ramped"}),
     "momentum": (
         {"family": "pgd", "regulariser": {"inputs": ["gradient", "change"]}}, "2D", {},

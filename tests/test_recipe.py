@@ -132,6 +132,16 @@ def test_wrong_type_in_any_field_is_named_with_its_value(path: tuple[str, ...]) 
             ".*modules is 5 but network.iterations only 16, of which 12 are frozen; .*",
         ),
         ({"training": {"offload_to": "."}}, "training.offload_to is for .*storage: offload only"),
+        (
+            {"network": {"patch": [8, 8, 8]}},
+            r"network: patch: \[8, 8, 8\] are 3 numbers, but .* 2 axes; give one for each, or auto",
+        ),
+        ({"network": {"patch": [8, 0]}}, r"network.patch: .*greater than or equal to 1 \(got 0\)"),
+        (
+            {"network": {"family": "python", "build": "a:b", "patch": "auto"}},
+            "network: patch: is not for family python; say it in network.arguments, or leave it",
+        ),
+        ({"training": {"idle": "./host"}}, "training.idle: host is no folder's name here; .*"),
         ({"network": 3}, "network: .* \\(got 3\\)"),
         ({3: 4}, "3: .*"),
     ],

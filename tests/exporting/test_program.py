@@ -30,7 +30,7 @@ KINDS = {
     ),
     "pgd, volumes": (
         "pgd",
-        {"dimensions": 3},
+        {"dimensions": 3, "patch": (3, 4, 8)},
         (3, (-2, -1), False),
         {"space": (5, 9, 8), "axes": (-2, -1), "coils": 4},
     ),

@@ -5,6 +5,7 @@ import pytest
 import torch
 from toys import OF_NETWORK, SHAPES, toy_measurement, toy_network, toy_sense
 
+from gleam.networks.regulariser import Convolved
 from gleam.training import storage as storages
 from gleam.training.loss import l1
 from gleam.training.meter import metered
@@ -81,6 +82,25 @@ def test_every_storage_has_the_value_and_gradient_of_store(
     expected = value_and_gradients(store, *problem)
     assert all(gradient.any() for gradient in expected)
     assert worst(value_and_gradients(chosen(storage, tmp_path), *problem), expected) <= tolerance
+
+
+PATCHED = [
+    ("checkpoint", "modl", {}),
+    ("offload", "pgd", {}),
+    ("invert", "reversible", {}),
+    ("invert", "pgd", {"coupling": True, "step": 0.5}),
+]
+
+
+@pytest.mark.parametrize(("storage", "family", "fields"), PATCHED, ids=str)
+def test_in_patches_too(storage, family, fields, tmp_path):
+    network, *given = toy_problem(family, 3, torch.complex128, patch=(5, 6), **fields)
+    found = value_and_gradients(chosen(storage, tmp_path), network, *given)
+    for module in network.modules():
+        if isinstance(module, Convolved):
+            module.patch = None
+    tolerance = 1e-9 if storage == "invert" else 1e-12
+    assert worst(found, value_and_gradients(store, network, *given)) <= tolerance
 
 
 @pytest.mark.parametrize("family", ["modl", "pgd"])

@@ -14,6 +14,7 @@ from torch.export import Dim, ExportedProgram
 
 from gleam.arrays import Image, KSpace, Maps, Mask
 from gleam.errors import BadInput
+from gleam.networks.regulariser import Convolved
 from gleam.networks.unrolled import Unrolled
 from gleam.physics.fourier import Axes, fft, ifft
 from gleam.physics.measurement import Measurement
@@ -46,7 +47,8 @@ class Program(nn.Module):
     """A network on tensors instead of a measurement.
 
     Args:
-        network: in use, not in training.
+        network: in use, not in training; its regularisers no longer take patches, of which a
+            program of any matrix does not know how many there are.
         axes: that F runs along.
     """
 
@@ -54,6 +56,9 @@ class Program(nn.Module):
         super().__init__()
         self.network = network
         self.axes = axes
+        for module in network.modules():
+            if isinstance(module, Convolved):
+                module.patch = None
 
     def forward(
         self, maps: Maps, mask: Mask, adjoint: Image, noise: Tensor, kspace: Tensor | None = None

@@ -15,6 +15,7 @@ from gleam.networks.invertible import (
     InvertibleProximalGradient,
 )
 from gleam.networks.momentum import ImageAndChange, Momentum
+from gleam.networks.patches import Patch
 from gleam.networks.regulariser import Convolved, Regulariser
 from gleam.networks.resnet import ResNet
 from gleam.networks.reversible import TOTAL_STEP, Reversible, TwoStreams
@@ -88,8 +89,8 @@ def _iteration(recipe: NetworkRecipe, seed: int, k: int) -> nn.Module:
 
 def _cnn(
     recipe: NetworkRecipe, channels: int, blocks: int, inputs: int | None = None
-) -> tuple[nn.Module, Dimensions, bool, bool]:
+) -> tuple[nn.Module, Dimensions, bool, bool, Patch | None]:
     r = recipe.regulariser
     common = channels, r.width, blocks, r.kernel, r.dimensions, inputs, r.circular
     cnn = ResNet(*common) if r.kind == "resnet" else UNet(*common, r.levels or 2)
-    return cnn, r.dimensions, r.bf16, r.circular
+    return cnn, r.dimensions, r.bf16, r.circular, recipe.patch

@@ -7,6 +7,7 @@ from gleam import precision
 from gleam.arrays import Image
 from gleam.errors import BadInput
 from gleam.networks.convolution import Dimensions
+from gleam.networks.patches import Axis, Patch, boxes, patched
 
 
 class Convolved(nn.Module):
@@ -18,16 +19,25 @@ class Convolved(nn.Module):
         dimensions: 2 or 3, axes that `cnn` convolves over.
         bf16: run `cnn` in bfloat16.
         circular: `cnn` takes the last axis of three for periodic.
+        patch: positions along y x, z y x or frame y x that `cnn` is applied to at a time, periodic
+            frames always to all; or "auto", see `boxes`. None for all at once. Then `cnn` has the
+            methods `reach` and `alignment`, and for "auto" `features`, as `ResNet` has them.
     """
 
     def __init__(
-        self, cnn: nn.Module, dimensions: Dimensions, bf16: bool = False, circular: bool = False
+        self,
+        cnn: nn.Module,
+        dimensions: Dimensions,
+        bf16: bool = False,
+        circular: bool = False,
+        patch: Patch | None = None,
     ) -> None:
         super().__init__()
         self.dimensions = dimensions
         self.cnn = cnn.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.bf16 = bf16
         self.circular = circular
+        self.patch = patch
 
     @property
     def layout(self) -> torch.memory_format:
@@ -40,6 +50,15 @@ class Convolved(nn.Module):
 
     def forward(self, channels: Tensor) -> Tensor:
         """(images, channel, *grid) → as many images, in the same precision."""
+        if self.patch is None:
+            return self._whole(channels)
+        size = self._bytes_per_position(channels) if self.patch == "auto" else 0.0
+        where = boxes(self._axes(channels), self.patch, size)
+        if len(where) == 1:
+            return self._whole(channels)
+        return patched(self._whole, channels, where, self.cnn.parameters())
+
+    def _whole(self, channels: Tensor) -> Tensor:
         if self.dimensions == 3:
             # The axis with few positions goes last. Of one image, torch hands only those with
             # channels · y · x > 20480 to oneDNN; what it does with others is twelve times as slow,
@@ -61,6 +80,17 @@ class Convolved(nn.Module):
         """Cut out of a volume from a multiple of this on, a part is treated as in the whole."""
         alignment: int = self.cnn.alignment(axis)
         return alignment
+
+    def _axes(self, channels: Tensor) -> list[Axis]:
+        grid = channels.shape[2:]
+        return [
+            Axis(length, self.reach(axis), self.alignment(axis), self.circular and axis == -3)
+            for length, axis in zip(grid, range(-len(grid), 0), strict=True)
+        ]
+
+    def _bytes_per_position(self, channels: Tensor) -> float:
+        features: float = self.cnn.features()
+        return features * (2 if self.bf16 else channels.element_size()) * len(channels)
 
 
 class Regulariser(Convolved):

@@ -90,7 +90,7 @@ class ResNet(nn.Module):
         self.act = Act(inplace=True)
         self.last = convolution(width, channels, kernel, dimensions, circular)
         nn.init.zeros_(self.last.get_parameter("weight"))
-        self.kernel, self.dimensions = kernel, dimensions
+        self.kernel, self.dimensions, self.width = kernel, dimensions, width
 
     def forward(self, x: Float[Tensor, "images channel *grid"]) -> Tensor:
         """The change to the image."""
@@ -108,3 +108,11 @@ class ResNet(nn.Module):
     def alignment(self, axis: int) -> int:
         """See `Convolved`."""
         return 1
+
+    def features(self) -> float:
+        """Numbers that training holds at once for each position of the grid.
+
+        Of a block, what both convolutions are applied to; what the last one is applied to, and
+        three more that are computed with.
+        """
+        return self.width * (2.0 * len(self.blocks) + 4)

@@ -54,6 +54,7 @@ class UNet(nn.Module):
         self.kernel, self.dimensions = kernel, dimensions
         self.halved = range(-2 if circular else -dimensions, 0)
         self.levels = levels
+        self.width = width
 
     def forward(self, x: Float[Tensor, "images channel *grid"]) -> Tensor:
         """The change to the image."""
@@ -70,6 +71,10 @@ class UNet(nn.Module):
     def alignment(self, axis: int) -> int:
         """See `Convolved`."""
         return 2**self.levels if axis in self.halved else 1
+
+    def features(self) -> float:
+        """See `ResNet`; a coarser level has twice as many, at fewer positions."""
+        return self.width * (self.level.maps(2.0 ** (1 - len(self.halved))) + 4)
 
 
 class _Level(nn.Module):
@@ -105,6 +110,13 @@ class _Level(nn.Module):
         for block in self.after:
             x = block(x).add_(x)
         return x
+
+    def maps(self, share: float) -> float:
+        """Number of maps kept, in this level's size; `share` is the coarser's part of it."""
+        of_blocks = 2.0 * (len(self.before) + len(self.after))
+        if self.coarser is None:
+            return of_blocks
+        return of_blocks + 1 + share * (self.coarser.maps(share) + 1)
 
     def reach(self, step: int, halved: bool) -> int:
         """Reach in positions of this level; `step` is that of a convolution."""

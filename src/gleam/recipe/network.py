@@ -107,6 +107,12 @@ class NetworkRecipe(Part):
     step: Positive = 1.0
     """Step length μ of PGD at the start of training; it is learnt. The reversible family starts
     from it too, but from at most 3 / iterations."""
+    patch: Literal["auto"] | tuple[Count, ...] | None = None
+    """Positions that the regulariser is applied to at a time, [y, x], [z, y, x] or [frame, y, x]:
+    patch by patch, each with a margin as far as the regulariser looks, forward and backward, so
+    that one iteration need not fit into memory. auto: as few patches as take at most 1 GiB each.
+    It changes no result beyond rounding, and takes longer: the regulariser is computed once more,
+    and margins besides."""
     regulariser: RegulariserRecipe = RegulariserRecipe()
 
     @field_validator("build")
@@ -136,6 +142,12 @@ class NetworkRecipe(Part):
             if getattr(self, name) != type(self).model_fields[name].default:
                 advice = "say it in network.arguments" if foreign else "set network.family: python"
                 raise ValueError(f"{name}: is not for family {self.family}; {advice}, or leave it")
+        axes = self.regulariser.dimensions
+        if isinstance(self.patch, tuple) and len(self.patch) != axes:
+            raise ValueError(
+                f"patch: {list(self.patch)} are {len(self.patch)} numbers, but the regulariser "
+                f"convolves over {axes} axes; give one for each, or auto"
+            )
         return self
 
     @property
@@ -174,5 +186,5 @@ def _plain(value: Any, depth: int = 8) -> bool:
 
 # Of fields that only some families have.
 _FOREIGN = ("build", "arguments", "dimensions")
-_HOUSE = ("first_image", "weight", "cg_steps", "cg_tolerance", "step", "regulariser")
+_HOUSE = ("first_image", "weight", "cg_steps", "cg_tolerance", "step", "patch", "regulariser")
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)

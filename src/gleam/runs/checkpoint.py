@@ -49,6 +49,8 @@ def write(folder: Path, modules: Mapping[int, GreedyModule], step: int) -> None:
         make_room(folder, sum(tensor.nbytes for tensor in tensors.values()))
         with replacing(_draft(folder, step) / _file(number)) as temporary:
             save_file(tensors, temporary)
+        del tensors
+        module.turn.end()  # that it was read does not keep it here
 
 
 def drafted_weights(folder: Path, step: int, modules: int) -> list[dict[str, Tensor]]:

@@ -4,6 +4,7 @@ A tensor's `data` is exchanged, so it stays the same object to whoever holds it:
 an optimizer's state. While it is at home it is there whole.
 """
 
+import ctypes
 import mmap
 import os
 import tempfile
@@ -76,6 +77,7 @@ class Mapped:
             if not _is_at(tensor, home):
                 tensor.data = home.copy_(tensor)
         self.leave(tensors)
+        _give_back()
 
     def leave(self, tensors: Sequence[Tensor]) -> None:
         """See `Lodging`."""
@@ -217,6 +219,17 @@ class Homes:
 def on_device(tensor: Tensor) -> bool:
     """Whether memory is a GPU's, and so given away again stream by stream."""
     return tensor.is_cuda
+
+
+def _give_back() -> None:
+    """Have the system have what this process no longer uses.
+
+    The C library keeps it, and up to version 2.38 does not find it again for what is aligned, as
+    tensors are: memory would grow by each module.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _is_at(tensor: Tensor, home: Tensor) -> bool:
