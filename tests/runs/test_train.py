@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -382,3 +383,12 @@ def test_training_on_slabs_takes_their_memory_and_validates_on_the_volume(
     expected = psnr_complex(trained(batch.measurement), batch.target).item()
     best = run_folder.read_summary(tmp_path / "slabs")["best_validation_psnr_db"]
     assert best == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_thread_trains_too(examples: Path, tmp_path: Path) -> None:
+    """As where a search, or a notebook's extension, runs a trial; signals are the main thread's."""
+    recipe = tiny_recipe(examples, steps=2)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(train, recipe, tmp_path / "thread", quiet=True).result()
+    train(recipe, tmp_path / "here", quiet=True)
+    assert_same_end(tmp_path / "thread", tmp_path / "here")
