@@ -10,8 +10,10 @@ from rich.console import Console
 from gleam.comparison import measure
 from gleam.comparison.compare import Comparison, compare
 from gleam.comparison.plan import Plan
-from gleam.report.comparison import write_report
+from gleam.report import comparison as page
+from gleam.report.comparison import _curve, _curves, _shares, write_report
 from gleam.report.comparison_tables import summary, terminal_table, write_tables
+from gleam.report.plots import Curve
 
 HOSTILE = "<script>alert(1)</script>"
 SCHEMES = {
@@ -64,6 +66,35 @@ def test_summary_holds_costs_scores_and_differences(comparison: Comparison, tmp_
     assert len(rows) == 1 + 3 * 6  # scans, methods
 
 
+def test_bars_are_shares_of_the_largest(comparison: Comparison) -> None:
+    shares = {one.name: _shares(one, comparison.results) for one in comparison.results}
+    assert {name: one["time_share"] for name, one in shares.items()} == {
+        "greedy": 100, HOSTILE: 50, "too large": 0,
+    }  # fmt: skip
+    memory = {one.name: one.entry.cost.memory for one in comparison.results if one.entry}
+    most = max(memory.values())
+    for name, one in shares.items():
+        assert one["memory_share"] == pytest.approx(100 * memory.get(name, 0) / most)
+
+
+def test_what_was_never_validated_has_no_curve(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = {one.name: one for one in comparison.results}
+    greedy = results["greedy"]
+    (curve, other) = (_curve(results[name]) for name in ("greedy", HOSTILE))
+    assert curve is not None
+    assert other is not None
+    seconds = greedy.entry.seconds if greedy.entry else 0.0
+    assert [x / seconds for x in curve.x] == pytest.approx([3, 6])
+    assert len(other.x) == len(other.y) > 0
+    assert _curve(results["too large"]) is None
+    assert _curve(replace(greedy, runs=[])) is None
+    monkeypatch.setattr(page, "validation_curve", lambda *_: Curve("greedy", [], []))
+    assert _curve(greedy) is None
+    assert _curves(comparison.results, dict.fromkeys(results, "#000000")) is None
+
+
 def test_the_page_marks_what_the_scans_cannot_tell(comparison: Comparison, tmp_path: Path) -> None:
     gap = summary(comparison)["scores"]["simulated"][HOSTILE]["minus_against"]["psnr_complex"]
     sure = gap["low"] > 0 or gap["high"] < 0
@@ -79,8 +110,8 @@ def test_the_page_marks_what_the_scans_cannot_tell(comparison: Comparison, tmp_p
         scores = comparison.scores["simulated"]
         scores = replace(scores, evaluation=replace(scores.evaluation, scans=kept))
         write_report(tmp_path / "r.html", replace(comparison, scores={"simulated": scores}))
-        page = (tmp_path / "r.html").read_text()
-        assert ('<span class="unsure">' in page) is marked
+        text = (tmp_path / "r.html").read_text()
+        assert ('<span class="unsure">' in text) is marked
 
 
 def test_terminal_table_has_a_row_per_scheme(comparison: Comparison) -> None:
