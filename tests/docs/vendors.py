@@ -1,5 +1,6 @@
 """Simulated scans in other people's formats, written by their own libraries."""
 
+import shutil
 from pathlib import Path
 
 import h5py
@@ -75,8 +76,9 @@ def write_all(folder: Path) -> None:
     scan, heart, volume = drawn(), drawn((24, 32), 8, oversampling=1), drawn((24, 20, 16), seed=8)
     twix_file(scan, folder / "meas.dat")
     twix_file(scan, folder / "prescan.dat")
-    for name in ("siemens.h5", "ge.h5", "philips.h5", "scan.mrd", "knee.h5", "prescan.mrd"):
-        ismrmrd_file(scan, folder / name)
+    ismrmrd_file(scan, folder / "siemens.h5")
+    for name in ("ge.h5", "philips.h5", "scan.mrd", "knee.h5", "prescan.mrd"):
+        shutil.copy(folder / "siemens.h5", folder / name)
     ismrmrd_file(drawn((24, 32), 8), folder / "heart.h5")
     write_scan(scan, folder / "file1000001.h5")
     kspace = scan.kspace[0][:, 0]
