@@ -36,7 +36,8 @@ def definitions(tree: ast.AST, name: str = "") -> Iterator[tuple[str, Definition
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, Definition):
             yield f"{name}{node.name}", node
-            yield from definitions(node, f"{name}{node.name}.")
+            inner = "." if isinstance(node, ast.ClassDef) else ".<locals>."
+            yield from definitions(node, f"{name}{node.name}{inner}")
         elif isinstance(node, ast.If | ast.Try | ast.With):
             yield from definitions(node, name)
 
@@ -96,3 +97,64 @@ def test_options_that_verbs_share_stand_by_themselves() -> None:
         (said,) = (one for one in option.__metadata__ if hasattr(one, "help"))
         assert said.help
         assert not dangles(said.help)
+
+
+# A type that holds tensors of any shape says enough by its name.
+CONTAINERS = {
+    "Sequence",
+    "list",
+    "dict",
+    "Mapping",
+    "Iterable",
+    "Iterator",
+    "Callable",
+    "Collection",
+}
+SHAPED = {"Shaped", "Inexact", "Float", "Complex", "Bool", "Int", "UInt8"}
+
+
+def bare(annotation: ast.expr | None) -> bool:
+    """Whether a type names a tensor, and not its shape."""
+    if isinstance(annotation, ast.Subscript):
+        kind = ast.unparse(annotation.value)
+        return kind not in CONTAINERS | SHAPED and bare(annotation.slice)
+    if isinstance(annotation, ast.Tuple):
+        return any(bare(part) for part in annotation.elts)
+    if isinstance(annotation, ast.BinOp):
+        return bare(annotation.left) or bare(annotation.right)
+    return annotation is not None and ast.unparse(annotation) in ("Tensor", "torch.Tensor")
+
+
+def is_public(name: str) -> bool:
+    private = (part for part in name.split(".") if part[0] in "_<" and not part.endswith("__"))
+    return not any(private)
+
+
+def without_shapes(tree: ast.Module) -> list[str]:
+    """Public functions of a module that take or give a tensor of unsaid shape."""
+    return [
+        name
+        for name, node in definitions(tree)
+        if is_public(name) and not isinstance(node, ast.ClassDef)
+        if not any(
+            "custom_op" in ast.unparse(one) for one in node.decorator_list
+        )  # plain types only
+        for a in [node.args]
+        for given in [*a.posonlyargs, *a.args, *a.kwonlyargs, *([a.vararg] if a.vararg else [])]
+        if any(map(bare, (given.annotation, node.returns)))
+    ]
+
+
+def test_public_functions_say_the_shapes_of_their_tensors(trees: dict[str, ast.Module]) -> None:
+    wrong = [f"{file}: {name}" for file, tree in trees.items() for name in without_shapes(tree)]
+    assert not wrong, "\n".join(dict.fromkeys(wrong))
+
+
+@pytest.mark.parametrize(
+    "signature",
+    ["x: Tensor", "x: Tensor | None", "*x: Tensor", "x: tuple[Tensor, int]", "x) -> (Tensor"],
+)
+def test_a_bare_tensor_is_seen(signature: str) -> None:
+    assert without_shapes(ast.parse(f"class A:\n    def f({signature}): ...\n")) == ["A.f"]
+    shaped = signature.replace("Tensor", 'Float[Tensor, "batch"]')
+    assert without_shapes(ast.parse(f"def f({shaped}): ...\n")) == []

@@ -6,7 +6,7 @@ Tests check these annotations at run time; elsewhere they cost nothing.
 
 from collections.abc import Sequence
 
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Bool, Complex, Float, Shaped
 from torch import Tensor
 
 Image = Complex[Tensor, "batch set frame *space"]
@@ -14,16 +14,18 @@ State = Complex[Tensor, "batch stream_set frame *space"]  # one image, or two: s
 KSpace = Complex[Tensor, "batch coil frame *space"]
 Maps = Complex[Tensor, "batch set coil 1 *space"]
 Mask = Bool[Tensor, "#batch 1 #frame *#space"] | Float[Tensor, "#batch 1 #frame *#space"]
+Scalar = Float[Tensor, ""]
+AnyTensor = Shaped[Tensor, "..."]  # of any shape and type, where a function asks for neither
 
 
-def crop(array: Tensor, sizes: Sequence[int]) -> Tensor:
+def crop(array: AnyTensor, sizes: Sequence[int]) -> AnyTensor:
     """The central part of the last axes."""
     for axis, size in zip(range(-len(sizes), 0), sizes, strict=True):
         array = centre(array, axis, size)
     return array
 
 
-def narrow(array: Tensor, axis: int, positions: range) -> Tensor:
+def narrow(array: AnyTensor, axis: int, positions: range) -> AnyTensor:
     """Some positions along an axis."""
     return array.narrow(axis, positions.start, len(positions))
 
@@ -33,6 +35,6 @@ def slabs(length: int, size: int) -> list[range]:
     return [range(first, min(first + size, length)) for first in range(0, length, size)]
 
 
-def centre(array: Tensor, axis: int, size: int) -> Tensor:
+def centre(array: AnyTensor, axis: int, size: int) -> AnyTensor:
     """The central part of one axis: n of N positions from ⌊N/2⌋ − ⌊n/2⌋ on."""
     return array.narrow(axis, array.shape[axis] // 2 - size // 2, size)

@@ -15,7 +15,7 @@ from gleam.data.collate import Item, collate
 from gleam.data.example import ExampleFile, Slice, write
 from gleam.data.loader import check, every_slice
 from gleam.errors import BadInput, Unwritable
-from gleam.formats import Scan, cfl, fastmri, read_scan, stored
+from gleam.formats import Scan, cfl, fastmri, lazy, read_scan
 from gleam.physics.fourier import ifft
 from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
@@ -305,7 +305,7 @@ def test_volume_is_read_a_coil_at_a_time(tmp_path: Path, monkeypatch: pytest.Mon
         return load(path, index, some, **layout)
 
     monkeypatch.setattr(cfl, "_load", counted)
-    monkeypatch.setattr(stored, "AT_ONCE", 1)
+    monkeypatch.setattr(lazy, "AT_ONCE", 1)
     write(prepared(read_scan(tmp_path / "scan.cfl")), tmp_path / "scan.h5")
     each = [slice(0, 1), slice(1, 2), slice(2, 3)]
     assert coils == 5 * each  # zeros, likeness to k-space, calibration, noise, decoding

@@ -24,7 +24,7 @@ def main(a: Arguments) -> None:
 
 
 def references() -> dict[str, str]:
-    """What can be cited, as BibTeX, by key."""
+    """Works that can be cited, as BibTeX, by key."""
     text = files("gleam.cli").joinpath("references.bib").read_text("utf-8")
     return {match[1]: match[0] for match in re.finditer(r"^@\w+{(\w+),\n.*?^}", text, re.M | re.S)}
 

@@ -26,7 +26,7 @@ USUAL = {"name": "gleam", "timeout_min": 24 * 60}  # as submitit calls them
 
 @dataclass(frozen=True)
 class Submission:
-    """Where jobs go.
+    """The cluster's queue that jobs go to.
 
     Attributes:
         cluster: "slurm"; or "local": processes of this machine, to try it out.
@@ -125,7 +125,8 @@ def _kept(function: Callable[[Item], Result], item: Item) -> Result | BadInput |
 
 
 def _cause(failure: BaseException) -> str:
-    """What a job failed of, in a line: the last of its trace, which submitit frames with dashes."""
+    """The cause of a job's failure, in a line: the last of its trace, which submitit frames with
+    dashes."""
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
     frames = [n for n, line in enumerate(lines) if set(line) == {"-"}]
     return lines[frames[-1] - 1] if len(frames) > 1 else " ".join(lines)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Complex
 from torch import Tensor
 
-from gleam.arrays import Image, narrow
+from gleam.arrays import AnyTensor, Image, narrow
 from gleam.formats.upright import Upright
 from gleam.physics.measurement import Measured
 from gleam.physics.prediction import HeldOut, HeldOutSlabs
@@ -75,6 +75,6 @@ class Slab:
         """Positions of the core within the wide slab."""
         return range(self.core.start - self.wide.start, self.core.stop - self.wide.start)
 
-    def inner(self, wide: Tensor) -> Tensor:
+    def inner(self, wide: AnyTensor) -> AnyTensor:
         """The core of an array of the wide slab."""
         return narrow(wide, self.axis, self.inside)

@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -20,7 +21,7 @@ def mask_seed(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def sampling(example: Example, seed: int, mask: MaskRecipe | None) -> Tensor:
+def sampling(example: Example, seed: int, mask: MaskRecipe | None) -> Bool[Tensor, "frame *space"]:
     """The mask of what is sampled, (frame, *space) with axes of length 1; shift-free order.
 
     A mask takes its share of what was acquired: lines a vendor filled with zeros do not count, nor
@@ -84,11 +85,11 @@ def mask_axes(readout: int | None, dims: int, wanted: int) -> Axes:
     return tuple(chosen)
 
 
-def varying(mask: Tensor) -> list[int]:
+def varying(mask: Shaped[Tensor, "frame *space"]) -> list[int]:
     """The space axes that a mask (frame, *space) varies along."""
     return [a for a in space_axes(mask) if not (mask == mask.narrow(a, 0, 1)).all()]
 
 
-def space_axes(mask: Tensor) -> range:
+def space_axes(mask: Shaped[Tensor, "frame *space"]) -> range:
     """The space axes of a mask (frame, *space), counted from the last."""
     return range(1 - mask.ndim, 0)

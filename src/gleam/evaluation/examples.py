@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Shaped
 from torch import Tensor
 
 from gleam.formats.upright import CAPTION, Upright
@@ -63,7 +63,7 @@ class Pictured:
 def pictured(
     scan: str,
     numbers: Sequence[int],
-    reference: Tensor | None,
+    reference: Shaped[Tensor, "slice set frame *space"] | None,
     images: Mapping[str, Tensor],
     sampling: Bool[Tensor, "rows columns"] | None = None,
     voxel: tuple[float, ...] = (),

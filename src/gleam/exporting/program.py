@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from gleam.arrays import Image, KSpace, Maps, Mask
+from gleam.arrays import AnyTensor, Image, KSpace, Maps, Mask
 from gleam.errors import BadInput
 from gleam.networks.regulariser import Convolved
 from gleam.networks.unrolled import Unrolled
@@ -61,7 +62,12 @@ class Program(nn.Module):
                 module.patch = None
 
     def forward(
-        self, maps: Maps, mask: Mask, adjoint: Image, noise: Tensor, kspace: Tensor | None = None
+        self,
+        maps: Maps,
+        mask: Mask,
+        adjoint: Image,
+        noise: Float[Tensor, "batch"],
+        kspace: KSpace | None = None,
     ) -> Image:
         """The reconstruction."""
         read = None if kspace is None else lambda: kspace
@@ -88,7 +94,7 @@ def check(recipe: NetworkRecipe) -> None:
         )
 
 
-def example(space: int, axes: Axes, sets: int, series: bool, kspace: bool) -> tuple[Tensor, ...]:
+def example(space: int, axes: Axes, sets: int, series: bool, kspace: bool) -> tuple[AnyTensor, ...]:
     """Tensors of the kind that a program takes: random, and with no two dimensions alike."""
     generator = torch.Generator().manual_seed(0)
     matrix, frames = _MATRIX[-space:], _FRAMES if series else 1

@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
+from gleam.arrays import AnyTensor
 from gleam.errors import BadInput
 
 aten = torch.ops.aten
@@ -21,7 +23,7 @@ aten = torch.ops.aten
 
 @torch.library.custom_op("gleam::dft", mutates_args=())
 def dft(pairs: Tensor, axis: int, inverse: bool) -> Tensor:
-    """The DFT as ONNX defines it, along one axis: the inverse divides by the length."""
+    """The DFT of pairs (..., 2) as ONNX defines it, along one axis: the inverse divides by N."""
     transform = torch.fft.ifft if inverse else torch.fft.fft
     return torch.view_as_real(transform(torch.view_as_complex(pairs.contiguous()), dim=axis))
 
@@ -34,7 +36,7 @@ def _(pairs: Tensor, axis: int, inverse: bool) -> Tensor:
 class Pair:
     """A complex tensor, its real and imaginary parts along a last axis of `parts`."""
 
-    def __init__(self, parts: Tensor) -> None:
+    def __init__(self, parts: Shaped[Tensor, "... 2"]) -> None:
         self.parts = parts
 
     @property
@@ -61,7 +63,7 @@ class Real(nn.Module):
             if node.op == "placeholder"
         ]
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def forward(self, *inputs: AnyTensor) -> AnyTensor:
         """The same, of the same."""
         given = [
             Pair(x) if is_complex else x for x, is_complex in zip(inputs, self.complex, strict=True)

@@ -4,9 +4,8 @@ import reprlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from torch import Tensor
-
 from gleam import formats
+from gleam.arrays import Image
 from gleam.data.collate import Item, collate
 from gleam.data.example import Example as Source
 from gleam.data.example import ExampleFile, write
@@ -88,7 +87,7 @@ class Example(Drawn):
         *,
         slices: int | Iterable[int] | None = None,
         seed: int | None = None,
-    ) -> tuple[Measurement, Tensor | None]:
+    ) -> tuple[Measurement, Image | None]:
         """The measurement that an image is reconstructed from, and the image that it should be.
 
         >>> A, target = data.measure(gleam.mask("equispaced", acceleration=4))

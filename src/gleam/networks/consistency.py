@@ -3,9 +3,10 @@
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from gleam.arrays import Image
+from gleam.arrays import Image, Scalar
 from gleam.physics.measurement import Measurement
 from gleam.physics.noise import USUAL_NOISE, known
 from gleam.physics.solve import solve_steps, solve_to
@@ -64,7 +65,7 @@ class ModelBased(nn.Module):
             return prior + solve_steps(normal, weight, residual, axes, self.steps)
         return prior + solve_to(normal, weight, residual, axes, self.tolerance)
 
-    def weight(self, measurement: Measurement) -> Tensor:
+    def weight(self, measurement: Measurement) -> Float[Tensor, "#batch"] | Scalar:
         """λ of each example."""
         if measurement.noise is None:
             return self.log_weight.exp()
@@ -102,7 +103,7 @@ class ProximalGradient(nn.Module):
         """x − μ (AᴴA x − Aᴴy)."""
         return image - self.length() * gradient(image, measurement)
 
-    def length(self) -> Tensor:
+    def length(self) -> Scalar:
         """μ."""
         return self.step
 

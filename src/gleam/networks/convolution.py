@@ -6,6 +6,7 @@ Where time is periodic, as in a gated cine, it is padded with the frames of the 
 from typing import Any, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
@@ -48,7 +49,9 @@ class HalvingConv3d(nn.Conv3d):
     (seen with torch 2.13). So two are computed, and one is dropped.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "images inputs *grid"]
+    ) -> Float[Tensor, "images outputs *half"]:
         """(images, inputs, *grid) → (images, outputs, *grid), half as long."""
         missing = max(0, 3 - x.shape[-1])
         result = super().forward(functional.pad(x, (0, missing)) if missing else x)
@@ -61,8 +64,10 @@ class PeriodicConv3d(nn.Conv3d):
     It keeps the frames that went in, not their padded copy: that is made again on the way back.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(images, inputs, *grid) → (images, outputs, *grid)."""
+    def forward(
+        self, x: Float[Tensor, "images inputs *grid"]
+    ) -> Float[Tensor, "images outputs *strided"]:
+        """(images, inputs, *grid) → (images, outputs, *grid), shorter where it strides."""
         weight, dtype = self.weight, precision.within(x.device.type)
         if dtype is not None:  # here, so that what is kept is of this precision
             x, weight = x.to(dtype), weight.to(dtype)

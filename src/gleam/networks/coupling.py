@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from gleam.arrays import State
+from gleam.arrays import AnyTensor, State
 from gleam.physics.measurement import Measurement
 
 Gradients = tuple[Tensor | None, ...]
@@ -50,14 +50,17 @@ class Coupling(nn.Module):
         super().__init__()
         self.f, self.g = f, g
 
-    def forward(self, a: Tensor, b: Tensor, *given: object) -> tuple[Tensor, Tensor]:
+    def forward(self, a: AnyTensor, b: AnyTensor, *given: object) -> tuple[AnyTensor, AnyTensor]:
         """The pair moved."""
         a = a + self.f(b, *given)
         return a, b + self.g(a, *given)
 
     def back(
-        self, pair: tuple[Tensor, Tensor], gradients: tuple[Tensor, Tensor], *given: object
-    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], Gradients]:
+        self,
+        pair: tuple[AnyTensor, AnyTensor],
+        gradients: tuple[AnyTensor, AnyTensor],
+        *given: object,
+    ) -> tuple[tuple[AnyTensor, AnyTensor], tuple[AnyTensor, AnyTensor], Gradients]:
         """The input pair, from an output pair.
 
         Returns:
@@ -72,10 +75,10 @@ class Coupling(nn.Module):
 
 def pull(
     function: Callable[[Tensor], Tensor],
-    at: Tensor,
-    gradient: Tensor,
+    at: AnyTensor,
+    gradient: AnyTensor,
     weights: Sequence[nn.Parameter],
-) -> tuple[Tensor, Tensor, Gradients]:
+) -> tuple[AnyTensor, AnyTensor, Gradients]:
     """Evaluate a function and pull the gradient of its value back.
 
     Returns:

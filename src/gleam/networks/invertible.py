@@ -11,7 +11,7 @@ whenever the error has grown too large.
 import torch
 from torch import Tensor, nn
 
-from gleam.arrays import Image
+from gleam.arrays import Image, Scalar
 from gleam.networks.consistency import ModelBased, ProximalGradient
 from gleam.networks.coupling import Coupling, Gradients, pull
 from gleam.networks.regulariser import Convolved, from_channels, to_channels
@@ -93,7 +93,7 @@ class InvertibleProximalGradient(ProximalGradient):
         share = torch.tensor(min(step / HIGHEST_STEP, 0.9))
         super().__init__(regulariser, share.logit().item())
 
-    def length(self) -> Tensor:
+    def length(self) -> Scalar:
         """μ = 0.9 · sigmoid(step)."""
         return HIGHEST_STEP * self.step.sigmoid()
 

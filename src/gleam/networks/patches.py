@@ -18,6 +18,7 @@ from itertools import product
 from typing import Any, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
@@ -122,10 +123,10 @@ def _chosen(axes: Sequence[Axis], bytes_per_position: float) -> list[int]:
 
 def patched(
     function: Callable[[Tensor], Tensor],
-    channels: Tensor,
+    channels: Float[Tensor, "images inputs *grid"],
     where: Sequence[Box],
     weights: Iterable[nn.Parameter],
-) -> Tensor:
+) -> Float[Tensor, "images outputs *grid"]:
     """Output of a function of (images, channel, *grid), patch by patch.
 
     Args:

@@ -1,6 +1,7 @@
 """The frame of every regulariser: a complex image in, a complex image out, real channels inside."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from gleam import precision
@@ -48,7 +49,9 @@ class Convolved(nn.Module):
         """
         return torch.channels_last if self.dimensions == 2 else torch.channels_last_3d
 
-    def forward(self, channels: Tensor) -> Tensor:
+    def forward(
+        self, channels: Float[Tensor, "images inputs *grid"]
+    ) -> Float[Tensor, "images outputs *grid"]:
         """(images, channel, *grid) → as many images, in the same precision."""
         if self.patch is None:
             return self._whole(channels)
@@ -112,7 +115,9 @@ class Regulariser(Convolved):
         return image + from_channels(super().forward(channels), image)
 
 
-def to_channels(image: Image, dimensions: Dimensions, circular: bool = False) -> Tensor:
+def to_channels(
+    image: Image, dimensions: Dimensions, circular: bool = False
+) -> Float[Tensor, "images channel *grid"]:
     """(batch, set, frame, *space) complex → (images, 2 · set, *grid) real.
 
     Raises:
@@ -134,7 +139,7 @@ def to_channels(image: Image, dimensions: Dimensions, circular: bool = False) ->
     return parts  # frame y x
 
 
-def from_channels(channels: Tensor, like: Image) -> Image:
+def from_channels(channels: Float[Tensor, "images channel *grid"], like: Image) -> Image:
     """The inverse of `to_channels`; `like` is the image that went in."""
     batch, sets, frames, *space = like.shape
     if channels.ndim == 4:

@@ -24,7 +24,7 @@ class Act(nn.Module):
         super().__init__()
         self.inplace = inplace
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
         """max(x, 0)."""
         result: Tensor = _ReLU.apply(x, self.inplace)  # type: ignore[no-untyped-call]
         return result
@@ -92,7 +92,9 @@ class ResNet(nn.Module):
         nn.init.zeros_(self.last.get_parameter("weight"))
         self.kernel, self.dimensions, self.width = kernel, dimensions, width
 
-    def forward(self, x: Float[Tensor, "images channel *grid"]) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "images channel *grid"]
+    ) -> Float[Tensor, "images outputs *grid"]:
         """The change to the image."""
         x = self.first(x)
         for block in self.blocks:

@@ -56,7 +56,9 @@ class UNet(nn.Module):
         self.levels = levels
         self.width = width
 
-    def forward(self, x: Float[Tensor, "images channel *grid"]) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "images channel *grid"]
+    ) -> Float[Tensor, "images outputs *grid"]:
         """The change to the image."""
         change: Tensor = self.last(self.act(self.level(self.first(x))))
         return change

@@ -16,9 +16,9 @@ from typing import TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
 from torch.distributed import distributed_c10d as c10d
 
+from gleam.arrays import AnyTensor
 from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.parallel.faults import STORE, Lost, with_peers
@@ -129,7 +129,7 @@ class Group:
         values: list[float] = numbers.tolist()
         return values
 
-    def all_reduce(self, numbers: Tensor) -> Tensor:
+    def all_reduce(self, numbers: AnyTensor) -> AnyTensor:
         """The sum over the replica group, in all of its processes."""
         if self.replica_group is not None:
             self.within_replica_group(lambda: dist.all_reduce(numbers, group=self.replica_group))

@@ -13,6 +13,7 @@ from itertools import islice
 import torch.distributed as dist
 from torch import Tensor
 
+from gleam.arrays import AnyTensor
 from gleam.parallel.faults import with_peers
 from gleam.parallel.group import Link
 
@@ -30,13 +31,13 @@ class Inbox:
     """
 
     def __init__(
-        self, link: Link, tag: int, like: Tensor, shapes: Iterator[tuple[int, ...]]
+        self, link: Link, tag: int, like: AnyTensor, shapes: Iterator[tuple[int, ...]]
     ) -> None:
         self.link, self.tag, self.like, self.shapes = link, tag, like, shapes
         self.coming: deque[tuple[Tensor, dist.Work]] = deque()
         self._post(AHEAD)
 
-    def get(self) -> Tensor:
+    def get(self) -> AnyTensor:
         """The next tensor.
 
         Raises:
@@ -70,12 +71,12 @@ class Outbox:
     """
 
     def __init__(
-        self, link: Link, tag: int, like: Tensor, shapes: Iterator[tuple[int, ...]]
+        self, link: Link, tag: int, like: AnyTensor, shapes: Iterator[tuple[int, ...]]
     ) -> None:
         self.link, self.tag, self.like, self.shapes = link, tag, like, shapes
         self.leaving: deque[tuple[Tensor, dist.Work]] = deque()
 
-    def put(self, tensor: Tensor, wait: bool = False) -> None:
+    def put(self, tensor: AnyTensor, wait: bool = False) -> None:
         """Send one; it must not change before it has left.
 
         Args:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from torch import Tensor
-
+from gleam.arrays import AnyTensor
 from gleam.training.flow import Average
 from gleam.training.states import State
 
@@ -55,7 +54,7 @@ class Neighbours(Protocol):
     def send(self, state: State, wait: bool = False) -> None:
         """Send the last module's output to the next process, and `wait` until it has left."""
 
-    def all_reduce(self, numbers: Tensor) -> Tensor:
+    def all_reduce(self, numbers: AnyTensor) -> AnyTensor:
         """The sum over all replicas, in each of them."""
 
     def receive_note(self, note: Note, asked: int) -> Note:
@@ -91,7 +90,7 @@ class Alone:
     def send(self, state: State, wait: bool = False) -> None:
         """Nobody is after it."""
 
-    def all_reduce(self, numbers: Tensor) -> Tensor:
+    def all_reduce(self, numbers: AnyTensor) -> AnyTensor:
         """Its own."""
         return numbers
 

@@ -12,8 +12,10 @@ from dataclasses import replace
 from itertools import repeat
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from gleam.arrays import AnyTensor
 from gleam.parallel.group import Group
 from gleam.parallel.link import Inbox, Outbox
 from gleam.parallel.neighbours import Note
@@ -24,7 +26,7 @@ from gleam.training.states import State
 IMAGES, NOTES = 0, 1
 
 
-def packed(note: Note, length: int) -> Tensor:
+def packed(note: Note, length: int) -> Float[Tensor, "length"]:
     """A note as numbers, for the modules and iterations up to here."""
     kind, module = note.failure or ("", -1)
     head = [note.last, kind == "weight", module, note.memory]
@@ -35,7 +37,7 @@ def packed(note: Note, length: int) -> Tensor:
     return tensor
 
 
-def unpacked(numbers: Tensor) -> Note:
+def unpacked(numbers: Float[Tensor, "length"]) -> Note:
     """The inverse of `packed`."""
     last, weight, module, memory, losses, psnr, *body = numbers.tolist()
     losses, psnr = int(losses), int(psnr)
@@ -108,7 +110,7 @@ class Pipeline:
         if self.replicas:
             self.replicas.finish()
 
-    def all_reduce(self, numbers: Tensor) -> Tensor:
+    def all_reduce(self, numbers: AnyTensor) -> AnyTensor:
         """The sum over the replicas."""
         return self.group.all_reduce(numbers)
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Complex, Float
 from torch import Tensor
 
-from gleam.arrays import Image
+from gleam.arrays import AnyTensor, Image
 from gleam.physics.fourier import Axes
 
 Operator = Callable[[Tensor], Tensor]
@@ -80,8 +81,8 @@ def conjugate_gradients(
 
 
 def back(
-    operator: Operator, gradient: Tensor, axes: Axes, trace: list[CgStep]
-) -> tuple[Tensor, Tensor]:
+    operator: Operator, gradient: Float[Tensor, "*system 2"], axes: Axes, trace: list[CgStep]
+) -> tuple[Image, Float[Tensor, "batch"]]:
     """Gradients of b and of the weight from that of x, step by step backwards.
 
     Reverse-mode differentiation of the loop in `conjugate_gradients`, written out: names that end
@@ -122,8 +123,12 @@ def back(
 
 
 def forth(
-    operator: Operator, of_b: Tensor, of_weight: Tensor, axes: Axes, trace: list[CgStep]
-) -> Tensor:
+    operator: Operator,
+    of_b: Float[Tensor, "*system 2"],
+    of_weight: AnyTensor,
+    axes: Axes,
+    trace: list[CgStep],
+) -> Image:
     """The small change of x from those of b and of the weight, along the steps.
 
     Forward-mode differentiation of the same loop; names that begin with `d_` are the changes.
@@ -158,7 +163,7 @@ def _added(y: Tensor, factor: Tensor, x: Tensor, sign: int = 1) -> Tensor:
     return y.addcmul_(factor, x, value=sign)
 
 
-def parts(x: Tensor) -> Tensor:
+def parts(x: Complex[Tensor, "*any"]) -> Float[Tensor, "*any 2"]:
     """Real and imaginary parts; autograd and users may hand over a lazy conjugate."""
     return torch.view_as_real(x.resolve_conj())
 

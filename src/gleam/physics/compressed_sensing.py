@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from gleam.arrays import Image
+from gleam.arrays import AnyTensor, Image
 from gleam.errors import BadInput
 from gleam.physics.baselines import sliding_window
 from gleam.physics.measurement import Measured, Measurement
@@ -45,7 +44,7 @@ class Following:
     slope: float
     unknown: float
 
-    def weight(self, measurement: Measured, given: float | None) -> float | Tensor:
+    def weight(self, measurement: Measured, given: float | None) -> float | AnyTensor:
         """The one that is given, or one for each example, which broadcasts against images."""
         if given is not None:
             return given

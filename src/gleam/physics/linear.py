@@ -9,7 +9,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+
+from gleam.arrays import AnyTensor
 
 
 def transformed() -> bool:
@@ -18,7 +19,7 @@ def transformed() -> bool:
     return active
 
 
-def mapped_over(*tensors: Tensor) -> bool:
+def mapped_over(*tensors: AnyTensor) -> bool:
     """Whether `torch.func.vmap` is running over any of these."""
     return any(torch._C._functorch.is_batchedtensor(tensor) for tensor in tensors)
 
@@ -39,18 +40,18 @@ class LinearOperator(ABC):
     """
 
     @abstractmethod
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: AnyTensor) -> AnyTensor:
         """A x."""
 
     @abstractmethod
-    def adjoint(self, y: Tensor) -> Tensor:
+    def adjoint(self, y: AnyTensor) -> AnyTensor:
         """Aᴴ y."""
 
-    def normal(self, x: Tensor) -> Tensor:
+    def normal(self, x: AnyTensor) -> AnyTensor:
         """AᴴA x."""
         return self.adjoint(self.forward(x))
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: AnyTensor) -> AnyTensor:
         """A x."""
         return self.forward(x)
 
@@ -75,11 +76,11 @@ class Adjoint(LinearOperator):
 
     of: LinearOperator
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: AnyTensor) -> AnyTensor:
         """Aᴴ x."""
         return self.of.adjoint(x)
 
-    def adjoint(self, y: Tensor) -> Tensor:
+    def adjoint(self, y: AnyTensor) -> AnyTensor:
         """A y."""
         return self.of.forward(y)
 
@@ -95,11 +96,11 @@ class Gram(LinearOperator):
 
     of: LinearOperator
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: AnyTensor) -> AnyTensor:
         """AᴴA x."""
         return self.of.normal(x)
 
-    def adjoint(self, y: Tensor) -> Tensor:
+    def adjoint(self, y: AnyTensor) -> AnyTensor:
         """The same: it is Hermitian."""
         return self.of.normal(y)
 
@@ -116,11 +117,11 @@ class Product(LinearOperator):
     last: LinearOperator
     first: LinearOperator
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: AnyTensor) -> AnyTensor:
         """A B x."""
         return self.last.forward(self.first.forward(x))
 
-    def adjoint(self, y: Tensor) -> Tensor:
+    def adjoint(self, y: AnyTensor) -> AnyTensor:
         """Bᴴ Aᴴ y."""
         return self.first.adjoint(self.last.adjoint(y))
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gleam.arrays import Image, KSpace, narrow
+from gleam.arrays import Image, KSpace, Scalar, narrow
 from gleam.physics.sense import Sense
 
 
@@ -97,7 +97,7 @@ class HeldOutSlabs:
         return (total / count).sqrt()
 
 
-def prediction_loss(image: Image, heldout: HeldOut) -> Tensor:
+def prediction_loss(image: Image, heldout: HeldOut) -> Scalar:
     """Mean |A x − y| plus root mean square of A x − y over held-out samples, mean over the batch.
 
     Coils are taken one at a time, and two images are all that is kept for the backward pass.

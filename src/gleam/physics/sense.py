@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from gleam.arrays import Image, KSpace, Maps, Mask
@@ -130,7 +131,7 @@ class Sense(LinearOperator):
         return factor.sqrt() if self.mask.is_floating_point() else factor
 
     @cached_property
-    def mask_and_conjugate(self) -> Tensor:
+    def mask_and_conjugate(self) -> Float[Tensor, "... 2"]:
         """conj(M² z) as a factor of z's parts: made once, as AᴴA is applied hundreds of times."""
         return _conjugating(self._squared())
 
@@ -142,7 +143,7 @@ class Sense(LinearOperator):
         return Sense(self.maps, mask, self.axes, self.coils_at_once)
 
 
-def coils_together(maps: Tensor, asked: int) -> int:
+def coils_together(maps: Maps, asked: int) -> int:
     """Number of coils that are transformed at once: as asked, or what suits the device."""
     return asked or (maps.shape[2] if maps.is_cuda else 1)
 

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from gleam.arrays import Image
+from gleam.arrays import AnyTensor, Image
 
 BLOCK = 8  # positions along each space axis
 
@@ -27,7 +27,7 @@ class TotalVariation:
         steps: of each call.
     """
 
-    def __init__(self, weight: float | Tensor, steps: int = 5) -> None:
+    def __init__(self, weight: float | AnyTensor, steps: int = 5) -> None:
         self.weight, self.steps = weight, steps
         self._dual: Tensor | None = None
 
@@ -53,7 +53,7 @@ def _transposed(dual: Tensor) -> Tensor:
     return dual.roll(1, 2) - dual
 
 
-def shrink_blocks(z: Image, threshold: float | Tensor, shift: tuple[int, ...]) -> Image:
+def shrink_blocks(z: Image, threshold: float | AnyTensor, shift: tuple[int, ...]) -> Image:
     """Singular values of every block, as a matrix (pixel, frame), less the threshold.
 
     The proximal map of threshold · Σ_block ‖x_block‖, nuclear norms, on a grid of blocks

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Complex
 from torch import Tensor
 
+from gleam.arrays import AnyTensor
 from gleam.physics.fourier import Axes
 
 LEVELS = 4
@@ -51,7 +52,7 @@ def inverse(coefficients: Complex[Tensor, "*any"], axes: Axes) -> Complex[Tensor
 
 def shrink(
     image: Complex[Tensor, "*any"],
-    threshold: float | Tensor,
+    threshold: float | AnyTensor,
     axes: Axes,
     shift: tuple[int, ...],
 ) -> Complex[Tensor, "*any"]:

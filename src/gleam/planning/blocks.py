@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from gleam.arrays import Scalar
 from gleam.errors import BadInput
 from gleam.planning.footprint import Footprint
 from gleam.planning.machine import Machine
@@ -25,7 +26,7 @@ from gleam.training.storage import Storage
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 
 
-def magnitude(state: State, target: object) -> Tensor:
+def magnitude(state: State, target: object) -> Scalar:
     """A loss of any state: the mean magnitude of its first tensor; what comes after it is small."""
     return tensors(state)[0].abs().mean()
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gleam.arrays import AnyTensor
 from gleam.planning.trace import Tracer, memory_of
 from gleam.training.offload import SMALL
 from gleam.training.states import State
@@ -50,7 +51,7 @@ class TracedStore:
         self.back: dict[int, Tensor] = {}
         self.latest: tuple[Tensor, int] | None = None
 
-    def put(self, tensor: Tensor) -> int | Tensor:
+    def put(self, tensor: AnyTensor) -> int | AnyTensor:
         """Take an activation away: its number, or itself if it stays."""
         stays = not self.where.on_gpu and not self.where.to_file
         if stays or tensor.nbytes < SMALL or memory_of(tensor) in self.weights:
@@ -61,7 +62,7 @@ class TracedStore:
             self.latest = tensor, tensor._version
         return len(self.kept) - 1
 
-    def get(self, kept: int | Tensor) -> Tensor:
+    def get(self, kept: int | AnyTensor) -> AnyTensor:
         """An activation: on a GPU it is copied there, and the one that is wanted next, too."""
         if isinstance(kept, Tensor):
             return kept

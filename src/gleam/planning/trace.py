@@ -30,6 +30,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from gleam.arrays import AnyTensor
 from gleam.planning.allocator import Allocator
 
 T = TypeVar("T")
@@ -126,7 +127,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self._allocator:
             self._allocator.take(LIES_THERE, self._before)
 
-    def gradient(self, tensor: Tensor | None) -> None:
+    def gradient(self, tensor: AnyTensor | None) -> None:
         """Count a tensor's memory to the gradients from now on."""
         key = None if tensor is None else memory_of(tensor)
         if key is None or key not in self._kept:
@@ -248,7 +249,7 @@ def _like(tensor: Tensor) -> Tensor:
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cpu")
 
 
-def memory_of(tensor: Tensor) -> int:
+def memory_of(tensor: AnyTensor) -> int:
     """Names the memory that a tensor lies in, as an address would."""
     return int(tensor.untyped_storage()._cdata)
 
@@ -268,7 +269,7 @@ def _densified(result: Any) -> Any:
     return (image if image is None else image.to(memory_format=channels_last(image)), *rest)
 
 
-def channels_last(tensor: Tensor) -> torch.memory_format:
+def channels_last(tensor: AnyTensor) -> torch.memory_format:
     """The layout with channels last, of images or volumes."""
     return torch.channels_last if tensor.ndim == 4 else torch.channels_last_3d
 

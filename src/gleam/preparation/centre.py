@@ -44,7 +44,9 @@ class Calibration:
     warnings: tuple[str, ...] = ()
 
 
-def read_centre(scan: Scan, grid: Grid, pattern: Tensor, box: Box, kept: Box) -> Calibration:
+def read_centre(
+    scan: Scan, grid: Grid, pattern: Bool[Tensor, "frame *space"], box: Box, kept: Box
+) -> Calibration:
     """The samples that `pattern` says: frames side by side if each has all of them, or averaged.
 
     Args:
@@ -99,7 +101,7 @@ def _few(kspace: Complex[Tensor, "coil frame *box"]) -> Complex[Tensor, "coil fe
     return mix(kspace, compression_matrix(kspace, min(frames, _FRAMES))) / math.sqrt(frames)
 
 
-def energy(scan: Scan, grid: Grid, pattern: Tensor, box: Box) -> float:
+def energy(scan: Scan, grid: Grid, pattern: Bool[Tensor, "frame *space"], box: Box) -> float:
     """Energy of the centre of k-space, at each position the mean over the frames that have it."""
     counts = pattern.sum(0).clamp(min=1)
     return math.fsum(
@@ -124,7 +126,9 @@ def _centre(scan: Scan, grid: Grid, box: Box, index: int, coil: Array) -> Tensor
     return crop(grid.encode(grid.decode(kspace)), box)
 
 
-def in_box(scan: Scan, grid: Grid, pattern: Tensor, box: Box) -> Bool[Tensor, "frame *box"]:
+def in_box(
+    scan: Scan, grid: Grid, pattern: Bool[Tensor, "#frame *space"], box: Box
+) -> Bool[Tensor, "frame *box"]:
     """The part of a pattern that lies in the box; of length 1 along axes that do not vary."""
     for axis in grid.axes:
         if pattern.shape[axis] > 1:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Complex
 from torch import Tensor
 
 from gleam.arrays import crop
@@ -24,7 +25,7 @@ class Disagreement:
         self._sums: dict[tuple[int, str], Tensor] = {}
         self._counts: dict[tuple[int, str], int] = {}
 
-    def __call__(self, index: int, method: str, image: Tensor) -> None:
+    def __call__(self, index: int, method: str, image: Complex[Tensor, "set frame *space"]) -> None:
         """An image (set, frame, *space), in the scan's intensities."""
         image = image[0] if len(image) == 1 else magnitude(image[None])[0].to(image.dtype)
         key, image = (index, method), crop(image, self._header.matrix)

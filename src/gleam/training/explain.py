@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gleam.arrays import AnyTensor
 from gleam.errors import BadInput
 from gleam.training.states import State, described, needs_gradient
 
@@ -64,7 +65,9 @@ def check_constant(state: State, given: tuple[Any, ...]) -> None:
             )
 
 
-def loss_of(output: State, target: Any, loss: Callable[[State, Any], object], name: str) -> Tensor:
+def loss_of(
+    output: State, target: Any, loss: Callable[[State, Any], object], name: str
+) -> AnyTensor:
     """A module's loss, if it is one.
 
     Raises:

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from gleam.arrays import AnyTensor
 from gleam.errors import BadInput
 from gleam.training.explain import check_constant, explained, loss_of
 from gleam.training.idle import STAYS, Turn
@@ -80,7 +81,7 @@ class GreedyModule:
         groups = self.optimizer.param_groups
         return [weight for group in groups for weight in group["params"] if weight.requires_grad]
 
-    def scaled(self, loss: Tensor) -> Tensor:
+    def scaled(self, loss: AnyTensor) -> AnyTensor:
         """The loss to differentiate: times its weight, and times what the scaler says."""
         loss = self.weight * loss
         return loss if self.scaler is None else self.scaler.scale(loss)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from gleam.arrays import AnyTensor
 from gleam.files import unwritable
 
 ALIGNED = 64  # bytes: where a tensor may begin, as torch's own do
@@ -176,7 +177,7 @@ class Homes:
         # Of the files that they are in.
         self._maps: MutableMapping[Tensor, mmap.mmap] = WeakTensorKeyDictionary()
 
-    def known(self, tensor: Tensor) -> Tensor | None:
+    def known(self, tensor: AnyTensor) -> AnyTensor | None:
         """The place of a tensor, if it has one."""
         return self._places.get(tensor)
 
@@ -216,7 +217,7 @@ class Homes:
             self._maps[tensor] = mapped
 
 
-def on_device(tensor: Tensor) -> bool:
+def on_device(tensor: AnyTensor) -> bool:
     """Whether memory is a GPU's, and so given away again stream by stream."""
     return tensor.is_cuda
 

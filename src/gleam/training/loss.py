@@ -5,24 +5,24 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from gleam.arrays import Image
+from gleam.arrays import Image, Scalar
 from gleam.metrics import magnitude, ssim
 
 Loss = Callable[[Image, Image], Tensor]
 
 
-def l1(image: Image, target: Image) -> Tensor:
+def l1(image: Image, target: Image) -> Scalar:
     """Mean |image − target| over complex voxels."""
     return (image - target).abs().mean()
 
 
-def l2(image: Image, target: Image) -> Tensor:
+def l2(image: Image, target: Image) -> Scalar:
     """Mean |image − target|² over complex voxels."""
     error = image - target
     return (error.real.square() + error.imag.square()).mean()
 
 
-def l1_ssim(image: Image, target: Image) -> Tensor:
+def l1_ssim(image: Image, target: Image) -> Scalar:
     """`l1` plus 1 − SSIM of the magnitudes, its range the largest magnitude of each target.
 
     An empty target, a slice beside the body, has no range; 1 stands for it.

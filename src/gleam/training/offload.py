@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gleam.arrays import AnyTensor
 from gleam.files import unwritable
 
 SMALL = 1024  # bytes; what is smaller stays where it is
@@ -44,7 +45,7 @@ class ActivationStore:
         self.file: IO[bytes] | None = None
         self.size = 0
 
-    def put(self, tensor: Tensor) -> int | Tensor:
+    def put(self, tensor: AnyTensor) -> int | AnyTensor:
         """Take an activation off the device: its number, or itself if it stays."""
         there = self.folder is None and not on_gpu(tensor.device)
         if there or tensor.nbytes < SMALL or tensor.data_ptr() in self.weights:
@@ -57,7 +58,7 @@ class ActivationStore:
             self.latest = tensor, tensor._version
         return len(self.kept) - 1
 
-    def get(self, kept: int | Tensor) -> Tensor:
+    def get(self, kept: int | AnyTensor) -> AnyTensor:
         """An activation, back on its device."""
         if isinstance(kept, Tensor):
             return kept

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gleam.arrays import AnyTensor
+
 State = Any
 
 
@@ -47,7 +49,7 @@ def detached(state: State, differentiate: bool = False) -> State:
     return mapped(cut, state)
 
 
-def is_differentiable(tensor: Tensor) -> bool:
+def is_differentiable(tensor: AnyTensor) -> bool:
     """Whether there can be a gradient: integers and truth values have none."""
     return tensor.is_floating_point() or tensor.is_complex()
 

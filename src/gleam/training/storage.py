@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
+from gleam.arrays import AnyTensor
 from gleam.networks.coupling import Invertible
 from gleam.training.offload import ActivationStore
 from gleam.training.states import State
@@ -54,7 +55,7 @@ def recompute(
     return last(state, *given)
 
 
-def invert(iterations: Sequence[nn.Module], state: Tensor, *given: Any) -> Tensor:
+def invert(iterations: Sequence[nn.Module], state: AnyTensor, *given: Any) -> AnyTensor:
     """Keep the output alone; in the backward pass undo the iterations one by one.
 
     Where inversion amplifies errors, images are kept as anchors, so far apart that the error

@@ -1,4 +1,4 @@
-"""What can be said to `gleam cite`."""
+"""Options of `gleam cite`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,5 +22,5 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line."""
+    """Read the command line."""
     return parse(Arguments, "cite", arguments)

@@ -9,15 +9,15 @@ from typing import Any
 
 from direct.data.transforms import fft2, ifft2
 from direct.nn.recurrentvarnet.recurrentvarnet import RecurrentVarNet
-from torch import Tensor
 
-from gleam.networks.adapters.kspace import Cascade, KSpace, State
+from gleam.arrays import AnyTensor
+from gleam.networks.adapters.kspace import Cascade, KSpace, Pairs, State
 
 
 class Recurrent(Cascade):
     """A cascade that also takes, and gives, the hidden state; the first begins without one."""
 
-    def step(self, state: State, *inputs: Tensor) -> tuple[Tensor, *tuple[State, ...]]:
+    def step(self, state: State, *inputs: AnyTensor) -> tuple[Pairs, *tuple[State, ...]]:
         """See `Cascade`."""
         kspace, hidden = self.cascade(*inputs, state.get("hidden"))
         return kspace, {"hidden": hidden}

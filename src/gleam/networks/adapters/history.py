@@ -14,15 +14,16 @@ Source: Xin et al., "Rethinking deep unrolled model for accelerated MRI reconstr
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from gleam.networks.adapters.kspace import Cascade, KSpace, State, centred_ifft
+from gleam.arrays import AnyTensor
+from gleam.networks.adapters.kspace import Cascade, KSpace, Pairs, State, centred_ifft
 
 
 class Remembering(Cascade):
     """A cascade with history."""
 
-    def step(self, state: State, *inputs: Tensor) -> tuple[Tensor, *tuple[State, ...]]:
+    def step(self, state: State, *inputs: AnyTensor) -> tuple[Pairs, *tuple[State, ...]]:
         """See `Cascade`."""
         kspace, measured, mask, maps = inputs
         zero_filled = reduced(measured, maps)
@@ -48,7 +49,7 @@ class History(KSpace):
         )
 
 
-def reduced(kspace: Tensor, maps: Tensor) -> Tensor:
+def reduced(kspace: Pairs, maps: Pairs) -> Pairs:
     """Σ_coil conj(maps) · F⁻¹ k-space, (images, 1, *space, 2) as real pairs."""
     axes = tuple(range(3 - kspace.ndim, 0))
     coils = centred_ifft(torch.view_as_complex(kspace), axes)

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Complex, Float
 from torch import Tensor, nn
 
-from gleam.arrays import Image
+from gleam.arrays import AnyTensor, Image
 from gleam.errors import BadInput
 from gleam.physics.fourier import Axes, ifft
 from gleam.physics.measurement import Measurement
@@ -50,7 +50,7 @@ class Cascade(nn.Module):
         kspace, *others = self.step(state, *inputs, mask, folded(state["maps"]))
         return state | {"kspace": unfolded(kspace, state["kspace"])} | dict(*others)
 
-    def step(self, state: State, *inputs: Tensor) -> tuple[Tensor, *tuple[State, ...]]:
+    def step(self, state: State, *inputs: AnyTensor) -> tuple[Pairs, *tuple[State, ...]]:
         """K-space after the cascade, and what of the state changes beside it."""
         return (self.cascade(*inputs),)
 
@@ -89,7 +89,7 @@ def centred_kspace(measurement: Measurement) -> Float[Tensor, "batch frame coil 
     return torch.view_as_real(centred.contiguous())
 
 
-def centred_ifft(kspace: Tensor, axes: Axes) -> Tensor:
+def centred_ifft(kspace: Complex[Tensor, "*any"], axes: Axes) -> Complex[Tensor, "*any"]:
     """The inverse of `centred_kspace` along some axes."""
     image = torch.fft.ifftn(torch.fft.ifftshift(kspace, dim=axes), dim=axes, norm="ortho")
     centred: Tensor = torch.fft.fftshift(image, dim=axes)
@@ -117,7 +117,9 @@ def given_maps(measurement: Measurement) -> Float[Tensor, "batch frame coil *spa
     return torch.view_as_real(maps.expand(-1, frames, *maps.shape[2:]).contiguous())
 
 
-def learnt(net: nn.Module, measured: Pairs, mask: Tensor, axes: Axes) -> Pairs:
+def learnt(
+    net: nn.Module, measured: Pairs, mask: Bool[Tensor, "images 1 *#space 1"], axes: Axes
+) -> Pairs:
     """Maps of a sensitivity network, one image at a time, lines along the last axis.
 
     Raises:
@@ -140,6 +142,8 @@ def folded(pairs: Float[Tensor, "batch frame coil *space 2"]) -> Pairs:
     return pairs.flatten(0, 1)
 
 
-def unfolded(pairs: Pairs, like: Tensor) -> Float[Tensor, "batch frame coil *space 2"]:
+def unfolded(
+    pairs: Pairs, like: Float[Tensor, "batch frame ... 2"]
+) -> Float[Tensor, "batch frame coil *space 2"]:
     """The inverse of `folded`."""
     return pairs.reshape(*like.shape[:2], *pairs.shape[1:])
