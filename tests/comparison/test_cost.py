@@ -15,7 +15,7 @@ from gleam.runs.train import train
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("first_image", ["zero-filled", "cg-sense"])
+@pytest.mark.parametrize("first_image", ["zero-filled", "cg-sense", "wavelet"])
 def test_memory_is_that_which_training_reports(
     first_image: str, examples: Path, tmp_path: Path
 ) -> None:

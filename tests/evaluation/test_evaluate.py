@@ -13,12 +13,15 @@ from toy_test_set import (
     ways,
     zero_filled,
 )
+from toys import toy_network
 
 from gleam.data.batch import Batch
 from gleam.errors import BadInput
 from gleam.evaluation.evaluate import Evaluation, evaluate
 from gleam.metrics import magnitude, nmse, psnr_complex, psnr_magnitude, psnr_per_frame, ssim
+from gleam.physics.classical import CLASSICAL
 from gleam.physics.measurement import Measurement
+from gleam.reconstruction.reconstructor import Trained
 
 ZERO = ways(**{"zero-filled": zero_filled})
 
@@ -210,3 +213,18 @@ def test_no_graph_is_built() -> None:
         yield image
 
     evaluate(ways(learnt=learnt, halfway=halfway), toy_batches())
+
+
+def test_networks_that_go_on_from_wavelets_are_scored_after_their_iterations() -> None:
+    """The first image is what they start from, and no iteration of theirs."""
+    network = toy_network(iterations=2, first_image="wavelet")
+    batch = toy_batch(["a"], [0])
+    assert batch.target is not None
+    scored = evaluate({"network": Trained("network", network)}, [batch])
+    with torch.no_grad():
+        state = network.state.of(CLASSICAL["wavelet"](batch.measurement))
+        expected = []
+        for iteration in network.iterations:
+            state = iteration(state, batch.measurement)
+            expected.append(float(psnr_complex(network.image(state), batch.target)))
+    assert scored.iterations["network"] == pytest.approx(expected, rel=1e-4)

@@ -78,6 +78,18 @@ def test_images_are_those_of_the_same_scan_in_a_file(noise: bool, tmp_path: Path
     assert said == f"{lines} acquisitions, {megabytes:.1f} MB in; 2 images, 0.0 MB out"
 
 
+def test_networks_that_go_on_from_wavelets_are_served_as_files_are(tmp_path: Path) -> None:
+    network = toy_network(iterations=1, first_image="wavelet")
+    chosen, scanner = Trained("from wavelets", network), small_scanner(False)
+    images, _ = session(small_stream(scanner), chosen)
+    example = Prepared(read_scan(scanner.write(tmp_path / "scan.h5")), Settings())
+    expected = np.abs(reconstruct(chosen, example).image[:, 0])
+    for image, one in zip(images, expected, strict=True):
+        np.testing.assert_allclose(image.data[0, 0].T, one, rtol=1e-4, atol=1e-5)
+    other = Trained("from zeros", toy_network(iterations=1))
+    assert not np.allclose(np.abs(reconstruct(other, example).image[:, 0]), expected, rtol=1e-3)
+
+
 def test_an_image_that_cannot_be_checked_goes_out_with_a_warning() -> None:
     """The small scanner samples all there is."""
     (text, *images), said = session(small_stream(small_scanner(False)), check=True)
