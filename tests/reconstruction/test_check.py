@@ -181,6 +181,25 @@ def test_what_is_measured_is_what_was_left_out() -> None:
     assert found["cg-sense"].error.value == pytest.approx(float((squares[0] / squares[1]).sqrt()))
 
 
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_mask_of_both_axes_of_a_slice_is_checked_too(stored: bool, tmp_path: Path) -> None:
+    """Oversampled along the readout, which the scan sampled in full, and no mask does."""
+    example: Example = prepared(tiny_scan((24, 40), slices=1), calibration=8)
+    if stored:
+        write(example, tmp_path / "e.h5")
+        example = ExampleFile(tmp_path / "e.h5")
+    mask = MaskRecipe(kind="poisson", acceleration=3)
+    recorder, plan = Recorder("recorder"), Plan(draws=2)
+    found = check({"recorder": recorder, "nothing": Oracle("nothing")}, example, mask, plan)
+    assert found["nothing"].error.value == pytest.approx(1)
+    assert found.best == "recorder"
+    first, second = (mask for _, mask, *_ in recorder.given)
+    assert first.shape[-2:] == (24, 40)
+    whole = collate([Item(example, 0, seed_of(example))], mask).measurement.mask > 0
+    assert torch.equal((first > 0) | (second > 0), whole)
+    assert not torch.equal(first > 0, whole)
+
+
 def seed_of(example: Example) -> int:
     from gleam.data.masks import mask_seed
 

@@ -25,8 +25,9 @@ Given = Bool[Tensor, "#frame *#space"]
 def without(example: Example, given: Given, axes: Axes) -> Example:
     """The same scan, calibrated from what is given alone.
 
-    A scan that is only prepared is prepared again. Of an example file the noise level is; its maps
-    and its scale come from the centre, and how coils were weighted stays as it is.
+    A scan that is only prepared is prepared again. Of an example file the noise level is read
+    again; its maps and its scale come from the centre, and how coils were weighted stays as it is.
+    So it is where a mask undersamples a readout that the scan sampled in full.
 
     Args:
         example: the scan.
@@ -34,23 +35,24 @@ def without(example: Example, given: Given, axes: Axes) -> Example:
         axes: the space axes in k-space.
 
     Raises:
-        BadInput: an example file whose maps may have been made of any sample.
+        BadInput: an example whose maps may have been made of any sample.
     """
     others = [a for a in range(1 - given.ndim, 0) if a not in axes]
     lines = given.amin(dim=others, keepdim=True) if others else given
     seen = torch.fft.fftshift(lines, dim=axes).numpy()
-    if isinstance(example, Prepared):
+    if isinstance(example, Prepared) and set(axes) <= set(example.header.axes):
         header = example.header
         return Prepared(
             example.scan, example.settings, header.fingerprint, header.sha256, seen=seen
         )
-    assert isinstance(example, ExampleFile)
     if not all(example.header.calibration[axis] for axis in axes):
         raise BadInput(
-            f"{example.path}: its maps come from no centre that masks keep, so they may know what "
-            "is to be held out; check the scan file itself"
+            f"{example.header.name}: its maps come from no centre that masks keep, so they may "
+            "know what is to be held out; check the scan file itself, undersampled along its "
+            "phase encoding"
         )
     left = copy.copy(example)
+    assert isinstance(left, ExampleFile | Prepared)
     level = noise_level(_scan_of(example, seen))
     left.header = example.header.model_copy(update={"noise": level})
     return left
@@ -78,7 +80,7 @@ class _KSpace:
         return self._kspace[coils].copy()
 
 
-def _scan_of(example: ExampleFile, seen: NDArray[np.bool_]) -> Scan:
+def _scan_of(example: Example, seen: NDArray[np.bool_]) -> Scan:
     """The example as if it had been scanned so, without a readout that was oversampled."""
     header = example.header
     space = example.shape[3:]
