@@ -27,7 +27,9 @@ def without(example: Example, given: Given, axes: Axes) -> Example:
 
     A scan that is only prepared is prepared again. Of an example file the noise level is read
     again; its maps and its scale come from the centre, and how coils were weighted stays as it is.
-    So it is where a mask undersamples a readout that the scan sampled in full.
+
+    A mask may undersample a readout that the scan sampled in full. No scanner does, and of so few
+    single samples no level can be told: then it stays that of the whole scan.
 
     Args:
         example: the scan.
@@ -40,7 +42,8 @@ def without(example: Example, given: Given, axes: Axes) -> Example:
     others = [a for a in range(1 - given.ndim, 0) if a not in axes]
     lines = given.amin(dim=others, keepdim=True) if others else given
     seen = torch.fft.fftshift(lines, dim=axes).numpy()
-    if isinstance(example, Prepared) and set(axes) <= set(example.header.axes):
+    own = set(axes) <= set(example.header.axes)
+    if own and isinstance(example, Prepared):
         header = example.header
         return Prepared(
             example.scan, example.settings, header.fingerprint, header.sha256, seen=seen
@@ -51,8 +54,10 @@ def without(example: Example, given: Given, axes: Axes) -> Example:
             "know what is to be held out; check the scan file itself, undersampled along its "
             "phase encoding"
         )
+    if not own:
+        return example
+    assert isinstance(example, ExampleFile)
     left = copy.copy(example)
-    assert isinstance(left, ExampleFile | Prepared)
     level = noise_level(_scan_of(example, seen))
     left.header = example.header.model_copy(update={"noise": level})
     return left
