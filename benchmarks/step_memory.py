@@ -70,7 +70,7 @@ STYLE = """
 text { font: 14px system-ui, sans-serif; fill: #57606a }
 .grid { stroke: #8c959f; stroke-opacity: .25 }
 .curve { fill-opacity: .18; stroke-width: 2; stroke-linejoin: round }
-#past rect { transform-origin: LEFTpx 0; animation: go SECONDSs linear infinite }
+#past rect { transform-origin: LEFTpx 0; animation: go SECONDSs linear -3s infinite }
 @keyframes go { from { transform: scaleX(0) } 85%, to { transform: scaleX(1) } }
 @media (prefers-color-scheme: dark) { text { fill: #adbac7 } }
 @media (prefers-reduced-motion: reduce) { #past rect { animation: none } }

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -23,14 +24,7 @@ import json, os, sys
 with open(os.environ["RECORD"], "a") as out:
     print(json.dumps([os.path.basename(sys.argv[0]), *sys.argv[1:]]), file=out)
 """
-SLOW = {
-    "compare",
-    "serve",
-    "demo",
-    "evaluate",
-    "export",
-    "watch",
-}  # and whatever starts processes to train
+SLOW = {"compare", "demo", "evaluate", "export", "plan", "report", "serve", "watch"}
 FEW_STEPS = ["--training.steps", "2", "--training.warmup", "1", "--training.validate-every", "2"]
 NARROW = ["--network.regulariser.width", "4", "--network.regulariser.blocks", "1"]
 FEWER = ["--network.cg-steps", "2", "--mask.acceleration", "2"]
@@ -60,6 +54,15 @@ def typed(script: str, folder: Path) -> list[list[str]]:
         stdout=subprocess.DEVNULL,
     )
     return [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+
+
+def parse(script: str) -> None:
+    """See that the commands of a script that is not run could be: their verbs and options exist."""
+    for line in script.replace("\\\n", " ").splitlines():
+        found = re.search(r"\bgleam ([a-z]+)([^;|>&]*)", line)
+        if found and not line.startswith("#"):
+            words = [re.sub(r"\$\w+", "1", word) for word in shlex.split(found[2], comments=True)]
+            import_module(f"gleam.cli.options.{found[1]}").read(words)
 
 
 def perform(command: Sequence[str], slow: bool, unmade: set[str]) -> None:

@@ -10,7 +10,7 @@ import jaxtyping
 import pytest
 from blocks import LANGUAGES, Block, blocks
 from reader import furnish, readers_own
-from shell import perform, typed
+from shell import parse, perform, typed
 
 from gleam.comparison import plan
 
@@ -74,6 +74,7 @@ def run(shown: list[Block], folder: Path, slow: bool) -> None:
     known, unmade = readers_own(), set[str]()
     for block in shown:
         if block.why:
+            parse(block.script)
             continue
         if block.language == "python":
             exec(compile(block.text, block.where, "exec"), known)
