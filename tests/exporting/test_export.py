@@ -14,7 +14,7 @@ from gleam.cli import main
 from gleam.errors import BadInput
 from gleam.exporting import export
 from gleam.formats import write_scan
-from gleam.reconstruction.exported import Exported
+from gleam.reconstruction.exported import Exported, _padded
 from gleam.runs.folder import read_trained_on
 from gleam.runs.run import Run
 from gleam.trust import trusting
@@ -104,6 +104,19 @@ def test_a_pt2_file_takes_one_coil_and_several_slices(place: Path, exported: Exp
             expected = network(measurement)
         error = (exported(measurement) - expected).abs().max()
         assert error < 1e-5 * expected.abs().max()
+
+
+def test_one_coil_gets_a_second_that_sees_nothing() -> None:
+    """Programs may take a size of 1 for one that never changes."""
+    measurement, _ = toy_measurement(toy_sense(coils=1))
+    given = {"maps": measurement.sense.maps, "mask": measurement.mask, "kspace": torch.ones(2, 1)}
+    padded = _padded(given)
+    assert padded["maps"].shape[2] == 2
+    assert torch.equal(padded["maps"][:, :, :1], given["maps"])
+    assert not padded["maps"][:, :, 1].any()
+    assert torch.equal(padded["kspace"], torch.tensor([[1.0, 0.0]] * 2))
+    assert padded["mask"] is given["mask"]
+    assert _padded(padded) is padded
 
 
 def test_other_axes_are_refused_by_name(exported: Exported) -> None:

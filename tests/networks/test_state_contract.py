@@ -111,6 +111,15 @@ def test_contract(name: str) -> None:
     check_state(network.state, list(network.iterations))
 
 
+def test_reach_and_alignment_are_those_of_the_farthest_iteration() -> None:
+    """Also where iterations are unlike, as those of an older run that was grown."""
+    near, far = own(blocks=1).iterations[0], own(kind="unet", levels=2).iterations[0]
+    state = ImageState()
+    for some in ([near, far], [far, near]):
+        assert state.reach(some, -1) == state.reach([far], -1) > state.reach([near], -1)
+        assert state.alignment(some, -1) == 4 > state.alignment([near], -1)
+
+
 class Broken(ImageState):
     """Breaks one rule."""
 

@@ -227,3 +227,25 @@ def test_cg_makes_no_constants_step_by_step():
         x = solve_steps(sense.normal, torch.tensor(0.1, requires_grad=True), image, (-1,), 5)
         torch.autograd.grad(x, image, torch.ones_like(x))
     assert not {"scalar_tensor", "full", "_local_scalar_dense"} & set(kernels.names)
+
+
+def test_on_another_device_it_is_the_same_operator() -> None:
+    sense = toy_sense(axes=(-2,), frames=2, coils_at_once=2)
+    moved = sense.to("cpu")
+    assert (moved.axes, moved.coils_at_once) == ((-2,), 2)
+    image = toy_image(sense, 2)
+    assert torch.equal(moved.normal(image), sense.normal(image))
+    meta = sense.to("meta")
+    assert meta.maps.device.type == meta.mask.device.type == "meta"
+    assert (meta.maps.shape, meta.mask.shape) == (sense.maps.shape, sense.mask.shape)
+
+
+def test_another_operators_values_are_taken_over_in_the_same_memory() -> None:
+    sense, other = toy_sense(seed=0), toy_sense(seed=5)
+    image = toy_image(sense)
+    sense.normal(image)  # what is made once, is made
+    places = sense.maps.data_ptr(), sense.mask.data_ptr()
+    sense.copy_(other)
+    assert (sense.maps.data_ptr(), sense.mask.data_ptr()) == places
+    assert torch.equal(sense.forward(image), other.forward(image))
+    assert torch.equal(sense.normal(image), other.normal(image))

@@ -159,10 +159,12 @@ def test_what_does_not_fit_goes_to_a_further_page(
     evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scans, "ROOM", evaluation.pictures[0].nbytes * 4 // 3 + 10)
-    first, *others = write_report(tmp_path / "r.html", evaluation)
+    first, *others = write_report(tmp_path / "r.html", evaluation, RUNS)
     assert [path.name for path in others] == ["r-2.html"]
     found = [content(read(path)[1]) for path in (first, *others)]
     assert [[scan["name"] for scan in one["scans"]] for one in found] == [["a"], ["b", HOSTILE]]
+    assert [bool(one["plots"]) for one in found] == [True, False]
+    assert [len(one["tests"]) for one in found] == [1, 0]
     assert ("href", "r-2.html") in read(first)[1].attributes
     assert ("href", "r.html") in read(others[0])[1].attributes
     assert "Image quality" not in read(others[0])[1].text

@@ -14,7 +14,7 @@ from gleam.errors import BadInput
 from gleam.formats import write_scan
 from gleam.recipe import HoldoutRecipe, MaskRecipe, Recipe
 from gleam.runs import folder as run_folder
-from gleam.runs.adaptation import EXAMPLES, PLANES, ROWS, Adaptation, adapt
+from gleam.runs.adaptation import EXAMPLES, Adaptation, adapt
 from gleam.runs.run import Run
 from gleam.runs.stages import grown
 from gleam.runs.train import train
@@ -57,7 +57,7 @@ def test_a_raw_scan_becomes_a_run_like_any_other(start: Path, scan: Path, tmp_pa
     assert recipe.training.modules == 2
     assert recipe.data.train == recipe.data.validation == folder / EXAMPLES
     assert [file.name for file in recipe.data.train.iterdir()] == ["few.h5"]
-    assert recipe.data.slab == ROWS
+    assert recipe.data.slab == 64
     assert changed(start, folder) == {0, 1, 2}
     assert math.isfinite(summary["validation_before_db"])
     assert summary["best_validation_prediction_db"] >= summary["validation_before_db"]
@@ -147,7 +147,7 @@ def test_volumes_and_series_are_adapted_to(tmp_path: Path) -> None:
         pattern[middle] = True
         write(prepared(undersampled(scan, pattern), calibration=6), place / "few.h5")
         folder = adapt(place / "run", [place / "few.h5"], place / "own", SHORT, quiet=True)
-        assert run_folder.load_recipe(folder).data.slab == (PLANES if frames == 1 else ROWS)
+        assert run_folder.load_recipe(folder).data.slab == (8 if frames == 1 else 64)
         assert run_folder.read_summary(folder)["steps"] == 2
 
 

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from tiny import example_files, tiny_recipe
+from tiny import example_files, tiny_recipe, trained_on
 
 from gleam.errors import Diverged
+from gleam.parallel.neighbours import Note
+from gleam.runs import checkpoint, journal, record
 from gleam.runs import folder as run_folder
-from gleam.runs import journal, record
 from gleam.runs.events import Event, read_events
 from gleam.runs.pace import in_words
 from gleam.runs.stages import train_in_stages
@@ -73,6 +74,25 @@ def test_resumed_run_forgets_what_it_will_do_again(
     steps = [step for event in after for step, module, _ in event.losses if module == 0]
     assert steps == [1, 2, 3, 4, 5, 6]
     assert after[-1].values["reason"] == "finished"
+
+
+def test_the_best_is_the_first_that_no_later_one_beats(tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path)
+    run_folder.begin(tmp_path / "run", recipe, "", trained_on(recipe))
+    place = record.Hardware("the CPU", "fp32", graph=False, threads=1, processes=1)
+    kept = record.recorded(
+        tmp_path / "run", recipe, 1, {}, 0, checkpoint.RunProgress(), place, quiet=True
+    )
+    with kept as one:
+        best = [
+            one.add(Note(losses={0: 1.0}, psnr={2: psnr} if psnr else {}), 0.5)
+            for psnr in (30.0, 30.0, 29.0, None, 31.0, 31.0)
+        ]
+        assert best == [True, False, False, False, True, False]
+        assert (one.progress.step, one.progress.seconds) == (6, 3.0)
+        assert (one.progress.best_step, one.progress.best_psnr) == (5, 31.0)
+        assert not one.add(Note(failure=("loss", 0), psnr={2: 40.0}), 0.5)
+        assert one.progress.best_step == 5
 
 
 def test_a_run_that_diverges_says_so_at_its_end(examples: Path, tmp_path: Path) -> None:
