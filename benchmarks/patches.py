@@ -31,7 +31,7 @@ SPACE, COILS, REPEATS = (32, 64, 64), 4, 2
 Patch = tuple[int, ...] | None
 PATCHES: dict[str, tuple[Patch, ...]] = {
     "resnet": (None, (32, 32, 64), (16, 32, 64), (8, 32, 64)),
-    "unet": (None, (32, 32, 64), (16, 16, 64)),
+    "unet": (None, (32, 32, 64), (16, 32, 64)),
 }
 FIELDS: dict[str, dict[str, object]] = {
     "resnet": {"width": 32},

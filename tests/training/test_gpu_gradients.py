@@ -28,6 +28,7 @@ PLAIN = [
         ("reversible", {}),
     )
 ]
+PLAIN += [("3D", "store", "modl", {"patch": (4, 5, 3)})]
 PLAIN += [("2D+t", "store", "pgd", {"circular": True, "kind": kind}) for kind in ("resnet", "unet")]
 
 

@@ -83,6 +83,28 @@ def test_in_files_gradients_may_be_averaged_while_the_next_module_works(tmp_path
     same_learnt(recipe, "2D", tmp_path, neighbours=Delayed())
 
 
+@pytest.mark.cuda
+@pytest.mark.parametrize("scheme", RUNS.values(), ids=RUNS)
+@pytest.mark.parametrize("where", ["host", "folder"])
+def test_on_a_gpu_modules_learn_the_same(
+    scheme: tuple[dict[str, Any], str, dict[str, Any]],
+    where: str,
+    device: torch.device,
+    tmp_path: Path,
+) -> None:
+    recipe = recipe_of(scheme).changed(training={"graph": "never", "deterministic": True})
+    batches = [toy_batch(scheme[1], "A", number) for number in range(4)]
+    place = tmp_path if where == "folder" else where
+    made = fresh_learner(recipe.changed(training={"idle": place}), device)
+    plain = fresh_learner(recipe, device)
+    close = partial(torch.allclose, rtol=1e-4, atol=1e-6)  # kernels may not repeat themselves
+    for some, others in zip(learnt(plain, batches), learnt(made, batches), strict=True):
+        assert all(map(close, some, others))
+    assert made.validate(batches[:1]) == pytest.approx(plain.validate(batches[:1]), abs=1e-2)
+    if device.type == "cuda":
+        assert all(weight.device.type == "cpu" for weight in made.network.parameters())
+
+
 @pytest.fixture
 def streams(monkeypatch: pytest.MonkeyPatch) -> Iterator[Streams]:
     made = install(monkeypatch)
