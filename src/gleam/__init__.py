@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     from gleam.face.footprints import footprint as footprint
     from gleam.face.images import Image as Image
     from gleam.face.methods import reconstruct as reconstruct
+    from gleam.face.pages import view as view
+    from gleam.face.pages import watch as watch
+    from gleam.face.pages import write_report as write_report
     from gleam.face.runs import Run as Run
     from gleam.face.runs import adapt as adapt
     from gleam.face.runs import export as export
@@ -56,6 +59,7 @@ _HOMES = {
     "gleam.face.footprints": "footprint",
     "gleam.face.images": "Image",
     "gleam.face.methods": "reconstruct",
+    "gleam.face.pages": "view watch write_report",
     "gleam.face.runs": "Run adapt export open_run train",
     "gleam.face.scans": "Scan load simulate",
     "gleam.networks": "ModelBased ProximalGradient Regulariser Unrolled",

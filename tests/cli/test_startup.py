@@ -28,6 +28,9 @@ FORBIDDEN = {  # in an order in which each may import what those before it may
     "serve": ANYWHERE,
     "export": ANYWHERE,
     "evaluate": ANYWHERE,
+    "report": ANYWHERE,
+    "view": ANYWHERE,
+    "watch": ANYWHERE,
     "train": ANYWHERE,
     "compare": ANYWHERE,
 }

@@ -51,6 +51,8 @@ VERBS = {
     "compare": ("compare", "recipe.yaml", "--out", "out"),
     "compare, dry": ("compare", "recipe.yaml", "--dry-run"),
     "evaluate": ("evaluate", "run", "--data", "scan.h5", "--out", "out"),
+    "report": ("report", "run", "--data", "scan.h5", "--out", "out"),
+    "view": ("view", "scan.h5", "--method", "run", "--out", "out.html"),
     "check": ("check", "scan.h5", "run", "--out", "out.json"),
     "reconstruct": ("reconstruct", "run", "scan.h5", "--out", "out.npy"),
     "serve": ("serve", "run", "--port", "0"),

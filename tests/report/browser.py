@@ -33,7 +33,11 @@ def show(chromium: Any) -> Iterator[Open]:
     contexts = []
 
     def opened(
-        path: Path | str, size: tuple[int, int] = WIDE, dark: bool = False, touch: bool = False
+        path: Path | str,
+        size: tuple[int, int] = WIDE,
+        dark: bool = False,
+        touch: bool = False,
+        pictured: bool = True,
     ) -> Any:
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]},
@@ -48,7 +52,8 @@ def show(chromium: Any) -> Iterator[Open]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: _from_elsewhere(request.url, complaints))
         page.goto(path.as_uri() if isinstance(path, Path) else path)
-        page.wait_for_selector("#stage[data-drawn]", state="attached")
+        if pictured:
+            page.wait_for_selector("#stage[data-drawn]", state="attached")
         return page
 
     yield opened

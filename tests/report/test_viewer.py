@@ -10,6 +10,8 @@ from browser import PHONE
 from looking import drawn, grey, pixels, settled, until
 from toy_pages import evaluation, images
 
+from gleam.report.evaluation import write_report
+
 SCAN = evaluation(scans=1).pictures[0]
 
 
@@ -95,6 +97,18 @@ def test_the_last_slice_lets_the_wheel_scroll_the_page(slices_page: Path, show: 
     page.mouse.move(*centre(page))
     page.mouse.wheel(0, 200)
     until(page, "scrollY > 100")
+
+
+def test_keys_mean_the_pictures_after_a_control_was_clicked(slices_page: Path, show: Any) -> None:
+    page = show(slices_page)
+    page.locator("label", has_text="Error").first.click()
+    page.keyboard.press("ArrowUp")
+    drawn(page, z=1)
+    assert page.is_checked("[name=what][value=error]")
+    page.locator("[name=what][value=error]").focus()
+    page.keyboard.press("ArrowLeft")
+    settled(page)
+    assert page.is_checked("[name=what][value=image]")  # by keys, the control is used
 
 
 def test_every_scan_can_be_opened(slices_page: Path, show: Any) -> None:
@@ -200,6 +214,11 @@ def test_two_methods_flicker_on_a_key(slices_page: Path, show: Any) -> None:
     visible = "document.querySelector('#stage .layer').style.visibility"
     was = page.evaluate(visible)
     until(page, f"{visible} !== '{was}'")
+    page.keyboard.press("g")
+    settled(page)
+    page.wait_for_timeout(700)  # longer than a turn
+    assert page.locator("#stage .view").count() == 3
+    assert not page.is_checked("[name=flicker]")
 
 
 def test_a_phone_scrolls_slices_by_a_finger_and_zooms_by_two(slices_page: Path, show: Any) -> None:
@@ -267,3 +286,16 @@ def test_keys_do_not_work_where_something_is_typed(slices_page: Path, show: Any)
     page.keyboard.press("ArrowUp")
     settled(page)
     assert page.locator("[name=slice]").input_value() == "2"
+
+
+def test_a_page_without_pictures_has_its_plots(tmp_path: Path, show: Any) -> None:
+    found = evaluation()
+    found.pictures.clear()
+    write_report(tmp_path / "r.html", found)
+    page = show(tmp_path / "r.html", pictured=False)
+    for kind in ("scans", "curves"):
+        page.wait_for_selector(f"[data-plot={kind}] svg", state="attached")
+    paths = page.locator("[data-plot=curves] svg [aria-label=line] path")
+    box = paths.first.bounding_box()
+    assert box["width"] > 300  # from the first iteration to the last
+    assert box["height"] > 50

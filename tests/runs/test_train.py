@@ -55,6 +55,7 @@ def test_run_leaves_everything_that_it_promises(examples: Path, tmp_path: Path) 
     assert {path.name for path in folder.iterdir()} == {
         "recipe.yaml", "model.safetensors", "checkpoints", "metrics.csv", "events.jsonl",
         "tensorboard", "environment.json", "trained_on.json", "summary.json", "train.log",
+        "validation",
     }  # fmt: skip
     assert run_folder.load_recipe(folder) == recipe
     with (folder / "metrics.csv").open(newline="") as file:

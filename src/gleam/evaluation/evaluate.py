@@ -46,6 +46,7 @@ class Evaluation:
         fastmri: a score per scan and method, of scans whose raw file has what to compare with.
         device: what the methods computed on, in words.
         checks: of scans, without the truth, where they were asked for.
+        progress: method → complex PSNR (dB) of each slice after each iteration.
     """
 
     methods: list[str]
@@ -58,6 +59,7 @@ class Evaluation:
     fastmri: list[FastmriScore] = field(default_factory=list)
     device: str = ""
     checks: list[Check] = field(default_factory=list)
+    progress: dict[str, list[list[float]]] = field(default_factory=dict)
 
 
 @dataclass
@@ -138,7 +140,8 @@ def evaluate(
     if not known:
         raise BadInput("test set: it holds no example, so there is nothing to evaluate")
     for name in names:
-        result.iterations[name] = _mean_progress(progress[name])
+        result.progress[name] = progress[name]
+        result.iterations[name] = mean_progress(progress[name])
         result.seconds[name] = statistics.median(seconds[name])
     return result
 
@@ -252,7 +255,7 @@ def _pictured(scan: _ScanResult, methods: Collection[str]) -> Pictured:
     )
 
 
-def _mean_progress(progress: list[list[float]]) -> list[float]:
+def mean_progress(progress: list[list[float]]) -> list[float]:
     """Mean over slices after each iteration; who stops early stays where it stopped."""
     length = max(map(len, progress))
     padded = [one + one[-1:] * (length - len(one)) for one in progress]

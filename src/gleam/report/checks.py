@@ -1,11 +1,14 @@
 """Findings of checks without the truth, beside what the truth says."""
 
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from gleam.evaluation.agreement import LEAST, agreement
 from gleam.evaluation.evaluate import Evaluation
-from gleam.reconstruction.checked import Check
+from gleam.reconstruction.checked import Check, read
+
+FILE = "check.json"
 
 
 def shown_checks(evaluation: Evaluation) -> dict[str, Any] | None:
@@ -32,6 +35,22 @@ def shown_checks(evaluation: Evaluation) -> dict[str, Any] | None:
         "verdicts": [(check.scan, check.verdict) for check in evaluation.checks],
         "rows": [_row(method, evaluation.checks) for method in evaluation.methods],
     }
+
+
+def kept_checks(folder: Path, evaluation: Evaluation) -> list[Check]:
+    """What the folder's check.json says of the evaluation's scans and all of its methods.
+
+    Raises:
+        BadInput: it is broken.
+    """
+    if not (folder / FILE).is_file():
+        return []
+    scans, methods = {score.scan for score in evaluation.scans}, {*evaluation.methods}
+    return [
+        check
+        for check in read(folder / FILE)
+        if check.scan in scans and methods <= {one.method for one in check.methods}
+    ]
 
 
 def check_means(checks: list[Check]) -> dict[str, float]:

@@ -18,50 +18,71 @@ from gleam.report.training import RunSummary
 
 
 def write_report(
-    path: Path, evaluation: Evaluation, runs: Sequence[RunSummary] = (), title: str = "Evaluation"
+    path: Path,
+    evaluation: Evaluation,
+    runs: Sequence[RunSummary] = (),
+    title: str = "Evaluation",
 ) -> list[Path]:
     """Write the report to `path`, in one go; see `gleam.report.page.write_page`."""
     return write_page(path, report(evaluation, runs, title))
 
 
-def report(evaluation: Evaluation, runs: Sequence[RunSummary], title: str) -> Page:
-    """Everything the page shows."""
-    methods = evaluation.methods
+def report(
+    evaluation: Evaluation | None,
+    runs: Sequence[RunSummary],
+    title: str,
+) -> Page:
+    """Everything the page shows.
+
+    Args:
+        evaluation: scores and pictures; without them the page tells of the training alone.
+        runs: how networks were trained.
+        title: its heading.
+    """
+    methods = evaluation.methods if evaluation else []
     colours = method_colours(list(dict.fromkeys([*methods, *(run.name for run in runs)])))
-    scans, slices = (
-        len(scores) // len(methods) for scores in (evaluation.scans, evaluation.slices)
-    )
-    sentences = prose.outcome(summarise(evaluation.scans))
+    plots = {"validation": _validation(runs, colours)}
+    plots |= {f"losses-{k}": _losses(run) for k, run in enumerate(runs) if run.losses}
+    extent, sentences = [prose.count(len(runs), "run")], list[str]()
+    if evaluation:
+        plots["frames"] = _frames(evaluation, colours)
+        plots["iterations"] = _iterations(evaluation, colours)
+        extent, sentences = _extent(evaluation), prose.outcome(summarise(evaluation.scans))
     peaks = [(run.name, run.peak_bytes) for run in runs if run.peak_bytes]
     if len(peaks) > 1:
         sentences.append(prose.memory(peaks))
-    plots = {
-        "frames": _frames(evaluation, colours),
-        "iterations": _iterations(evaluation, colours),
-        "validation": _validation(runs, colours),
-    } | {f"losses-{k}": _losses(run) for k, run in enumerate(runs) if run.losses}
+    drawn = {name: plot for name, plot in plots.items() if plot is not None}
     return Page(
         template="report.html",
         title=title,
-        extent=[prose.count(scans, "scan")]
-        + ([prose.count(slices, "slice")] if slices > scans else [])
-        + [prose.count(len(methods), "method")],
+        extent=extent,
         sentences=sentences,
         colours=colours,
-        scans=pictured(evaluation),
-        device=evaluation.device,
-        plots={name: plot for name, plot in plots.items() if plot is not None},
-        tests=[distribution("", evaluation)],
+        scans=pictured(evaluation) if evaluation else [],
+        device=evaluation.device if evaluation else "",
+        plots=drawn,
+        tests=[distribution("", evaluation)] if evaluation else [],
         parts={
-            "scores": quality(evaluation),
-            "checks": shown_checks(evaluation),
+            "scores": quality(evaluation) if evaluation else None,
+            "checks": shown_checks(evaluation) if evaluation else None,
             "methods": methods,
-            "missing": scans - len(evaluation.pictures),
+            "missing": _scans(evaluation) - len(evaluation.pictures) if evaluation else 0,
             "runs": _runs(runs),
             "losses": [(f"losses-{k}", run.name) for k, run in enumerate(runs) if run.losses],
-            "plots": {name for name, plot in plots.items() if plot is not None},
+            "plots": {*drawn},
         },
     )
+
+
+def _scans(evaluation: Evaluation) -> int:
+    return len(evaluation.scans) // len(evaluation.methods)
+
+
+def _extent(evaluation: Evaluation) -> list[str]:
+    slices, scans = len(evaluation.slices) // len(evaluation.methods), _scans(evaluation)
+    said = [prose.count(scans, "scan")]
+    said += [prose.count(slices, "slice")] if slices > scans else []
+    return [*said, prose.count(len(evaluation.methods), "method")]
 
 
 def _iterations(evaluation: Evaluation, colours: dict[str, str]) -> dict[str, Any] | None:

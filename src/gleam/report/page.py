@@ -77,19 +77,35 @@ def write_page(path: Path, page: Page) -> list[Path]:
     Raises:
         BadInput: jinja2 is not installed; a file cannot be written.
     """
-    check_libraries()
-    sets, gain = shared_out(page.scans), common_gain(page.scans)
-    paths = [path, *(path.with_stem(f"{path.stem}-{n}") for n in range(2, len(sets) + 1))]
-    every = [
-        (goal.name, [one.scan.scan for one in scans])
-        for goal, scans in zip(paths, sets, strict=True)
-    ]
-    for number in reversed(range(len(sets))):  # the first last, as it names the others
-        others = [entry for n, entry in enumerate(every) if n != number]
-        text = _rendered(page, sets[number], gain, others, first=number == 0)
-        with replacing(paths[number]) as temporary:
+    texts = rendered(page, path.name)
+    paths = [path.with_name(name) for name in texts]
+    for goal, text in reversed([*zip(paths, texts.values(), strict=True)]):
+        with replacing(goal) as temporary:  # the first comes last, as it names the others
             temporary.write_text(text, encoding="utf-8")
     return paths
+
+
+def rendered(page: Page, name: str) -> dict[str, str]:
+    """A page and its further ones as HTML, by the names of their files.
+
+    Args:
+        page: what it shows.
+        name: of the first.
+
+    Raises:
+        BadInput: jinja2 is not installed.
+    """
+    check_libraries()
+    sets, gain = shared_out(page.scans), common_gain(page.scans)
+    first = Path(name)
+    names = [name, *(str(first.with_stem(f"{first.stem}-{n}")) for n in range(2, len(sets) + 1))]
+    every = [
+        (file, [one.scan.scan for one in scans]) for file, scans in zip(names, sets, strict=True)
+    ]
+    return {
+        file: _rendered(page, scans, gain, [one for one in every if one[0] != file], file == name)
+        for file, scans in zip(names, sets, strict=True)
+    }
 
 
 def _rendered(
@@ -99,15 +115,6 @@ def _rendered(
     others: Sequence[tuple[str, list[str]]],
     first: bool,
 ) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("gleam.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     content = {
         "scans": [facts(number, one, page.colours) for number, one in enumerate(scans)],
         "gain": gain,
@@ -118,12 +125,14 @@ def _rendered(
     }
     # `<` of a name could end the element that holds it.
     said = json.dumps(content, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-    viewer = scripts.joined(scripts.VIEWER)
+    viewer = scripts.joined(scripts.VIEWER if scans else scripts.PLAIN)
     libraries = [scripts.library(name) for name in scripts.LIBRARIES]
     packed = [blocks(number, one) for number, one in enumerate(scans)]
     template = page.template if first else "pictures.html"
-    return environment.get_template(template).render(
-        page.parts,
+    return render(
+        template,
+        (*libraries, viewer),
+        **page.parts,
         title=page.title,
         extent=page.extent,
         sentences=page.sentences,
@@ -133,14 +142,37 @@ def _rendered(
         first_blocks=packed[0] if packed else [],
         other_blocks=[block for one in packed[1:] for block in one],
         content=said,
-        style=scripts.style(),
         libraries=libraries,
         viewer=viewer,
-        allowed=scripts.allowed((*libraries, viewer)),
         metrics=METRICS,
         confidence=f"{CONFIDENCE:.0%}",
         environment=_environment(page.device),
     )
+
+
+def render(template: str, run: tuple[str, ...], **content: Any) -> str:
+    """A template as HTML.
+
+    Args:
+        template: its name among this package's.
+        run: the scripts that may run.
+        content: what it shows; text is escaped.
+
+    Raises:
+        BadInput: jinja2 is not installed.
+    """
+    check_libraries()
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("gleam.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    allowed, style = scripts.allowed(run), scripts.style()
+    return environment.get_template(template).render(content, allowed=allowed, style=style)
 
 
 def quality(evaluation: Evaluation) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from functools import cache
 from importlib.resources import files
 
 LIBRARIES = ("d3.min.js", "plot.min.js")
+PLAIN = ("state", "theme", "plots", "save")  # of pages without pictures
 VIEWER = (
     "state", "stacks", "pixels", "frames", "cine", "gestures", "controls", "keys", "theme", "plots",
-    "save", "main",
+    "save", "stage", "main",
 )  # fmt: skip
-
+WATCH = ("theme", "watch")
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?(?:const|function) (\w+))", re.MULTILINE)
 

@@ -8,6 +8,7 @@
 | metrics.csv | step, metric, index, value, seconds: loss per module, PSNR per iteration |
 | events.jsonl | what happened, a line each, for programs: see `gleam.runs.events` |
 | tensorboard/ | the same numbers, to look at |
+| validation/ | pictures of validation: see `gleam.runs.album` |
 | train.log | how far it was, and when |
 | environment.json | versions, seed, git state, precision, processes and threads |
 | trained_on.json | scans by sha256, their kinds, masks: see `gleam.data.trained_on` |
@@ -46,7 +47,7 @@ MODEL = "model.safetensors"
 _PARTS = (
     "recipe.yaml", MODEL, "checkpoints", "metrics.csv", "events.jsonl", "tensorboard",
     "environment.json", "summary.json", "train.log", "polished", TRAINED_ON,
-    "wandb", "mlruns", "mlflow.db",
+    "wandb", "mlruns", "mlflow.db", "validation",
 )  # fmt: skip
 CPU = torch.device("cpu")
 COLUMNS = ["step", "metric", "index", "value", "seconds"]

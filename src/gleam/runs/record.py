@@ -14,6 +14,7 @@ from gleam.parallel.neighbours import Note
 from gleam.recipe import Recipe
 from gleam.runs import checkpoint
 from gleam.runs import folder as run_folder
+from gleam.runs.album import Album, forget_pictures
 from gleam.runs.checkpoint import RunProgress
 from gleam.runs.events import Event, EventLog, Kind, Logger, forget_events
 from gleam.runs.folder import Row
@@ -235,7 +236,7 @@ def recorded(
     """Go on with the record of a run; see `Record`."""
     with displayed(folder / "train.log", progress.step, recipe.training.steps, quiet) as display:
         others = made(recipe.training.loggers, folder, recipe, progress.step + 1)
-        loggers: list[Logger] = [EventLog(folder), *others]
+        loggers: list[Logger] = [EventLog(folder), Album(folder), *others]
         record = Record(folder, recipe, parameters, start, grown, display, loggers, progress, place)
         record.tell("start", **asdict(place), steps=recipe.training.steps)
         try:
@@ -268,4 +269,5 @@ def forget_after(folder: Path, step: int) -> None:
     rows = [row for row in run_folder.read_metrics(folder) if row.step <= step]
     run_folder.write_metrics(folder, rows)
     forget_events(folder, step)
+    forget_pictures(folder, step)
     checkpoint.discard(folder / "checkpoints")

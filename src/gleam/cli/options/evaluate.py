@@ -52,25 +52,31 @@ def read(arguments: Sequence[str]) -> Arguments:
     """Read the command line; the mask that the runs learnt with is the default.
 
     Raises:
-        BadInput: see `parse` and `run_folder.load_recipe`; or no data, or runs of different masks.
+        BadInput: see `parse` and `masks_of`; or no data.
     """
-    leading = takewhile(lambda argument: not argument.startswith("-"), arguments)
-    folders = tuple(Path(argument) for argument in leading)
-    masks = _masks(folders) or [MaskRecipe()]
-    a = parse(Arguments, "evaluate", arguments, Arguments(mask=masks[0]))
+    folders, mask = masks_of("evaluate", arguments)
+    a = parse(Arguments, "evaluate", arguments, Arguments(mask=mask))
     if a.runs != folders:
         raise BadInput("evaluate: give the run folders first, before all options")
     if a.data is None:
         raise BadInput("evaluate: say what to test on, with --data FOLDER")
-    chosen = any(argument.startswith("--mask.") for argument in arguments)
-    if len(set(masks)) > 1 and not chosen:
-        raise BadInput("evaluate: the runs learnt different masks; choose one with --mask.kind …")
     return a
 
 
-def _masks(folders: Sequence[Path]) -> list[MaskRecipe]:
+def masks_of(verb: str, arguments: Sequence[str]) -> tuple[tuple[Path, ...], MaskRecipe]:
+    """The run folders that come first, and the mask that they learnt with; the usual one of none.
+
+    Raises:
+        BadInput: see `run_folder.load_recipe`; or runs of different masks, and none is chosen.
+    """
+    leading = takewhile(lambda argument: not argument.startswith("-"), arguments)
+    folders = tuple(Path(argument) for argument in leading)
     if not folders:
-        return []
+        return (), MaskRecipe()
     from gleam.runs import folder as run_folder
 
-    return [run_folder.load_recipe(folder).mask for folder in folders]
+    masks = [run_folder.load_recipe(folder).mask for folder in folders]
+    chosen = any(argument.startswith("--mask.") for argument in arguments)
+    if len(set(masks)) > 1 and not chosen:
+        raise BadInput(f"{verb}: the runs learnt different masks; choose one with --mask.kind …")
+    return folders, masks[0]

@@ -1,7 +1,7 @@
 // The controls above the stage: native inputs, each bound to one field of the state.
 
 import {
-  change, clamp, frames, goTo, goToFrame, onChange, open, page, scan, sizes, sources, state,
+  change, clamp, frames, goTo, goToFrame, judged, onChange, open, page, scan, sizes, sources, state,
 } from "./state.js";
 import { element } from "./frames.js";
 import { toggle } from "./cine.js";
@@ -39,7 +39,7 @@ function reflect(changed) {
       }
     }
     const possible = {
-      error: sources().some((one) => one.reference),
+      error: judged(),
       line: frames() > 1,
       swipe: sources().length > 1,
     };
@@ -67,10 +67,14 @@ function reflect(changed) {
   control("split").value = 100 * state.split;
   control("black").value = (100 * state.black).toFixed(0);
   control("white").value = (100 * state.white).toFixed(0);
+  if (state.layout !== "flicker" && control("flicker").checked) {
+    control("flicker").checked = false;
+    flickerByItself();
+  }
   part("pair").hidden = state.layout === "grid";
   part("split").hidden = state.layout !== "swipe";
   part("flicker").hidden = state.layout !== "flicker";
-  part("gain").hidden = !["both", "error"].includes(state.what);
+  part("gain").hidden = !judged() || !["both", "error"].includes(state.what);
   part("scale").hidden = part("gain").hidden;
   part("scale").firstElementChild.textContent = `error, ${state.gain}× as bright as the images: 0`;
   part("scale").lastElementChild.textContent = `${round(100 / state.gain)} % of white, and more`;
@@ -140,11 +144,21 @@ const ON = {
 };
 viewer.addEventListener("input", (event) => ON[event.target.name]?.(event));
 
-let flickering = null;
-control("flicker").addEventListener("change", (event) => {
-  clearInterval(flickering);
-  if (event.target.checked) flickering = setInterval(flick, 500);
+// Who has chosen with the mouse goes on with keys that mean the pictures, not the control.
+let pressed = false;
+viewer.addEventListener("pointerdown", () => (pressed = true), true);
+viewer.addEventListener("keydown", () => (pressed = false), true);
+viewer.addEventListener("change", ({ target }) => {
+  if (pressed && !target.matches("[type=number]")) target.blur();
 });
+
+let flickering = null;
+control("flicker").addEventListener("change", flickerByItself);
+
+function flickerByItself() {
+  clearInterval(flickering);
+  if (control("flicker").checked) flickering = setInterval(flick, 500);
+}
 
 /** To the other of the pair; from side by side, flicker begins. */
 export function flick() {

@@ -1,6 +1,6 @@
 // Frames: pictures of the stage, and what lies over them. Figures hold frames, one per plane.
 
-import { change, clamp, frames, onChange, scan, sizes, sources, state } from "./state.js";
+import { change, clamp, frames, judged, onChange, scan, sizes, sources, state } from "./state.js";
 import { cut } from "./stacks.js";
 import { CYCLIC, GREY, INFERNO, difference, magnitude, paint, phase, turn } from "./pixels.js";
 
@@ -30,7 +30,7 @@ function arrange() {
   const single = state.layout !== "grid";
   const reference = sources().findIndex((one) => one.reference);
   stage.replaceChildren();
-  stage.dataset.layout = state.layout;
+  stage.dataset.layout = single || sources().length === 1 ? "single" : "grid";
   stage.dataset.volume = scan().volume;
   shown.length = 0;
   const groups = single ? [state.pair] : sources().map((_, number) => [number]);
@@ -38,22 +38,22 @@ function arrange() {
   for (const group of groups) {
     const figure = element("figure", "view", stage);
     captions(element("figcaption", "", figure), group);
+    const pictures = element("div", "pictures", figure);
     for (const what of kinds()) {
       const blank = what === "error" && group.every((one) => one === reference);
-      const planes = element("div", "planes", figure);
+      const planes = element("div", "planes", pictures);
       if (blank) sampling(planes);
       else for (const axis of axes()) shown.push(frame(planes, axis, what, group));
     }
-    if (frames() > 1) shown.push(profile(figure, group));
+    if (frames() > 1) shown.push(profile(pictures, group));
   }
 }
 
 const axes = () => (scan().volume ? [0, 1, 2] : [0]);
 
 const kinds = () => {
-  const possible = sources().some((one) => one.reference);
-  if (state.what === "both") return possible ? ["image", "error"] : ["image"];
-  return state.what === "error" && !possible ? ["image"] : [state.what];
+  if (state.what === "both") return judged() ? ["image", "error"] : ["image"];
+  return state.what === "error" && !judged() ? ["image"] : [state.what];
 };
 
 function captions(caption, group) {
@@ -109,8 +109,8 @@ function sampling(parent) {
   element("span", "plane", outer, "sampling");
 }
 
-function profile(figure, group) {
-  const outer = element("div", "profile", figure);
+function profile(parent, group) {
+  const outer = element("div", "profile", parent);
   const layers = group.map((source, position) => {
     const clip = element("div", "layer", outer);
     const canvas = element("canvas", "picture", clip);

@@ -1,10 +1,11 @@
 // Keys: anywhere on the page but where something is typed or chosen.
 
-import { change, goTo, goToFrame, open, page, scan, sizes, sources, state } from "./state.js";
+import { change, goTo, goToFrame, judged, open, page, scan, sizes, sources, state } from "./state.js";
 import { moveTo, zoomBy } from "./frames.js";
 import { toggle } from "./cine.js";
 import { changeGain, flick, reset } from "./controls.js";
 
+const KINDS = ["both", "image", "error", "phase"];
 const turn = (list, value) => list[(list.indexOf(value) + 1) % list.length];
 const by = (count) => () => goTo(0, state.at[0] + count);
 const time = (count) => () => goToFrame(state.frame + count);
@@ -38,7 +39,7 @@ const KEYS = {
   f: flick,
   s: layout("swipe"),
   g: () => change({ layout: "grid" }),
-  e: () => change({ what: turn(["both", "image", "error", "phase"], state.what) }),
+  e: () => change({ what: turn(judged() ? KINDS : ["image", "phase"], state.what) }),
   "[": () => changeGain(-1),
   "]": () => changeGain(1),
   "+": () => zoomBy(1.25),

@@ -35,8 +35,8 @@ function drawCurves(figure) {
       return [Plot.ruleY([points[0][1]], { stroke: colour(one, k), strokeDasharray: "5 4" })];
     }
     return [
-      Plot.line(points, { x: 0, y: 1, stroke: colour(one, k), strokeWidth: 1.8 }),
-      ...(points.length <= 40 ? [Plot.dot(points, { x: 0, y: 1, r: 2, fill: colour(one, k) })] : []),
+      Plot.line(points, { x: "0", y: "1", stroke: colour(one, k), strokeWidth: 1.8 }),
+      ...(points.length <= 40 ? [Plot.dot(points, { x: "0", y: "1", r: 2, fill: colour(one, k) })] : []),
     ];
   });
   const named = curves.flatMap((one) => one.points.map(([x, y]) => ({ name: one.name, x, y })));
@@ -46,7 +46,7 @@ function drawCurves(figure) {
     figure,
     Plot.plot(
       base(figure, {
-        x: { label: xlabel, nice: true },
+        x: { label: xlabel, tickFormat: whole },
         y: {
           label: ylabel,
           grid: true,
@@ -58,6 +58,9 @@ function drawCurves(figure) {
     ),
   );
 }
+
+/** Ticks between steps, iterations or frames have no name. */
+const whole = (value) => (Number.isInteger(value) ? d3.format("~s")(value) : "");
 
 const round = (value) => Number(value.toPrecision(4));
 

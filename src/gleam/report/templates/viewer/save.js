@@ -1,12 +1,8 @@
-// Files that the page gives: figures as PNG and SVG, tables as CSV and LaTeX.
+// Files that the page gives: plots as PNG and SVG, tables as CSV and LaTeX. See stage.js for the view.
 
-import { frames, scan, sources, state } from "./state.js";
-import { shape, shown } from "./frames.js";
+export const SVG = "http://www.w3.org/2000/svg";
 
-const XHTML = "http://www.w3.org/2000/svg";
-const FONT = "font-family='Helvetica, Arial, sans-serif'";
-
-function give(name, type, content) {
+export function give(name, type, content) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([content], { type }));
   link.download = name;
@@ -14,58 +10,17 @@ function give(name, type, content) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-const escaped = (text) =>
-  text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
-
-/** What the stage shows, as SVG: its pictures as they are, cut as they are zoomed. */
-function stageAsSvg() {
-  const stage = document.getElementById("stage");
-  const whole = stage.getBoundingClientRect();
-  const parts = [];
-  for (const one of shown) {
-    for (const { canvas, clip } of one.layers) {
-      if (clip.style.visibility === "hidden") continue;
-      const box = one.outer.getBoundingClientRect();
-      const full = canvas.getBoundingClientRect();
-      const left = clip.style.clipPath ? box.left + box.width * state.split : box.left;
-      const id = `c${parts.length}`;
-      const at = { x: left - whole.left, y: box.top - whole.top };
-      parts.push(
-        `<clipPath id="${id}"><rect x="${at.x}" y="${at.y}" width="${box.right - left}" height="${box.height}"/></clipPath>`,
-        `<image clip-path="url(#${id})" href="${canvas.toDataURL()}" x="${full.left - whole.left}" ` +
-          `y="${full.top - whole.top}" width="${full.width}" height="${full.height}" ` +
-          `preserveAspectRatio="none" style="image-rendering:pixelated"/>`,
-      );
-    }
-  }
-  for (const line of stage.querySelectorAll(".name")) {
-    const box = line.getBoundingClientRect();
-    const [name, score] = [line.childNodes[1].textContent, line.querySelector(".score").textContent];
-    const x = box.left - whole.left;
-    parts.push(
-      `<text x="${x}" y="${box.top - whole.top + 14}" ${FONT} font-size="13">` +
-        `<tspan font-weight="600">${escaped(name)}</tspan>` +
-        `<tspan x="${x}" dy="16" fill="#555" font-size="12">${escaped(score)}</tspan></text>`,
-    );
-  }
-  return (
-    `<svg xmlns="${XHTML}" width="${whole.width}" height="${whole.height}" ` +
-    `viewBox="0 0 ${whole.width} ${whole.height}"><rect width="100%" height="100%" fill="#fff"/>` +
-    `${parts.join("")}</svg>`
-  );
-}
-
 /** A plot with what the page's style gives it. */
 function plotAsSvg(figure) {
   const copy = figure.querySelector("svg").cloneNode(true);
   const { width, height } = figure.querySelector("svg").getBoundingClientRect();
-  copy.setAttribute("xmlns", XHTML);
+  copy.setAttribute("xmlns", SVG);
   copy.setAttribute("width", width);
   copy.setAttribute("height", height);
   copy.setAttribute("viewBox", `0 0 ${width} ${height}`);
   copy.style.color = "#222";
   copy.style.fontFamily = "Helvetica, Arial, sans-serif";
-  const ground = document.createElementNS(XHTML, "rect");
+  const ground = document.createElementNS(SVG, "rect");
   ground.setAttribute("width", "100%");
   ground.setAttribute("height", "100%");
   ground.setAttribute("fill", "#fff");
@@ -74,7 +29,7 @@ function plotAsSvg(figure) {
   return new XMLSerializer().serializeToString(copy);
 }
 
-async function asPng(svg) {
+export async function asPng(svg) {
   const picture = new Image();
   picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
   await picture.decode();
@@ -85,13 +40,6 @@ async function asPng(svg) {
   context.imageSmoothingEnabled = false;
   context.drawImage(picture, 0, 0, canvas.width, canvas.height);
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-}
-
-const plain = (text) => text.replace(/[^\p{L}\p{N}-]+/gu, "-").replace(/^-|-$/g, "");
-
-function stageName() {
-  const slice = scan().volume ? state.at.join("-") : scan().numbers[state.at[0]];
-  return plain(`${scan().name}-${slice}${frames() > 1 ? `-frame-${state.frame}` : ""}`);
 }
 
 const cells = (table) =>
@@ -148,8 +96,6 @@ function asLatex(table) {
 }
 
 const SAVE = {
-  "stage-svg": () => give(`${stageName()}.svg`, "image/svg+xml", stageAsSvg()),
-  "stage-png": async () => give(`${stageName()}.png`, "image/png", await asPng(stageAsSvg())),
   "plot-svg": ({ figure, name }) => give(`${name}.svg`, "image/svg+xml", plotAsSvg(figure)),
   "plot-png": async ({ figure, name }) => give(`${name}.png`, "image/png", await asPng(plotAsSvg(figure))),
   csv: ({ table, name }) => give(`${name}.csv`, "text/csv", asCsv(table)),
@@ -158,7 +104,7 @@ const SAVE = {
 
 document.addEventListener("click", (event) => {
   const { save, name } = event.target.dataset;
-  if (!save) return;
+  if (!SAVE[save]) return;
   const near = event.target.closest("figure, .table");
   SAVE[save]({ figure: near, table: near?.querySelector("table"), name });
 });

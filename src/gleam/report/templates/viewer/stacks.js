@@ -1,7 +1,7 @@
 // Unpacking: the other side of `gleam.viewing.stack`, a plane at a time and only what is seen.
 
 const ROOM = 400e6; // bytes of planes kept unpacked
-const kept = new Map(); // by "block plane", the one used longest ago first
+const kept = new Map(); // by "block plane": plane and bytes, the one used longest ago first
 let used = 0;
 
 const parsed = new Promise((resolve) => {
@@ -25,23 +25,23 @@ export async function levels(image, size, z, frame) {
   const [, frames, sets, rows, columns] = size;
   const number = z * frames + frame;
   const key = `${image.block} ${number}`;
-  let found = kept.get(key);
-  if (found) {
-    kept.delete(key);
-  } else {
-    found = block(image.block).then((planes) => unpack(planes[number], sets * 2, rows, columns));
-    used += 4 * sets * rows * columns;
-  }
-  kept.set(key, found);
+  const known = kept.get(key);
+  kept.delete(key);
+  const one = known ?? {
+    bytes: 4 * sets * rows * columns,
+    plane: block(image.block).then((planes) => unpack(planes[number], sets * 2, rows, columns)),
+  };
+  if (!known) used += one.bytes;
+  kept.set(key, one);
   forget();
-  return found;
+  return one.plane;
 }
 
 function forget() {
-  for (const [key, plane] of kept) {
-    if (used < ROOM || kept.size < 64) return;
+  for (const [key, { bytes }] of kept) {
+    if (used < ROOM) return;
     kept.delete(key);
-    plane.then((values) => (used -= values.byteLength));
+    used -= bytes;
   }
 }
 

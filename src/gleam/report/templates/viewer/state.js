@@ -59,6 +59,9 @@ export const sizes = () => {
 
 export const frames = () => scan().size[1];
 
+/** Whether errors are known. */
+export const judged = () => sources().some((one) => one.reference);
+
 /** Go to another plane across an axis. */
 export function goTo(axis, index) {
   const at = [...state.at];
@@ -80,6 +83,7 @@ export function open(number, place = {}) {
     line: page.scans[number].line,
     playing: state.playing && count > 1,
     gain: page.gain,
+    what: page.scans[number].images.some((one) => one.reference) ? state.what : "image",
     pair: state.pair.map((one) => Math.min(one, page.scans[number].images.length - 1)),
   });
 }

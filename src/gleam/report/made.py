@@ -1,0 +1,56 @@
+"""A report of runs in a folder, from what is there and what is missing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gleam.evaluation.kept import RESULTS, Kept
+from gleam.files import check_new, make_folder
+from gleam.recipe import MaskRecipe
+from gleam.report.evaluation import report
+from gleam.report.page import check_libraries, write_page
+from gleam.report.scored import evaluated, names_of
+from gleam.report.tables import write_tables
+from gleam.report.training import RunSummary, summary_of
+from gleam.runs.run import Run
+
+FILE = "report.html"
+
+
+def make_report(
+    runs: Sequence[Path],
+    out: Path,
+    data: Path | None,
+    mask: MaskRecipe,
+    device: str,
+    force: bool = False,
+    scans: Sequence[str] = (),
+) -> list[Path]:
+    """Write report.html into a folder, and further pages where it takes several.
+
+    Args:
+        runs: their folders.
+        out: the folder, in which results are kept.
+        data: examples to score on; None tells of the training alone.
+        mask, device, scans: see `gleam.report.scored.evaluated`.
+        force: replace a report; and see there.
+
+    Raises:
+        BadInput: a report is there already; or see `evaluated`.
+    """
+    goal = out / FILE
+    check_new(goal, force)
+    check_libraries()
+    if data is None:
+        page = report(None, _trained(runs), "Training")
+        make_folder(out)
+    else:
+        kept = Kept(out / RESULTS)
+        found = evaluated(runs, data, mask, device, force, kept, scans=scans)
+        page = report(found.evaluation, found.runs, found.title)
+        write_tables(found.evaluation, out)
+    return write_page(goal, page)
+
+
+def _trained(runs: Sequence[Path]) -> list[RunSummary]:
+    names = names_of(runs)
+    return [summary_of(folder, names[folder], Run(folder).recipe) for folder in runs]
