@@ -3,7 +3,9 @@
 import torch
 
 from gleam.networks import build
+from gleam.planning.footprint import Footprint
 from gleam.planning.scans import ScanSize, tensors_of
+from gleam.planning.trace import Work
 from gleam.recipe import Recipe
 from gleam.runs.assembly import make_learner
 from gleam.runs.learner import Cost
@@ -24,6 +26,18 @@ def metered_cost(recipe: Recipe, scan: ScanSize = TINY) -> Cost:
     learner = make_learner(network, recipe)
     learner.step(batch(recipe, scan, network), 0)
     return learner.metered_step(batch(recipe, scan, network), 1)[1]
+
+
+def simple(one: Recipe, scan: ScanSize, machine: object, devices: int = 1) -> Footprint:
+    """Made up: an iteration keeps 10 for each feature and slice, a module 1 for each of its images.
+
+    A second is that of an operation.
+    """
+    longest, width = max(one.module_sizes()), one.network.width or 0
+    kept = 10 * width * (longest if one.training.storage == "store" else 1)
+    held = (kept + longest) * one.data.batch
+    n = one.network.iterations
+    return Footprint(n, 0, 2 * n, held, 0, work=Work(operations=n))
 
 
 def batch(recipe, scan, network):

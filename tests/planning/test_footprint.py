@@ -31,6 +31,16 @@ CASES = {
         ),
         TINY,
     ),
+    "tolerance": (
+        recipe(
+            3,
+            "modl",
+            network={"cg_tolerance": 1e-5, "sets": 2},
+            regulariser={"dimensions": 3},
+            training={"modules": 1, "storage": "checkpoint"},
+        ),
+        ScanSize((14, 12), 3, 3),
+    ),
     "wide": (recipe(9, regulariser={"width": 32}, training={"modules": 1}), TINY),
     "unet": (recipe(regulariser={"kind": "unet", "blocks": 2}, data={"batch": 2}), TINY),
     "bf16": (recipe(regulariser={"bf16": True}), TINY),
@@ -133,3 +143,13 @@ def test_it_says_its_parts_in_one_line():
 def test_nothing_that_is_traced_stays_traced(cpu):
     footprint(recipe(), TINY, cpu)
     assert type(torch.zeros(2)) is torch.Tensor
+
+
+def test_idle_modules_take_nothing_of_a_gpu_but_the_next_one(cpu, gpu):
+    deep = recipe(8, training={"modules": 8})
+    resting = deep.changed(training={"idle": "host"})
+    whole, part = (footprint(one, TINY, gpu) for one in (deep, resting))
+    assert 4 * part.parameters == whole.parameters
+    assert 4 * part.optimizer == whole.optimizer
+    assert part.activations == whole.activations
+    assert footprint(resting, TINY, cpu).parameters == footprint(deep, TINY, cpu).parameters

@@ -25,6 +25,7 @@ VERBS = {
     "simulate": "write scan files of procedural anatomy",
     "inspect": "say what a file holds, and what prepare would make of it",
     "prepare": "make example files of scans: maps, target, one scale",
+    "plan": "say what of a recipe fits into memory and time, before it is trained",
     "train": "train an unrolled network from a recipe",
     "adapt": "have a trained run learn from undersampled scans, without ground truth",
     "evaluate": "score trained runs and baselines, write a report",

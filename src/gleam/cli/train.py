@@ -8,28 +8,36 @@ from pathlib import Path
 
 from gleam import trust
 from gleam.cli.options.train import Arguments
+from gleam.cli.plan import hours, memory_of
 from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.parallel.launch import launch
 from gleam.parallel.meeting import world_size
 from gleam.parallel.placement import Placement
+from gleam.planning.fit import fit, is_small
+from gleam.planning.footprint import in_bytes
+from gleam.planning.machine import machine_of
+from gleam.planning.scans import scan_of
 from gleam.recipe import Recipe
 from gleam.runs import folder as run_folder
 from gleam.runs.dry_run import not_there, rehearse
 from gleam.runs.pace import in_words
 from gleam.runs.record import METRICS
 from gleam.runs.stages import train_in_stages
+from gleam.terminal import say
 
 
 def main(a: Arguments) -> None:
     """Run the verb."""
     if a.resume is not None:
-        said = (a.out, a.file, a.start, a.grow, a.polish, a.copy or None)
+        said = (a.out, a.file, a.start, a.grow, a.polish, a.copy or None, a.memory, a.hours)
         if any(one is not None for one in said) or a.dry_run or a.recipe != Recipe():
             raise BadInput("train: --resume goes on with the run's own recipe; give nothing else")
         recipe = run_folder.load_recipe(a.resume)
     else:
         recipe = _chosen(a)
+        if (time := hours(a.hours, "train")) is not None:
+            recipe = recipe.changed(training={"minutes": 60 * time})
     trust.check(recipe.network.build)
     choose(a.device)  # what is wrong with it is said once
     started, placement = world_size(), Placement(a.replicas, a.split, a.timeout, a.device)
@@ -41,6 +49,8 @@ def main(a: Arguments) -> None:
     folder = a.resume or a.out
     if folder is None:
         raise BadInput("train: say which folder the run goes to, with --out FOLDER")
+    if a.resume is None:
+        recipe = _made_to_fit(a, recipe, started)
     if a.devices not in (None, started):
         if a.devices < 1 or started > 1:
             raise BadInput(f"train: --devices {a.devices} cannot be: {started} processes started")
@@ -53,6 +63,27 @@ def main(a: Arguments) -> None:
     last = train_in_stages(recipe, folder, resume, placement=placement, force=a.force)
     if last is not None:
         print_end(last, a.json)
+
+
+def _made_to_fit(a: Arguments, recipe: Recipe, started: int) -> Recipe:
+    """The recipe, stored so that it fits; what is not there yet is not looked at.
+
+    Raises:
+        BadInput: it does not fit.
+    """
+    machine = machine_of(a.device)
+    memory = memory_of(machine, a.memory, "train")
+    if not recipe.data.train.exists():  # said by who reads them
+        return recipe
+    scan = scan_of(recipe)
+    if is_small(recipe, scan, memory) and a.memory is None:
+        return recipe
+    devices = (a.devices or started) // a.replicas
+    share = recipe.changed(data={"batch": max(1, recipe.data.batch // a.replicas)})
+    made, changes = fit(share, scan, machine, memory, max(1, devices))
+    if changes:
+        say(f"so that it fits into {in_bytes(memory)}: {', '.join(changes)}")
+    return made.changed(data={"batch": recipe.data.batch})
 
 
 def _again(recipe: Recipe, folder: Path) -> bool:

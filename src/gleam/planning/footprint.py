@@ -113,22 +113,33 @@ def _of(
     anchored = recipe.training.storage == "invert" and recipe.network.regulariser.coupling
     whole = traced(few, trace, regular=not anchored)
     step, held = steps[-1], whole.peak
-    iterations = sum(sizes) + (recipe.training.frozen if at_head else 0)
+    frozen = recipe.training.frozen if at_head else 0
+    there = _there(recipe, sizes, machine)
     data, overhead = step.data, 0.0
     if machine.is_gpu:
         overhead = machine.context + (step.spread - 1) * held.total
         if graphable(recipe) is None:  # buffers of a batch, and of what modules hand on
             data += step.data + (len(sizes) + 1) * step.state
     return Footprint(
-        parameters=step.parameters * iterations // step.iterations,
+        parameters=step.parameters * (there + frozen) // step.iterations,
         gradients=held.gradients,
-        optimizer=step.optimizer * sum(sizes) // step.iterations,
+        optimizer=step.optimizer * there // step.iterations,
         activations=held.activations,
         workspace=held.workspace,
         data=data,
         overhead=round(overhead),
         work=work_of_all(sizes, few, whole),
     )
+
+
+def _there(recipe: Recipe, sizes: Sequence[int], machine: Machine) -> int:
+    """Iterations whose weights and optimizer states are on the device at a time."""
+    t = recipe.training
+    if t.idle == "device" or (t.idle == "host" and not machine.is_gpu):
+        return sum(sizes)
+    if not machine.is_gpu:
+        return 0  # all of them are a file, mapped into memory
+    return min(sum(sizes), max(sizes) * (t.overlap + 2))  # those at work, and the next
 
 
 def _shortened(recipe: Recipe, few: list[int]) -> Recipe:

@@ -1,5 +1,6 @@
 """`Machine`: the device that a footprint is of, be it at hand or not."""
 
+import os
 from dataclasses import dataclass
 from functools import cache
 
@@ -31,6 +32,13 @@ class Machine:
     def at_hand(self) -> bool:
         """Whether it is here, to be measured."""
         return self.is_gpu == (self.device.type == "cuda")
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that it has; None of a GPU that is not here."""
+        if not self.is_gpu:
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return torch.cuda.mem_get_info(self.device)[1] if self.at_hand else None
 
     @property
     def context(self) -> int:

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -120,7 +121,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._allocator = Allocator() if gpu else None
         self._kept: dict[int, tuple[int, bool]] = {}  # bytes of a memory, and whether of gradients
         self._held = [0, 0]  # activations, gradients
-        self._quiet = False
+        self._quiet, self._asked = False, 0
         self._before = sum(tensor.nbytes for tensor in before)
         for tensor in before:
             self._take(tensor, 0)
@@ -157,10 +158,13 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """See `TorchDispatchMode`."""
         if func is aten._local_scalar_dense.default:
-            return _value(args[0])
+            return self._value(args[0])
         packet = func.overloadpacket
         convolves = packet in (aten.convolution, aten.convolution_backward)
-        result = func(*args, **(kwargs or {}))
+        if _in_place(func):  # so is settled at once what it makes: nothing
+            result = args[0] if func._schema.returns else None
+        else:
+            result = func(*args, **(kwargs or {}))
         if convolves and self._allocator:
             result = _densified(result)
         for one in tree_leaves(result):
@@ -169,6 +173,16 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._note(self._workspace(func, args, result) if convolves and self._workspace else 0)
         self._count(func, packet, args, result)
         return result
+
+    def _value(self, tensor: Tensor) -> bool | float:
+        """The answer to code that asks for a value: no error is large, but none is zero.
+
+        What goes on until all has converged does so twice: the second time stands for all others.
+        """
+        if tensor.dtype is not torch.bool:
+            return 1e-3
+        self._asked += 1
+        return self._asked % 3 == 0
 
     def _take(self, tensor: Tensor, size: int) -> None:
         memory = tensor.untyped_storage()
@@ -254,12 +268,13 @@ def memory_of(tensor: AnyTensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-def _value(tensor: Tensor) -> bool | float:
-    """The value that code is told where it asks for one: all has converged, no error is large.
-
-    Nor is it zero, as others may divide by it.
-    """
-    return True if tensor.dtype is torch.bool else 1e-3
+@cache
+def _in_place(func: Any) -> bool:
+    """Whether an operation writes into its first argument, and leaves its size alone."""
+    name = func.overloadpacket.__name__
+    return (
+        name.endswith("_") and not name.endswith("__") and torch.Tag.inplace_view not in func.tags
+    )
 
 
 def _densified(result: Any) -> Any:

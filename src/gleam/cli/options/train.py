@@ -55,6 +55,11 @@ class Arguments:
     """Print the run's summary, or what the dry run found, as JSON."""
     device: Device = "auto"
     trust: Trust = ()
+    memory: str | None = None
+    """Memory of the device that may be taken, as 24GiB: storage and the like are chosen so that the
+    training fits, and what would change the experiment is proposed. By default all there is."""
+    hours: float | None = None
+    """Time to train, instead of a number of steps; see training.minutes."""
     devices: int | None = None
     """Number of processes to train in on this machine, each on a GPU of its own if there are any;
     or let torchrun start the processes, here or on several machines."""
