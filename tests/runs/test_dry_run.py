@@ -61,7 +61,9 @@ def test_slabs_are_of_volumes_even_if_slices_are_convolved() -> None:
 
 def test_its_parameters_are_those_of_the_run_and_all_is_tried_in_it(tmp_path: Path) -> None:
     examples = example_files(tmp_path, scans=1)
-    full = tiny_recipe(examples, polish=3, storage="offload", offload_to=str(tmp_path))
+    full = tiny_recipe(
+        examples, polish=3, storage="offload", offload_to=str(tmp_path), idle=tmp_path
+    )
     found = rehearse(full)
     assert found.missing == {}
     assert found.modules == [2, 1]
@@ -73,10 +75,16 @@ def test_its_parameters_are_those_of_the_run_and_all_is_tried_in_it(tmp_path: Pa
 def test_what_is_not_there_yet_is_named_and_no_error() -> None:
     values = recipe({}).model_dump(mode="json")
     values["data"] = {"train": "no/train", "validation": "no/validation"}
-    values["training"] |= {"start": "no/run", "frozen": 1, "modules": 2, "polish": 5}
+    values["training"] |= {
+        "start": "no/run",
+        "frozen": 1,
+        "modules": 2,
+        "polish": 5,
+        "idle": "no/files",
+    }
     found = rehearse(Recipe.model_validate(values))
     fields = {"data.train": "no/train", "data.validation": "no/validation"}
-    assert found.missing == fields | {"training.start": "no/run"}
+    assert found.missing == fields | {"training.start": "no/run", "training.idle": "no/files"}
 
 
 def test_it_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
