@@ -2,13 +2,28 @@
 
 import torch
 
-from benchmarks import adapters, depth, espirit, inversion, parallel, schemes, sense, volumes
+from benchmarks import (
+    adapters,
+    depth,
+    espirit,
+    idle,
+    inversion,
+    parallel,
+    patches,
+    schemes,
+    sense,
+    volumes,
+)
 from benchmarks.measure import keep, show
+
+BENCHMARKS = (
+    schemes, depth, inversion, sense, espirit, parallel, volumes, adapters, idle, patches,
+)  # fmt: skip
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    for benchmark in (schemes, depth, inversion, sense, espirit, parallel, volumes, adapters):
+    for benchmark in BENCHMARKS:
         figures = benchmark.run()
         show(figures)
         keep(figures)
