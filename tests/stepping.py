@@ -29,6 +29,7 @@ RUNS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "MoDL, bf16, no clipping": (
         {"family": "modl", "regulariser": {"bf16": True}}, "2D", {"clip": None},
     ),
+    "MoDL, two rates": ({"family": "modl"}, "2D", {"consistency_rate": 30.0}),
     "PGD, cine, SSIM": ({"family": "pgd"}, "2D+t", {"loss": "l1+ssim"}),
     "PGD, U-Net, volume, checkpoint": (
         {"family": "pgd", **UNET}, "3D", {"storage": "checkpoint"},

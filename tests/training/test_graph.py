@@ -71,13 +71,16 @@ def on_image(network: Unrolled, loss: Callable[[Tensor, Tensor], Tensor]) -> Any
 
 def test_learning_rates_stay_where_they_are():
     """What was recorded reads them there."""
-    learner = learner_of(recipe_of(RUNS["MoDL"]), None)
-    rates = [module.optimizer.param_groups[0]["lr"] for module in learner.modules]
+    learner = learner_of(recipe_of(RUNS["MoDL, two rates"]), None)
+    rates = [[g["lr"] for g in module.optimizer.param_groups] for module in learner.modules]
     for t in range(2):
         learner.step(toy_batch("2D", "A", t), t)
-        for rate, module in zip(rates, learner.modules, strict=True):
-            assert module.optimizer.param_groups[0]["lr"] is rate
-            assert rate.item() == pytest.approx(module.schedule(t))
+        for (first, second), module in zip(rates, learner.modules, strict=True):
+            groups = module.optimizer.param_groups
+            assert groups[0]["lr"] is first
+            assert groups[1]["lr"] is second
+            assert first.item() == pytest.approx(module.schedule(t))
+            assert second.item() == pytest.approx(30 * module.schedule(t))
 
 
 def test_an_average_comes_between_two_units():
