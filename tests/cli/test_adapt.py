@@ -1,6 +1,7 @@
 """`gleam adapt` and `gleam reconstruct --adapt`: a run learns from a scan, or says why not."""
 
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 from tiny import every_second_line, example_files, tiny_recipe, tiny_scan, undersampled
 
 from gleam.cli import main
+from gleam.errors import Diverged, OutOfMemory, Signalled
 from gleam.formats import write_scan
+from gleam.reconstruction import adapted
 from gleam.runs import folder as run_folder
 from gleam.runs.train import train
 
@@ -115,3 +118,36 @@ def test_what_cannot_be_adapted_is_said(
     monkeypatch.chdir(made)
     assert call("reconstruct", *options, "-o", tmp_path / "out") == 2
     assert line in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("failure", [Diverged("of a run"), OutOfMemory("of a run")])
+def test_an_image_is_written_where_learning_fails(
+    failure: Exception,
+    made: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(adapted, "adapt", fail)
+    out = tmp_path / "few.npy"
+    assert call("reconstruct", made / "run", made / "few.h5", "-o", out, "--adapt") == 0
+    said = capfd.readouterr().err
+    assert "could not be adapted, and is used as it is" in said
+    assert "of a run" not in said  # which is gone
+    assert out.exists()
+
+
+def test_who_stops_it_is_not_told_to_go_on_with_what_is_gone(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise Signalled("go on with: gleam train --resume there", signal.SIGTERM)
+
+    monkeypatch.setattr(adapted, "adapt", stop)
+    out = tmp_path / "few.npy"
+    assert call("reconstruct", made / "run", made / "few.h5", "-o", out, "--adapt") == 143
+    assert capfd.readouterr().err.endswith("stopped while adapting; no image was made\n")
+    assert not out.exists()

@@ -7,11 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gleam.data.example import Example, ExampleFile, write
-from gleam.errors import BadInput, Diverged, Unwritable
+from gleam.errors import BadInput, Diverged, OutOfMemory, Signalled, Unwritable
 from gleam.files import in_temporary
 from gleam.reconstruction.reconstructor import Trained
 from gleam.runs.adaptation import Adaptation, adapt
-from gleam.runs.folder import read_summary
+from gleam.runs.folder import best_validation, read_summary
 from gleam.terminal import warn
 
 SAME = "adapting made the prediction of held-out samples no better, so the network is as it was"
@@ -41,18 +41,20 @@ def adapted_to(
     """
     with TemporaryDirectory(prefix="gleam-adapt-") as temporary:
         stored, folder = Path(temporary) / "example.h5", Path(temporary) / "run"
+        chosen, data, device = method, example, str(method.device)
         try:
             write(example, stored)
-        except Unwritable as error:
-            raise in_temporary(error) from error.__cause__
-        chosen, device = method, str(method.device)
-        data: Example = example
-        try:
             adapt(Path(method.name), [stored], folder, how, force=method.force, device=device)
-        except (BadInput, Diverged) as error:
-            warn(method.name, [f"could not be adapted, and is used as it is: {error}"])
+        except Unwritable as error:
+            error.go_on = Unwritable.go_on
+            raise in_temporary(error) from error.__cause__
+        except Signalled as error:  # what it would go on with is gone
+            raise Signalled("stopped while adapting; no image was made", error.code - 128) from None
+        except (BadInput, Diverged, OutOfMemory) as error:
+            why = error if isinstance(error, BadInput) else _REASONS[type(error)]
+            warn(method.name, [f"could not be adapted, and is used as it is: {why}"])
         else:
-            if _kept(folder):
+            if _is_start(folder):
                 warn(method.name, [SAME])
             else:
                 words = f"{method.words}, adapted to the scan"
@@ -61,11 +63,14 @@ def adapted_to(
         yield chosen, data
 
 
-def _kept(folder: Path) -> bool:
+_REASONS = {
+    Diverged: "a loss was not finite",
+    OutOfMemory: "there was not enough memory to learn",
+}
+
+
+def _is_start(folder: Path) -> bool:
     """Whether an adapted run ended with the network that it began with."""
     summary = read_summary(folder)
-    best, before = (
-        summary["best_validation_prediction_db"],
-        summary["validation_before_db"],
-    )
-    return bool(best < before)
+    best, before = best_validation(summary), summary["validation_before_db"]
+    return best is not None and bool(best < before)

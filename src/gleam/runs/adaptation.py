@@ -129,7 +129,8 @@ def _check_place(folder: Path, goal: Path, force: bool) -> None:
     """Have only what an earlier adaptation wrote be replaced, and only if the user says so."""
     if run_folder.is_there(folder):
         check_new(folder, force, "holds a run already", "choose another place")
-        if run_folder.load_recipe(folder).data.train == goal:
+        before = run_folder.load_recipe(folder).data.train
+        if goal.exists() and before.exists() and before.samefile(goal):
             return
     if goal.exists():
         raise BadInput(f"{goal}: is there, and is of no adapted run; choose another place")
@@ -233,6 +234,7 @@ def _gather(scans: Sequence[Path], place: Path, settings: Settings, quiet: bool)
         for outcome in prepare_one(source, place, settings):
             if outcome.reason is not None:
                 raise BadInput(f"{source}: {outcome.reason}")
+            warn(source.name, outcome.warnings)
 
 
 def _link(source: Path, goal: Path) -> None:

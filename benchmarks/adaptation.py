@@ -1,0 +1,209 @@
+"""Networks adapted to undersampled scans: against themselves before, wavelets, and end-to-end.
+
+    python -m benchmarks.adaptation --work FOLDER --study
+    python -m benchmarks.adaptation --work FOLDER
+    python -m benchmarks.adaptation --work FOLDER --data FOLDER
+    python -m benchmarks.adaptation --work FOLDER --supervised
+
+The first settles how samples are held out, how long and how fast is learnt, on simulated scans of
+other families than training's. The others use what `Adaptation` says then: one network is adapted
+to simulated scans of other families; to the real brains, a volume and a series of a folder, which
+chose nothing. The last trains from undersampled scans alone, beside training with targets. Data,
+networks and outcomes stay in the work folder, so the same command goes on where it was; tables are
+written into benchmarks/results/.
+"""
+
+import argparse
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+
+import torch
+
+from benchmarks.adaptation_cases import FAMILIES, example_of, real, scan_of, trained
+from benchmarks.adaptation_outcome import HEAD, USUAL, Outcome, Setting, remembered, row
+from benchmarks.measure import Figures, figure, keep, show
+from gleam.data.example import ExampleFile
+from gleam.data.holdout import PATTERNS
+from gleam.data.loader import every_slice
+from gleam.recipe import HoldoutRecipe, MaskRecipe
+from gleam.runs.learner import quality_of
+from gleam.runs.run import Run
+from gleam.simulation.scan import simulate_scan
+
+RESULTS = Path(__file__).parent / "results"
+COMMAND = "python -m benchmarks.adaptation --work FOLDER"
+EQUISPACED, POISSON = MaskRecipe(), MaskRecipe(kind="poisson", acceleration=8)
+SIZE, CENTRE = (48, 64), 6  # of the study: 10 lines outside the centre at 4×
+SEEDS = 3
+STUDIED = FAMILIES[:2]
+SMALL = 10**5  # voxels of scans that are adapted to end-to-end, too
+GREEDY, END_TO_END = Setting("greedy"), Setting("end-to-end", replace(USUAL, modules=1))
+
+
+def settings() -> Iterator[tuple[Setting, int]]:
+    """Of the study, one thing changed at a time, and on how many scans each is tried."""
+    every, some = SEEDS * len(STUDIED), SEEDS
+    for pattern in sorted(PATTERNS, key=lambda one: one != USUAL.holdout.pattern):
+        yield Setting(pattern, replace(USUAL, holdout=HoldoutRecipe(pattern=pattern))), every
+    yield Setting("mixture", mixture=True), every
+    yield END_TO_END, every
+    yield Setting("rate 3e-3", replace(USUAL, learning_rate=3e-3)), some
+    yield Setting("rate 3e-4", replace(USUAL, learning_rate=3e-4)), some
+    yield Setting("200 steps", replace(USUAL, steps=200)), some
+    yield Setting("constant rate", constant=True), some
+    yield Setting("consistency × 1", replace(USUAL, consistency_rate=1.0)), some
+    yield Setting("last module", replace(USUAL, last=1)), some
+
+
+def study(work: Path) -> None:
+    """A row for each setting, written down as it is found."""
+    start = small(work, "study")
+    cases = [(STUDIED[n % len(STUDIED)], n // len(STUDIED)) for n in range(SEEDS * len(STUDIED))]
+    examples = [
+        example_of(scan_of(family, SIZE, seed), work / "study-scans", CENTRE)
+        for family, seed in cases
+    ]
+    rows, usual = [STUDY_HEAD], dict[str, float]()
+    for setting, count in settings():
+        found = [remembered(work, start, one, EQUISPACED, setting) for one in examples[:count]]
+        usual = usual or {one.scan: one.chosen for one in found}
+        better = fmean(one.chosen - usual[one.scan] for one in found)
+        rows.append(f"{row(setting.name, found)} {better:+.2f} |")
+        print(rows[-1], flush=True)
+        written("adaptation_study.md", STUDY, rows)
+
+
+def small(work: Path, name: str, **training: object) -> Path:
+    """A network of 6 iterations, quickly trained on simulated anatomy."""
+    return trained(
+        work,
+        name,
+        SIZE,
+        20,
+        CENTRE,
+        network={"iterations": 6, "regulariser": {"width": 16}},
+        training={"modules": 3, "steps": 800, "learning_rate": 2e-3, "loggers": ()} | training,
+    )
+
+
+def shows(work: Path, data: Path | None) -> Figures:
+    """One network with one setting on every scan, greedily and end-to-end."""
+    start = trained(work, "start", (96, 96), 40, training={"steps": 600, "learning_rate": 2e-3})
+    if data is None:
+        scans = [scan_of(family, (96, 96), 10) for family in FAMILIES]
+        examples, masks = [example_of(scan, work / "scans") for scan in scans], [EQUISPACED]
+    else:
+        examples, masks = real(data, work), [EQUISPACED, POISSON]
+    page, rows = "adaptation_real.md" if data else "adaptation.md", [HEAD]
+    greedy, pairs = list[Outcome](), list[tuple[Outcome, Outcome]]()
+    cases = [(mask, example) for mask in masks for example in examples]
+    for mask, example in sorted(cases, key=_size):
+        one = remembered(work, start, example, mask, GREEDY)
+        greedy.append(one)
+        name = f"{one.scan}, {mask.kind} {mask.acceleration:g}×"
+        rows.append(row(name, [one]))
+        if mask == EQUISPACED and math.prod(example.shape[2:]) < SMALL:
+            pairs.append((one, remembered(work, start, example, mask, END_TO_END)))
+            rows.append(row(f"{name}, end-to-end", [pairs[-1][1]]))
+        written(page, SHOWN, rows)
+        print("\n".join(rows), flush=True)
+    whole = [row("all", greedy), row("end-to-end, all", [other for _, other in pairs])]
+    written(page, SHOWN, [*rows, *whole])
+    over = [one.chosen - one.wavelet for one in greedy]
+    values = {
+        "minus_wavelet_db_mean": (fmean(over), "dB"),
+        "minus_wavelet_db_worst": (min(over), "dB"),
+        "gain_db_mean": (fmean(one.chosen - one.before for one in greedy), "dB"),
+        "greedy_minus_end_to_end_db": (fmean(g.chosen - w.chosen for g, w in pairs), "dB"),
+        "memory_over_end_to_end": (max(g.memory / w.memory for g, w in pairs), "ratio"),
+        "guard_lost_db_mean": (fmean(one.best - one.chosen for one in greedy), "dB"),
+    }
+    room, option = ("adapt", " --data FOLDER") if data else ("adapt.simulated", "")
+    command = f"adaptation --work FOLDER{option}"
+    return {f"{room}.{name}": figure(*value, command) for name, value in values.items()}
+
+
+def _size(case: tuple[MaskRecipe, ExampleFile]) -> int:
+    """How long it takes, about: masks over both axes of slices leave no slabs."""
+    mask, example = case
+    return math.prod(example.shape) * (4 if mask == POISSON else 1)
+
+
+def supervised(work: Path) -> Figures:
+    """Training from undersampled scans alone, beside training with targets; equal steps."""
+    tests = [
+        example_of(
+            simulate_scan(SIZE, 6, 2, 80.0, (13, seed), name=f"test-{seed}"), work / "test", CENTRE
+        )
+        for seed in range(4)
+    ]
+    differences = []
+    for seed in range(SEEDS):
+        found = []
+        for target in ("image", "kspace"):
+            holdout = {"pattern": USUAL.holdout.pattern}
+            run = small(work, f"{target}-{seed}", target=target, holdout=holdout, steps=400)
+            network = Run(run).network
+            found.append(
+                fmean(
+                    quality
+                    for batch in every_slice(tests, EQUISPACED)
+                    for quality in quality_of(network(batch.measurement), batch).tolist()
+                )
+            )
+        print(
+            f"seed {seed}: supervised {found[0]:.2f} dB, self-supervised {found[1]:.2f}", flush=True
+        )
+        differences.append(found[1] - found[0])
+    command = "adaptation --work FOLDER --supervised"
+    name = "selfsupervised.minus_supervised_db"
+    return {name: figure(fmean(differences), "dB", command)}
+
+
+STUDY_HEAD = "\n".join(
+    line + more
+    for line, more in zip(HEAD.splitlines(), (" over the usual |", " --- |"), strict=True)
+)
+STUDY = f"""# How to adapt: settings on simulated scans
+
+`{COMMAND} --study`
+
+A network of 6 iterations in 3 modules, trained on simulated anatomy, is adapted to simulated slices
+of other families ({", ".join(STUDIED)}): {SEEDS} of each, {SIZE[0]} × {SIZE[1]} voxels,
+6 coils, 4× equispaced. One thing is changed at a time from {USUAL.holdout.pattern}, 100 steps, rate
+{USUAL.learning_rate:g}, cosine, all modules, data consistency × {USUAL.consistency_rate:g}.
+Complex PSNR in dB, of the weights that the guard keeps; lost: by the guard, to the best step."""
+SHOWN = """# A network adapted to scans of other kinds than it was trained on
+
+One network of 16 iterations in 8 modules, trained for 600 steps on simulated anatomy at 4×
+equispaced, is adapted to each scan with the setting that simulated scans chose
+([adaptation_study.md](adaptation_study.md)). Complex PSNR in dB, of the weights that the guard
+keeps; wavelets are GLEAM's own, their weight by the noise level."""
+
+
+def written(name: str, text: str, rows: Sequence[str]) -> None:
+    """A page with a table."""
+    (RESULTS / name).write_text("\n".join([text, "", *rows, ""]), encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--work", type=Path, required=True, help="folder of data and networks")
+    parser.add_argument("--study", action="store_true", help="settings, on simulated scans")
+    parser.add_argument("--supervised", action="store_true", help="training from the start")
+    parser.add_argument("--data", type=Path, help="folder of the real scans")
+    a = parser.parse_args()
+    if a.study:
+        study(a.work)
+        return
+    figures = supervised(a.work) if a.supervised else shows(a.work, a.data)
+    show(figures)
+    keep(figures)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()
