@@ -24,6 +24,7 @@ FORBIDDEN = {  # in an order in which each may import what those before it may
     "inspect": ANYWHERE | RUNS,
     "cite": ANYWHERE,
     "check": ANYWHERE,
+    "adapt": ANYWHERE,
     "reconstruct": ANYWHERE,
     "serve": ANYWHERE,
     "export": ANYWHERE,
