@@ -146,7 +146,7 @@ def small(verb: str, words: Sequence[str]) -> Iterator[str]:
 
 _CAPS = {"--scans": 2, "--slices": 2, "--frames": 8, "--workers": 1, "--training.minutes": 0.002}
 _CAPS |= {"--minutes": 0.002}
-_CAPS |= {"--acceleration": 2, "--mask.acceleration": 2}
+_CAPS |= {"--acceleration": 2, "--mask.acceleration": 2, "--replicas": 2}
 _SHAPES = {2: (32, 48), 3: (24, 20, 16)}
 
 
