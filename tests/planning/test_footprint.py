@@ -1,3 +1,6 @@
+import gc
+import math
+
 import pytest
 import torch
 from metering import TINY, metered_cost, recipe
@@ -153,3 +156,20 @@ def test_idle_modules_take_nothing_of_a_gpu_but_the_next_one(cpu, gpu):
     assert 4 * part.optimizer == whole.optimizer
     assert part.activations == whole.activations
     assert footprint(resting, TINY, cpu).parameters == footprint(deep, TINY, cpu).parameters
+
+
+def test_what_was_recomputed_is_gone_without_a_garbage_collector():
+    """Of further iterations an image is kept, and the gradients of their weights."""
+
+    def tolerant(n):
+        network = {"cg_tolerance": 1e-3}
+        training = {"modules": 1, "storage": "checkpoint"}
+        return recipe(n, "modl", network=network, regulariser={"width": 16}, training=training)
+
+    gc.disable()
+    try:
+        few, many = (metered_cost(tolerant(n)) for n in (3, 6))
+    finally:
+        gc.enable()
+    image = math.prod(TINY.space) * 8
+    assert many.step - few.step < 3 * image + (many.states - few.states) / 3 + image

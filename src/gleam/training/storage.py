@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
 from gleam.arrays import AnyTensor
 from gleam.networks.coupling import Invertible
@@ -50,8 +50,13 @@ def recompute(
         random: they draw random numbers, as dropout does, which must then be the same again.
     """
     *early, last = iterations
-    for iteration in early:
-        state = checkpoint(iteration, state, *given, use_reentrant=False, preserve_rng_state=random)
+    # PyTorch would end a recomputation by an exception, whose frames hold on to all that was
+    # recomputed until Python's garbage collector comes by.
+    with set_checkpoint_early_stop(False):
+        for iteration in early:
+            state = checkpoint(
+                iteration, state, *given, use_reentrant=False, preserve_rng_state=random
+            )
     return last(state, *given)
 
 
