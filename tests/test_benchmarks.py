@@ -30,6 +30,7 @@ def test_the_check_is_compared_with_the_truth() -> None:
     example = prepared(tiny_scan((24, 40), slices=1), calibration=8)
     methods = {checking.NETWORK: CG_SENSE, "wavelets": ZERO_FILLED}
     (found,) = checking.outcomes(methods, [("tiny", example)], [MaskRecipe(acceleration=2)])
+    found = replace(found, check=found.check.model_copy(update={"best": "wavelets"}))
     gap = found.psnr["wavelets"] - found.psnr[checking.NETWORK]
     ratio = found.check.ratio(checking.NETWORK, "wavelets").value
     # Were they so far apart, and were the check right:
@@ -41,6 +42,9 @@ def test_the_check_is_compared_with_the_truth() -> None:
     assert checking.best_less_oracle(apart) == (0 if ratio > 1 else -1)
     assert checking.best_less_oracle(found) in (0, -abs(gap))
     better = replace(found, psnr={checking.NETWORK: 21.0, "wavelets": 20.0})
+    unsure = replace(apart, check=found.check.model_copy(update={"best": None}))
+    assert [*unsure.pairs()] == []
+    assert checking.best_less_oracle(unsure) == -1
     told = f"{checking.NETWORK} does not suit" in found.check.verdict
     assert checking.false_alarms([better, apart]) == told
 

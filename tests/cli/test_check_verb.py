@@ -78,7 +78,8 @@ def test_an_image_is_checked_when_it_is_made(
     best = ("reconstruct", "zero-filled", scan, "-o", tmp_path / "best.npy", "--method", "best")
     assert run(*best) == 0
     assert not (tmp_path / "best.check.json").exists()
-    assert run("reconstruct", check.best, scan, "-o", tmp_path / "same.npy") == 0
+    best = check.best or "zero-filled"
+    assert run("reconstruct", best, scan, "-o", tmp_path / "same.npy") == 0
     np.testing.assert_array_equal(*(np.load(tmp_path / f"{n}.npy") for n in ("best", "same")))
 
 
@@ -135,7 +136,9 @@ def test_a_run_that_was_trained_on_the_file_is_not_ranked(scan: Path, tmp_path: 
     assert run("check", scan, folder, "zero-filled", "-o", out, "--draws", 2) == 0
     (check,) = read(out)
     assert check[str(folder)].learnt
-    assert check.best == "zero-filled"
+    assert not check["zero-filled"].learnt
+    assert check.best != str(folder)
+    assert f"{folder} has learnt from this very scan" in check.verdict
 
 
 def test_evaluation_shows_the_check_beside_psnr(

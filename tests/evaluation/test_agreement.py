@@ -28,9 +28,10 @@ def check(scan: str, learnt: str = "", **errors: float) -> Check:
         )
         for method, error in errors.items()
     )
+    best = min(errors, key=errors.__getitem__)
     return Check(
         scan=scan, pattern="lines", share=0.1, draws=1, energies=(1.0,), noise=None,
-        methods=methods, best=None, verdict="",
+        methods=methods, best=best, verdict="",
     )  # fmt: skip
 
 
@@ -61,3 +62,10 @@ def test_methods_that_are_not_ranked_do_not_count() -> None:
     assert (found.pairs, found.right) == (1, 1)
     broken = scores("a", net=-math.inf, wavelet=3.0)
     assert agreement(broken, [check("a", net=1.0, wavelet=1.0)]).pairs == 0
+
+
+def test_checks_that_cannot_tell_do_not_count() -> None:
+    true = scores("a", net=33.0, wavelet=32.0)
+    told = check("a", net=0.9, wavelet=0.3)
+    assert agreement(true, [told]).pairs == 1
+    assert agreement(true, [told.model_copy(update={"best": None})]).pairs == 0

@@ -192,7 +192,7 @@ def test_a_mask_of_both_axes_of_a_slice_is_checked_too(stored: bool, tmp_path: P
     recorder, plan = Recorder("recorder"), Plan(draws=2)
     found = check({"recorder": recorder, "nothing": Oracle("nothing")}, example, mask, plan)
     assert found["nothing"].error.value == pytest.approx(1)
-    assert found.best == "recorder"
+    assert found["recorder"].error.value < 0.99
     first, second = (mask for _, mask, *_ in recorder.given)
     assert first.shape[-2:] == (24, 40)
     whole = collate([Item(example, 0, seed_of(example))], mask).measurement.mask > 0
@@ -237,8 +237,10 @@ def test_a_method_that_learnt_from_the_scan_is_not_ranked(monkeypatch: pytest.Mo
 
 
 def test_the_best_makes_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CLASSICAL, "wavelet", CLASSICAL["zero-filled"])  # which takes no time
     example = prepared(tiny_scan((24, 40), slices=1))
+    truth = example[0].target
+    assert truth is not None
+    monkeypatch.setitem(CLASSICAL, "wavelet", lambda measurement: truth[None])
     nothing = Oracle("nothing")
     image = reconstruct_checked(nothing, example, MASK, best=True)
     assert image.method == "wavelet"

@@ -59,7 +59,10 @@ def test_noise_alone_and_guesses_are_called_so() -> None:
     drowned = found(noise=0.98, net=1.0, wavelet=0.99)
     assert drowned.best is None
     assert "next to nothing but noise" in drowned.verdict
-    assert "hardly better than an empty image" in found(net=0.98, wavelet=1.0).verdict
+    guessed = found(net=0.98, wavelet=1.0)
+    assert guessed.best is None
+    assert "hardly better than by an empty image" in guessed.verdict
+    assert found(net=0.8, wavelet=1.0).best == "net"
 
 
 def test_the_interval_is_the_jackknife_of_the_ratio() -> None:

@@ -56,6 +56,8 @@ def agreement(scores: Sequence[Score], checks: Sequence[Check]) -> Agreement:
     psnr = {(score.scan, score.method): score.psnr_complex for score in scores}
     pairs = right = 0
     for one in checks:
+        if one.best is None:  # it says itself that it cannot tell
+            continue
         ranked = [prediction.method for prediction in one.methods if not prediction.learnt]
         for method, other in combinations(ranked, 2):
             gap = psnr[one.scan, method] - psnr[one.scan, other]

@@ -99,7 +99,8 @@ class Check(BaseModel):
         energies: of each draw, the mean square of its samples over that of all.
         noise: what noise alone gives as an error, relative; None where its level is unknown.
         methods: in the order that they were given.
-        best: of those that are ranked, the one with the least error; None where none is.
+        best: of those that are ranked, the one with the least error; None where none is, or where
+            the check says in its verdict that it tells nothing.
         verdict: all of it in words.
     """
 

@@ -9,7 +9,7 @@ from gleam.reconstruction.checked import Check, Plan, Prediction, jackknifed
 from gleam.reconstruction.reconstructor import Reconstructor
 
 _DROWNED = 0.95  # of what is held out, that noise alone makes up: what is left tells nothing
-_GUESSED = 0.9  # of the signal, that the best prediction misses
+_GUESSED = 0.9  # of the signal, that the best prediction misses: then none is better than chance
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def judged(
     ranked = sorted(
         (one for one in check.methods if not one.learnt), key=lambda one: one.error.value
     )
-    tells = ranked and not (check.noise is not None and check.noise > _DROWNED)
+    tells = ranked and _missed(ranked[0]) <= _GUESSED and not _drowned(check)
     check = check.model_copy(update={"best": ranked[0].method if tells else None})
     return check.model_copy(update={"verdict": " ".join(_sentences(check))})
 
@@ -98,18 +98,33 @@ def _means(by_draw: Mapping[int, Sequence[float]]) -> list[float]:
     return [statistics.fmean(by_draw[draw]) for draw in sorted(by_draw)]
 
 
+def _drowned(check: Check) -> bool:
+    """Whether what was held out is next to nothing but noise."""
+    return check.noise is not None and check.noise > _DROWNED
+
+
+def _missed(one: Prediction) -> float:
+    """Share of the signal that a prediction misses; of all there is where noise is unknown."""
+    return one.error.value if one.beyond_noise is None else one.beyond_noise
+
+
 def _sentences(check: Check) -> list[str]:
+    ranked = sorted(
+        (one for one in check.methods if not one.learnt), key=lambda one: one.error.value
+    )
     said = []
-    if check.best is None:
-        if any(not one.learnt for one in check.methods):
-            said.append(
-                "What was held out is next to nothing but noise, so it tells nothing of these "
-                "images."
-            )
-    else:
-        said.append(_of_best(check, check[check.best]))
-        others = [one for one in check.methods if not one.learnt and one.method != check.best]
-        said += [_of_other(check, one) for one in sorted(others, key=lambda one: one.error.value)]
+    if check.best is not None:
+        said = [_of_best(check, ranked[0]), *(_of_other(check, one) for one in ranked[1:])]
+    elif ranked and _drowned(check):
+        said.append(
+            "What was held out is next to nothing but noise, so it tells nothing of these images."
+        )
+    elif ranked:
+        said.append(
+            "What was held out is predicted hardly better than by an empty image, with an error of "
+            f"{ranked[0].error.value:.2g} of it at least: too few samples, or coils, are left for "
+            "this check to tell anything."
+        )
     return said + [
         f"{one.method} has learnt from this very scan, so this check does not apply to it: it "
         "predicts such samples better than its image is."
@@ -127,11 +142,7 @@ def _of_best(check: Check, best: Prediction) -> str:
     else:
         floor = f"noise alone gives {check.noise:.2g}"
     alone = len(check.methods) == 1
-    said = f"{best.method} predicts this scan {'' if alone else 'best, '}with {missed}; {floor}."
-    share = best.error.value if best.beyond_noise is None else best.beyond_noise
-    if share > _GUESSED:
-        said += " That is hardly better than an empty image: do not trust it."
-    return said
+    return f"{best.method} predicts this scan {'' if alone else 'best, '}with {missed}; {floor}."
 
 
 def _of_other(check: Check, one: Prediction) -> str:
