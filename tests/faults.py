@@ -113,8 +113,8 @@ FAULTS = [
     Fault("formats/mrd/time.py", "_UNEVEN = 0.2", "_UNEVEN = 20"),
     Fault(
         "formats/hdf5/file.py",
-        "if found.nbytes > _BEST_COMPRESSION",
-        "if False and _BEST_COMPRESSION",
+        "if found.nbytes > BEST_COMPRESSION",
+        "if False and BEST_COMPRESSION",
     ),
     Fault("formats/hdf5/file.py", "if is_virtual(parent.file, link.u):", "if False:"),
     Fault("formats/pictures.py", "np.percentile(magnitude, 99.5)", "np.percentile(magnitude, 50)"),
