@@ -10,6 +10,9 @@ from xml.etree import ElementTree
 import numpy as np
 from looking import pixels
 from PIL import Image
+from toy_pages import evaluation
+
+from gleam.report.evaluation import write_report
 
 
 def saved(page: Any, selector: str) -> tuple[str, bytes]:
@@ -72,3 +75,14 @@ def test_tables_as_csv_and_latex(slices_page: Path, show: Any) -> None:
     (row,) = (line for line in lines if line.startswith("greedy"))
     assert row.count("&") == 5
     assert "29.50 {\\small (" in row
+
+
+def test_names_are_safe_in_latex_and_csv(tmp_path: Path, show: Any) -> None:
+    found = evaluation(methods=("a_b & 5% <x>, 4×", 'with "quotes"'))
+    write_report(tmp_path / "r.html", found)
+    page = show(tmp_path / "r.html")
+    _, content = saved(page, "[data-save=latex]")
+    assert r"a\_b \& 5\% $<$x$>$, 4$\times$ &" in content.decode()
+    _, content = saved(page, "[data-save=csv]")
+    _, *rows = csv.reader(content.decode().splitlines())
+    assert [row[0] for row in rows] == ["a_b & 5% <x>, 4×", 'with "quotes"']

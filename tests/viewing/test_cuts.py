@@ -37,3 +37,13 @@ def test_planes_of_a_volume_go_through_what_it_shows() -> None:
 
 def test_an_empty_volume_has_planes_all_the_same() -> None:
     assert list(cuts(torch.zeros(1, 4, 5, 6))) == ["z = 0", "y = 0", "x = 0"]
+
+
+def test_a_volume_whose_place_is_not_known_has_its_head_up() -> None:
+    """Its axes are taken for those of LPS: z grows to the head, which is shown upwards."""
+    volume = torch.arange(4.0 * 5 * 6).reshape(1, 4, 5, 6)
+    z, y, x = (cut(volume)[0] for cut in cuts(volume).values())
+    middle = [int(name[-1]) for name in cuts(volume)]
+    assert torch.equal(z, volume[0, middle[0]])
+    assert torch.equal(y, volume[0, :, middle[1]].flip(0))
+    assert torch.equal(x, volume[0, :, :, middle[2]].flip(0))

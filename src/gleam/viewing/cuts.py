@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gleam.formats.upright import Plane, Upright
+from gleam.viewing.turned import turned
 
 Cut = Callable[[Tensor], Tensor]  # of (…, frame, *space), as (…, time, rows, columns)
 
@@ -22,14 +23,14 @@ def cuts(
 
     Args:
         magnitude: of the image.
-        upright: how a volume's planes are shown; None shows them as they are stored.
+        upright: how a volume's planes are shown; None where the patient's place is not known.
     """
     cuts: dict[str, Cut] = {"": _whole}
     if magnitude.ndim == 4:
         middle = _middle(magnitude.mean(0))
         cuts = {
             plane_name(axis, n, upright): partial(
-                _plane, axis=axis - 3, index=n, seen=upright and upright[axis]
+                _plane, axis=axis - 3, index=n, seen=turned(upright)[axis]
             )
             for axis, n in enumerate(middle)
         }

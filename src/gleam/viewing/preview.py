@@ -20,6 +20,7 @@ from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.physics.classical import TITLES
 from gleam.physics.fourier import ifft, shift_free
 from gleam.viewing.cuts import cuts, plane_name
+from gleam.viewing.turned import turned
 
 _IN_PLANE = (-2, -1)
 _SLICE = "middle slice"
@@ -78,7 +79,7 @@ def of_scan(scan: Scan, example: Example | None) -> Preview:
         magnitude = torch.stack(of_coils).sum(0).sqrt()
         sizes = [min(m, n) for m, n in zip(matrix, magnitude.shape, strict=True)]
         image = crop(magnitude, sizes).numpy()
-        images[name] = image if seen is None else seen[axis].shown(image)
+        images[name] = turned(seen)[axis].shown(image) if len(scan.matrix) == 3 else image
     return Preview(images, sampling, TITLES["zero-filled"], CAPTION if seen else "")
 
 

@@ -74,12 +74,14 @@ const TEX = {
   "−": "$-$",
   "–": "--",
   "±": "$\\pm$",
+  "<": "$<$",
+  ">": "$>$",
   "\u202f": "\\,",
 };
 
 function asLatex(table) {
   const safe = (text) =>
-    text.replace(/[&%#_{}$]/g, "\\$&").replace(/[~^×−–±\u202f]|\\(?![&%#_{}$])/g, (letter) => TEX[letter]);
+    text.replace(/[&%#_{}$]/g, "\\$&").replace(/[~^×−–±<>\u202f]|\\(?![&%#_{}$])/g, (letter) => TEX[letter]);
   const [head, ...body] = cells(table);
   const line = (row) =>
     row.map(({ text, small }) => safe(text) + (small ? ` {\\small (${safe(small)})}` : "")).join(" & ") + " \\\\";
