@@ -44,6 +44,8 @@ CASES = {
         ),
         ScanSize((14, 12), 3, 3),
     ),
+    "patch": (recipe(3, network={"patch": [16, 8]}, regulariser={"width": 16}), TINY),
+    "patches of a volume": (recipe(3, network={"patch": "auto"}, regulariser=THREE), VOLUME),
     "wide": (recipe(9, regulariser={"width": 32}, training={"modules": 1}), TINY),
     "unet": (recipe(regulariser={"kind": "unet", "blocks": 2}, data={"batch": 2}), TINY),
     "bf16": (recipe(regulariser={"bf16": True}), TINY),
