@@ -17,13 +17,13 @@ VARIABLE = "GLEAM_DEVICE"
 WAYS = "auto, cpu, cuda, or one of several GPUs as cuda:1"
 
 
-def choose(said: str = "auto", process: int = 0) -> torch.device:
+def choose(name: str = "auto", process: int = 0) -> torch.device:
     """The device that is asked for; a GPU always by its number, and computing as usual.
 
     A process that others share a GPU with (`gleam.workers`) gets an equal part of its memory.
 
     Args:
-        said: see above.
+        name: see above.
         process: its number among those of this machine; they take the GPUs in turn, where none is
             asked for by its number.
 
@@ -31,21 +31,21 @@ def choose(said: str = "auto", process: int = 0) -> torch.device:
         BadInput: no such device, or another kind of devices than this program computes on.
     """
     what = "--device"
-    if said == "auto":
-        said, what = os.environ.get(VARIABLE) or "auto", VARIABLE
+    if name == "auto":
+        name, what = os.environ.get(VARIABLE) or "auto", VARIABLE
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if said == "cpu" or (said == "auto" and not count):
+    if name == "cpu" or (name == "auto" and not count):
         return torch.device("cpu")
-    if said != "auto" and not re.fullmatch(r"cuda(:\d{1,3})?", said):
-        raise BadInput(f"{what} {said}: is no device that GLEAM computes on; give {WAYS}")
-    number = int(said[5:]) if said.startswith("cuda:") else process % max(count, 1)
+    if name != "auto" and not re.fullmatch(r"cuda(:\d{1,3})?", name):
+        raise BadInput(f"{what} {name}: is no device that GLEAM computes on; give {WAYS}")
+    number = int(name[5:]) if name.startswith("cuda:") else process % max(count, 1)
     if number >= count:
         there = (
             "no GPU here; give cpu"
             if not count
             else f"GPUs 0 to {count - 1} here; give one of them"
         )
-        raise BadInput(f"{what} {said}: PyTorch can use {there}")
+        raise BadInput(f"{what} {name}: PyTorch can use {there}")
     precision.decide()
     beside = processes.on_a_gpu()
     if beside > 1:

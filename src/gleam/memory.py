@@ -23,8 +23,8 @@ def exhausted(error: BaseException | None) -> bool:
 
 def asked_for(error: BaseException) -> str:
     """The memory that was asked for, in one line, as far as the error knows."""
-    said = str(error)
-    asked, there = _ASKED.search(said), _THERE.search(said)
+    text = str(error)
+    asked, there = _ASKED.search(text), _THERE.search(text)
     if asked is None:
         return "out of memory"
     number, unit = asked.groups()

@@ -29,9 +29,9 @@ def environment(processes: int = 1) -> dict[str, str]:
 
 def share(processes: int) -> int:
     """Threads of each of so many processes; as many as the user says."""
-    said = os.environ.get(_NUMBER, "")
-    if _users(_NUMBER) and said.isdecimal() and int(said) > 0:
-        return int(said)
+    text = os.environ.get(_NUMBER, "")
+    if _users(_NUMBER) and text.isdecimal() and int(text) > 0:
+        return int(text)
     return max(1, cores() // processes)
 
 
@@ -72,9 +72,9 @@ def _limit(group: Path) -> float:
     1."""
     for names in (["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):
         try:
-            said, period = " ".join((group / name).read_text() for name in names).split()
-            if said != "max" and int(said) > 0:  # −1 in version 1: none
-                return int(said) / int(period)
+            text, period = " ".join((group / name).read_text() for name in names).split()
+            if text != "max" and int(text) > 0:  # −1 in version 1: none
+                return int(text) / int(period)
         except (OSError, ValueError, ZeroDivisionError):
             continue
     return float("inf")

@@ -63,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What goes wrong is said in one line of our own; PyTorch reads these when it is imported.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     threads.settle()
-    said = sys.argv[1:] if arguments is None else arguments
-    verb, *rest = [_from_home(argument) for argument in said] or ["--help"]
+    given = sys.argv[1:] if arguments is None else arguments
+    verb, *rest = [_from_home(argument) for argument in given] or ["--help"]
     try:
         with _terminable(), doing(_busy(verb)):
             _run(verb, rest)
@@ -97,9 +97,9 @@ def perform(verb: str, arguments: Sequence[str]) -> None:
     What it computes with is imported when its arguments have been read: a help text, or a mistake
     that they hold, comes at once.
     """
-    said = importlib.import_module(f"gleam.cli.options.{verb}").read(arguments)
-    with trusting(getattr(said, "trust", ())):
-        importlib.import_module(f"gleam.cli.{verb}").main(said)
+    given = importlib.import_module(f"gleam.cli.options.{verb}").read(arguments)
+    with trusting(getattr(given, "trust", ())):
+        importlib.import_module(f"gleam.cli.{verb}").main(given)
 
 
 def _run(verb: str, rest: Sequence[str]) -> None:

@@ -92,15 +92,15 @@ def parse(kind: type[T], verb: str, arguments: Sequence[str], default: T | None 
             return_unknown_args=True,
         )
 
-    said, unknown = io.StringIO(), None
+    text, unknown = io.StringIO(), None
     try:
-        with redirect_stderr(said):
+        with redirect_stderr(text):
             result, unknown = parsed(arguments)
     except (ValidationError, SystemExit) as error:
         if isinstance(error, SystemExit) and not error.code:
             raise
         problem = _validation(error)
-        what = first_problem(problem, Recipe) if problem else _first_paragraph(said.getvalue())
+        what = first_problem(problem, Recipe) if problem else _first_paragraph(text.getvalue())
     else:
         if not unknown:
             return result
@@ -116,21 +116,21 @@ def parse(kind: type[T], verb: str, arguments: Sequence[str], default: T | None 
     raise BadInput(f"{verb}: {what}")
 
 
-def amount(said: str, what: str, least: int = 2**20) -> int:
+def amount(text: str, what: str, least: int = 2**20) -> int:
     """An amount of bytes, said with its unit.
 
     Args:
-        said: "4GiB", say.
+        text: "4GiB", say.
         what: the option, for messages.
         least: of bytes.
 
     Raises:
         BadInput: no amount, or less than the least.
     """
-    read = re.fullmatch(r"(\d+(?:\.\d+)?) *([MG]i?B)", said)
+    read = re.fullmatch(r"(\d+(?:\.\d+)?) *([MG]i?B)", text)
     number = 0.0 if read is None else float(read[1]) * _UNITS[read[2]]
     if number < least:
-        raise BadInput(f"{what} is {least // 2**20}MiB or more, as 4GiB; not {said!r}")
+        raise BadInput(f"{what} is {least // 2**20}MiB or more, as 4GiB; not {text!r}")
     return int(number)
 
 

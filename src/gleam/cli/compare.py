@@ -70,9 +70,9 @@ def _dry_run(plan: Plan, device: str, as_json: bool) -> None:
     found: dict[str, Rehearsal] = {}
     tried: dict[str, Rehearsal] = {}  # schemes that differ in their budgets only are tried once
     for name, recipe in plan.recipes.items():
-        said = recipe.model_dump_json()
+        key = recipe.model_dump_json()
         try:
-            found[name] = tried[said] = tried.get(said) or rehearse(recipe, device)
+            found[name] = tried[key] = tried.get(key) or rehearse(recipe, device)
         except BadInput as error:
             raise BadInput(f"compare.schemes.{name}: {error}") from error
         missing = found[name].missing | missing

@@ -29,6 +29,6 @@ def main(a: Arguments) -> None:
     if shown is not None:
         print(shown["agreement"])
     for name, means in fastmri_means(found.evaluation).items():
-        said = ", ".join(f"{metric.upper()} {mean:.4g}" for metric, mean in means.items())
-        print(f"as fastMRI scores, {name}: {said}")
+        text = ", ".join(f"{metric.upper()} {mean:.4g}" for metric, mean in means.items())
+        print(f"as fastMRI scores, {name}: {text}")
     print(f"report: {a.out / 'report.html'}")

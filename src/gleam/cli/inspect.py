@@ -131,7 +131,7 @@ def _scan_rows(scan: Facts) -> dict[str, str]:
         "noise scan": f"{samples} samples" if samples else "none",
         "voxel": _voxel(scan),
         "orientation": _orientation(scan["orientation"]),
-        "contrast": ", ".join(map(_said, scan["contrast"].items())) or "not known",
+        "contrast": ", ".join(map(_in_words, scan["contrast"].items())) or "not known",
     }
 
 
@@ -153,8 +153,8 @@ def _partial_fourier(axes: list[str]) -> dict[str, str]:
 
 def _calibration(scan: Facts) -> str:
     own, other = scan["calibration"], scan["reference"]
-    said = _ranges(scan["axes"], own) if own else "none"
-    return f"{said}; of another contrast {_ranges(scan['axes'], other)}" if other else said
+    text = _ranges(scan["axes"], own) if own else "none"
+    return f"{text}; of another contrast {_ranges(scan['axes'], other)}" if other else text
 
 
 def _voxel(scan: Facts) -> str:
@@ -170,7 +170,7 @@ def _orientation(place: Facts | None) -> str:
     return f"{tilt}, centre at {x:.4g}, {y:.4g}, {z:.4g} mm (LPS)"
 
 
-def _said(fact: tuple[str, str | float]) -> str:
+def _in_words(fact: tuple[str, str | float]) -> str:
     name, value = fact
     unit = _UNITS.get(name, " ms")
     return f"{name} {value}" if isinstance(value, str) else f"{name} {value:g}{unit}"

@@ -188,12 +188,12 @@ def _say(volume: Reconstruction, out: Path, stops: bool, as_json: bool) -> None:
         print(f"by {volume.method}: {volume.verdict}")
 
 
-def _change(said: str | None) -> float | None:
+def _change(text: str | None) -> float | None:
     """The number in `change<0.01`, or the number alone."""
-    if said is None:
+    if text is None:
         return None
-    read = re.fullmatch(r"(?:change *< *)?(\d*\.?\d+(?:e-?\d+)?)", said)
+    read = re.fullmatch(r"(?:change *< *)?(\d*\.?\d+(?:e-?\d+)?)", text)
     number = 0.0 if read is None else float(read[1])
     if not 0 < number < math.inf:
-        raise BadInput(f"reconstruct: --until is like 'change<0.01', not {said!r}")
+        raise BadInput(f"reconstruct: --until is like 'change<0.01', not {text!r}")
     return number

@@ -48,7 +48,7 @@ def _procedural(a: Arguments) -> tuple[Callable[..., Scan], bool, Sequence[str]]
 
 
 def _from_image(a: Arguments, path: Path) -> tuple[Callable[..., Scan], bool, Sequence[str]]:
-    if any(said is not None for said in (a.slices, a.frames, a.oversized)):
+    if any(value is not None for value in (a.slices, a.frames, a.oversized)):
         raise BadInput(
             "simulate: the image says itself what --slices and --frames are, and its size; leave "
             "them and --oversized out"

@@ -30,8 +30,8 @@ from gleam.terminal import say
 def main(a: Arguments) -> None:
     """Run the verb."""
     if a.resume is not None:
-        said = (a.out, a.file, a.start, a.grow, a.polish, a.copy or None, a.memory, a.hours)
-        if any(one is not None for one in said) or a.dry_run or a.recipe != Recipe():
+        others = (a.out, a.file, a.start, a.grow, a.polish, a.copy or None, a.memory, a.hours)
+        if any(one is not None for one in others) or a.dry_run or a.recipe != Recipe():
             raise BadInput("train: --resume goes on with the run's own recipe; give nothing else")
         recipe = run_folder.load_recipe(a.resume)
     else:
@@ -55,7 +55,7 @@ def main(a: Arguments) -> None:
         if a.devices < 1 or started > 1:
             raise BadInput(f"train: --devices {a.devices} cannot be: {started} processes started")
         placement.check(recipe, a.devices)
-        code = launch(a.devices, ["-m", "gleam", "train", *a.said])
+        code = launch(a.devices, ["-m", "gleam", "train", *a.command_line])
         if code:
             sys.exit(code)
         return

@@ -93,12 +93,12 @@ class Submission:
             executor = submitit.AutoExecutor(folder=self.folder, cluster=self.cluster)
             executor.update_parameters(**{**USUAL, **self.options})
         except (RuntimeError, NameError, ValueError, TypeError) as error:
-            said = " ".join(str(error).split())
-            raise BadInput(f"compare: --submit {self.cluster}: {said}") from error
+            text = " ".join(str(error).split())
+            raise BadInput(f"compare: --submit {self.cluster}: {text}") from error
         return executor
 
 
-def options_of(said: Sequence[str]) -> dict[str, Any]:
+def options_of(text: Sequence[str]) -> dict[str, Any]:
     """Parameters as the command line has them, NAME=VALUE each; values are YAML's.
 
     >>> options_of(["slurm_partition=gpu", "timeout_min=240"])
@@ -108,7 +108,7 @@ def options_of(said: Sequence[str]) -> dict[str, Any]:
         BadInput: one has no value.
     """
     options = {}
-    for one in said:
+    for one in text:
         name, equals, value = one.partition("=")
         if not name or not equals:
             raise BadInput(f"compare: --submit-options {one}: say NAME=VALUE, as timeout_min=240")

@@ -140,8 +140,8 @@ class TrainedOn(BaseModel):
         known = [e.header for e in examples if e.header.sha256]
         learnt = [h.name for h in known if h.sha256 in self.training]
         chose = [h.name for h in known if h.sha256 in self.validation.keys() - self.training]
-        said = [f"was trained on {listed(learnt)}"] if learnt else []
-        return said + ([f"chose its best checkpoint by {listed(chose)}"] if chose else [])
+        sentences = [f"was trained on {listed(learnt)}"] if learnt else []
+        return sentences + ([f"chose its best checkpoint by {listed(chose)}"] if chose else [])
 
     def check_unseen(self, run: str, examples: Iterable[Example], force: bool = False) -> list[str]:
         """Make sure that scans are a test: that the network was not made with them.
@@ -159,8 +159,10 @@ class TrainedOn(BaseModel):
         """
         seen = self.seen(examples)
         unsure = self.version == 1
-        said = ["did not record all scans it was trained on (docs/versions.md)"] if unsure else []
-        return said + _heeded(run, seen, "score it on scans that it never saw", force)
+        sentences = (
+            ["did not record all scans it was trained on (docs/versions.md)"] if unsure else []
+        )
+        return sentences + _heeded(run, seen, "score it on scans that it never saw", force)
 
     def check_test(
         self, run: str, examples: Sequence[Example], mask: MaskRecipe, force: bool = False
@@ -170,10 +172,10 @@ class TrainedOn(BaseModel):
         Returns:
             Sentences that go on from "RUN: ", each once.
         """
-        said = self.check_unseen(run, examples, force)
+        sentences = self.check_unseen(run, examples, force)
         for example in examples:
-            said += self.check_kind(run, example, force) + self.doubts(example, mask)
-        return list(dict.fromkeys(said))
+            sentences += self.check_kind(run, example, force) + self.doubts(example, mask)
+        return list(dict.fromkeys(sentences))
 
     def doubts(self, example: Example, mask: MaskRecipe | None = None) -> list[str]:
         """Reasons why images may be worse than the network's scores say.
@@ -198,19 +200,19 @@ class TrainedOn(BaseModel):
         else:
             this, times = "the mask", mask.acceleration
             other, sampled = mask.kind not in self.masks, f"these are {mask.kind}"
-        said = []
+        sentences = []
         if not lowest / NEAR <= times <= highest * NEAR:
             learnt = f"{lowest:g}×" if lowest == highest else f"{lowest:g} to {highest:g}×"
-            said.append(f"was trained at {learnt}, and {this} is {times:.3g}× accelerated")
+            sentences.append(f"was trained at {learnt}, and {this} is {times:.3g}× accelerated")
         if other:
-            said.append(f"was trained with {masks}, and {sampled}")
+            sentences.append(f"was trained with {masks}, and {sampled}")
         if version not in self.preparations:
             versions = " and ".join(map(str, self.preparations))
-            said.append(
+            sentences.append(
                 f"was trained on scans prepared by version {versions}, and this is version "
                 f"{version}, whose numbers differ (docs/versions.md)"
             )
-        return said
+        return sentences
 
 
 def listed(names: Sequence[str]) -> str:

@@ -79,11 +79,11 @@ def anonymous(known: TrainedOn) -> TrainedOn:
     return TrainedOn.model_validate(known.model_dump() | blank)
 
 
-def _axes(said: str | None, recipe: Recipe, space: int) -> Axes:
-    if said is None:
+def _axes(text: str | None, recipe: Recipe, space: int) -> Axes:
+    if text is None:
         return tuple(range(-DIMENSIONS[recipe.mask.kind], 0))
-    names = said.split()
+    names = text.split()
     known = "zyx"[3 - space :]
     if not names or len({*names}) < len(names) or not {*names} <= {*known}:
-        raise BadInput(f"export: --axes is some of {', '.join(known)}, as 'y x'; not {said!r}")
+        raise BadInput(f"export: --axes is some of {', '.join(known)}, as 'y x'; not {text!r}")
     return tuple(sorted("zyx".index(name) - 3 for name in names))

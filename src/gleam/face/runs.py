@@ -130,13 +130,13 @@ def train(
     return Run(last or folder, trust=trust)
 
 
-def recipe_of(said: Recipe | str | Path | Mapping[str, Any]) -> Recipe:
+def recipe_of(source: Recipe | str | Path | Mapping[str, Any]) -> Recipe:
     """The recipe of a file, or of its fields."""
-    if isinstance(said, Recipe):
-        return said
-    if isinstance(said, Mapping):
-        return recipes.parse(dict(said), "recipe")
-    return recipes.load(Path(said))
+    if isinstance(source, Recipe):
+        return source
+    if isinstance(source, Mapping):
+        return recipes.parse(dict(source), "recipe")
+    return recipes.load(Path(source))
 
 
 @in_python()

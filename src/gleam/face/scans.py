@@ -87,8 +87,8 @@ def load(
     Raises:
         BadInput: there is no such file or part, or it cannot be read as a scan; one line says why.
     """
-    said = axes, variable, oversampled
-    layout = None if said == (None, None, None) else Layout.parse(*said)
+    given = axes, variable, oversampled
+    layout = None if given == (None, None, None) else Layout.parse(*given)
     return Scan.of(read_scan(Path(path), layout, measurement, part))
 
 

@@ -14,9 +14,9 @@ def in_python() -> Iterator[None]:
     try:
         yield
     except BadInput as error:
-        said = re.sub(r"--trust (\S+)", r'trust=["\1"]', str(error))
-        said = re.sub(r"--([a-z][a-z-]*)", _argument, said)
-        raise type(error)(said, *error.args[1:]) from None  # the caller's, and not the way to it
+        text = re.sub(r"--trust (\S+)", r'trust=["\1"]', str(error))
+        text = re.sub(r"--([a-z][a-z-]*)", _argument, text)
+        raise type(error)(text, *error.args[1:]) from None  # the caller's, and not the way to it
 
 
 def _argument(option: re.Match[str]) -> str:

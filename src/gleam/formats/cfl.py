@@ -129,8 +129,8 @@ def _write(path: Path, sizes: list[int], parts: Iterable[Array], geometry: str =
         with data.open("wb") as file:
             for part in parts:
                 np.ascontiguousarray(part, "<c8").tofile(file)
-        said = f"# Geometry\n{geometry}\n" if geometry else ""
-        header.write_text(f"# Dimensions\n{' '.join(map(str, sizes))}\n{said}")
+        comment = f"# Geometry\n{geometry}\n" if geometry else ""
+        header.write_text(f"# Dimensions\n{' '.join(map(str, sizes))}\n{comment}")
 
 
 def _sizes(space: list[int], others: dict[int, int]) -> list[int]:

@@ -64,14 +64,14 @@ class Layout:
             return cls(None, readout, variable, factor)
         words: list[str] = []
         marked: list[str] = []
-        for said in re.split(r"[\s,]+", axes.strip(" ,")):
-            word, colon, mark = said.partition(":")
+        for part in re.split(r"[\s,]+", axes.strip(" ,")):
+            word, colon, mark = part.partition(":")
             if word not in _WORDS:
                 raise BadInput(f"--axes: {word!r} is no axis; {nearest(word, _WORDS)}")
             if word in words:
                 raise BadInput(f"--axes: {word!r} is there twice; each axis has a word of its own")
             if colon and (mark != "readout" or marked or word not in ("z", "y", "x")):
-                raise BadInput(f"--axes: {said!r} is no axis; ':readout' marks one of z, y and x")
+                raise BadInput(f"--axes: {part!r} is no axis; ':readout' marks one of z, y and x")
             words.append(word)
             marked += [word] if colon else []
         if not {"y", "x"} <= set(words):
@@ -132,16 +132,16 @@ class Layout:
         return replace(arrangement, marked=self.readout, oversampling=self.oversampling)
 
 
-def _oversampled(said: str) -> tuple[str, float]:
+def _oversampled(part: str) -> tuple[str, float]:
     """The readout's word, and the factor."""
-    word, colon, number = said.strip().partition(":")
+    word, colon, number = part.strip().partition(":")
     try:
         factor = float(number) if colon else 2.0
     except ValueError:
         factor = 0.0
     if word not in ("z", "y", "x") or not 1 < factor < math.inf:
         raise BadInput(
-            f"--oversampled: {said!r} is no oversampled axis; say y, or y:1.5 if it is not twice"
+            f"--oversampled: {part!r} is no oversampled axis; say y, or y:1.5 if it is not twice"
         )
     return word, factor
 

@@ -95,8 +95,8 @@ class Foreign:
         found = getattr(self.adapter, method, None)
         if found is None:
             raise BadInput(f"{self.name}: its network has no `{method}`, which it needs {purpose}")
-        said: Callable[..., Any] = found
-        return said
+        function: Callable[..., Any] = found
+        return function
 
 
 def foreign(

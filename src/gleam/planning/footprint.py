@@ -57,8 +57,8 @@ class Footprint:
 
     def __str__(self) -> str:
         parts = {name: getattr(self, name) for name in PARTS}
-        said = ", ".join(f"{name} {in_bytes(size)}" for name, size in parts.items() if size)
-        return f"{in_bytes(self.peak)}: {said}"
+        text = ", ".join(f"{name} {in_bytes(size)}" for name, size in parts.items() if size)
+        return f"{in_bytes(self.peak)}: {text}"
 
 
 def in_bytes(count: int) -> str:

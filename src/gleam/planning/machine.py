@@ -61,13 +61,13 @@ class Machine:
 
 
 @cache
-def machine_of(said: str = "auto") -> Machine:
+def machine_of(name: str = "auto") -> Machine:
     """The device that is asked for; `cuda` is any GPU, where there is none here.
 
     Raises:
         BadInput: see `gleam.device.choose`.
     """
-    if said == "cuda" and not torch.cuda.is_available():
+    if name == "cuda" and not torch.cuda.is_available():
         return Machine(choose("cpu"), is_gpu=True)
-    device = choose(said)
+    device = choose(name)
     return Machine(device, device.type == "cuda", Workspaces(device))

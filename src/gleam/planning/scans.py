@@ -41,8 +41,8 @@ class ScanSize:
 
     def __post_init__(self) -> None:
         if len(self.space) not in (2, 3):
-            said = " ".join(map(str, self.space))
-            raise BadInput(f"shape: {said} has {len(self.space)} axes; give y x, or z y x")
+            text = " ".join(map(str, self.space))
+            raise BadInput(f"shape: {text} has {len(self.space)} axes; give y x, or z y x")
         for name, sizes in (("shape", self.space), ("coils", (self.coils,))):
             for size in sizes:
                 if not 1 <= size <= LARGEST:

@@ -185,10 +185,10 @@ ROOM = "needs more memory than a worker may take; see --memory and --workers"
 
 def reason(error: Exception, source: Path, out: Path, settings: Settings, room: str = ROOM) -> str:
     """The reason why a scan was skipped, in one line that names files without their folders."""
-    said = (room if exhausted(error) else _reason(error)).removeprefix(f"{source}: ")
+    text = (room if exhausted(error) else _reason(error)).removeprefix(f"{source}: ")
     for folder in {file.parent for file in (source, out / "any", *settings.beside)}:
-        said = said.replace(f"{folder}{os.sep}", "")
-    return said
+        text = text.replace(f"{folder}{os.sep}", "")
+    return text
 
 
 def _reason(error: Exception) -> str:
@@ -228,9 +228,9 @@ def fingerprint(source: Path, settings: Settings, *others: object) -> str:
         stats = [file.stat() for file in (*files, *(h for h in headers if h.exists()))]
     except OSError as error:
         raise BadInput(f"{error.filename}: cannot be read ({error.strerror})") from error
-    said = asdict(settings)
+    text = asdict(settings)
     if settings.noise is None:
-        del said["noise"]  # examples from before it could be given are kept
-    facts: list[object] = [VERSION, source.name, said, *others]
+        del text["noise"]  # examples from before it could be given are kept
+    facts: list[object] = [VERSION, source.name, text, *others]
     facts += [(stat.st_size, stat.st_mtime_ns) for stat in stats]
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()

@@ -92,7 +92,7 @@ def with_noise(scan: Scan, path: Path, layout: Layout | None = None) -> Scan:
             f"{path}: is no noise for {scan.name}: it has {len(noise)} coils, the scan {coils}; "
             "give noise acquired with the scan's coils"
         )
-    warnings = tuple(said for said in scan.warnings if not said.endswith(NOT_WHITENED))
+    warnings = tuple(warning for warning in scan.warnings if not warning.endswith(NOT_WHITENED))
     return replace(scan, noise=noise, warnings=warnings)
 
 

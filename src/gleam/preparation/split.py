@@ -20,15 +20,15 @@ SIDES = ("train", "validation", "test")
 _GLIMPSE = 2**16  # bytes; two scans that have these in common are compared as a whole
 
 
-def shares(said: str) -> tuple[float, ...]:
+def shares(text: str) -> tuple[float, ...]:
     """The share of each side of `80/10/10`, as fractions of one.
 
     Raises:
         BadInput: it is not that.
     """
-    numbers = [float(n) for n in said.split("/") if re.fullmatch(r"\d+(\.\d+)?", n)]
-    if said.count("/") != 2 or len(numbers) != 3 or not sum(numbers) > 0:
-        raise BadInput(f"--split is like 80/10/10 ({', '.join(SIDES)}), not {said!r}")
+    numbers = [float(n) for n in text.split("/") if re.fullmatch(r"\d+(\.\d+)?", n)]
+    if text.count("/") != 2 or len(numbers) != 3 or not sum(numbers) > 0:
+        raise BadInput(f"--split is like 80/10/10 ({', '.join(SIDES)}), not {text!r}")
     return tuple(number / sum(numbers) for number in numbers)
 
 
@@ -120,10 +120,10 @@ def _subject(place: Path, wanted: re.Pattern[str] | None) -> str:
     if wanted is None:
         return place.parts[0] if len(place.parts) > 1 else place.stem
     match = wanted.search(place.as_posix())
-    said = match and (match[1] if wanted.groups else match[0])
-    if not said:
+    text = match and (match[1] if wanted.groups else match[0])
+    if not text:
         raise BadInput(f"{place}: --subject {wanted.pattern} finds no subject in it")
-    return said
+    return text
 
 
 def _is_scan(path: Path) -> bool:

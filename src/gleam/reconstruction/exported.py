@@ -85,8 +85,8 @@ class Exported(Reconstructor):
         """
         check_exists(path, "make one with `gleam export`")
         load = _pt2 if path.suffix == ".pt2" else _onnx
-        run, said = load(path, device)
-        return cls(str(path), run, _facts(said, path), sha256_of(path), force, device=device)
+        run, text = load(path, device)
+        return cls(str(path), run, _facts(text, path), sha256_of(path), force, device=device)
 
     @property
     def words(self) -> str:
@@ -146,9 +146,9 @@ def _padded(given: dict[str, Tensor]) -> dict[str, Tensor]:
     return given | twice
 
 
-def _facts(said: str, path: Path) -> Facts:
+def _facts(text: str, path: Path) -> Facts:
     try:
-        return Facts.model_validate_json(said)
+        return Facts.model_validate_json(text)
     except (ValidationError, ValueError) as error:
         raise BadInput(
             f"{path}: does not say what it is, as a network of `gleam export` of this version does"
@@ -184,7 +184,7 @@ def _onnx(path: Path, device: torch.device) -> tuple[Run, str]:
         session = onnxruntime.InferenceSession(
             str(path), providers=[*there, "CPUExecutionProvider"]
         )
-        said = session.get_modelmeta().custom_metadata_map.get(FACTS, "")
+        text = session.get_modelmeta().custom_metadata_map.get(FACTS, "")
     except Exception as error:  # onnxruntime's own
         raise BadInput(f"{path}: is broken, or no .onnx file") from error
     taken = [one.name for one in session.get_inputs()]
@@ -194,7 +194,7 @@ def _onnx(path: Path, device: torch.device) -> tuple[Run, str]:
         (image,) = session.run(None, feed)
         return torch.view_as_complex(torch.from_numpy(np.ascontiguousarray(image)))
 
-    return run, said
+    return run, text
 
 
 def _real(tensor: Tensor) -> Any:

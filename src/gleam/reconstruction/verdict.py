@@ -112,20 +112,20 @@ def _sentences(check: Check) -> list[str]:
     ranked = sorted(
         (one for one in check.methods if not one.learnt), key=lambda one: one.error.value
     )
-    said = []
+    sentences = []
     if check.best is not None:
-        said = [_of_best(check, ranked[0]), *(_of_other(check, one) for one in ranked[1:])]
+        sentences = [_of_best(check, ranked[0]), *(_of_other(check, one) for one in ranked[1:])]
     elif ranked and _drowned(check):
-        said.append(
+        sentences.append(
             "What was held out is next to nothing but noise, so it tells nothing of these images."
         )
     elif ranked:
-        said.append(
+        sentences.append(
             "What was held out is predicted hardly better than by an empty image, with an error of "
             f"{ranked[0].error.value:.2g} of it at least: too few samples, or coils, are left for "
             "this check to tell anything."
         )
-    return said + [
+    return sentences + [
         f"{one.method} has learnt from this very scan, so this check does not apply to it: it "
         "predicts such samples better than its image is."
         for one in check.methods

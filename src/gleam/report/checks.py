@@ -24,14 +24,14 @@ def shown_checks(evaluation: Evaluation) -> dict[str, Any] | None:
         return None
     found = agreement(evaluation.scans, evaluation.checks)
     if found.pairs:
-        said = (
+        sentence = (
             f"Of {found.pairs} pairs of methods on a scan that are {LEAST} dB or more apart, the "
             f"check without the truth puts {found.right} in the same order as complex PSNR."
         )
     else:
-        said = f"No two methods are {LEAST} dB or more apart on a scan that was checked."
+        sentence = f"No two methods are {LEAST} dB or more apart on a scan that was checked."
     return {
-        "agreement": said,
+        "agreement": sentence,
         "verdicts": [(check.scan, check.verdict) for check in evaluation.checks],
         "rows": [_row(method, evaluation.checks) for method in evaluation.methods],
     }

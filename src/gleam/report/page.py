@@ -124,7 +124,7 @@ def _rendered(
         "metrics": {key: vars(metric) for key, metric in METRICS.items()},
     }
     # `<` of a name could end the element that holds it.
-    said = json.dumps(content, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    payload = json.dumps(content, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     viewer = scripts.joined(scripts.VIEWER if scans else scripts.PLAIN)
     libraries = [scripts.library(name) for name in scripts.LIBRARIES]
     packed = [blocks(number, one) for number, one in enumerate(scans)]
@@ -141,7 +141,7 @@ def _rendered(
         others=others,
         first_blocks=packed[0] if packed else [],
         other_blocks=[block for one in packed[1:] for block in one],
-        content=said,
+        content=payload,
         libraries=libraries,
         viewer=viewer,
         metrics=METRICS,

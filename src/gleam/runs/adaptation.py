@@ -196,7 +196,7 @@ def _last(recipe: Recipe, modules: int) -> Recipe:
 
 
 def _slab(
-    network: Unrolled, examples: Sequence[ExampleFile], mask: MaskRecipe, said: int | None
+    network: Unrolled, examples: Sequence[ExampleFile], mask: MaskRecipe, slab: int | None
 ) -> int | None:
     """Positions along the readout that a step looks at; None where scans cannot be cut."""
     dimensions = DIMENSIONS[mask.kind]
@@ -210,7 +210,7 @@ def _slab(
     except BadInput:  # a network of somebody's own need not know how far it looks
         return None
     volumes = any(example.header.slab_axis is not None for example in examples)
-    return (said or PLANES) if volumes else ROWS
+    return (slab or PLANES) if volumes else ROWS
 
 
 def _validate_every(examples: Sequence[ExampleFile], slab: int | None, steps: int) -> int:

@@ -48,11 +48,11 @@ def _sources(recipe: Recipe) -> list[int]:
     begun = run_folder.recipe_of_network(start)
     run_folder.read_trained_on(start)  # of a later version, the weights may mean something else
     iterations, wanted = begun.network.iterations, recipe.network.iterations
-    said = f"training.start: {start}: is of {iterations} iterations"
+    text = f"training.start: {start}: is of {iterations} iterations"
     if iterations > wanted:
-        raise BadInput(f"{said}, the recipe of {wanted}; give as many or more")
+        raise BadInput(f"{text}, the recipe of {wanted}; give as many or more")
     if recipe.training.frozen > iterations:
-        raise BadInput(f"{said}, so no more can be frozen; lower training.frozen")
+        raise BadInput(f"{text}, so no more can be frozen; lower training.frozen")
     last = range(iterations)[-begun.module_sizes()[-1] :]
     copies = wanted - iterations if recipe.training.copies else 0
     return [*range(iterations), *(last[k % len(last)] for k in range(copies))]

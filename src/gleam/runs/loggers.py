@@ -58,8 +58,8 @@ def check(names: Sequence[str]) -> None:
         try:
             __import__(name)
         except ImportError as error:
-            said = f"training.loggers: {name} {not_installed(name, name)}"
-            raise BadInput(said) from error
+            text = f"training.loggers: {name} {not_installed(name, name)}"
+            raise BadInput(text) from error
 
 
 Told = dict[str, float | NDArray[np.uint8]]  # a number, or the grey levels of an image

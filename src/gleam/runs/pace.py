@@ -66,12 +66,12 @@ class Pace:
 def in_words(summary: Mapping[str, Any]) -> str:
     """The pace of a run in words, by its summary.json; what that does not know is left out."""
     s = summary
-    said = [f"{1e3 * s['seconds_per_step']:.3g} ms per step"]
+    phrases = [f"{1e3 * s['seconds_per_step']:.3g} ms per step"]
     if "waiting" in s:
-        said += [f"{s['slices_per_second']:.3g} slices per second"]
-        said += [f"{100 * s['waiting']:.0f} % of the time waiting for data"]
-    said += [f"{s['peak_memory_bytes'] / 2**20:.0f} MiB at most"]
+        phrases += [f"{s['slices_per_second']:.3g} slices per second"]
+        phrases += [f"{100 * s['waiting']:.0f} % of the time waiting for data"]
+    phrases += [f"{s['peak_memory_bytes'] / 2**20:.0f} MiB at most"]
     if "device" not in s:
-        return ", ".join(said)
+        return ", ".join(phrases)
     graph = ", as CUDA graphs" if s["graph"] else ""
-    return f"on {s['device']}, in {s['precision']}{graph}: {', '.join(said)}"
+    return f"on {s['device']}, in {s['precision']}{graph}: {', '.join(phrases)}"

@@ -120,10 +120,10 @@ class _Client:
     def outcome(self) -> str:
         """The line for the log, once the process has ended."""
         cause = cause_of_death(self.process)
-        said = self._cut_off or f"its process died of {cause}"
+        text = self._cut_off or f"its process died of {cause}"
         with self._pipe, suppress(EOFError):
-            said = self._pipe.recv_bytes().decode()
-        return f"{self._address}: {said}; {time.monotonic() - self._start:.1f} s"
+            text = self._pipe.recv_bytes().decode()
+        return f"{self._address}: {text}; {time.monotonic() - self._start:.1f} s"
 
 
 def _answer(
@@ -136,9 +136,9 @@ def _answer(
     settle(memory)
     torch.set_num_threads(threads)
     warnings.simplefilter("ignore")  # of libraries, on numbers that nobody can use
-    said = work(connection)
+    text = work(connection)
     with suppress(OSError):  # the server is gone
-        pipe.send_bytes(said.encode())
+        pipe.send_bytes(text.encode())
 
 
 def _patience(clients: list[_Client]) -> float | None:

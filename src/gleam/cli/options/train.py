@@ -72,8 +72,8 @@ class Arguments:
     timeout: float = 600.0
     """Seconds after which a process that does not answer counts as lost."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
-    said: tyro.conf.Suppress[tuple[str, ...]] = ()
-    """All of it, as it was said: for the processes that are started."""
+    command_line: tyro.conf.Suppress[tuple[str, ...]] = ()
+    """All arguments as they were given, for the processes that are started."""
 
 
 def read(arguments: Sequence[str]) -> Arguments:
@@ -87,7 +87,7 @@ def read(arguments: Sequence[str]) -> Arguments:
     a = parse(Arguments, "train", arguments, Arguments(recipe=base))
     if a.file != named:
         raise BadInput(f"train: {a.file}: is not a recipe, which is one .yaml file")
-    return replace(a, said=tuple(arguments))
+    return replace(a, command_line=tuple(arguments))
 
 
 def _begun(arguments: Sequence[str]) -> Recipe | None:
@@ -95,19 +95,19 @@ def _begun(arguments: Sequence[str]) -> Recipe | None:
 
     It has to be known before the options are parsed, as it is what they change.
     """
-    said = {
-        name: next((b for a, b in pairwise(spread) if a == f"--{name}"), None)
-        for spread in [[part for argument in arguments for part in argument.split("=", 1)]]
+    given = {
+        name: next((b for a, b in pairwise(words) if a == f"--{name}"), None)
+        for words in [[part for argument in arguments for part in argument.split("=", 1)]]
         for name in ("start", "grow", "polish")
     }
-    if said["start"] is None:
+    if given["start"] is None:
         return None
     from gleam.runs import folder as run_folder
     from gleam.runs.stages import grown, polished
 
-    start = Path(said["start"])
+    start = Path(given["start"])
     recipe = run_folder.recipe_of_network(start)
-    counts = {name: int(n) for name, n in said.items() if n and n.isdecimal() and int(n) > 0}
+    counts = {name: int(n) for name, n in given.items() if n and n.isdecimal() and int(n) > 0}
     if "grow" in counts:
         return grown(recipe, start, counts["grow"], "--copy" in arguments)
     if "polish" in counts:

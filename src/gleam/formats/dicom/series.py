@@ -116,8 +116,8 @@ def _series(volume: Volume) -> Dataset:
     series.AcquisitionNumber = 1
     series.DerivationDescription = f"Reconstructed from k-space by GLEAM {__version__}: {method}"
     series.ContentQualification = "RESEARCH"
-    said = [f"{_NOT_FOR_DIAGNOSIS}: reconstructed by research software", volume.verdict]
-    series.ImageComments = "; ".join(filter(None, said))
+    comments = [f"{_NOT_FOR_DIAGNOSIS}: reconstructed by research software", volume.verdict]
+    series.ImageComments = "; ".join(filter(None, comments))
     series.BurnedInAnnotation = "NO"
 
     series.ScanningSequence = "RM"

@@ -111,7 +111,7 @@ def check(path: Path, images: int, force: bool = False) -> None:
     check_new(path, force)
 
 
-def parse_tags(said: Iterable[str]) -> dict[str, str]:
+def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
     """The values that a user says, `KEYWORD=VALUE`, by keyword.
 
     Raises:
@@ -123,7 +123,7 @@ def parse_tags(said: Iterable[str]) -> dict[str, str]:
     from pydicom.valuerep import validate_value
 
     tags = {}
-    for word in said:
+    for word in pairs:
         keyword, equals, value = word.partition("=")
         if not equals:
             raise BadInput("--tag: takes KEYWORD=VALUE, such as PatientID=17")

@@ -114,7 +114,7 @@ class _Laid:
 
     Attributes:
         name, heads, load: see `assemble`.
-        said: the header of the encoding.
+        stated: the header of the encoding.
         header: with what was acquired of it.
         lines: the table of `lay_out`.
         imaging, noise, apart: (acquisition,) bool; the lines that make the scan, those of noise,
@@ -123,7 +123,7 @@ class _Laid:
     """
 
     name: str
-    said: Header
+    stated: Header
     header: Header
     heads: Records
     load: Load
@@ -139,16 +139,16 @@ class _Laid:
 
 
 def _laid_out(
-    name: str, said: Header, heads: Records, load: Load, encoding: int, channels: int
+    name: str, stated: Header, heads: Records, load: Load, encoding: int, channels: int
 ) -> _Laid:
     noise = flagged(heads, NOISE)
     of_kind = (heads["encoding_space_ref"] == encoding) & (heads["active_channels"] == channels)
-    imaging, calibration, apart = _sort(name, said, heads, of_kind & ~noise)
+    imaging, calibration, apart = _sort(name, stated, heads, of_kind & ~noise)
     left_out, stopped = unfinished(heads, imaging)
     imaging = imaging & ~left_out
-    header = as_acquired(said, heads, imaging | calibration, load)
+    header = as_acquired(stated, heads, imaging | calibration, load)
     lines = lay_out(name, header, heads, imaging, calibration)
-    return _Laid(name, said, header, heads, load, lines, imaging, noise, apart, stopped)
+    return _Laid(name, stated, header, heads, load, lines, imaging, noise, apart, stopped)
 
 
 def _scan(laid: _Laid, part: str) -> Scan:
@@ -231,7 +231,7 @@ def _reference(laid: _Laid) -> Scan | None:
     name = f"{laid.name}'s calibration"
     of_these = partial(_load_some, load=laid.load, some=np.flatnonzero(apart))
     try:
-        return only(name, assemble(name, lambda _: laid.said, laid.heads[apart], of_these))
+        return only(name, assemble(name, lambda _: laid.stated, laid.heads[apart], of_these))
     except BadInput:  # it is needed only where the scan has no centre of its own
         return None
 
@@ -261,9 +261,9 @@ def _noise(
     channels, coils = heads["active_channels"], imaging["active_channels"]
     fits = noise & (channels == coils)
     if not fits.any():
-        said = " or ".join(map(str, np.unique(channels[noise])))
+        stated = " or ".join(map(str, np.unique(channels[noise])))
         return None, (
-            f"its noise scan has {said} channels, but its lines have {coils}; {NOT_WHITENED}",
+            f"its noise scan has {stated} channels, but its lines have {coils}; {NOT_WHITENED}",
         )
     # Variance goes with the bandwidth of the sampling, of which the receiver passes a part.
     dwell = heads["sample_time_us"][fits].astype(np.float64), float(imaging["sample_time_us"])

@@ -52,7 +52,7 @@ def as_acquired(header: Header, heads: Records, chosen: NDArray[np.bool_], load:
 
 
 def _limits(
-    said: tuple[int, int] | None,
+    stated: tuple[int, int] | None,
     size: int,
     steps: NDArray[np.uint16],
     heads: Records,
@@ -62,34 +62,34 @@ def _limits(
 ) -> tuple[int, int] | None:
     """Limits of one phase encoding, with the centre of energy where none was said and it fits."""
     first, last = int(steps.min()), int(steps.max())
-    known = said is not None and max(first, 1) <= said[1] <= last
+    known = stated is not None and max(first, 1) <= stated[1] <= last
     if size == 1 or known or first == last or last - first + 1 >= size:
-        return said
+        return stated
     centre = energy_centre(heads, chosen, axis, size // 2, load)
     if not 0 <= first + size // 2 - centre <= last + size // 2 - centre < size:
-        return said
-    return (said[0] if said else 0, centre)
+        return stated
+    return (stated[0] if stated else 0, centre)
 
 
 def _contradictions(
-    said: tuple[int, int] | None, steps: NDArray[np.uint16], axis: int
+    stated: tuple[int, int] | None, steps: NDArray[np.uint16], axis: int
 ) -> tuple[str, ...]:
     """A warning where the centre that is said was not reached, or lines are missing at the end."""
     lines = np.unique(steps).astype(np.int64)
     gap = int(np.diff(lines).max(initial=1))  # of which undersampling leaves out as many
     first, last = int(lines[0]), int(lines[-1])
-    if said is None or len(lines) == 1:
+    if stated is None or len(lines) == 1:
         return ()
-    if said[1] > last or 0 < said[1] < first:
+    if stated[1] > last or 0 < stated[1] < first:
         return (
-            f"its header has the centre of phase encoding {axis} at line {said[1]}, but lines "
+            f"its header has the centre of phase encoding {axis} at line {stated[1]}, but lines "
             f"{first} to {last} were acquired; the middle is taken, or the line of most energy",
         )
-    if said[0] - last <= gap:
+    if stated[0] - last <= gap:
         return ()
     return (
-        f"its header announces lines up to {said[0]} along phase encoding {axis}, but the last one "
-        f"acquired is {last}: was it stopped? What is missing counts as never acquired",
+        f"its header announces lines up to {stated[0]} along phase encoding {axis}, but the last "
+        f"one acquired is {last}: was it stopped? What is missing counts as never acquired",
     )
 
 

@@ -149,14 +149,14 @@ def _acquisitions(path: Path, data: h5py.Dataset, readout: int) -> tuple[Records
     heads = member("head", kind["head"]).astype(ACQUISITION_HEADER)
     places = member("data", hdf5_variable.PLACE)
     _fill(heads, places["length"].astype(np.int64) // 2, readout)
-    said = 2 * heads["active_channels"].astype(np.int64) * heads["number_of_samples"]
-    if (places["length"] != said).any():
-        wrong = (places["length"] != said).argmax()
+    stated = 2 * heads["active_channels"].astype(np.int64) * heads["number_of_samples"]
+    if (places["length"] != stated).any():
+        wrong = (places["length"] != stated).argmax()
         raise BadInput(
             f"{path}: acquisition {wrong} has {places['length'][wrong]} numbers, but its head says "
-            f"{said[wrong]} (2 × channels × samples); the file is damaged"
+            f"{stated[wrong]} (2 × channels × samples); the file is damaged"
         )
-    if 4 * said.sum() > size:
+    if 4 * stated.sum() > size:
         raise BadInput(f"{path}: is smaller than its acquisitions; get it anew")
     return heads, places
 

@@ -128,8 +128,8 @@ def _along_readout(name: str, size: int, heads: Records, lines: Records) -> None
     lines["first"] = heads["discard_pre"]
     lines["last"] = samples - heads["discard_post"]
     lines["reversed"] = flagged(heads, REVERSED)
-    said = heads["center_sample"].astype(np.int64)
-    echo = np.where((samples == size) | (said == 0), samples // 2, said)
+    stated = heads["center_sample"].astype(np.int64)
+    echo = np.where((samples == size) | (stated == 0), samples // 2, stated)
     back = lines["reversed"]
     echo = np.where(back & (2 * echo != samples), samples - 1 - echo, echo)
     lines["start"] = size // 2 - echo + np.where(back, samples - lines["last"], lines["first"])

@@ -136,8 +136,8 @@ def _even_runs(firsts: Records) -> list[range]:
     """
     centres = firsts["position"].astype(np.float64)
     normal = normal_of(firsts[0])
-    said = np.isfinite(centres).all() and abs(np.linalg.norm(normal) - 1) < PARALLEL
-    if not said or np.ptp(centres, axis=0).max() <= ONE_PLACE:
+    stated = np.isfinite(centres).all() and abs(np.linalg.norm(normal) - 1) < PARALLEL
+    if not stated or np.ptp(centres, axis=0).max() <= ONE_PLACE:
         return [range(len(centres))]
     along = np.abs((centres - centres[0]) @ normal)
     aside = centres - np.outer(centres @ normal, normal)

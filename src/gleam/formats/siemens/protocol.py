@@ -82,10 +82,10 @@ def header(
         for length in ("dReadoutFOV", "dPhaseFOV", "dThickness")
     )
     x, over_x = round(number("sKSpace.lBaseResolution", 1.0)), 1.0
-    said = round(x * max(1.0, _parameter(meas, "flReadoutOSFactor", 2.0)))
-    samples = _samples(imaging, said)
-    if samples == said:
-        over_x = said / x
+    stated = round(x * max(1.0, _parameter(meas, "flReadoutOSFactor", 2.0)))
+    samples = _samples(imaging, stated)
+    if samples == stated:
+        over_x = stated / x
     else:
         x = samples
     y, limits = _extent(
@@ -117,7 +117,7 @@ def header(
         limits_2=limits_2,
         calibration=_CALIBRATION.get(protocol.get("sPat.ucRefScanMode", 0), ""),
         tick=SIEMENS_TICK,
-        warnings=_placeholders(protocol, said, (samples, y)),
+        warnings=_placeholders(protocol, stated, (samples, y)),
     )
 
 
@@ -134,7 +134,7 @@ def _check_encoding(protocol: dict[str, float], meas: str) -> None:
         raise BadInput("slices were excited together (multi-band); only single slices can be used")
 
 
-def _samples(imaging: NDArray[Any], said: int) -> int:
+def _samples(imaging: NDArray[Any], stated: int) -> int:
     """Length of the readout in k-space: as said, unless what was acquired contradicts it.
 
     An asymmetric echo is shorter, and does not have its centre in the middle.
@@ -143,12 +143,12 @@ def _samples(imaging: NDArray[Any], said: int) -> int:
     samples = imaging["SamplesInScan"].astype(np.int64)
     middle = np.isin(imaging["CenterCol"], [0, samples[0] // 2]).all()
     longest = int((samples - cut).max())
-    whole = middle and not cut.any() and longest < said
-    return longest if longest > said or whole else said
+    whole = middle and not cut.any() and longest < stated
+    return longest if longest > stated or whole else stated
 
 
 def _extent(
-    said: float,
+    stated: float,
     counters: NDArray[np.uint16],
     centres: NDArray[np.uint16],
     find_centre: Callable[[int], int],
@@ -159,30 +159,30 @@ def _extent(
     """
     first, last, centre = int(counters.min()), int(counters.max()), int(centres.max())
     if centre == 0:  # not said, and then the protocol is not to be trusted either
-        said, centre = 1, find_centre(first + (last - first + 1) // 2)
-    return max(int(said), 2 * (centre - first), 2 * (last - centre) + 1), (last, centre)
+        stated, centre = 1, find_centre(first + (last - first + 1) // 2)
+    return max(int(stated), 2 * (centre - first), 2 * (last - centre) + 1), (last, centre)
 
 
 def _placeholders(
-    protocol: dict[str, float], said: int, acquired: tuple[int, int]
+    protocol: dict[str, float], stated: int, acquired: tuple[int, int]
 ) -> tuple[str, ...]:
     """A warning where k-space is not as the protocol has it."""
     lines = int(protocol["sKSpace.lPhaseEncodingLines"])
-    if acquired[0] == said and acquired[1] >= lines:
+    if acquired[0] == stated and acquired[1] >= lines:
         return ()
     return (
-        f"its protocol says {said} samples and {lines} lines, but {acquired[0]} and {acquired[1]} "
-        "were acquired, which are taken; sizes in mm are as the protocol says, and no oversampling "
-        "is cropped unless it is known",
+        f"its protocol says {stated} samples and {lines} lines, but {acquired[0]} and "
+        f"{acquired[1]} were acquired, which are taken; sizes in mm are as the protocol says, and "
+        "no oversampling is cropped unless it is known",
     )
 
 
 def _numbers(ascconv: str) -> dict[str, float]:
     """The protocol's numbers ≥ 0; many are hexadecimal."""
     found = {}
-    for key, said in re.findall(r"^([\w.\[\]]+)[ \t]*=[ \t]*(\S+)", ascconv, re.MULTILINE):
+    for key, stated in re.findall(r"^([\w.\[\]]+)[ \t]*=[ \t]*(\S+)", ascconv, re.MULTILINE):
         try:
-            value = float(int(said, 16)) if said.startswith("0x") else float(said)
+            value = float(int(stated, 16)) if stated.startswith("0x") else float(stated)
         except (ValueError, OverflowError):
             continue  # text
         if 0 <= value < math.inf:
