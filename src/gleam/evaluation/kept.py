@@ -85,7 +85,7 @@ def evaluate_kept(
     raw: Mapping[str, Reference] = MappingProxyType({}),
     done: Callable[[int], None] = lambda slices: None,
 ) -> Evaluation:
-    """As `evaluate`, where only what is missing is computed.
+    """Evaluate as `evaluate` does, where only what is missing is computed.
 
     Args:
         methods, room, raw: see there.
@@ -127,7 +127,7 @@ def evaluate_kept(
 
 
 def _joined(found: Sequence[Evaluation]) -> Evaluation:
-    """Of the same methods on other scans.
+    """The evaluation of the same methods on more scans.
 
     Seconds are the median of the scans'.
     """
@@ -150,7 +150,7 @@ def _joined(found: Sequence[Evaluation]) -> Evaluation:
 
 
 def _together(parts: Sequence[Evaluation]) -> Evaluation:
-    """Of other methods on the same scan."""
+    """The result of more methods on the same scan."""
     pictures = [picture for part in parts for picture in part.pictures]
     images = {name: image for picture in pictures for name, image in picture.images.items()}
     return Evaluation(

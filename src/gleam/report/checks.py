@@ -38,7 +38,7 @@ def shown_checks(evaluation: Evaluation) -> dict[str, Any] | None:
 
 
 def kept_checks(folder: Path, evaluation: Evaluation) -> list[Check]:
-    """What the folder's check.json says of the evaluation's scans and all of its methods.
+    """Checks in the folder's check.json that are of the evaluation's scans and all of its methods.
 
     Raises:
         BadInput: it is broken.

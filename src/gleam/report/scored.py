@@ -28,7 +28,7 @@ from gleam.words import nearest
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What is reported: scores, how the runs were trained, and a title."""
+    """The content of a report: scores, how the runs were trained, and a title."""
 
     evaluation: Evaluation
     runs: list[RunSummary]

@@ -17,7 +17,7 @@ _AT_ONCE = 4 * 2**20  # bytes of the log in one answer
 
 
 def answers(folder: Path) -> dict[str, Answer]:
-    """What a server answers of a run's folder.
+    """Answers of a server about a run's folder.
 
     Raises:
         BadInput: the folder is no run; jinja2 is not installed.

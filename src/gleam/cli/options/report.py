@@ -1,4 +1,4 @@
-"""What can be said to `gleam report`."""
+"""Options of `gleam report`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line; the mask that the runs learnt with is the default.
+    """Read the command line; the mask that the runs learnt with is the default.
 
     Raises:
         BadInput: see `parse` and `masks_of`; or no run.

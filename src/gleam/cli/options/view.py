@@ -1,4 +1,4 @@
-"""What can be said to `gleam view`."""
+"""Options of `gleam view`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -42,5 +42,5 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line."""
+    """Read the command line."""
     return parse(Arguments, "view", arguments)

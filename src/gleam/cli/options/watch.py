@@ -1,4 +1,4 @@
-"""What can be said to `gleam watch`."""
+"""Options of `gleam watch`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,5 +29,5 @@ class Arguments:
 
 
 def read(arguments: Sequence[str]) -> Arguments:
-    """From the command line."""
+    """Read the command line."""
     return parse(Arguments, "watch", arguments)
