@@ -112,8 +112,8 @@ def _adapt(start: Path, example: ExampleFile, mask: MaskRecipe, setting: Setting
         if step == steps:
             break
         began, batch = time.process_time(), batches.at(step)
-        if step < 2:  # the first makes optimizer states
-            found.memory = max(found.memory, learner.metered_step(batch, step)[1].memory)
+        if step < 2:  # the first makes optimizer states, which are counted beside its peak
+            found.memory = learner.metered_step(batch, step)[1].memory
         else:
             learner.step(batch, step)
         found.seconds += time.process_time() - began
