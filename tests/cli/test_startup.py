@@ -33,6 +33,7 @@ FORBIDDEN = {  # in an order in which each may import what those before it may
     "view": ANYWHERE,
     "watch": ANYWHERE,
     "train": ANYWHERE,
+    "plan": ANYWHERE,
     "compare": ANYWHERE,
 }
 
