@@ -36,20 +36,20 @@ def main(a: Arguments) -> None:
             print(f"{a.out}: {found.chosen.name}")
 
 
-def memory_of(machine: Machine, said: str | None, verb: str) -> int:
+def memory_of(machine: Machine, text: str | None, verb: str) -> int:
     """Bytes of a device: as it is said, or as it has."""
-    if said is not None:
-        return amount(said, f"{verb}: --memory")
+    if text is not None:
+        return amount(text, f"{verb}: --memory")
     if machine.memory is None:
         raise BadInput(f"{verb}: --device cuda: no GPU here; say how much it has, with --memory")
     return machine.memory
 
 
-def hours(said: float | None, verb: str) -> float | None:
+def hours(text: float | None, verb: str) -> float | None:
     """Hours of training, which are more than none."""
-    if said is not None and not 0 < said < math.inf:
-        raise BadInput(f"{verb}: --hours are more than 0, not {said:g}")
-    return said
+    if text is not None and not 0 < text < math.inf:
+        raise BadInput(f"{verb}: --hours are more than 0, not {text:g}")
+    return text
 
 
 def _said(found: Plan) -> str:

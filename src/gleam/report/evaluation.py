@@ -80,9 +80,9 @@ def _scans(evaluation: Evaluation) -> int:
 
 def _extent(evaluation: Evaluation) -> list[str]:
     slices, scans = len(evaluation.slices) // len(evaluation.methods), _scans(evaluation)
-    said = [prose.count(scans, "scan")]
-    said += [prose.count(slices, "slice")] if slices > scans else []
-    return [*said, prose.count(len(evaluation.methods), "method")]
+    phrases = [prose.count(scans, "scan")]
+    phrases += [prose.count(slices, "slice")] if slices > scans else []
+    return [*phrases, prose.count(len(evaluation.methods), "method")]
 
 
 def _iterations(evaluation: Evaluation, colours: dict[str, str]) -> dict[str, Any] | None:

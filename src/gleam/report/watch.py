@@ -26,14 +26,14 @@ def answers(folder: Path) -> dict[str, Answer]:
     page = _page(folder.resolve().name, describe(recipe)).encode()
 
     def events(query: Mapping[str, str]) -> tuple[str, bytes] | None:
-        said = query.get("from", "0")
-        if not said.isdecimal():
+        text = query.get("from", "0")
+        if not text.isdecimal():
             return None
-        return _JSON, json.dumps(_since(folder, int(said))).encode()
+        return _JSON, json.dumps(_since(folder, int(text))).encode()
 
     def picture(query: Mapping[str, str]) -> tuple[str, bytes] | None:
-        said = query.get("step", "")
-        path = album.pictures(folder).get(int(said)) if said.isdecimal() else None
+        text = query.get("step", "")
+        path = album.pictures(folder).get(int(text)) if text.isdecimal() else None
         if path is None:
             return None
         try:
