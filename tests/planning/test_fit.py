@@ -28,7 +28,7 @@ def test_only_what_leaves_the_result_alone_is_chosen(cpu, made_up):
 
 def test_what_changes_the_experiment_is_only_proposed(cpu, made_up):
     with pytest.raises(
-        BadInput, match=r"it fits with training\.modules: 2 \(now 1\) or with"
+        BadInput, match=r"it fits with training\.modules: 4 \(now 1\) or with"
     ) as found:
         fit(DEEP.changed(data={"batch": 2}), TINY, cpu, 190)
     assert "data.batch: 1 (now 2)" in str(found.value)

@@ -32,7 +32,7 @@ def test_only_small_scans_are_timed(cpu, monkeypatch):
     monkeypatch.setattr(
         speeds, "_timed", lambda recipe, scan, *_: timed.append((recipe, scan)) or scan.size * 1e-9
     )
-    monkeypatch.setattr(speeds, "MOST", 1e6)
+    monkeypatch.setattr(speeds, "MOST", 1e8)
     deep = recipe(40, training={"modules": 20, "storage": "checkpoint"})
     found = speed(deep, ScanSize((128, 128), 4), cpu)
     (one, smaller), (_, larger) = timed
