@@ -22,9 +22,10 @@ from gleam.physics.sense import Sense
 from gleam.recipe import Recipe
 from gleam.runs.learner import Learner
 from gleam.runs.train import train
-from gleam.training.flow import GreedyModule, train_step
+from gleam.training.flow import train_step
 from gleam.training.greedy import split
 from gleam.training.loss import l1
+from gleam.training.module import GreedyModule
 from gleam.training.schedule import warmup_cosine
 from gleam.training.storage import store
 

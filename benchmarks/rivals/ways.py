@@ -29,9 +29,9 @@ from gleam.recipe import BY_ITSELF, END_TO_END, Recipe
 from gleam.runs.assembly import make_learner, make_modules, part_of
 from gleam.runs.initial import initial
 from gleam.runs.learner import Learner
-from gleam.training.flow import GreedyModule
 from gleam.training.loss import LOSSES
 from gleam.training.meter import metered
+from gleam.training.module import GreedyModule
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,9 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     from gleam.physics.operators import Fourier as Fourier
     from gleam.physics.operators import Sampling as Sampling
     from gleam.physics.sense import Sense as Sense
-    from gleam.training.flow import GreedyModule as GreedyModule
     from gleam.training.flow import train_step as train_step
     from gleam.training.greedy import greedy as greedy
+    from gleam.training.module import GreedyModule as GreedyModule
 
     __version__: str
 
@@ -70,7 +70,8 @@ _HOMES = {
     "gleam.physics.measurement": "Measurement",
     "gleam.physics.operators": "Coils Fourier Sampling",
     "gleam.physics.sense": "Sense",
-    "gleam.training.flow": "GreedyModule train_step",
+    "gleam.training.flow": "train_step",
+    "gleam.training.module": "GreedyModule",
     "gleam.training.greedy": "greedy",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -12,7 +12,7 @@ from gleam.recipe import Recipe
 from gleam.runs import checkpoint
 from gleam.runs.assembly import make_modules
 from gleam.runs.checkpoint import RunProgress
-from gleam.training.flow import GreedyModule
+from gleam.training.module import GreedyModule
 
 
 def make(

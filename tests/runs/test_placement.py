@@ -21,9 +21,10 @@ from gleam.runs import folder as run_folder
 from gleam.runs.stages import grown, polished
 from gleam.runs.train import train
 from gleam.training.adam import Adam
-from gleam.training.flow import GreedyModule, train_step
+from gleam.training.flow import train_step
 from gleam.training.greedy import greedy
 from gleam.training.loss import l1
+from gleam.training.module import GreedyModule
 
 META = torch.device("meta")
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gleam.training.adam import Adam, recordable
-from gleam.training.flow import GreedyModule
+from gleam.training.module import GreedyModule
 from gleam.training.storage import store
 
 

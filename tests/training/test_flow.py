@@ -15,10 +15,11 @@ from gleam.errors import BadInput
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.recipe import NetworkRecipe, Recipe, TrainingRecipe
-from gleam.training.flow import GreedyModule, train_step
+from gleam.training.flow import train_step
 from gleam.training.greedy import greedy, split
 from gleam.training.loss import l1
 from gleam.training.meter import metered
+from gleam.training.module import GreedyModule
 from gleam.training.storage import STORAGES, offload, recompute, store
 
 PROBLEMS = {

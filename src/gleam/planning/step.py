@@ -17,8 +17,8 @@ from gleam.planning.scans import ScanSize, tensors_of
 from gleam.planning.trace import Hollow, Trace, Tracer, fake, filled
 from gleam.recipe import Recipe
 from gleam.runs.assembly import make_learner
-from gleam.training.flow import GreedyModule
 from gleam.training.meter import state_bytes
+from gleam.training.module import GreedyModule
 from gleam.training.states import tensors
 
 

@@ -13,11 +13,11 @@ from gleam.recipe import Recipe
 from gleam.runs.initial import initial
 from gleam.runs.learner import Learner
 from gleam.training.adam import recordable
-from gleam.training.flow import GreedyModule
 from gleam.training.graph import recorder
 from gleam.training.greedy import greedy, split
 from gleam.training.idle import Idle, idle_at
 from gleam.training.loss import LOSSES
+from gleam.training.module import GreedyModule
 from gleam.training.schedule import warmup_cosine
 from gleam.training.storage import STORAGES, Storage, offload
 

@@ -22,7 +22,7 @@ from gleam.data.trained_on import VERSION
 from gleam.errors import BadInput
 from gleam.files import replacing
 from gleam.networks.weights import fill, weights_of
-from gleam.training.flow import GreedyModule
+from gleam.training.module import GreedyModule
 
 
 @dataclass(frozen=True)

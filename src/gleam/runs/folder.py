@@ -16,12 +16,8 @@
 """
 
 import csv
-import hashlib
 import json
-import os
-import platform
 import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,14 +28,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-import gleam
-from gleam import precision, threads
 from gleam import recipe as recipes
 from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.files import check_exists, check_new, gone, replacing, unwritable
-from gleam.parallel.meeting import world_size
 from gleam.recipe import BY_ITSELF, END_TO_END, Recipe
+from gleam.runs.environment import environment
 
 TRAINED_ON = "trained_on.json"
 MODEL = "model.safetensors"
@@ -152,31 +146,6 @@ def read_trained_on(folder: Path) -> TrainedOn:
     if not path.exists():
         return TrainedOn.unrecorded(load_recipe(folder).mask)
     return TrainedOn.parse(path.read_text(encoding="utf-8"), path)
-
-
-def environment(recipe: Recipe, device: torch.device = CPU) -> dict[str, Any]:
-    """Versions, hardware, precision, seed and git state: what it takes to run the same again."""
-    return {
-        "gleam": gleam.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "platform": platform.platform(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "precision": precision.facts(device, recipe.network.regulariser.bf16),
-        "cores": threads.cores(),
-        "processes": world_size(),
-        "threads": torch.get_num_threads(),
-        "waiting": os.environ.get("OMP_WAIT_POLICY"),
-        "seed": recipe.seed,
-        "git": _git_state(),
-    }
-
-
-def code() -> str:
-    """A digest of this program, and the version of PyTorch."""
-    package = Path(gleam.__file__).parent
-    sources = b"".join(path.read_bytes() for path in sorted(package.rglob("*.py")))
-    return f"{hashlib.sha256(sources).hexdigest()} {torch.__version__}"
 
 
 def write_metrics(folder: Path, rows: Iterable[Row]) -> None:
@@ -294,17 +263,3 @@ def read_summary(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return summary
-
-
-def _git_state() -> str | None:
-    """The commit this program runs from, and whether it was changed; None outside a checkout."""
-    here = Path(__file__).parent
-    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=here, env=environ, capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

@@ -19,10 +19,11 @@ from gleam.metrics import psnr_complex
 from gleam.networks import Unrolled
 from gleam.parallel.neighbours import ALONE, Neighbours
 from gleam.physics.prediction import HeldOut, prediction_loss
-from gleam.training.flow import GreedyModule, directly, train_step
+from gleam.training.flow import directly, train_step
 from gleam.training.graph import Graphs, Recorder, ReplayedIterations
 from gleam.training.loss import Loss
 from gleam.training.meter import metered, state_bytes
+from gleam.training.module import GreedyModule
 from gleam.training.states import State
 
 

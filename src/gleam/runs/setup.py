@@ -27,11 +27,12 @@ from gleam.runs.assembly import goal_of, idle_of, make_learner, part_of, trainin
 from gleam.runs.budget import seconds_of_modules, steps_within
 from gleam.runs.checkpoint import RunProgress
 from gleam.runs.data import TrainingData, find_data
+from gleam.runs.environment import code
 from gleam.runs.initial import grown_from, initial
 from gleam.runs.learner import Learner
 from gleam.runs.record import forget_after
 from gleam.terminal import warn
-from gleam.training.flow import GreedyModule
+from gleam.training.module import GreedyModule
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _agree(
     facts = {
         "recipe": recipe,
         "data set": data.fingerprint,
-        "code": run_folder.code(),
+        "code": code(),
         "checkpoint": last,
     }
     group.agree(facts | {"command line": placement, "kind of device": group.comm_device.type})

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gleam.training.flow import TIMES
+from gleam.training.module import TIMES
 
 
 class Adam(torch.optim.Adam):

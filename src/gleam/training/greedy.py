@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from gleam.errors import BadInput
 from gleam.networks.coupling import Invertible
-from gleam.training.flow import GreedyModule
 from gleam.training.idle import Idle, idle_at
+from gleam.training.module import GreedyModule
 from gleam.training.storage import STORAGES, Storage, invert, recompute
 from gleam.words import nearest
 

@@ -22,7 +22,7 @@ from gleam.training.homes import Fetched, Lodging, Mapped
 from gleam.training.offload import on_gpu
 
 if TYPE_CHECKING:
-    from gleam.training.flow import GreedyModule
+    from gleam.training.module import GreedyModule
 
 
 @runtime_checkable  # the tests check types at run time

@@ -14,7 +14,7 @@ from typing import TypeVar
 import torch
 from torch.autograd.profiler import profile  # torch.profiler would import the whole compiler
 
-from gleam.training.flow import GreedyModule
+from gleam.training.module import GreedyModule
 
 T = TypeVar("T")
 
