@@ -8,7 +8,7 @@ from rich.console import Console
 
 from gleam import terminal
 from gleam.cli import main
-from gleam.runs.progress import shown
+from gleam.runs.progress import displayed
 from gleam.terminal import Clock, counted, doing, duration, followed
 
 
@@ -77,7 +77,7 @@ def test_run_speaks_before_its_first_step_and_into_its_log(
     quiet: bool, listener: Listener, tmp_path: Path
 ) -> None:
     log = tmp_path / "train.log"
-    with shown(log, 10, 50, quiet) as display:
+    with displayed(log, 10, 50, quiet) as display:
         while not log.exists() or "step 10 of 50, after" not in log.read_text():
             pass
         display.step([0.25, 0.125])
