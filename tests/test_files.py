@@ -11,7 +11,7 @@ from full import files_limited_to
 from safetensors.torch import save_file
 
 from gleam.errors import BadInput, Unwritable
-from gleam.files import replacing
+from gleam.files import replacing, reserve
 
 
 def test_file_appears_whole_under_its_name_and_nowhere_else(tmp_path: Path) -> None:
@@ -128,3 +128,25 @@ def test_folder_that_vanishes_is_told(tmp_path: Path) -> None:
         shutil.rmtree(goal.parent)
         temporary.write_text("")
     assert not goal.parent.exists()
+
+
+@pytest.mark.parametrize("reserves", [True, False])
+def test_room_is_reserved_or_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reserves: bool
+) -> None:
+    """Where a system cannot reserve, a full disk is met all the same before anything is mapped."""
+    if not reserves:
+        monkeypatch.delattr(os, "posix_fallocate")
+    size = 2**20 + 3
+    with (tmp_path / "file").open("w+b") as file:
+        file.write(b"begun")
+        file.flush()
+        reserve(file, 5, size)
+        file.seek(0)
+        assert file.read() == b"begun" + bytes(size)
+    with (
+        files_limited_to(2**16),
+        (tmp_path / "other").open("w+b", buffering=0) as file,
+        pytest.raises(OSError, match="too large"),
+    ):
+        reserve(file, 0, size)

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from gleam.errors import BadInput, Stopped, Unwritable
 
@@ -23,6 +24,7 @@ _GONE = {errno.ENOENT, errno.ESTALE, errno.EIO}
 
 # Deflate (zlib, gzip) packs at most so many bytes into one: a file that claims more is damaged.
 BEST_COMPRESSION = 1032
+_BLOCK = 2**20  # bytes written at a time
 
 
 @contextmanager
@@ -199,3 +201,26 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's content, as `sha256sum` prints it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def reserve(file: IO[bytes], start: int, size: int) -> None:
+    """Have the disk hold room for some bytes of an open file, which read as zeros.
+
+    So that writing to mapped memory cannot meet a full disk, which would kill the process. Where
+    the system cannot reserve (macOS, Windows), zeros are written.
+
+    Args:
+        file: open for reading and writing; its position is not looked at.
+        start: the first byte.
+        size: in bytes, at least 1; nothing is there yet.
+
+    Raises:
+        OSError: there is no room.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), start, size)
+        return
+    file.seek(start)
+    for first in range(0, size, _BLOCK):
+        file.write(bytes(min(_BLOCK, size - first)))
+    file.flush()

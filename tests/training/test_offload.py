@@ -6,7 +6,6 @@ import torch
 from toys import noise
 
 from gleam.errors import Unwritable
-from gleam.training import offload
 from gleam.training.offload import ActivationStore
 
 
@@ -72,7 +71,7 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(offload.os, "posix_fallocate", full)
+    monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(Unwritable, match=r"offload_to: .*No space left") as error:
         ActivationStore([], tmp_path).put(torch.ones(1000))
     assert str(tmp_path) in str(error.value)

@@ -6,7 +6,6 @@ an optimizer's state. While it is at home it is there whole.
 
 import ctypes
 import mmap
-import os
 import tempfile
 from collections.abc import MutableMapping, Sequence
 from functools import cache
@@ -19,7 +18,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from gleam.arrays import AnyTensor
-from gleam.files import unwritable
+from gleam.files import reserve, unwritable
 
 ALIGNED = 64  # bytes: where a tensor may begin, as torch's own do
 
@@ -203,9 +202,7 @@ class Homes:
         *starts, size = accumulate(sizes, initial=0)
         try:
             with tempfile.TemporaryFile(dir=self.folder) as file:
-                # Reserved, as to write to mapped memory that a full disk has no room for would
-                # kill the process.
-                os.posix_fallocate(file.fileno(), 0, max(size, 1))
+                reserve(file, 0, max(size, 1))
                 mapped = mmap.mmap(file.fileno(), max(size, 1))
         except OSError as error:
             raise unwritable(f"training.idle: {self.folder}", error) from error

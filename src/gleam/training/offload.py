@@ -6,7 +6,6 @@ its way while the gradient of one is computed. On a CPU activations lie in host 
 only the file makes a difference.
 """
 
-import os
 import tempfile
 import weakref
 from collections.abc import Collection
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor
 
 from gleam.arrays import AnyTensor
-from gleam.files import unwritable
+from gleam.files import reserve, unwritable
 
 SMALL = 1024  # bytes; what is smaller stays where it is
 
@@ -101,9 +100,7 @@ class ActivationStore:
             if self.file is None:
                 self.file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115
                 weakref.finalize(self, self.file.close)
-            # Reserved first: to write to mapped memory that a full disk has no room for would
-            # kill the process.
-            os.posix_fallocate(self.file.fileno(), self.size, tensor.nbytes)
+            reserve(self.file, self.size, tensor.nbytes)
         except OSError as error:
             raise unwritable(f"training.offload_to: {self.folder}", error) from error
         mapped = np.memmap(self.file, np.uint8, "r+", self.size, (tensor.nbytes,))
