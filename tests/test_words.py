@@ -42,4 +42,4 @@ def test_install_hints_name_extras_that_there_are() -> None:
         assert "pip install 'gleam-mri" not in text
         used |= set(re.findall(r"""not_installed\([^)]*["'](\w+)["']\)""", text))
     used |= {"wandb", "mlflow"}  # loggers, each an extra of its own name
-    assert used == extras["optional-dependencies"].keys() - {"dev"}
+    assert used == extras["optional-dependencies"].keys() - {"dev", "docs"}

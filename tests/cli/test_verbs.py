@@ -398,7 +398,11 @@ OVERRIDES: dict[str, object] = {
     "network.regulariser.circular": True,
     "network.regulariser.bf16": True,
     "network.regulariser.coupling": True,
+    "network.patch": [16, 16, 16],
     "training.start": "begun",
+    "training.copies": True,
+    "training.consistency_rate": 30.0,
+    "training.idle": "host",
     "training.frozen": 1,
     "training.modules": [2, 2],
     "training.overlap": 1,
@@ -439,6 +443,7 @@ FOREIGN = {
     if name.startswith(tuple(f"network.{part}" for part in OF_HOUSE))
 } | {
     "network.family": "python",
+    "network.patch": None,
     "network.build": "mine.network:build",
     "network.dimensions": 3,
     "training.storage": "offload",
@@ -449,6 +454,11 @@ INSTEAD: dict[str, dict[str, object]] = {
     "network.regulariser.inputs": {
         "network.regulariser.inputs": ["gradient", "change"],
         "network.regulariser.coupling": False,
+    },
+    "training.stages": {
+        "training.stages": [
+            {"iterations": 8, "modules": None, "steps": None, "minutes": 2.5, "learning_rate": None}
+        ]
     },
     "training.minutes": {"training.minutes": 5.0, "training.steps": Recipe().training.steps},
     "network.build": FOREIGN,
@@ -467,6 +477,8 @@ def test_options_reach_every_field_of_the_recipe(instead: dict[str, object]) -> 
         if value == default[name]:
             continue
         flag = f"--{name}".replace("_", "-")
+        if name == "training.stages":  # mappings, as in a recipe's file
+            value = list(map(json.dumps, value))
         several = value if isinstance(value, list) else [] if value is True else [value]
         options += [flag, *map(str, several)]
     a = parse(train.Arguments, "train", options, train.Arguments(recipe=Recipe()))

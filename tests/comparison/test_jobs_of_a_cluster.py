@@ -1,5 +1,6 @@
 """A comparison's work as jobs: what comes back, and what becomes of jobs that fail."""
 
+import gc
 import math
 from collections.abc import Callable
 from functools import partial
@@ -24,6 +25,7 @@ def lost(item: object, cause: str) -> str:
     return f"{item}: {cause}"
 
 
+@pytest.mark.slow  # three processes, each with PyTorch
 def test_results_come_back_and_a_job_that_fails_is_told_of(tmp_path: Path) -> None:
     submission = Submission("local", tmp_path, {"timeout_min": 5})
     found = sorted(map(str, submission.each(math.sqrt, [4, -1], lost)))
@@ -34,6 +36,8 @@ def test_results_come_back_and_a_job_that_fails_is_told_of(tmp_path: Path) -> No
         [*submission.each(partial(_unmeasured, cause="nothing to do"), [FIRST], lost)]
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # files that submitit's stand-in leaves open
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_jobs_make_the_comparison_that_is_made_here(
     planned: Callable[..., Plan], tmp_path: Path
 ) -> None:
@@ -46,6 +50,7 @@ def test_jobs_make_the_comparison_that_is_made_here(
     assert len(here.results[0].trials) == 2
     for name, own in here.scores.items():
         assert own.evaluation.scans == there.scores[name].evaluation.scans
+    gc.collect()  # here, where warnings of it are let through
 
 
 def test_what_cannot_be_submitted_is_said_before_anything_is_made(

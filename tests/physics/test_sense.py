@@ -1,3 +1,4 @@
+import inspect
 import math
 from dataclasses import replace
 from unittest import mock
@@ -164,8 +165,9 @@ def test_coils_by_one_reduction_are_those_one_after_the_other(shape, at_once):
 def test_on_a_gpu_all_coils_are_taken_at_once():
     maps = mock.MagicMock(spec=torch.Tensor, is_cuda=True)
     maps.shape = (1, 1, 12, 1, 8, 8)
-    assert coils_together(maps, 0) == 12
-    assert coils_together(maps, 5) == 5
+    unchecked = inspect.unwrap(coils_together)  # the stand-in is no tensor
+    assert unchecked(maps, 0) == 12
+    assert unchecked(maps, 5) == 5
     assert coils_together(toy_sense().maps, 0) == 1
 
 

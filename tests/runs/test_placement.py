@@ -46,7 +46,9 @@ def an_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
     """What PyTorch is asked about a GPU and cannot be about `meta`."""
     monkeypatch.setattr(precision, "name", lambda *_: "fp32")
     # PyTorch reads a rate that lies on the device when it makes an optimizer.
-    monkeypatch.setattr(assembly, "recordable", lambda weights, rate: Adam(weights, lr=rate))
+    monkeypatch.setattr(
+        assembly, "recordable", lambda weights, rate, scalars: Adam(weights, lr=rate)
+    )
 
 
 def prepared(recipe: Recipe, folder: Path, resume: bool = False) -> list[GreedyModule]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import tyro
+import yaml
 from pydantic import ValidationError
 
 from gleam.errors import BadInput
-from gleam.recipe import Recipe, first_problem
+from gleam.recipe import Recipe, StageRecipe, first_problem
 from gleam.words import nearest
 
 if TYPE_CHECKING:
@@ -84,13 +85,14 @@ def parse(kind: type[T], verb: str, arguments: Sequence[str], default: T | None 
 
     def parsed(arguments: Sequence[str]) -> tuple[T, list[str]]:
         known = cast(T, tyro.MISSING_NONPROP) if default is None else default
-        return tyro.cli(
-            kind,
-            prog=f"gleam {verb}",
-            args=list(arguments),
-            default=known,
-            return_unknown_args=True,
-        )
+        with _registry():
+            return tyro.cli(
+                kind,
+                prog=f"gleam {verb}",
+                args=list(arguments),
+                default=known,
+                return_unknown_args=True,
+            )
 
     text, unknown = io.StringIO(), None
     try:
@@ -114,6 +116,27 @@ def parse(kind: type[T], verb: str, arguments: Sequence[str], default: T | None 
             hint = nearest(name, flags, f"gleam {verb} --help names them all")
             what = f"{name}: no such option; {hint}"
     raise BadInput(f"{verb}: {what}")
+
+
+def _registry() -> tyro.constructors.ConstructorRegistry:
+    """Recipe's stages as the command line has them: one mapping each, as in the recipe's file."""
+    registry = tyro.constructors.ConstructorRegistry()
+
+    @registry.primitive_rule
+    def stage(
+        info: tyro.constructors.PrimitiveTypeInfo,
+    ) -> tyro.constructors.PrimitiveConstructorSpec[StageRecipe] | None:
+        if info.type is not StageRecipe:
+            return None
+        return tyro.constructors.PrimitiveConstructorSpec(
+            nargs=1,
+            metavar="'{iterations: INT, …}'",
+            instance_from_str=lambda said: StageRecipe.model_validate(yaml.safe_load(said[0])),
+            is_instance=lambda one: isinstance(one, StageRecipe),
+            str_from_instance=lambda one: [str(one.model_dump(exclude_none=True))],
+        )
+
+    return registry
 
 
 def amount(text: str, what: str, least: int = 2**20) -> int:

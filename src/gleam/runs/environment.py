@@ -1,4 +1,4 @@
-"""What a run was made with, so that it can be made again: environment.json."""
+"""Environment of a run, what it takes to make it again: environment.json."""
 
 import hashlib
 import os
