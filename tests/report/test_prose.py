@@ -81,3 +81,10 @@ def test_memory_is_told_of_the_least_and_the_most() -> None:
     )
     assert [size(number * 2**20) for number in (999, 1000)] == ["999\u00a0MiB", "0.98\u00a0GiB"]
     assert [count(number, "scan") for number in (1, 2)] == ["1 scan", "2 scans"]
+
+
+def test_about_as_much_memory_is_no_difference() -> None:
+    peaks = [("a", 100 * 2**20), ("b", 104 * 2**20)]
+    assert memory(peaks) == "In training, all needed about as much memory: 104\u00a0MiB."
+    peaks[1] = ("b", 105 * 2**20)
+    assert "“a” needed the least memory" in memory(peaks)

@@ -45,6 +45,8 @@ def memory(peaks: Sequence[tuple[str, int]]) -> str:
     """A sentence on the run that trained in the least memory; `peaks` are (name, bytes), at least
     two."""
     (small, least), *_, (large, most) = sorted(peaks, key=lambda peak: peak[1])
+    if most < 1.05 * least:
+        return f"In training, all needed about as much memory: {size(most)}."
     return (
         f"In training, “{small}” needed the least memory: {size(least)}, against {size(most)} for "
         f"“{large}” ({most / least:.1f} times as much)."

@@ -89,7 +89,7 @@ function drawSlices(figure) {
     figure,
     Plot.plot(
       base(figure, {
-        x: { label: byFrame ? "frame" : "slice", ticks: 8, tickFormat: "d" },
+        x: { label: byFrame ? "frame" : "slice", ticks: 8, tickFormat: whole },
         y: { label: label + (unit && ` (${unit})`), grid: true, nice: true },
         marks: [
           Plot.ruleX([number(now)], { stroke: "currentColor", strokeOpacity: 0.35, strokeWidth: 6 }),
