@@ -14,8 +14,9 @@ from typing import Any
 import torch
 
 from benchmarks.measure import Figures, figure, keep, show
+from gleam.data.batch import Batch
 from gleam.errors import BadInput
-from gleam.networks import build
+from gleam.networks import Unrolled, build
 from gleam.planning.footprint import footprint, in_bytes
 from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize, tensors_of
@@ -23,7 +24,6 @@ from gleam.planning.speed import speed
 from gleam.planning.workspace import Workspaces
 from gleam.recipe import Recipe
 from gleam.runs.assembly import make_learner
-from gleam.runs.learner import Learner
 
 RECIPES = 60
 TIMED = 3  # steps
@@ -85,19 +85,20 @@ def drawn(rng: random.Random, folder: Path) -> tuple[Recipe, ScanSize]:
 def trained(recipe: Recipe, scan: ScanSize) -> tuple[int, float]:
     """Bytes and seconds of a step, metered and timed: those of the process, which is alone then."""
     learner = make_learner(build(recipe.network), recipe)
-    learner.step(_batch(recipe, scan, learner), 0)
-    _, cost = learner.metered_step(_batch(recipe, scan, learner), 1)
+    learner.step(batch_of(recipe, scan, learner.network), 0)
+    _, cost = learner.metered_step(batch_of(recipe, scan, learner.network), 1)
     times = []
     for step in range(TIMED):
-        batch = _batch(recipe, scan, learner)
+        batch = batch_of(recipe, scan, learner.network)
         start = time.process_time()
         learner.step(batch, step)
         times.append(time.process_time() - start)
     return cost.memory, min(times)
 
 
-def _batch(recipe: Recipe, scan: ScanSize, learner: Learner) -> Any:
-    batch = scan.batch(recipe, scan.slab(recipe, learner.network), scan.coils, 0)
+def batch_of(recipe: Recipe, scan: ScanSize, network: Unrolled) -> Batch:
+    """A batch of the scan's size, of numbers that mean nothing."""
+    batch = scan.batch(recipe, scan.slab(recipe, network), scan.coils, 0)
     for tensor in tensors_of(batch):
         if tensor.dtype is torch.bool:
             tensor.copy_(torch.rand(tensor.shape) > 0.5)

@@ -2,9 +2,10 @@
 
 import torch
 
+from benchmarks.planner import batch_of
 from gleam.networks import build
 from gleam.planning.footprint import Footprint
-from gleam.planning.scans import ScanSize, tensors_of
+from gleam.planning.scans import ScanSize
 from gleam.planning.trace import Work
 from gleam.recipe import Recipe
 from gleam.runs.assembly import make_learner
@@ -24,8 +25,9 @@ def recipe(iterations: int = 2, family: str = "pgd", **parts: dict) -> Recipe:
 def metered_cost(recipe: Recipe, scan: ScanSize = TINY) -> Cost:
     network = build(recipe.network)
     learner = make_learner(network, recipe)
-    learner.step(batch(recipe, scan, network), 0)
-    return learner.metered_step(batch(recipe, scan, network), 1)[1]
+    torch.manual_seed(0)
+    learner.step(batch_of(recipe, scan, network), 0)
+    return learner.metered_step(batch_of(recipe, scan, network), 1)[1]
 
 
 def simple(one: Recipe, scan: ScanSize, machine: object, devices: int = 1) -> Footprint:
@@ -38,16 +40,3 @@ def simple(one: Recipe, scan: ScanSize, machine: object, devices: int = 1) -> Fo
     held = (kept + longest) * one.data.batch
     n = one.network.iterations
     return Footprint(n, 0, 2 * n, held, 0, work=Work(operations=n))
-
-
-def batch(recipe, scan, network):
-    made = scan.batch(recipe, scan.slab(recipe, network), scan.coils, 0)
-    torch.manual_seed(0)
-    for tensor in tensors_of(made):
-        if tensor.dtype is torch.bool:
-            tensor.copy_(torch.rand(tensor.shape) > 0.5)
-        elif tensor.is_complex():
-            tensor.copy_(0.3 * torch.randn_like(tensor))
-        else:
-            tensor.fill_(0.05)
-    return made

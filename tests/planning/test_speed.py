@@ -5,7 +5,7 @@ from metering import TINY, recipe
 
 from gleam.planning import speed as speeds
 from gleam.planning.scans import ScanSize
-from gleam.planning.speed import Speed, amount, fitted, speed
+from gleam.planning.speed import Speed, amount, speed, speed_of
 from gleam.planning.trace import Work
 
 SMALL, LARGE = Work(100, 1000, 10, 50), Work(120, 64_000, 900, 3000)
@@ -13,7 +13,7 @@ SMALL, LARGE = Work(100, 1000, 10, 50), Work(120, 64_000, 900, 3000)
 
 def test_two_times_tell_what_launching_and_work_cost():
     true = Speed(2e-5, 3e-9)
-    found = fitted([SMALL, LARGE], [true.seconds(SMALL), true.seconds(LARGE)])
+    found = speed_of([SMALL, LARGE], [true.seconds(SMALL), true.seconds(LARGE)])
     assert found.per_operation == pytest.approx(2e-5)
     assert found.per_work == pytest.approx(3e-9)
 
@@ -21,7 +21,7 @@ def test_two_times_tell_what_launching_and_work_cost():
 @pytest.mark.parametrize("seconds", [(1.0, 0.5), (1.0, 1.0), (1e-9, 1.0)])
 def test_times_that_cannot_be_give_a_speed_that_can(seconds):
     """A machine that was busy; what the larger of the two took, stays."""
-    found = fitted([SMALL, LARGE], seconds)
+    found = speed_of([SMALL, LARGE], seconds)
     assert found.per_operation >= 0
     assert found.per_work >= 0
     assert found.seconds(LARGE) == pytest.approx(seconds[1])

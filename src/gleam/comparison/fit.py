@@ -7,7 +7,7 @@ from gleam.errors import BadInput
 from gleam.recipe import Recipe
 
 
-def fitted(
+def largest_that_fits(
     recipe: Recipe, field: Literal["iterations", "width"], fits: Callable[[Recipe], bool]
 ) -> Recipe | None:
     """The recipe with the largest value of a field that fits, up to its own.

@@ -15,7 +15,7 @@ import torch
 from pydantic import ValidationError
 
 from gleam.comparison.cost import Stepper
-from gleam.comparison.fit import fitted
+from gleam.comparison.fit import largest_that_fits
 from gleam.comparison.plan import Plan
 from gleam.data.batch import Batch
 from gleam.data.example import ExampleFile, find
@@ -91,7 +91,7 @@ def measure(plan: Plan, folder: Path, device: torch.device) -> dict[str, Entry |
             batch = largest(recipe, recipe.data.batch)
             if scheme.fit is not None:
                 fits = partial(_fits, batch=batch, device=device, limit=limit)
-                found = fitted(recipe, scheme.fit, fits)
+                found = largest_that_fits(recipe, scheme.fit, fits)
             if found is not None:
                 known[name]["found"] = _measured(found, batch, device, against)
             with replacing(path) as temporary:

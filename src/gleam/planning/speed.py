@@ -70,10 +70,10 @@ def speed(
     small = _halved(one, large)
     works = [_work(one, size, here) for size in (small, large)]
     seconds = [_timed(one, size, here, clock) for size in (small, large)]
-    return fitted(works, seconds)
+    return speed_of(works, seconds)
 
 
-def fitted(works: Sequence[Work], seconds: Sequence[float]) -> Speed:
+def speed_of(works: Sequence[Work], seconds: Sequence[float]) -> Speed:
     """The speed by which two pieces of work take so long."""
     (few, some), (more, much) = ((work.operations, amount(work)) for work in works)
     determinant = few * much - more * some
