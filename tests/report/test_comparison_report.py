@@ -29,7 +29,7 @@ def comparison(
 ) -> Comparison:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "interleaved", lambda *_: {"own": [1.0], "against": [2.0]})
-        patch.setattr(measure, "fitted", lambda *_: None)
+        patch.setattr(measure, "largest_that_fits", lambda *_: None)
         return compare(planned(SCHEMES, seeds=2), tmp_path_factory.mktemp("comparison") / "all")
 
 
