@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel
 
 from gleam.errors import BadInput
-from gleam.recipe import Recipe, load, parse, save
+from gleam.recipe import MaskRecipe, Recipe, load, parse, save
 
 
 def fields(part: type[BaseModel] = Recipe, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -251,3 +251,28 @@ def test_a_changed_recipe_is_checked_like_any(changes: dict[str, Any], said: str
     with pytest.raises(BadInput) as caught:
         recipe.changed(**changes)
     assert re.fullmatch(said, str(caught.value))
+
+
+def test_list_of_masks_trains_with_all_and_validates_with_the_first(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("mask: [{acceleration: 6}, {kind: poisson}]")
+    recipe = load(tmp_path / "recipe.yaml")
+    assert recipe.mask == MaskRecipe(acceleration=6)
+    assert recipe.training_masks == (recipe.mask, MaskRecipe(kind="poisson"))
+    save(recipe, tmp_path / "again.yaml")
+    assert load(tmp_path / "again.yaml") == recipe
+    assert Recipe().training_masks == (MaskRecipe(),)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"mask": []}, "mask: an empty list; give a mask, or several"),
+        (
+            {"mask": [{}, {"kinds": "poisson"}]},
+            "data.masks.1.kinds: no such field; did you mean kind?",
+        ),
+        ({"mask": [{}, {}], "training": {"target": "kspace"}}, "data.masks: a scan whose held-out"),
+    ],
+)
+def test_masks_that_do_not_fit_are_named(values: dict[str, Any], said: str) -> None:
+    assert problem(values).startswith(said)

@@ -35,7 +35,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_run(here / f"on {kind}", tiny_recipe(here / "examples"), kind)
     seen = find(here / "examples", 1)
     recipe = tiny_recipe(here / "examples")
-    make_run(here / "seen", recipe, TrainedOn.of(recipe.mask, seen[:1], seen[1:]))
+    make_run(here / "seen", recipe, TrainedOn.of([recipe.mask], seen[:1], seen[1:]))
     return here
 
 
@@ -143,7 +143,7 @@ def test_runs_know_what_they_and_those_before_them_were_trained_on(
     assert "data.validation: scan-0, scan-1 are in data.train too" in warning
     record = tmp_path / "run" / run_folder.TRAINED_ON
     recorded = run_folder.read_trained_on(tmp_path / "run")
-    assert recorded == TrainedOn.of(recipe.mask, *[find(here / "examples", 1)] * 2)
+    assert recorded == TrainedOn.of([recipe.mask], *[find(here / "examples", 1)] * 2)
     assert [*recorded.training.values()] == ["scan-0", "scan-1"]
 
     record.unlink()

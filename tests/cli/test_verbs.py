@@ -455,6 +455,10 @@ INSTEAD: dict[str, dict[str, object]] = {
         "network.regulariser.inputs": ["gradient", "change"],
         "network.regulariser.coupling": False,
     },
+    "data.masks": {
+        "data.masks": [{"kind": "random", "acceleration": 6.0, "shutter": False}],
+        "training.target": "mixed",
+    },
     "training.stages": {
         "training.stages": [
             {"iterations": 8, "modules": None, "steps": None, "minutes": 2.5, "learning_rate": None}
@@ -477,7 +481,7 @@ def test_options_reach_every_field_of_the_recipe(instead: dict[str, object]) -> 
         if value == default[name]:
             continue
         flag = f"--{name}".replace("_", "-")
-        if name == "training.stages":  # mappings, as in a recipe's file
+        if name in ("training.stages", "data.masks"):  # mappings, as in a recipe's file
             value = list(map(json.dumps, value))
         several = value if isinstance(value, list) else [] if value is True else [value]
         options += [flag, *map(str, several)]

@@ -81,6 +81,18 @@ def test_masks_differ_between_steps_but_not_between_readings(examples: list[Exam
     assert len({tuple(mask) for mask in masks}) > 2
 
 
+MASKS = [MASK, MaskRecipe(kind="random", acceleration=1.8)]
+
+
+def test_of_several_masks_each_batch_draws_one(examples: list[Example]) -> None:
+    batches = TrainingBatches(examples[:3], MASKS, 2, seed=5)
+    taken = [batches._mask(step) for step in range(40)]
+    assert {one: taken.count(one) > 5 for one in MASKS} == dict.fromkeys(MASKS, True)
+    for step in range(6):
+        alone = TrainingBatches(examples[:3], taken[step], 2, seed=5)
+        assert same(batches.at(step), alone.at(step))
+
+
 def test_every_slice_goes_through_in_order_with_one_mask_per_scan(examples: list[Example]) -> None:
     batches = list(every_slice(examples, MASK, 2))
     seen = [one for b in batches for one in zip(b.scans, b.slices, strict=True)]
@@ -188,10 +200,13 @@ def test_slabs_of_slices_are_cut_along_their_readout(examples: list[Example]) ->
         assert torch.equal(batch.core(batch.target)[i], narrow(whole.target[0], -2, item.slab.core))
 
 
-def test_slabs_along_a_readout_that_is_undersampled_are_refused(examples: list[Example]) -> None:
+@pytest.mark.parametrize("others", [[], [MASK]])
+def test_slabs_along_a_readout_that_is_undersampled_are_refused(
+    examples: list[Example], others: list[MaskRecipe]
+) -> None:
     poisson = MaskRecipe(kind="poisson", acceleration=1.6)
     with pytest.raises(BadInput, match=r"^small-0: mask.kind poisson leaves out samples of its re"):
-        TrainingBatches(examples, poisson, 1, 0, slabs=Slabs(4, lambda axis: 0))
+        TrainingBatches(examples, [*others, poisson], 1, 0, slabs=Slabs(4, lambda axis: 0))
 
 
 @pytest.mark.parametrize(("asked", "taken"), [(None, 16), (6, 16), (18, 18)])

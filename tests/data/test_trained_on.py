@@ -22,7 +22,7 @@ def known(name: str) -> Prepared:
 
 
 A, B, C = map(known, "abc")
-OWN = TrainedOn.of(MASK, [A], [A, B])
+OWN = TrainedOn.of([MASK], [A], [A, B])
 
 
 def test_it_says_what_the_examples_are() -> None:
@@ -36,7 +36,7 @@ def test_it_says_what_the_examples_are() -> None:
         validation={"sha of a": "a", "sha of b": "b"},
     )
     assert expected == OWN
-    both = TrainedOn.of(MASK, [*KINDS.values()])
+    both = TrainedOn.of([MASK], [*KINDS.values()])
     assert both.kinds == ("2D slices", "2D series", "volumes", "series of volumes")
     assert both.training == {}  # what is in no file has no sha256
 
@@ -47,7 +47,7 @@ def test_it_reads_as_it_was_written(tmp_path: Path) -> None:
 
 def test_a_run_knows_what_the_runs_before_it_saw() -> None:
     golden = MaskRecipe(kind="kt-golden", acceleration=8)
-    later = TrainedOn.of(golden, [KINDS["2D series"], C]).after(OWN)
+    later = TrainedOn.of([golden], [KINDS["2D series"], C]).after(OWN)
     assert later.kinds == ("2D slices", "2D series")
     assert later.masks == ("equispaced", "kt-golden")
     assert later.accelerations == (4, 8)
@@ -60,7 +60,7 @@ def test_a_run_knows_what_the_runs_before_it_saw() -> None:
 @pytest.mark.parametrize("trained", KINDS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_kind_is_refused_and_both_are_named(trained: str, kind: str) -> None:
-    own = TrainedOn.of(MASK, [KINDS[trained]])
+    own = TrainedOn.of([MASK], [KINDS[trained]])
     if kind == trained:
         assert own.check_kind("run", KINDS[kind]) == []
         return
@@ -80,12 +80,12 @@ def test_scans_that_it_saw_are_no_test() -> None:
     assert forced == ["was trained on a", "chose its best checkpoint by b"]
     many = [known(f"{i}") for i in range(5)]
     with pytest.raises(BadInput, match="was trained on 0, 1, 2 and 2 more;"):
-        TrainedOn.of(MASK, many).check_unseen("run", many)
+        TrainedOn.of([MASK], many).check_unseen("run", many)
 
 
 def test_scans_without_a_file_are_not_taken_for_each_other() -> None:
     nameless = prepared(SLICES)
-    assert TrainedOn.of(MASK, [nameless]).check_unseen("run", [nameless]) == []
+    assert TrainedOn.of([MASK], [nameless]).check_unseen("run", [nameless]) == []
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_other_masks_are_doubted(mask: MaskRecipe, doubts: list[str]) -> None:
 
 
 def test_a_scan_that_was_sampled_otherwise_is_doubted() -> None:
-    own = TrainedOn.of(MaskRecipe(acceleration=1.5), [A])
+    own = TrainedOn.of([MaskRecipe(acceleration=1.5)], [A])
     assert own.doubts(prepared(undersampled(SLICES, lines()))) == []
     moving = prepared(undersampled(series(SLICES), lines(4)))
     said = "was trained with equispaced masks, and tiny sampled other lines of one axis in every"

@@ -5,14 +5,14 @@ import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast, get_args, get_origin
 
 import tyro
 import yaml
 from pydantic import ValidationError
 
 from gleam.errors import BadInput
-from gleam.recipe import Recipe, StageRecipe, first_problem
+from gleam.recipe import MaskRecipe, Part, Recipe, StageRecipe, first_problem
 from gleam.words import nearest
 
 if TYPE_CHECKING:
@@ -119,21 +119,27 @@ def parse(kind: type[T], verb: str, arguments: Sequence[str], default: T | None 
 
 
 def _registry() -> tyro.constructors.ConstructorRegistry:
-    """Recipe's stages as the command line has them: one mapping each, as in the recipe's file."""
+    """Lists of a recipe's parts as the command line has them: mappings, as in the recipe's file."""
     registry = tyro.constructors.ConstructorRegistry()
 
     @registry.primitive_rule
-    def stage(
+    def parts(
         info: tyro.constructors.PrimitiveTypeInfo,
-    ) -> tyro.constructors.PrimitiveConstructorSpec[StageRecipe] | None:
-        if info.type is not StageRecipe:
+    ) -> tyro.constructors.PrimitiveConstructorSpec[tuple[Part, ...]] | None:
+        part, *_ = get_args(info.type) or (None,)
+        if get_origin(info.type) is not tuple or part not in (MaskRecipe, StageRecipe):
             return None
+        first = next(iter(part.model_fields))
         return tyro.constructors.PrimitiveConstructorSpec(
-            nargs=1,
-            metavar="'{iterations: INT, …}'",
-            instance_from_str=lambda said: StageRecipe.model_validate(yaml.safe_load(said[0])),
-            is_instance=lambda one: isinstance(one, StageRecipe),
-            str_from_instance=lambda one: [str(one.model_dump(exclude_none=True))],
+            nargs="*",
+            metavar=f"'{{{first}: …}}' …",
+            instance_from_str=lambda said: tuple(
+                part.model_validate(yaml.safe_load(one)) for one in said
+            ),
+            is_instance=lambda value: isinstance(value, tuple),
+            str_from_instance=lambda value: [
+                str(one.model_dump(exclude_none=True)) for one in value
+            ],
         )
 
     return registry

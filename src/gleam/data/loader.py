@@ -94,7 +94,8 @@ class TrainingBatches:
 
     Args:
         examples: with targets, where the goal is images (see `check`).
-        mask: what to undersample those with that were sampled in full.
+        mask: what to undersample those with that were sampled in full; of several, one is drawn
+            for each batch.
         batch: slices per batch.
         seed: of the order and of the masks.
         share: (i, n) takes the i-th of n equal parts of every batch; n divides `batch`.
@@ -108,14 +109,15 @@ class TrainingBatches:
     def __init__(
         self,
         examples: Sequence[Example],
-        mask: MaskRecipe,
+        mask: MaskRecipe | Sequence[MaskRecipe],
         batch: int,
         seed: int,
         share: tuple[int, int] = (0, 1),
         slabs: Slabs | None = None,
         goal: Goal = IMAGES,
     ) -> None:
-        self.mask, self.batch, self.seed, self.slabs, self.goal = mask, batch, seed, slabs, goal
+        self.masks = (mask,) if isinstance(mask, MaskRecipe) else tuple(mask)
+        self.batch, self.seed, self.slabs, self.goal = batch, seed, slabs, goal
         part, parts = share
         self._share = slice(part * batch // parts, (part + 1) * batch // parts)
         buckets: dict[tuple[object, ...], list[tuple[Example, int]]] = defaultdict(list)
@@ -124,7 +126,7 @@ class TrainingBatches:
             key = (*shape, example.sets, example.header.axes, example.header.readout)
             if goal.heldout(example) is not None:
                 key = (*key, example.complete)
-            places = 1 if slabs is None else _slabs_of(example, slabs.size, mask)
+            places = 1 if slabs is None else _slabs_of(example, slabs.size, self.masks)
             buckets[key] += [(example, index) for index in range(slices) for _ in range(places)]
         self._buckets = list(buckets.values())
         self.steps_per_epoch = sum(-(-len(bucket) // batch) for bucket in self._buckets)
@@ -137,7 +139,7 @@ class TrainingBatches:
     def raw(self, step: int, pinned: bool = False) -> Raw:
         """Data of a step's batch, as they were read; see `gleam.data.collate.read`."""
         items = self._items(step)[self._share]
-        return read(items, self.mask if items[0].example.complete else None, pinned)
+        return read(items, self._mask(step) if items[0].example.complete else None, pinned)
 
     def shape(self, step: int) -> tuple[int, ...]:
         """Shape of the image of a step's batch, (batch, set, frame, *space); nothing is read."""
@@ -150,6 +152,10 @@ class TrainingBatches:
     def between(self, first: int, stop: int, device: torch.device | str = "cpu") -> Feed:
         """The batches of steps first … stop − 1 on a device, read while others are used."""
         return Feed(self.raw, range(first, stop), torch.device(device))
+
+    def _mask(self, step: int) -> MaskRecipe:
+        """The mask of a step's batch."""
+        return self.masks[np.random.default_rng((self.seed, 3, step)).integers(len(self.masks))]
 
     def _items(self, step: int) -> list[Item]:
         members = self._members(step)
@@ -250,7 +256,7 @@ def image_shape(example: Example, slices: int) -> tuple[int, ...]:
     return (slices, example.sets, *example.shape[2:])
 
 
-def _slabs_of(example: Example, size: int, mask: MaskRecipe) -> int:
+def _slabs_of(example: Example, size: int, masks: Sequence[MaskRecipe]) -> int:
     """Number of slabs of a size that there is room for along the readout."""
     axis = example.header.decoded_axis
     if axis is None:
@@ -258,12 +264,12 @@ def _slabs_of(example: Example, size: int, mask: MaskRecipe) -> int:
             f"{example.header.name}: data.slab is for scans whose readout was sampled in full, "
             "which this is not; leave it out"
         )
-    axes = mask_axes(example.header.readout, len(example.shape) - 3, DIMENSIONS[mask.kind])
-    if example.complete and axis in axes:
-        raise BadInput(
-            f"{example.header.name}: mask.kind {mask.kind} leaves out samples of its readout, so "
-            "there are no slabs along it; leave out data.slab, or choose another mask"
-        )
+    for mask in masks if example.complete else ():
+        if axis in mask_axes(example.header.readout, len(example.shape) - 3, DIMENSIONS[mask.kind]):
+            raise BadInput(
+                f"{example.header.name}: mask.kind {mask.kind} leaves out samples of its readout, "
+                "so there are no slabs along it; leave out data.slab, or choose another mask"
+            )
     return -(-example.shape[axis] // size)
 
 

@@ -73,14 +73,18 @@ class TrainedOn(BaseModel):
 
     @classmethod
     def of(
-        cls, mask: MaskRecipe, training: Sequence[Example], validation: Sequence[Example] = ()
+        cls,
+        masks: Sequence[MaskRecipe],
+        training: Sequence[Example],
+        validation: Sequence[Example] = (),
     ) -> "TrainedOn":
         """The record of a run whose weights are drawn."""
+        accelerations = [mask.acceleration for mask in masks]
         return cls(
             preparations=tuple(sorted({one.header.version for one in training})),
             kinds=tuple({kind_of(one) for one in training}),
-            masks=(mask.kind,),
-            accelerations=(mask.acceleration, mask.acceleration),
+            masks=tuple(sorted({mask.kind for mask in masks})),
+            accelerations=(min(accelerations), max(accelerations)),
             training=_scans(training),
             validation=_scans(validation),
         )

@@ -90,8 +90,9 @@ class ScanSize:
             raise BadInput(f"data.slab: the mask takes samples of the readout of {self}")
 
     def axes(self, recipe: Recipe) -> Axes:
-        """Those that F runs along."""
-        return mask_axes(self.first, len(self.space), DIMENSIONS[recipe.mask.kind])
+        """Those that F runs along, at most."""
+        most = max(DIMENSIONS[mask.kind] for mask in recipe.training_masks)
+        return mask_axes(self.first, len(self.space), most)
 
     def slab(self, recipe: Recipe, network: Unrolled) -> Slab | None:
         """The part of it that a training batch takes; None for all."""

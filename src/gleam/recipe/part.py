@@ -68,6 +68,8 @@ def first_problem(error: ValidationError, root: type[Part], path: tuple[str, ...
             inner = field.annotation if field else None
         elif get_origin(inner) is dict:
             inner = get_args(inner)[1]
+        elif get_origin(inner) is tuple:
+            inner = get_args(inner)[0]
         else:
             break  # what follows the field is pydantic's own: which of its types was tried
         path = (*path, str(step))

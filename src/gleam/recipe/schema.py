@@ -50,6 +50,10 @@ class DataRecipe(Part):
     """Examples to learn from; masks are drawn afresh in every step."""
     validation: FilePath | None = None
     """Examples to choose the best checkpoint on; one fixed mask per scan."""
+    masks: tuple[MaskRecipe, ...] = ()
+    """Masks to learn with, of several kinds and accelerations; each step draws one of them. Empty:
+    the recipe's `mask` alone, which validation has in any case. `mask: [first, second, …]` is a
+    short way to say them: all are learnt with, and validation has the first."""
     batch: Count = 1
     """Number of slices per step, or of slabs of volumes. Larger batches take more memory, and give
     gradients with less noise."""
@@ -203,6 +207,18 @@ class Recipe(Part):
     network: NetworkRecipe = NetworkRecipe()
     training: TrainingRecipe = TrainingRecipe()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _several_masks(cls, fields: Any) -> Any:
+        """`mask: [first, …]` trains with all, and validates with the first."""
+        masks = fields.get("mask") if isinstance(fields, dict) else None
+        if not isinstance(masks, list | tuple):
+            return fields
+        if not masks:
+            raise ValueError("mask: an empty list; give a mask, or several")
+        data = fields.get("data", {})
+        return fields | {"mask": masks[0], "data": dict(data) | {"masks": tuple(masks)}}
+
     @model_validator(mode="after")
     def _fits(self) -> "Recipe":
         n, t = self.network, self.training
@@ -250,9 +266,19 @@ class Recipe(Part):
                 f"training.frozen: {t.frozen} iterations that were never trained; name the run "
                 "they are of with training.start"
             )
+        if self.data.masks and t.target == "kspace":
+            raise ValueError(
+                "data.masks: a scan whose held-out samples are learnt has one mask, or others "
+                "would show them; give a single mask with training.target: kspace"
+            )
         if t.offload_to is not None and t.storage != "offload":
             raise ValueError("training.offload_to is for training.storage: offload only")
         return self
+
+    @property
+    def training_masks(self) -> tuple[MaskRecipe, ...]:
+        """The masks that each step draws one of."""
+        return self.data.masks or (self.mask,)
 
     def lasting(self, steps: int) -> "Recipe":
         """The recipe with so many steps, validated as often in all."""

@@ -36,7 +36,8 @@ def training_batches(
         network.reach(-1)  # whether it knows is found out before anything is made
         slabs = Slabs(data.slab, network.reach if margin is None else lambda axis: margin)
     goal = goal_of(recipe)
-    return TrainingBatches(examples, recipe.mask, data.batch, recipe.seed, share, slabs, goal)
+    masks = recipe.training_masks
+    return TrainingBatches(examples, masks, data.batch, recipe.seed, share, slabs, goal)
 
 
 def goal_of(recipe: Recipe) -> Goal:

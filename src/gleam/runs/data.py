@@ -37,7 +37,7 @@ class TrainingData:
     def trained_on(self) -> TrainedOn:
         """Record of the data that the network will have been trained on, what it starts from
         included."""
-        own = TrainedOn.of(self.recipe.mask, self.training, self.validation)
+        own = TrainedOn.of(self.recipe.training_masks, self.training, self.validation)
         start = self.recipe.training.start
         return own if start is None else own.after(run_folder.read_trained_on(start))
 
@@ -70,7 +70,9 @@ def find_data(recipe: Recipe) -> TrainingData:
     sets, named = recipe.network.sets, recipe.data.validation
     training = find(recipe.data.train, sets)
     validation = [] if named is None else find(named, sets)
-    check([*training, *validation], recipe.mask, goal_of(recipe))
+    for mask in recipe.training_masks:
+        check(training, mask, goal_of(recipe))
+    check(validation, recipe.mask, goal_of(recipe))
     check_kinds([*training, *validation], recipe)
     check_versions([*training, *validation])
     kinds = {kind_of(example) for example in training}

@@ -130,7 +130,8 @@ def _scan(recipe: Recipe) -> Scan:
     # A mask over both axes of a slice takes points of its readout, all of which calibrates.
     axes = min(DIMENSIONS[recipe.mask.kind], dimensions - 1)
     sampled = _calibration(recipe) + _SAMPLED
-    lines = max(_SHORT, math.ceil(sampled * recipe.mask.acceleration ** (1 / axes)))
+    most = max(mask.acceleration for mask in (recipe.mask, *recipe.data.masks))
+    lines = max(_SHORT, math.ceil(sampled * most ** (1 / axes)))
     space = (max(_SHORT, lines // 2),) * (dimensions - axes) + (lines,) * axes
     scan = simulate_scan(space, 3, 1, 50.0, recipe.seed, name="dry run")
     if kind != "2D series":
