@@ -200,17 +200,17 @@ def chosen_by_half(one: Outcome) -> bool:
     return (halves[0] < 1) == (halves[1] < 1)
 
 
-def run(network: Path, data: Path | None) -> Figures:
-    """Measure; figures by name."""
+def run(network: Path, data: Path | None, first: int) -> Figures:
+    """Measure, on simulated scans of this seed and those after it; figures by name."""
     methods = methods_of(network)
     coils, simulated = 4, list[tuple[str, Example]]()
     for number, snr in enumerate(RATIOS):
-        for name, make in families(7000 + number):
+        for name, make in families(first + number):
             simulated.append((f"{name}, SNR {snr:g}", make(coils, snr)))
             coils = 4 + (coils - 2) % 6
     found = list(outcomes(methods, simulated))
     heads = [
-        (f"head {seed}", dict(families(7100 + seed))["heads"](4 + seed % 5, RATIOS[seed % 2]))
+        (f"head {seed}", dict(families(first + 100 + seed))["heads"](4 + seed % 5, RATIOS[seed % 2]))
         for seed in range(MATCHED)
     ]
     at_home = list(outcomes({n: methods[n] for n in (NETWORK, "wavelets")}, heads, MASKS[:1]))
@@ -233,7 +233,7 @@ def run(network: Path, data: Path | None) -> Figures:
             "pairs_brains": (pairs, "pairs"),
             "best_minus_oracle_db_worst_brains": (min(map(best_less_oracle, real)), "dB"),
         }
-    command = "check --run RUN" + (" --data FOLDER" if data else "")
+    command = f"check --run RUN --seed {first}" + (" --data FOLDER" if data else "")
     return {f"check.{name}": figure(*value, command) for name, value in values.items()}
 
 
@@ -241,8 +241,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="a network of simulated heads")
     parser.add_argument("--data", type=Path, help="folder of the real scans")
+    parser.add_argument("--seed", type=int, default=7000, help="of the simulated scans")
     a = parser.parse_args()
-    figures = run(a.run, a.data)
+    figures = run(a.run, a.data, a.seed)
     show(figures)
     keep(figures)
 

@@ -84,6 +84,17 @@ def test_how_gradients_flow_is_said_anew(
     assert losses == [*range(modules)]
 
 
+def test_a_network_of_several_masks_learns_with_the_one_of_the_scan(
+    tmp_path: Path, scan: Path
+) -> None:
+    several = [MaskRecipe(acceleration=1.5), MaskRecipe(kind="random", acceleration=1.6)]
+    recipe = tiny_recipe(example_files(tmp_path, scans=1), steps=1, loggers=())
+    train(recipe.changed(mask=several), tmp_path / "run", quiet=True)
+    assert Run(tmp_path / "run").trained_on.accelerations == (1.5, 1.6)
+    folder = adapt(tmp_path / "run", [scan], tmp_path / "own", SHORT, quiet=True)
+    assert run_folder.load_recipe(folder).data.masks == ()
+
+
 def test_only_the_last_modules_learn(start: Path, scan: Path, tmp_path: Path) -> None:
     folder = adapt(start, [scan], tmp_path / "own", replace(SHORT, last=1), quiet=True)
     assert changed(start, folder) == {2}

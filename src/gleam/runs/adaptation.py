@@ -168,7 +168,7 @@ def adapted(
     }
     if isinstance(recipe.training.idle, Path):
         training["idle"] = "host"  # that folder was for the run
-    data = {"batch": 1, "slab": slab, "margin": None}
+    data = {"batch": 1, "slab": slab, "margin": None, "masks": ()}
     changed = recipe.changed(data=data, mask=how.mask or recipe.mask, training=training)
     return changed if how.last is None else _last(changed, how.last)
 
