@@ -20,7 +20,7 @@ from gleam.preparation.jobs import find_scans, prepare_one
 from gleam.preparation.prepare import Settings
 from gleam.recipe import Recipe
 from gleam.runs import checkpoint
-from gleam.runs.folder import read_summary
+from gleam.runs.folder import finished, read_summary
 from gleam.runs.stages import grown
 from gleam.runs.train import train
 
@@ -130,6 +130,54 @@ def test_two_replicas_of_two_learn_from_the_whole_batch(examples: Path, tmp_path
     forget_last(folder)
     train(recipe, folder, resume=True)
     assert checkpoint.step_of(checkpoint.found(folder / "checkpoints")[-1]) == 8
+
+
+# Two modules stop after 6 steps, and two after 8.
+EARLY = {"steps": 30, "warmup": 2, "learning_rate": 0.01, "patience": 2, "least_fall": 0.224}
+
+
+def test_modules_of_a_pipeline_stop_as_in_one_process(examples: Path, tmp_path: Path) -> None:
+    """And the run ends once the last process has said that none learns: some steps later."""
+    recipe = recipe_of(examples, batch=2, **EARLY)
+    train(recipe, tmp_path / "one")
+    one = read_summary(tmp_path / "one")
+    assert max(one["stopped"][:2]) < min(one["stopped"][2:])  # the first process before the other
+    folder = tmp_path / "run"
+    assert in_processes(2, run, recipe, folder, False, 1, (2, 2)) == [False, True]
+    assert_same_stop(folder, tmp_path / "one")
+    assert one["steps"] <= read_summary(folder)["steps"] < 30
+    assert finished(folder, 30)
+    step = read_summary(folder)["steps"]
+    in_processes(2, run, recipe, folder, True)
+    assert read_summary(folder)["steps"] == step  # nothing was left to learn
+    shutil.copytree(tmp_path / "one", tmp_path / "resumed")
+    forget_last(tmp_path / "resumed")
+    in_processes(2, run, recipe, tmp_path / "resumed", True)
+    assert_same_stop(tmp_path / "resumed", tmp_path / "one")
+
+
+def assert_same_stop(folder: Path, undisturbed: Path) -> None:
+    got, expected = tensors(folder), tensors(undisturbed)
+    names = [name.partition(".safetensors")[2] for name in got]
+    assert names == [name.partition(".safetensors")[2] for name in expected]
+    for one, other in zip(got.values(), expected.values(), strict=True):
+        assert torch.equal(one, other)
+    losses = [row for row in numbers(folder) if row[1] == "loss"]
+    assert losses == [row for row in numbers(undisturbed) if row[1] == "loss"]
+    one, other = read_summary(folder), read_summary(undisturbed)
+    for name in ("stopped", "best_validation_psnr_db"):
+        assert one[name] == other[name]
+
+
+def test_replicas_stop_modules_together(examples: Path, tmp_path: Path) -> None:
+    """By the mean of their losses."""
+    recipe = recipe_of(examples, batch=2, **EARLY)
+    train(recipe, tmp_path / "one")
+    folder = tmp_path / "run"
+    assert in_processes(2, run, recipe, folder, False, 2) == [True, False]
+    one, other = read_summary(tmp_path / "one"), read_summary(folder)
+    assert (other["stopped"], other["steps"]) == (one["stopped"], one["steps"])
+    assert finished(folder, 30)
 
 
 @pytest.mark.slow

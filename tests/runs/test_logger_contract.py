@@ -17,6 +17,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "steps": {"losses": {"0": [0.5, None], "1": [float("nan"), 0.25]}, "waiting": 0.0},
     "validation": {"psnr": {"0": 20.0, "1": None}},
     "image": {"image": np.arange(15, dtype=np.uint8).reshape(3, 5)},
+    "plateau": {"module": 1, "text": "module 1 learns no more"},
     "checkpoint": {"best": True},
     "warning": {"text": "a step cannot be recorded λ\n"},
     "end": {"reason": "finished", "text": ""},

@@ -72,6 +72,10 @@ def check_turn(turn: Turn, others: Sequence[Turn], blocks: nn.Module) -> None:
         for other in others:
             other.begin()
             other.end()
+        turn.begin()
+        for weight, other in zip(blocks.parameters(), expected, strict=True):
+            assert torch.equal(weight, other), "ends with others"
+        turn.leave()
         turn.settle()
         for weight, other in zip(blocks.parameters(), expected, strict=True):
             assert torch.equal(weight, other), "ends with others"

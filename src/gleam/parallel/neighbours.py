@@ -22,8 +22,10 @@ class Note:
         last: the run ends with this step.
         failure: what is not finite, "loss" or "weight", and of which module.
         memory: bytes of the process that took most.
-        losses: by module.
+        losses: by module that learns.
         psnr: by iteration, in dB, where validation follows the step.
+        stopped: by module that learns no more, the number of updates after which it stopped.
+        done: none is left that learns, and that was validated.
     """
 
     last: bool = False
@@ -31,6 +33,8 @@ class Note:
     memory: int = 0
     losses: dict[int, float] = field(default_factory=dict)
     psnr: dict[int, float] = field(default_factory=dict)
+    stopped: dict[int, int] = field(default_factory=dict)
+    done: bool = False
 
 
 @runtime_checkable

@@ -24,14 +24,16 @@ from gleam.training.flow import Average
 from gleam.training.states import State
 
 IMAGES, NOTES = 0, 1
+HEAD = 7  # numbers of a note before its tables: two of modules, one of iterations, in pairs
 
 
 def packed(note: Note, length: int) -> Float[Tensor, "length"]:
     """A note as numbers, for the modules and iterations up to here."""
     kind, module = note.failure or ("", -1)
     head = [note.last, kind == "weight", module, note.memory]
-    body = [*note.losses.values(), *note.psnr.values()]
-    numbers = [*head, len(note.losses), len(note.psnr), *body]
+    tables = (note.losses, note.psnr, note.stopped)
+    body = [number for table in tables for pair in table.items() for number in pair]
+    numbers = [*head, *(len(table) for table in tables), *body]
     tensor = torch.zeros(length, dtype=torch.float64)
     tensor[: len(numbers)] = torch.tensor(numbers, dtype=torch.float64)
     return tensor
@@ -39,14 +41,18 @@ def packed(note: Note, length: int) -> Float[Tensor, "length"]:
 
 def unpacked(numbers: Float[Tensor, "length"]) -> Note:
     """The inverse of `packed`."""
-    last, weight, module, memory, losses, psnr, *body = numbers.tolist()
-    losses, psnr = int(losses), int(psnr)
+    last, weight, module, memory, *rest = numbers.tolist()
+    sizes, body = rest[:3], iter(rest[3:])
+    losses, psnr, stopped = (
+        {int(next(body)): next(body) for _ in range(int(size))} for size in sizes
+    )
     return Note(
         last=bool(last),
         failure=None if module < 0 else ("weight" if weight else "loss", int(module)),
         memory=int(memory),
-        losses=dict(enumerate(body[:losses])),
-        psnr=dict(enumerate(body[losses : losses + psnr])),
+        losses=losses,
+        psnr=psnr,
+        stopped={module: int(step) for module, step in stopped.items()},
     )
 
 
@@ -67,7 +73,7 @@ class Pipeline:
         notes: int,
         numbers: int,
     ) -> None:
-        self.group, self.length = group, 6 + numbers
+        self.group, self.length = group, HEAD + 4 * numbers
         self.replicas = Replicas(group) if group.replicas > 1 else None
         image, note = torch.empty(0, device=group.comm_device), torch.empty(0, dtype=torch.float64)
 
@@ -132,11 +138,14 @@ class Pipeline:
             memory=max(before.memory, note.memory),
             losses=before.losses | note.losses,
             psnr=before.psnr | note.psnr,
+            stopped=before.stopped | note.stopped,
         )
 
     def send_note(self, note: Note) -> None:
-        """Tell the next process; one that found a failure has all of them stop."""
-        if note.failure:
+        """Tell the next process; one that found a failure, or nothing to learn, has all of them
+        stop.
+        """
+        if note.failure or note.done:
             self.group.request_stop()
         if self.notes_out is not None:
             self.notes_out.put(packed(note, self.length))

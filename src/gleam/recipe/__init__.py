@@ -17,9 +17,9 @@ from gleam.recipe.schema import (
     HoldoutRecipe,
     MaskRecipe,
     Recipe,
-    StageRecipe,
     TrainingRecipe,
 )
+from gleam.recipe.stage import StageRecipe
 
 __all__ = [
     "BY_ITSELF",

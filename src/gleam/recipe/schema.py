@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gleam.recipe.network import NetworkRecipe
 from gleam.recipe.part import Count, FilePath, Part, Positive
+from gleam.recipe.stage import StageRecipe
 
 STEPS = 2000  # of training, if nothing is said
 
@@ -86,21 +87,6 @@ class HoldoutRecipe(Part):
     better, and leave less to learn from."""
 
 
-class StageRecipe(Part):
-    """A deeper network that training goes on with: as the recipe, but for what is said here."""
-
-    iterations: Count
-    """Number of iterations; those beyond the stage before begin as copies of its last module."""
-    modules: Count | list[Count] | None = None
-    """Number of modules, or the iterations of each; null has modules as long as before."""
-    steps: Count | None = None
-    """Number of steps; null takes as many as the stage before, or as long."""
-    minutes: Positive | None = None
-    """Minutes to train for, instead of a number of steps."""
-    learning_rate: Positive | None = None
-    """Learning rate at its highest; null takes that of the stage before."""
-
-
 class TrainingRecipe(Part):
     """The flow of gradients, and the optimizer."""
 
@@ -166,6 +152,13 @@ class TrainingRecipe(Part):
     clip: Positive | None = 1.0
     """Largest norm of each module's gradient; larger gradients are scaled down to it, null leaves
     them."""
+    patience: Count | None = None
+    """Number of steps that each module's loss is averaged over, from the warm-up on. A module whose
+    mean loss does not fall from those to the next ones stops: it runs forward only. When all have
+    stopped, training ends. null has all learn to the last step; larger ones stop a module later,
+    and less by chance."""
+    least_fall: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """Share by which that mean has to fall; larger ones stop a module earlier."""
     validate_every: Count = 500
     """Number of steps from one validation to the next."""
     checkpoint_every: Count = 500
@@ -227,6 +220,12 @@ class Recipe(Part):
             raise ValueError(
                 f"training.overlap is {t.overlap} but there are {modules} modules; "
                 f"give at most {modules - 1}"
+            )
+        if t.overlap and t.patience is not None:
+            raise ValueError(
+                f"training.patience: with training.overlap {t.overlap} a module also learns from "
+                "later losses, so its own says not when to stop; set overlap: 0, or leave patience "
+                "out"
             )
         if t.loss_weights == "last" and t.overlap < modules - 1:
             raise ValueError(

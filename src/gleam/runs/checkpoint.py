@@ -1,8 +1,9 @@
 """Checkpoints: one file per module and a manifest written last, all under one renamed folder.
 
-A module's file (safetensors) holds its weights and its optimizer's state; the manifest says the
-step. Schedules and batches are functions of the step, so there is nothing else to restore. Modules
-may be written by several processes, and read again by any other number of them.
+A module's file (safetensors) holds its weights, its optimizer's state and, where it may stop early,
+what its loss has been (see `gleam.training.plateau`); the manifest says the step. Schedules and
+batches are functions of the step, so there is nothing else to restore. Modules may be written by
+several processes, and read again by any other number of them.
 """
 
 import json
@@ -56,7 +57,7 @@ def write(folder: Path, modules: Mapping[int, GreedyModule], step: int) -> None:
 def drafted_weights(folder: Path, step: int, modules: int) -> list[dict[str, Tensor]]:
     """The weights of every module of a checkpoint that was written, by name."""
     files = (_draft(folder, step) / _file(number) for number in range(modules))
-    return [_weights(load_file(file)) for file in files]
+    return [_part(load_file(file), "weight/") for file in files]
 
 
 def publish(folder: Path, modules: int, progress: RunProgress) -> Path:
@@ -174,12 +175,15 @@ def _tensors(module: GreedyModule) -> dict[str, Tensor]:
     for name, parameter in module.iterations.named_parameters():
         for key, value in module.optimizer.state[parameter].items():
             tensors[f"optimizer/{key}/{name}"] = value.contiguous()
-    return tensors
+    plateau = {} if module.plateau is None else module.plateau.state()
+    return tensors | {f"plateau/{name}": value for name, value in plateau.items()}
 
 
 def _restore(module: GreedyModule, tensors: dict[str, Tensor]) -> None:
     names = dict(module.iterations.named_parameters())
-    fill(module.iterations, _weights(tensors))
+    fill(module.iterations, _part(tensors, "weight/"))
+    if module.plateau is not None:
+        module.plateau.restore(_part(tensors, "plateau/"))
     module.optimizer.state.clear()
     for key, value in tensors.items():
         kind, _, rest = key.partition("/")
@@ -193,5 +197,6 @@ def _restore(module: GreedyModule, tensors: dict[str, Tensor]) -> None:
                 state[slot] = value.to(parameter.device)
 
 
-def _weights(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {k.removeprefix("weight/"): v for k, v in tensors.items() if k.startswith("weight/")}
+def _part(tensors: dict[str, Tensor], start: str) -> dict[str, Tensor]:
+    """Those whose names start so, by the rest of them."""
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}

@@ -6,12 +6,13 @@ seconds since 1970; and what else there is to say of it:
 | event | content |
 | --- | --- |
 | start | `device`, `precision`, `graph` (or eager), `threads`, `processes`, `steps` to come to |
-| steps | of the steps since the last of these: `losses`, a list for each module by its number; \
-`ms_per_step`, `slices_per_second`, `waiting` (the share of time spent waiting for data), \
-`peak_memory_bytes` |
+| steps | of the steps since the last of these: `losses`, a list for each module that \
+learns, by its number; `ms_per_step`, `slices_per_second`, `waiting` (the share of time spent \
+waiting for data), `peak_memory_bytes` |
 | validation | `psnr`, mean complex PSNR in dB after each iteration, by its number |
 | image | `image`, a picture of validation: see `gleam.runs.picture`; told to loggers, not in \
 the file |
+| plateau | `module`, which learns no more, as its loss has flattened; `text` |
 | checkpoint | `best`: whether validation never was better |
 | warning | `text` |
 | end | `reason`: finished, stopped, diverged, out of memory or failed; `text`; the run's \
@@ -32,7 +33,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 from gleam.errors import BadInput
 from gleam.files import replacing, unwritable
 
-Kind = Literal["start", "steps", "validation", "image", "checkpoint", "warning", "end"]
+Kind = Literal["start", "steps", "validation", "image", "plateau", "checkpoint", "warning", "end"]
 FILE = "events.jsonl"
 IMAGE = "validation/image"  # as loggers call it
 

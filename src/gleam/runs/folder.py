@@ -240,8 +240,11 @@ def recipe_of_network(folder: Path) -> Recipe:
 
 
 def finished(folder: Path, steps: int) -> bool:
-    """Whether the folder holds a run that was trained for so many steps."""
-    return bool(read_summary(folder).get("steps") == steps)
+    """Whether the folder holds a run that was trained for so many steps, or until every module
+    had stopped.
+    """
+    summary = read_summary(folder)
+    return summary.get("steps") == steps or None not in summary.get("stopped", [None])
 
 
 def best_validation(summary: Mapping[str, Any]) -> float | None:

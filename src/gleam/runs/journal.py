@@ -32,13 +32,16 @@ class StepTaken:
     """A step that was taken, and what is not read of it yet.
 
     Attributes:
-        losses: by module of this process.
+        losses: by module of this process that learns.
+        stopped: by module of this process that does not, the number of updates after which it
+            stopped.
         seconds: that it took; waits for the device.
         waited: seconds for which the device had nothing to do until the batch was there.
         memory: bytes that it took, where that was metered.
     """
 
     losses: dict[int, Tensor]
+    stopped: dict[int, int]
     seconds: Callable[[], float]
     waited: float
     memory: int = 0
@@ -49,9 +52,11 @@ class StepTaken:
         Args:
             first: the number of the first module here.
         """
-        values = torch.stack([*self.losses.values()]).tolist()
+        values = torch.stack([*self.losses.values()]).tolist() if self.losses else []
         losses = {first + m: value for m, value in zip(self.losses, values, strict=True)}
-        return Note(memory=self.memory, losses=losses), self.seconds(), self.waited
+        stopped = {first + m: step for m, step in self.stopped.items()}
+        note = Note(memory=self.memory, losses=losses, stopped=stopped)
+        return note, self.seconds(), self.waited
 
 
 @dataclass
@@ -62,12 +67,14 @@ class Journal:
         setup: of the run.
         record: of the run; None in the processes that keep none.
         step: updates noted.
+        ended: whether every module has stopped, as far as is known here.
         picture: of validation, where the record is kept.
     """
 
     setup: Setup
     record: Record | None
     step: int
+    ended: bool
     picture: Picture | None = None
 
     @property
@@ -95,7 +102,9 @@ class Journal:
         self.step += 1
         group, folder = self.setup.group, self.setup.folder
         scheduled = note.last or self.step % self.setup.recipe.training.checkpoint_every == 0
-        validated = self.setup.validates(self.step)
+        validated = bool(note.psnr)
+        self.ended = self.setup.all_stopped(note)
+        note.done = self.ended and (validated or not self.setup.validation)
         note.failure = note.failure or self._failure(note, scheduled or validated)
         if scheduled or validated:
             note.memory = max(note.memory, taken(group.device))
@@ -136,7 +145,7 @@ class Journal:
         checkpoint.discard(folder / "checkpoints")
         if self.record.failure:
             raise self.record.failure
-        if self.step < self.setup.recipe.training.steps:
+        if self.step < self.setup.recipe.training.steps and not self.ended:
             number = stop_asked() or group.stop_signal()
             raise Signalled(f"stopped at step {self.step}; {go_on(folder)}", number)
         group.barrier()
@@ -164,7 +173,7 @@ def journal(setup: Setup, quiet: bool) -> Iterator[Journal]:
     with kept if setup.group.records else silence() as record:
         if record:
             record.display.say(_where(setup))
-        written = Journal(setup, record, progress.step)
+        written = Journal(setup, record, progress.step, setup.ended)
         if record and setup.validation:
             size, share = setup.recipe.data.batch, setup.group.share
             written.picture = picture_of(setup.validation, size, share)

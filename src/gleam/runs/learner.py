@@ -140,8 +140,23 @@ class Learner:
         self.neighbours.finish()
         self.modules[-1].turn.settle()
         if unit is not directly:  # the next step writes where they lie
-            losses = dict(zip(losses, torch.stack([*losses.values()]).unbind(), strict=True))
+            kept = torch.stack([*losses.values()]).unbind() if losses else ()
+            losses = dict(zip(losses, kept, strict=True))
+        for number, error in losses.items():
+            self._watch(self.modules[number], error, t + 1)
         return losses
+
+    @property
+    def stopped(self) -> dict[int, int]:
+        """The modules that learn no more, and the number of updates after which they stopped."""
+        since = {number: module.stopped for number, module in enumerate(self.modules)}
+        return {number: step for number, step in since.items() if step is not None}
+
+    def _watch(self, module: GreedyModule, loss: Tensor, step: int) -> None:
+        """Have a module stop whose loss has flattened."""
+        if module.plateau is not None and module.plateau.add(loss, step):
+            module.optimizer.state.clear()  # it makes no update any more
+            self.graphs.forget()
 
     @torch.no_grad()
     def validate(

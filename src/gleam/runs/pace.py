@@ -71,6 +71,10 @@ def in_words(summary: Mapping[str, Any]) -> str:
         phrases += [f"{s['slices_per_second']:.3g} slices per second"]
         phrases += [f"{100 * s['waiting']:.0f} % of the time waiting for data"]
     phrases += [f"{s['peak_memory_bytes'] / 2**20:.0f} MiB at most"]
+    known = enumerate(s.get("stopped", ()))
+    early = [f"{module} after {step} steps" for module, step in known if step is not None]
+    if early:
+        phrases += [f"modules (counted from 0) that stopped early: {', '.join(early)}"]
     if "device" not in s:
         return ", ".join(phrases)
     graph = ", as CUDA graphs" if s["graph"] else ""

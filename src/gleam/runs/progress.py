@@ -27,9 +27,11 @@ class Display:
         self._clock = Clock(steps, first)
         self._task = bar.add_task("training", total=steps, completed=first, losses="", memory="")
 
-    def step(self, losses: Sequence[float]) -> None:
-        """One step is done; `losses` are those of the modules."""
-        text = " ".join(f"{loss:.3f}" for loss in losses[:8]) + (" …" if len(losses) > 8 else "")
+    def step(self, losses: Sequence[float | None]) -> None:
+        """One step is done; `losses` are those of the modules, None of one that has stopped."""
+        text = " ".join("–" if loss is None else f"{loss:.3f}" for loss in losses[:8]) + (
+            " …" if len(losses) > 8 else ""
+        )
         self._step, self._losses = self._step + 1, f"loss {text}, "
         self._bar.update(self._task, advance=1, losses=text)
 

@@ -68,6 +68,7 @@ class Record:
         failure: the first number that was not finite; nothing is written from then on.
         before: how well the network that the run starts from does in validation; one that did
             better is kept.
+        stopped: by module that learns no more, the number of updates after which it stopped.
     """
 
     folder: Path
@@ -83,6 +84,7 @@ class Record:
     rows: list[Row] = field(default_factory=list)
     failure: Diverged | None = None
     before: float | None = None
+    stopped: Mapping[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         summary = run_folder.read_summary(self.folder)
@@ -114,11 +116,13 @@ class Record:
         if self.failure:
             return False
         self.pace.add(note.losses, seconds, waited)
-        self.display.step([*note.losses.values()])
+        shown: dict[int, float | None] = dict.fromkeys(note.stopped) | note.losses
+        self.display.step([loss for _, loss in sorted(shown.items())])
         self._rows("loss", note.losses)
         if note.memory:
-            self.memory = note.memory
+            self.memory = max(self.memory, note.memory)  # one that has stopped takes less
             self.display.memory(self.memory)
+        self._stops(note)
         if note.psnr or time.monotonic() - self._told > EVERY:
             self._tell_steps()
         if not note.psnr:
@@ -133,6 +137,20 @@ class Record:
             return False
         self.progress = replace(done, best_psnr=final, best_step=done.step)
         return True
+
+    def _stops(self, note: Note) -> None:
+        """Tell which modules have stopped with this step."""
+        self.stopped, t = note.stopped, self.recipe.training
+        new = sorted(m for m, step in note.stopped.items() if step == self.progress.step)
+        if new:
+            self._tell_steps()  # from here on they have no loss
+        for module in new:
+            fell = f"fell by less than {100 * t.least_fall:g} % over {t.patience} steps"
+            text = f"module {module} (counted from 0) learns no more: its mean loss {fell}"
+            self.tell("plateau", module=module, text=text)
+            self.display.say(f"step {self.progress.step}: {text}")
+        if new and len(note.stopped) == len(self.recipe.module_sizes()):
+            self.display.say(f"step {self.progress.step}: no module learns any more: training ends")
 
     def launch(self, graph: bool) -> None:
         """Note how steps are launched, should they no longer be replayed as CUDA graphs."""
@@ -186,7 +204,8 @@ class Record:
             self.rows.append(Row(done.step, metric, index, value, round(done.seconds, 3)))
 
     def _summary(self) -> dict[str, object]:
-        done, pace = self.progress, self.pace.whole()
+        done, pace, modules = self.progress, self.pace.whole(), self.recipe.module_sizes()
+        stopped = [self.stopped.get(module) for module in range(len(modules))]
         return {
             "steps": done.step,
             "seconds": done.seconds,
@@ -196,7 +215,8 @@ class Record:
             "peak_memory_bytes": self.memory,
             **asdict(self.place),
             "parameters": self.parameters,
-            "modules": self.recipe.module_sizes(),
+            "modules": modules,
+            **({"stopped": stopped} if self.recipe.training.patience else {}),
             "best_step": done.best_step,
             f"best_validation_{self.metric}_db": None if done.best_step is None else done.best_psnr,
             "validation_before_db": self.before,

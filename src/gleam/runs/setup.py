@@ -1,7 +1,7 @@
 """Prepare a run: one function for each thing to be done, in the order of `prepare`."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from gleam.errors import BadInput
 from gleam.networks import Unrolled
 from gleam.networks.weights import weights_of
 from gleam.parallel.group import Group
+from gleam.parallel.neighbours import Note
 from gleam.parallel.pipeline import Pipeline
 from gleam.parallel.placement import Placement, partition
 from gleam.recipe import Recipe
@@ -33,6 +34,7 @@ from gleam.runs.learner import Learner
 from gleam.runs.record import forget_after
 from gleam.terminal import warn
 from gleam.training.module import GreedyModule
+from gleam.training.plateau import Plateau
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Setup:
         start: weights of the run that it starts from, by their names in the whole network.
         grown: how many iterations that run had, if others are appended to them; else 0.
         progress: what the run goes on from.
+        ended: it goes on from where every module had stopped.
     """
 
     recipe: Recipe
@@ -66,21 +69,27 @@ class Setup:
     start: dict[str, Tensor]
     grown: int
     progress: RunProgress
+    ended: bool
 
     @property
     def modules(self) -> dict[int, GreedyModule]:
         """Numbers of this process's modules."""
         return dict(enumerate(self.learner.modules, self.first_module))
 
-    def validates(self, step: int) -> bool:
-        """Whether validation follows after so many updates."""
+    def validates(self, step: int, last: bool = False) -> bool:
+        """Whether validation follows after so many updates, or the `last` one."""
         t = self.recipe.training
-        return bool(self.validation) and (step == t.steps or step % t.validate_every == 0)
+        last = last or step == t.steps
+        return bool(self.validation) and (last or step % t.validate_every == 0)
+
+    def all_stopped(self, note: Note) -> bool:
+        """Whether no module of the network learns any more, as far as a note knows."""
+        return len(note.stopped) == len(self.recipe.module_sizes())
 
     def feed(self) -> Feed:
         """This process's share of the training batches to come."""
-        steps = self.progress.step, self.recipe.training.steps
-        return self.batches.between(*steps, self.learner.device)
+        first, steps = self.progress.step, self.recipe.training.steps
+        return self.batches.between(first, first if self.ended else steps, self.learner.device)
 
     @property
     def judges_start(self) -> bool:
@@ -135,7 +144,9 @@ def prepare(
     part = part_of(network, recipe, numbers)
     part = part.to(group.device) if idle is None else part
     learner = make_learner(part, recipe, numbers, idle=idle)  # beside the weights, where they stay
+    learner.modules = _that_may_stop(learner.modules, recipe)
     progress = _restore(learner, recipe, numbers, last)
+    learns = group.maximum(float(len(numbers) - len(learner.stopped)))
     _meet_in(folder, group)  # nobody writes before the folder is made
     before = sum(recipe.module_sizes()[: numbers.start])
     setup = Setup(
@@ -151,6 +162,7 @@ def prepare(
         start=start,
         grown=grown,
         progress=progress,
+        ended=not learns,
     )
     if group.world_size > 1:
         learner.neighbours = _neighbours(setup)
@@ -234,6 +246,15 @@ def _weights_to_start_from(network: Unrolled, recipe: Recipe, grown: int) -> dic
         return there | {name: weight.clone() for name, weight in drawn.items()}
     before = weights_of(network.iterations[:grown])
     return {f"iterations.{name}": weight for name, weight in before.items()}
+
+
+def _that_may_stop(modules: Sequence[GreedyModule], recipe: Recipe) -> list[GreedyModule]:
+    """The modules of a run, which stop early where the recipe says so; others learn to the end."""
+    t = recipe.training
+    if t.patience is None:
+        return [*modules]
+    watches = (Plateau(t.patience, t.least_fall, t.warmup) for _ in modules)
+    return [replace(module, plateau=watch) for module, watch in zip(modules, watches, strict=True)]
 
 
 def _restore(learner: Learner, recipe: Recipe, numbers: range, last: Path | None) -> RunProgress:

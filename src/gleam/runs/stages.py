@@ -78,6 +78,7 @@ def polished(recipe: Recipe, start: Path, steps: int) -> Recipe:
         "storage": "checkpoint",
         "offload_to": None,
         "learning_rate": t.learning_rate / GENTLER,
+        "patience": None,  # at this rate a loss hardly falls
         "copies": False,
         "stages": (),
         "polish": 0,

@@ -34,7 +34,7 @@ def train(
     placement: Placement = ONE_PROCESS,
     force: bool = False,
 ) -> bool:
-    """Train, validate and checkpoint until the recipe's last step.
+    """Train, validate and checkpoint until the last step, or until every module has stopped.
 
     A resumed run ends with the same weights as one that was never stopped, and a run in a pipeline
     of processes with the same as in one process: to the bit on a CPU, and on a GPU as far as its
@@ -85,17 +85,19 @@ def _loop(setup: Setup, feed: Feed, written: Journal, stop_asked: Callable[[], i
     for step, batch in enumerate(feed, written.step + 1):
         watch.start()
         if step > setup.progress.step + METERED:
-            running.append(StepTaken(learner.step(batch, step - 1), watch.stop(), feed.waited))
+            losses, memory = learner.step(batch, step - 1), 0
         else:
             losses, cost = learner.metered_step(batch, step - 1)
-            running.append(StepTaken(losses, watch.stop(), feed.waited, cost.memory))
+            memory = cost.memory
+        stopped = learner.stopped
+        running.append(StepTaken(losses, stopped, watch.stop(), feed.waited, memory))
 
-        settled = written.due(step) or stop_asked()
+        settled = written.due(step) or stop_asked() or len(stopped) == len(learner.modules)
         while len(running) > (0 if settled else late):
             note, seconds, waited = running.popleft().read(setup.first_module)
             newest = not running
-            note.last = written.step + 1 == steps
-            if newest and setup.validates(step):
+            note.last = written.step + 1 == steps or setup.all_stopped(note)
+            if newest and setup.validates(step, note.last):
                 psnr = learner.validate(setup.validation_batches(), written.look)
                 note.psnr = dict(enumerate(psnr, setup.first_iteration))
 

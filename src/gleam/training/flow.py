@@ -17,6 +17,7 @@ from torch import Tensor
 from gleam.training.explain import check_constant, explained, loss_of
 from gleam.training.module import GreedyModule
 from gleam.training.states import State, detached, mapped, tensors
+from gleam.training.storage import store
 
 T = TypeVar("T")
 Average = Callable[[Sequence[Tensor], Callable[[], None]], None]
@@ -61,6 +62,8 @@ def train_step(
 
     A state is what one iteration hands to the next: a tensor, or tuples, lists and dicts of states.
     Weights that all modules use (`shared`) are updated last, when nobody needs them as they were.
+    A module that has stopped (see `GreedyModule.stopped`) only puts out what the next one starts
+    from; it has no loss any more.
 
     A step is made of units: a module's forward pass, loss, backward pass and update; where an
     average comes before the update, that is a unit of its own. All that one unit takes over from
@@ -94,7 +97,8 @@ def train_step(
             `directly` alone: there, gradients stay between units.
 
     Returns:
-        The losses by number of the module, before its update; none where the weight is 0.
+        The losses by number of the module, before its update; none where the weight is 0 or the
+        module has stopped.
 
     Raises:
         BadInput: a block does not take what it is called with, the loss is no real number or
@@ -141,6 +145,16 @@ def train_step(
             module.update()
         return after, error, []
 
+    def run(number: int, state: State) -> State:
+        """A unit: what a module puts out that learns no more."""
+        module = modules[number]
+        module.turn.begin()
+        blocks = list(module.iterations)
+        with torch.no_grad(), explained(module.name, blocks, state, constant):
+            output = store(blocks, state, *constant)
+        module.turn.leave()
+        return output
+
     def average_and_update(number: int) -> None:
         module, loss = modules[number], losses.get(number)
 
@@ -155,6 +169,11 @@ def train_step(
         average(gradients if loss is None else [*gradients, loss], update)
 
     for number, module in enumerate(modules):
+        if module.stopped is not None:
+            state = unit(("run", number), partial(run, number, state))
+            if send is not None and unit is directly and module is modules[-1]:
+                send(state)
+            continue
         state, error, gradients = unit(("learn", number), partial(learn, number, state))
         if error is not None:
             losses[number] = error

@@ -102,6 +102,10 @@ class Graphs:
         """Whether units are recorded, or will be."""
         return self._recorder is not None
 
+    def forget(self) -> None:
+        """Record all shapes anew: the units are no longer the same."""
+        self._shapes.clear()
+
     def ready(self, inputs: T, besides: Hashable = None) -> tuple[T, Unit]:
         """The data to take a step of, and the function that runs its units.
 

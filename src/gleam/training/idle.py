@@ -42,6 +42,9 @@ class Turn(Protocol):
     def end(self) -> None:
         """It is not wanted there until its next turn."""
 
+    def leave(self) -> None:
+        """The same, and nothing of it has changed."""
+
     def settle(self) -> None:
         """Wait until all modules are at home whose turn has ended: there they may be read."""
 
@@ -55,6 +58,9 @@ class Stays:
         """It is there."""
 
     def end(self) -> None:
+        """It stays there."""
+
+    def leave(self) -> None:
         """It stays there."""
 
     def settle(self) -> None:
@@ -108,6 +114,11 @@ class Idle:
         self._working.difference_update(map(id, blocks))
         self.lodging.send(tensors)
 
+    def leave(self, blocks: Iterable[nn.Module], tensors: Sequence[Tensor]) -> None:
+        """Have them at home again, as they were there."""
+        self._working.difference_update(map(id, blocks))
+        self.lodging.leave(tensors)
+
     def _call(self, block: nn.Module, given: Any) -> None:
         if id(block) not in self._working:
             self.lodging.bring(_weights(block))
@@ -143,6 +154,10 @@ class Away:
     def end(self) -> None:
         """See `Turn`."""
         self.idle.end(self.blocks, self.held())
+
+    def leave(self) -> None:
+        """See `Turn`."""
+        self.idle.leave(self.blocks, self.held())
 
     def settle(self) -> None:
         """See `Turn`."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from gleam.arrays import AnyTensor
 from gleam.errors import BadInput
 from gleam.training.idle import STAYS, Turn
+from gleam.training.plateau import Plateau
 from gleam.training.storage import Storage, name_of
 
 TIMES = "times"  # of an optimizer's group of weights: how many times the schedule's rate is theirs
@@ -33,6 +34,7 @@ class GreedyModule:
         scaler: of its loss, where gradients are too small for half precision; or None.
         shared: it also learns what all use, which is constant for the others.
         turn: has it on its device while it works.
+        plateau: has it stop when its loss has flattened; None lets it learn to the end.
         name: which it is, for messages.
     """
 
@@ -45,6 +47,7 @@ class GreedyModule:
     scaler: torch.amp.GradScaler | None = None
     shared: bool = False
     turn: Turn = STAYS
+    plateau: Plateau | None = None
     name: str = "module"
 
     @property
@@ -52,6 +55,11 @@ class GreedyModule:
         """Weights that it learns: those that its optimizer was made of."""
         groups = self.optimizer.param_groups
         return [weight for group in groups for weight in group["params"] if weight.requires_grad]
+
+    @property
+    def stopped(self) -> int | None:
+        """The number of updates after which it learns no more; None while it does."""
+        return None if self.plateau is None else self.plateau.since
 
     def scaled(self, loss: AnyTensor) -> AnyTensor:
         """The loss to differentiate: times its weight, and times what the scaler says."""

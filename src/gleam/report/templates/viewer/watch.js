@@ -53,7 +53,7 @@ function draw(pictures) {
   byId("memory").hidden = !bytes.length;
   curves("bytes", [{ name: "peak memory", points: bytes }], false, "MiB");
   album(pictures);
-  const said = events.filter((one) => one.event === "warning");
+  const said = events.filter((one) => one.event === "warning" || one.event === "plateau");
   byId("said").hidden = !said.length;
   byId("lines").replaceChildren(...said.map((one) => made("li", `step ${one.step}: ${one.text}`)));
 }
