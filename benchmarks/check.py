@@ -210,7 +210,10 @@ def run(network: Path, data: Path | None, first: int) -> Figures:
             coils = 4 + (coils - 2) % 6
     found = list(outcomes(methods, simulated))
     heads = [
-        (f"head {seed}", dict(families(first + 100 + seed))["heads"](4 + seed % 5, RATIOS[seed % 2]))
+        (
+            f"head {seed}",
+            dict(families(first + 100 + seed))["heads"](4 + seed % 5, RATIOS[seed % 2]),
+        )
         for seed in range(MATCHED)
     ]
     at_home = list(outcomes({n: methods[n] for n in (NETWORK, "wavelets")}, heads, MASKS[:1]))
