@@ -66,6 +66,23 @@ def test_a_run_goes_on_where_it_stopped(
     assert_alike(tmp_path / "cut", tmp_path / "whole", device)
 
 
+@pytest.mark.parametrize("idle", ["device", "host"])
+def test_modules_stop_and_the_run_ends_there_also_when_resumed(
+    idle: str, examples: Path, tmp_path: Path, device: torch.device
+) -> None:
+    """No loss falls by 99 %, so all stop after two windows; losses are read some steps later."""
+    early = {"warmup": 4, "patience": 5, "least_fall": 0.99, "checkpoint_every": 6}
+    recipe = tiny_recipe(examples, steps=40, idle=idle, validate_every=99, **early)
+    train(recipe, tmp_path / "whole", quiet=True)
+    summary = run_folder.read_summary(tmp_path / "whole")
+    assert (summary["stopped"], summary["steps"]) == ([14, 14], 14)
+    shutil.copytree(tmp_path / "whole", tmp_path / "cut")
+    shutil.rmtree(checkpoint.found(tmp_path / "cut" / "checkpoints")[-1])
+    train(recipe, tmp_path / "cut", resume=True, quiet=True)
+    assert run_folder.read_summary(tmp_path / "cut")["stopped"] == [14, 14]
+    assert_alike(tmp_path / "cut", tmp_path / "whole", device)
+
+
 def test_a_run_on_a_device_learns_what_one_on_the_cpu_does(
     examples: Path, tmp_path: Path, device: torch.device, monkeypatch: pytest.MonkeyPatch
 ) -> None:

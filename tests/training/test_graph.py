@@ -1,6 +1,8 @@
 """Recorded steps against launched ones, to the bit; on a CPU a stand-in records."""
 
+import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,6 +25,7 @@ from gleam.recipe import Recipe
 from gleam.training.flow import train_step
 from gleam.training.graph import (
     EAGER,
+    CudaRecorder,
     Graphs,
     ReplayedIterations,
     graphable,
@@ -159,6 +162,41 @@ def test_the_shape_not_met_for_longest_is_dropped():
     assert len(graphs._shapes) == 2
     assert standin.recorded == 3
     assert [key[0][0][0][0] for key in graphs._shapes] == [ord("B"), ord("A")]
+
+
+class Capture:
+    """Torch's own capture, as far as a pool goes: without a graph that lives it takes no other."""
+
+    def __init__(self, living: weakref.WeakSet[Any], graph: Any) -> None:
+        self.living, self.graph = living, graph
+
+    def __enter__(self) -> None:
+        assert self.living, "use_count > 0"
+
+    def __exit__(self, *error: object) -> None:
+        self.living.add(self.graph)
+
+
+def test_the_pool_of_graphs_outlives_all_that_are_forgotten(monkeypatch):
+    class Graph:
+        def replay(self) -> None:
+            pass
+
+    first = Graph()
+    living = weakref.WeakSet([first])
+    for name in ("device", "Stream", "graph_pool_handle", "current_stream", "set_stream"):
+        monkeypatch.setattr(torch.cuda, name, lambda *_: nullcontext())
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph, *_, **more: Capture(living, graph))
+    graphs = Graphs(CudaRecorder(torch.device("cpu")))
+    for _ in range(3):
+        for _ in range(EAGER + 2):
+            _, unit = graphs.ready((torch.ones(2),))
+            unit("one", lambda: torch.ones(2))
+            unit("two", lambda: torch.ones(2))
+        first = unit = None  # from here on, all that live are the recorder's
+        graphs.forget()
+        assert len(living) == 1
 
 
 @pytest.mark.parametrize(

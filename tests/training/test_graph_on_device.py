@@ -1,5 +1,6 @@
 """CUDA graphs on a GPU: to the bit what launching does. On a CPU, where a stand-in records, too."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor
 from gleam.data.batch import Batch
 from gleam.training.graph import CudaRecorder, Recorder
 from gleam.training.loss import l1
+from gleam.training.plateau import Plateau
 
 pytestmark = pytest.mark.cuda
 
@@ -51,6 +53,23 @@ def test_steps_after_validation(name: str, recorder: Recorder, device: torch.dev
     for _ in range(2):
         assert equal(learnt(learner, batches, spoiled=False)[1], learnt(launched, batches)[1])
         assert learner.validate(batches) == launched.validate(batches)
+    assert learner.graphs.recording
+
+
+def test_modules_that_stop_are_recorded_anew(recorder: Recorder, device: torch.device) -> None:
+    """Whatever was recorded is forgotten by then, and the pool of all graphs still takes more."""
+    recipe, batches = recipe_of(RUNS["MoDL"]), batches_of("2D", "A" * 14)
+    learner, launched = (learner_of(recipe, one, device) for one in (recorder, None))
+    for one in (learner, launched):
+        for number, warmup in enumerate((3, 8)):
+            watch = Plateau(1, 0.999, warmup)
+            one.modules[number] = replace(one.modules[number], plateau=watch)
+    for t, batch in enumerate(batches):
+        losses, expected = (one.step(batch.to(device), t) for one in (learner, launched))
+        assert losses.keys() == expected.keys()
+        assert equal([*losses.values()], [*expected.values()])
+    assert learner.stopped == launched.stopped == {0: 5, 1: 10}
+    assert equal([*learner.network.parameters()], [*launched.network.parameters()])
     assert learner.graphs.recording
 
 

@@ -56,6 +56,7 @@ class CudaRecorder:
         with torch.cuda.device(device):
             self._pool = torch.cuda.graph_pool_handle()
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._latest: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, work: Callable[[], None]) -> Callable[[], None]:
         """See `Recorder`."""
@@ -72,6 +73,7 @@ class CudaRecorder:
                     work()
             finally:
                 torch.cuda.set_stream(here)  # torch does not go back where a recording failed
+        self._latest = graph  # with its last graph a pool would end, and take none any more
         return graph.replay
 
 

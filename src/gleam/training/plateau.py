@@ -57,13 +57,11 @@ class Plateau:
 
     def state(self) -> dict[str, AnyTensor]:
         """All that it goes on from, by name."""
-        found = {
-            "total": self.total.cpu(),
-            "before": torch.tensor(self.before, dtype=torch.float64),
-        }
-        return found if self.since is None else found | {"since": torch.tensor(self.since)}
+        numbers = {"before": self.before} | ({} if self.since is None else {"since": self.since})
+        known = {k: torch.tensor(n, dtype=torch.float64) for k, n in numbers.items()}
+        return {"total": self.total.cpu()} | known
 
     def restore(self, state: Mapping[str, AnyTensor]) -> None:
         """Go on from what `state` gave."""
         self.total, self.before = state["total"], state["before"].item()
-        self.since = int(state["since"]) if "since" in state else None
+        self.since = int(state["since"].item()) if "since" in state else None
