@@ -2,7 +2,7 @@
 
     python -m benchmarks.adaptation --work FOLDER --study
     python -m benchmarks.adaptation --work FOLDER
-    python -m benchmarks.adaptation --work FOLDER --data FOLDER
+    python -m benchmarks.adaptation --work FOLDER --data FOLDER --start RUN
     python -m benchmarks.adaptation --work FOLDER --supervised
 
 The first settles how samples are held out, how long and how fast is learnt, on simulated scans of
@@ -89,9 +89,10 @@ def small(work: Path, name: str, **training: object) -> Path:
     )
 
 
-def shows(work: Path, data: Path | None) -> Figures:
+def shows(work: Path, data: Path | None, start: Path | None) -> Figures:
     """One network with one setting on every scan, greedily and end-to-end."""
-    start = trained(work, "start", (96, 96), 40, training={"steps": 600, "learning_rate": 2e-3})
+    if start is None:
+        start = trained(work, "start", (96, 96), 40, training={"steps": 600, "learning_rate": 2e-3})
     if data is None:
         scans = [scan_of(family, (96, 96), 10) for family in FAMILIES]
         examples, masks = [example_of(scan, work / "scans") for scan in scans], [EQUISPACED]
@@ -108,10 +109,10 @@ def shows(work: Path, data: Path | None) -> Figures:
         if mask == EQUISPACED and math.prod(example.shape[2:]) < SMALL:
             pairs.append((one, remembered(work, start, example, mask, END_TO_END)))
             rows.append(row(f"{name}, end-to-end", [pairs[-1][1]]))
-        written(page, SHOWN, rows)
+        written(page, shown(start), rows)
         print("\n".join(rows), flush=True)
     whole = [row("all", greedy), row("end-to-end, all", [other for _, other in pairs])]
-    written(page, SHOWN, [*rows, *whole])
+    written(page, shown(start), [*rows, *whole])
     over = [one.chosen - one.wavelet for one in greedy]
     values = {
         "minus_wavelet_db_mean": (fmean(over), "dB"),
@@ -122,7 +123,7 @@ def shows(work: Path, data: Path | None) -> Figures:
         "guard_lost_db_mean": (fmean(one.best - one.chosen for one in greedy), "dB"),
     }
     room, option = ("adapt", " --data FOLDER") if data else ("adapt.simulated", "")
-    command = f"adaptation --work FOLDER{option}"
+    command = f"adaptation --work FOLDER{option} --start {start.name}"
     return {f"{room}.{name}": figure(*value, command) for name, value in values.items()}
 
 
@@ -176,12 +177,18 @@ of other families ({", ".join(STUDIED)}): {SEEDS} of each, {SIZE[0]} × {SIZE[1]
 6 coils, 4× equispaced. One thing is changed at a time from {USUAL.holdout.pattern}, 100 steps, rate
 {USUAL.learning_rate:g}, cosine, all modules, data consistency × {USUAL.consistency_rate:g}.
 Complex PSNR in dB, of the weights that the guard keeps; lost: by the guard, to the best step."""
-SHOWN = """# A network adapted to scans of other kinds than it was trained on
 
-One network of 16 iterations in 8 modules, trained for 600 steps on simulated anatomy at 4×
-equispaced, is adapted to each scan with the setting that simulated scans chose
-([adaptation_study.md](adaptation_study.md)). Complex PSNR in dB, of the weights that the guard
-keeps; wavelets are GLEAM's own, their weight by the noise level."""
+
+def shown(start: Path) -> str:
+    """What stands above the table."""
+    run = Run(start)
+    masks = ", ".join(f"{one.acceleration:g}× {one.kind}" for one in run.recipe.training_masks)
+    return f"""# A network adapted to scans of other kinds than it was trained on
+
+One network, {start.name}, of {run.recipe.network.iterations} iterations in
+{len(run.recipe.module_sizes())} modules, trained for {run.recipe.training.steps} steps on simulated
+anatomy ({masks}), is adapted to each scan with the usual setting. Complex PSNR in dB, of the
+weights that the guard keeps; wavelets are GLEAM's own, their weight by the noise level."""
 
 
 def written(name: str, text: str, rows: Sequence[str]) -> None:
@@ -195,11 +202,12 @@ def main() -> None:
     parser.add_argument("--study", action="store_true", help="settings, on simulated scans")
     parser.add_argument("--supervised", action="store_true", help="training from the start")
     parser.add_argument("--data", type=Path, help="folder of the real scans")
+    parser.add_argument("--start", type=Path, help="run to adapt; a short one if not said")
     a = parser.parse_args()
     if a.study:
         study(a.work)
         return
-    figures = supervised(a.work) if a.supervised else shows(a.work, a.data)
+    figures = supervised(a.work) if a.supervised else shows(a.work, a.data, a.start)
     show(figures)
     keep(figures)
 
