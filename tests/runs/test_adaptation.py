@@ -89,10 +89,12 @@ def test_a_network_of_several_masks_learns_with_the_one_of_the_scan(
 ) -> None:
     several = [MaskRecipe(acceleration=1.5), MaskRecipe(kind="random", acceleration=1.6)]
     recipe = tiny_recipe(example_files(tmp_path, scans=1), steps=1, loggers=())
-    train(recipe.changed(mask=several), tmp_path / "run", quiet=True)
+    patient = {"patience": 9}  # of a loss over many scans
+    train(recipe.changed(mask=several, training=patient), tmp_path / "run", quiet=True)
     assert Run(tmp_path / "run").trained_on.accelerations == (1.5, 1.6)
     folder = adapt(tmp_path / "run", [scan], tmp_path / "own", SHORT, quiet=True)
-    assert run_folder.load_recipe(folder).data.masks == ()
+    recipe = run_folder.load_recipe(folder)
+    assert (recipe.data.masks, recipe.training.patience) == ((), None)
 
 
 def test_only_the_last_modules_learn(start: Path, scan: Path, tmp_path: Path) -> None:

@@ -163,6 +163,7 @@ def adapted(
         "validate_every": _validate_every(examples, slab, steps),
         "checkpoint_every": LENGTH // _CHECKS,
         "polish": 0,
+        "patience": None,
         "steps": steps,
         "minutes": how.minutes,
     }
