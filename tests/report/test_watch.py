@@ -90,9 +90,12 @@ def test_the_page_goes_on_with_the_run(run: Path, show: Any) -> None:
         assert page.locator("#losses [aria-label=line]").count() == 2
         until(page, "document.getElementById('picture').naturalWidth === 24")
         validated(run, 20, 29.5)
+        flat = {"module": 1, "text": "module 1 learns no more"}
+        EventLog(run).log(Event("plateau", 20, flat))
         EventLog(run).log(Event("end", 20, {"reason": "stopped", "text": "by hand"}))
         until(page, "document.getElementById('now').textContent.includes('stopped (by hand)')")
         assert "29.50 dB" in page.inner_text("#facts")
+        assert page.inner_text("#lines") == "step 20: module 1 learns no more"
         assert page.inner_text("#validation output") == "20, 29.50 dB"
         page.locator("#when").focus()
         page.keyboard.press("Home")
