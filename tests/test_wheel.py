@@ -4,6 +4,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -28,6 +29,9 @@ def run(*command: object, cwd: Path) -> str:
 def test_it_runs_the_demo_in_an_empty_environment(tmp_path: Path) -> None:
     run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
+    shelf = ROOT / "src" / "gleam" / "shipped"
+    shipped = {str(path.relative_to(ROOT / "src")) for path in shelf.glob("*/*")}
+    assert shipped <= {*ZipFile(wheel).namelist()}
     venv.create(tmp_path / "empty", with_pip=True)
     python = tmp_path / "empty" / "bin" / "python"
     constraints = ROOT / "constraints.txt"

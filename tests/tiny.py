@@ -87,7 +87,7 @@ def tiny_recipe(examples: Path, **training: object) -> Recipe:
 
 def trained_on(recipe: Recipe, *kinds: ScanKind) -> TrainedOn:
     """As if the recipe had been trained on scans of some kinds, 2D slices by default."""
-    nothing = TrainedOn.of(recipe.mask, []).model_dump()
+    nothing = TrainedOn.of(recipe.training_masks, []).model_dump()
     return TrainedOn(**nothing | {"preparations": [VERSION], "kinds": kinds or ["2D slices"]})
 
 

@@ -102,7 +102,7 @@ def test_the_verdict_is_in_the_header_of_every_image(monkeypatch: pytest.MonkeyP
     def checked(*_: Any, **__: Any) -> Any:
         return replace(reconstruct(*_[:2]), verdict="a verdict")
 
-    monkeypatch.setattr("gleam.serving.session.reconstruct_checked", checked)
+    monkeypatch.setattr("gleam.serving.session.image_of", checked)
     images, _ = session(small_stream(small_scanner(False)), check=True)
     assert images
     assert all("a verdict" in image.meta["ImageComments"] for image in images)
@@ -253,7 +253,8 @@ def test_a_network_for_another_kind_of_scan_is_not_used_unless_forced(force: boo
     texts, said = session(small_stream(small_scanner()), chosen)
     why = "knees: was trained on volumes, but scan holds 2D slices"
     if not force:
-        refusal = f"{why}; use a run that was trained on such scans, or say --force"
+        advice = "use a run that was trained on such scans, or wavelet, which needs no training"
+        refusal = f"{why}; {advice}, or say --force"
         assert texts == [f"ERROR {refusal}\0"]
         assert said.endswith(f"refused: {refusal}")
         return

@@ -30,9 +30,9 @@ from gleam.recipe import MaskRecipe
 from gleam.reconstruction.adapted import adapted_to
 from gleam.reconstruction.many import ReconstructionJob, identity, reconstruct_many
 from gleam.reconstruction.named import reconstructor
-from gleam.reconstruction.reconstruct import Reconstruction, reconstruct
+from gleam.reconstruction.reconstruct import Reconstruction
 from gleam.reconstruction.reconstructor import Reconstructor, Trained
-from gleam.reconstruction.rivals import reconstruct_checked
+from gleam.reconstruction.rivals import image_of
 from gleam.runs.adaptation import Adaptation
 from gleam.terminal import counted, followed, say, warn
 
@@ -59,7 +59,7 @@ def main(a: Arguments) -> None:
     chosen = reconstructor(a.run, a.device, a.iterations, _change(a.until), a.force)
     settings = replace(settings, sets=chosen.sets)
     adaptation = _adaptation(a, chosen, many, mask)
-    image_of = partial(_image, chosen, mask, a)
+    make = partial(_image, chosen, mask, a)
     where = f"reconstructing on {described(chosen.device)}"
     if many:
         say(where)
@@ -67,7 +67,7 @@ def main(a: Arguments) -> None:
         job = ReconstructionJob(
             settings,
             format or "",
-            partial(_with_doubts, chosen.name, image_of),
+            partial(_with_doubts, chosen, make),
             partial(_write, write),
             a.force,
             what,
@@ -81,7 +81,7 @@ def main(a: Arguments) -> None:
         check_new(out, a.force)
         if a.check:
             check_new(check_beside(out), a.force)
-    sha256 = "" if _plain(a) else sha256_of(scan_file(a.scan))
+    sha256 = "" if _plain(a) and not chosen.on_trial else sha256_of(scan_file(a.scan))
     for number, (name, out) in enumerate(outs.items()):
         example = Prepared(wanted[name](), settings, sha256=sha256)
         warn(example.header.name, example.header.warnings)
@@ -138,10 +138,13 @@ def _folder(scans: Path, out: Path, job: ReconstructionJob, as_json: bool) -> No
 
 
 def _with_doubts(
-    name: str, image_of: ImageOf, example: Prepared
+    chosen: Reconstructor, make: ImageOf, example: Prepared
 ) -> tuple[Reconstruction, list[str]]:
-    image = image_of(example, lambda done: None)
-    return image, [f"{name}: {doubt}" for doubt in image.doubts]
+    image = make(example, lambda done: None)
+    words = [f"{chosen.name}: {doubt}" for doubt in image.doubts]
+    if image.verdict and not image.method.startswith(chosen.words):
+        words.append(f"the image is by {image.method}: {image.verdict}")
+    return image, words
 
 
 def _image(
@@ -152,15 +155,11 @@ def _image(
     progress: Callable[[int], None],
 ) -> Reconstruction:
     at_once = 1 if chosen.device.type == "cuda" else torch.get_num_threads()
-    if _plain(a):
-        return reconstruct(chosen, example, mask, progress, at_once)
-    best = a.method == "best"
-    image = reconstruct_checked(chosen, example, mask, best, progress, at_once)
-    return image if a.check else replace(image, check=None)
+    return image_of(chosen, example, mask, a.check, a.method == "best", progress, at_once)
 
 
 def _plain(a: Arguments) -> bool:
-    """Whether nothing is to be checked."""
+    """Whether the user asks for no check."""
     return not a.check and a.method == "given"
 
 
@@ -176,6 +175,8 @@ def _say(volume: Reconstruction, out: Path, stops: bool, as_json: bool) -> None:
     if as_json:
         shape, voxel = list(volume.image.shape), list(volume.voxel)
         facts = {"out": str(out), "shape": shape, "voxel_mm": voxel}
+        if volume.verdict:
+            facts |= {"method": volume.method, "verdict": volume.verdict}
         if volume.check is not None:
             facts["check"] = json.loads(volume.check.model_dump_json())
         print(json.dumps(facts | ({"iterations": volume.iterations} if stops else {})))

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from gleam.data.example import Example
 from gleam.data.kind import ScanKind, acceleration_of, kind_of, pattern_of, pattern_of_mask
 from gleam.errors import BadInput
+from gleam.physics.classical import compressed_sensing_of
 from gleam.physics.sampling import Kind
 from gleam.recipe import MaskRecipe
 
@@ -137,7 +138,9 @@ class TrainedOn(BaseModel):
         if not self.kinds:
             return ["did not record which kind of scans it was trained on (docs/versions.md)"]
         wrong = f"was trained on {' and '.join(self.kinds)}, but {name} holds {kind}"
-        return _heeded(run, [wrong], "use a run that was trained on such scans", force)
+        instead = compressed_sensing_of(example.shape[2])
+        advice = f"use a run that was trained on such scans, or {instead}, which needs no training"
+        return _heeded(run, [wrong], advice, force)
 
     def seen(self, examples: Iterable[Example]) -> list[str]:
         """Sentences on the scans that the network was made with, to go on from "RUN: "."""

@@ -16,10 +16,11 @@ from gleam.face.images import Image
 from gleam.face.words import in_python
 from gleam.physics.classical import CLASSICAL
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction import reconstruct as whole
 from gleam.reconstruction.exported import SUFFIXES
 from gleam.reconstruction.named import reconstructor
 from gleam.reconstruction.reconstructor import Classical, Reconstructor
+from gleam.reconstruction.rivals import image_of
+from gleam.runs import shipped
 from gleam.runs.folder import is_there
 from gleam.trust import trusting
 from gleam.words import nearest
@@ -51,7 +52,8 @@ def reconstruct(
 
     Args:
         data: of `prepare` or `open`; or a scan, or the file of either.
-        method: a run or its folder, or what `export` wrote; or "zero-filled", "cg-sense",
+        method: a run or its folder, what `export` wrote, or the name of a network that ships, whose
+            image is taken where a check ranks it first; or "zero-filled", "cg-sense",
             "wavelet", "sliding-window", "temporal-tv", "low-rank"; or a function from a
             measurement, as `Example.measure` makes them, to an image (batch, set, frame, *space),
             such as a network of your own.
@@ -69,7 +71,7 @@ def reconstruct(
     with trusting(trust or getattr(method, "trust", ())):
         way = way_of(method, device, iterations, until, force)
     example = data if isinstance(data, Example) else prepared(data, way.sets)
-    return Image.of(whole.reconstruct(way, example.source, mask))
+    return Image.of(image_of(way, example.source, mask))
 
 
 def way_of(
@@ -89,8 +91,9 @@ def way_of(
         return Classical(getattr(method, "__name__", type(method).__name__), method, device=place)
     name = os.fspath(method)
     known = name in CLASSICAL or name.endswith(SUFFIXES)
-    if not known and not is_there(Path(name)):
-        raise BadInput(f"{name}: is neither a run nor a reconstruction; {nearest(name, CLASSICAL)}")
+    if not known and not is_there(shipped.located(Path(name))):
+        names = [*CLASSICAL, *shipped.names()]
+        raise BadInput(f"{name}: is neither a run nor a reconstruction; {nearest(name, names)}")
     return reconstructor(name, device or "auto", iterations, until, force)
 
 

@@ -16,6 +16,12 @@ CLASSICAL: dict[str, Callable[[Measured], Image]] = {
     "low-rank": low_rank,
 }
 
+
+def compressed_sensing_of(frames: int) -> str:
+    """The name of compressed sensing for scans of so many frames."""
+    return "temporal-tv" if frames > 1 else "wavelet"
+
+
 TITLES = {  # the same names, as tables and pictures print them
     "zero-filled": "zero-filled",
     "cg-sense": "CG-SENSE",

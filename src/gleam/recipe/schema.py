@@ -98,7 +98,8 @@ class TrainingRecipe(Part):
     """Samples that are held out, where k-space is learnt."""
 
     start: FilePath | None = None
-    """Run whose weights the first iterations start from; null draws all weights."""
+    """Run whose weights the first iterations start from, or the name of a network that ships; null
+    draws all weights."""
     frozen: Annotated[int, Field(ge=0)] = 0
     """Number of iterations taken from `start` that stay as they are: only those after them are
     trained."""

@@ -52,7 +52,8 @@ def adapted_to(
             raise Signalled("stopped while adapting; no image was made", error.code - 128) from None
         except (BadInput, Diverged, OutOfMemory) as error:
             why = error if isinstance(error, BadInput) else _REASONS[type(error)]
-            warn(method.name, [f"could not be adapted, and is used as it is: {why}"])
+            used = "" if method.on_trial else ", and is used as it is"
+            warn(method.name, [f"could not be adapted{used}: {why}"])
         else:
             if _is_start(folder):
                 warn(method.name, [SAME])

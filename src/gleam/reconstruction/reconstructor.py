@@ -22,11 +22,13 @@ from gleam.errors import BadInput
 from gleam.networks import Unrolled
 from gleam.networks.unrolled import Call, called
 from gleam.networks.weights import weights_of
-from gleam.physics.classical import CLASSICAL
+from gleam.physics.classical import CLASSICAL, compressed_sensing_of
 from gleam.physics.measurement import Measured
 from gleam.recipe import MaskRecipe
 from gleam.runs.run import Run
+from gleam.runs.shipped import ships
 from gleam.training.graph import Graphs, ReplayedIterations, recorder
+from gleam.words import counted
 
 CPU = torch.device("cpu")
 
@@ -41,7 +43,7 @@ class Reconstructor(ABC):
     that threads may share it.
 
     Attributes:
-        name: a run's folder, or one of `CLASSICAL`.
+        name: a run's folder, what ships, or one of `CLASSICAL`.
         device: where it computes.
     """
 
@@ -81,6 +83,11 @@ class Reconstructor(ABC):
     def learns(self) -> bool:
         """Whether it is a network, or another thing that was fitted to data."""
         return True
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether its image is taken only where a check without the truth ranks it first."""
+        return False
 
     def learnt_from(self, example: Example) -> bool:
         """Whether it has seen this very scan, as far as is known."""
@@ -143,7 +150,7 @@ class Trained(Reconstructor):
         iterations: how many to make at most; None makes all.
         change: stop at the end of a module whose image differs from that of the one before by less
             than this, ‖difference‖ / ‖image‖ of every example; None does not look.
-        sets, words: see `Reconstructor`.
+        sets, words, on_trial: see `Reconstructor`.
         trained_on: what the network has seen; None where nobody knows.
         force: use it on other kinds of scans too.
         call: has an iteration computed; see `Unrolled.advance`.
@@ -158,6 +165,7 @@ class Trained(Reconstructor):
     trained_on: TrainedOn | None = None
     force: bool = False
     call: Call = called
+    on_trial: bool = False
 
     def __post_init__(self) -> None:
         self.network.to(self.device).eval()
@@ -200,6 +208,7 @@ class Trained(Reconstructor):
             trained_on=trained.trained_on,
             force=force,
             call=ReplayedIterations(Graphs(recorder(recipe, device, learns=False))),
+            on_trial=ships(run),
             device=device,
         )
 
@@ -213,14 +222,22 @@ class Trained(Reconstructor):
         return self.trained_on is not None and bool(self.trained_on.seen([example]))
 
     def content(self) -> Iterator[bytes]:
-        """Its weights, and when it stops."""
+        """Its weights, when it stops, and whether another method may stand in for it."""
         yield repr((self.modules, self.iterations, self.change)).encode()
+        if self.on_trial:
+            yield b"on trial"
         for name, tensor in sorted(weights_of(self.network).items()):
             yield name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes()
 
     def check(self, example: Example, mask: MaskRecipe | None = None) -> list[str]:
         """Make sure that it is for a scan; see `Reconstructor`."""
         doubts = super().check(example, mask)
+        if example.sets != self.sets:
+            raise BadInput(
+                f"{self.name}: takes {counted(self.sets, 'map set')}, but {example.header.name} "
+                f"was prepared with {example.sets}; prepare it with as many, or take "
+                f"{compressed_sensing_of(example.shape[2])}, which takes any"
+            )
         if self.trained_on is None:
             return doubts
         wrong = self.trained_on.check_kind(self.name, example, self.force)

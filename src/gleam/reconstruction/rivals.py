@@ -1,11 +1,12 @@
-"""Methods that one is checked beside where the user names none: those that need no training."""
+"""Methods that one is checked beside where the user names none, and where they stand in for it:
+those that need no training."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 from gleam.data.example import Example
 from gleam.errors import BadInput
-from gleam.physics.classical import CLASSICAL
+from gleam.physics.classical import CLASSICAL, compressed_sensing_of
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.check import check
 from gleam.reconstruction.checked import Check
@@ -18,9 +19,35 @@ def rival_of(method: Reconstructor, example: Example) -> Reconstructor:
 
     Wavelets; total variation over time of a series. Of these themselves, CG-SENSE.
     """
-    name = "temporal-tv" if example.shape[2] > 1 else "wavelet"
+    name = compressed_sensing_of(example.shape[2])
     name = "cg-sense" if method.name == name else name
     return Classical(name, CLASSICAL[name], device=method.device)
+
+
+def image_of(
+    method: Reconstructor,
+    example: Example,
+    mask: MaskRecipe | None = None,
+    checks: bool = False,
+    best: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
+    at_once: int = 1,
+) -> Reconstruction:
+    """The image that a user gets who asks for a method's.
+
+    Args:
+        method, example, mask, progress, at_once: see `reconstruct`.
+        checks: have a check of it, too.
+        best: make it by the method that a check ranks first, if it can rank the one given; of one
+            on trial it is so always.
+
+    Raises:
+        BadInput: see `Reconstructor.check`.
+    """
+    if not (checks or best or method.on_trial):
+        return reconstruct(method, example, mask, progress, at_once)
+    image = reconstruct_checked(method, example, mask, best, progress, at_once)
+    return image if checks else replace(image, check=None)
 
 
 def reconstruct_checked(
@@ -33,25 +60,30 @@ def reconstruct_checked(
 ) -> Reconstruction:
     """An image, and a check of it beside `rival_of`; where none can be made, a doubt says why.
 
+    A method on trial makes the image only if it is ranked first, its rival if that is not known.
+
     Args:
-        method: how.
-        example, mask, progress, at_once: see `reconstruct`.
-        best: make it by the method that the check ranks first, if it can rank the one given.
+        method, example, mask, best, progress, at_once: see `image_of`.
 
     Raises:
         BadInput: see `Reconstructor.check`.
     """
     rival = rival_of(method, example)
+    otherwise = rival if method.on_trial else method
     methods = {one.name: one for one in (method, rival)}
     try:
         checked = check(methods, example, mask, progress=lambda done: progress(0))
     except BadInput as error:
-        image = reconstruct(method, example, mask, progress, at_once)
-        return replace(image, doubts=[*image.doubts, f"was not checked: {error}"])
-    chosen = _chosen(method, checked) if best else method.name
-    image = reconstruct(methods[chosen], example, mask, progress, at_once)
+        doubts = method.check(example, mask)
+        image = reconstruct(otherwise, example, mask, progress, at_once)
+        by = f"; the image is by {rival.name}" if method.on_trial else ""
+        return replace(image, doubts=[*doubts, f"was not checked: {error}{by}"])
+    choose = best or method.on_trial
+    chosen = methods[_best(method, checked) or otherwise.name] if choose else method
+    image = reconstruct(chosen, example, mask, progress, at_once)
     return replace(image, check=checked, verdict=checked.verdict)
 
 
-def _chosen(method: Reconstructor, checked: Check) -> str:
-    return method.name if checked.best is None or checked[method.name].learnt else checked.best
+def _best(method: Reconstructor, checked: Check) -> str | None:
+    """The name of the best, where that can be told of the method at all."""
+    return None if checked[method.name].learnt else checked.best

@@ -83,7 +83,14 @@ def evaluated(
         if title in methods:
             raise BadInput(f"{folder}: is called as a baseline is, {title}; rename the folder")
         known = trained[folder].trained_on
-        methods[title] = Trained(title, network, trained_on=known, force=force, device=device)
+        methods[title] = Trained(
+            title,
+            network,
+            sets=trained[folder].recipe.network.sets,
+            trained_on=known,
+            force=force,
+            device=device,
+        )
         marks[title] = trained[folder].recipe.network.model_dump_json()
     make_folder(out)
     say(f"evaluating on {described(device)}")

@@ -34,6 +34,7 @@ from gleam.errors import BadInput
 from gleam.files import check_exists, check_new, gone, replacing, unwritable
 from gleam.recipe import BY_ITSELF, END_TO_END, Recipe
 from gleam.runs.environment import environment
+from gleam.runs.shipped import RECIPE, advice, located
 
 TRAINED_ON = "trained_on.json"
 MODEL = "model.safetensors"
@@ -86,7 +87,7 @@ def begin(
         temporary.write_text(json.dumps({**environment(recipe, device), "data": data}, indent=2))
     write_trained_on(folder, trained_on)
     write_metrics(folder, [])
-    recipes.save(recipe, folder / "recipe.yaml")  # from here on, it is a run
+    recipes.save(recipe, folder / RECIPE)  # from here on, it is a run
 
 
 def discard(folder: Path) -> None:
@@ -100,7 +101,7 @@ def discard(folder: Path) -> None:
 
 def is_there(folder: Path) -> bool:
     """Whether the folder holds a run."""
-    return (folder / "recipe.yaml").is_file()
+    return (folder / RECIPE).is_file()
 
 
 def check_there(folder: Path) -> None:
@@ -142,7 +143,7 @@ def read_trained_on(folder: Path) -> TrainedOn:
     Raises:
         BadInput: the folder is not a run, or the record is broken, or of a later version.
     """
-    path = folder / TRAINED_ON
+    path = located(folder) / TRAINED_ON
     if not path.exists():
         return TrainedOn.unrecorded(load_recipe(folder).mask)
     return TrainedOn.parse(path.read_text(encoding="utf-8"), path)
@@ -172,7 +173,7 @@ def read_metrics(folder: Path) -> list[Row]:
     Raises:
         BadInput: the file is missing or broken.
     """
-    path = folder / "metrics.csv"
+    path = located(folder) / "metrics.csv"
     try:
         text = path.read_text()
         lines = text[: text.rindex("\n")].splitlines()
@@ -196,7 +197,7 @@ def weights_of_iteration(folder: Path, number: int) -> dict[str, Tensor]:
     Raises:
         BadInput: the file is broken.
     """
-    path, before = folder / MODEL, f"iterations.{number}."
+    path, before = located(folder) / MODEL, f"iterations.{number}."
     try:
         with safe_open(path, "pt") as file:
             names = [name for name in file.keys() if name.startswith(before)]  # noqa: SIM118
@@ -211,10 +212,11 @@ def load_recipe(folder: Path) -> Recipe:
     Raises:
         BadInput: the folder is not a run, or its recipe is broken.
     """
-    check_exists(folder, "train a run with `gleam train`")
-    if not is_there(folder):
-        raise BadInput(f"{folder}: is not a run (it has no recipe.yaml); make one: gleam train")
-    return recipes.load(folder / "recipe.yaml")
+    place = located(folder)
+    check_exists(place, advice())
+    if not is_there(place):
+        raise BadInput(f"{folder}: is not a run (it has no recipe.yaml); {advice()}")
+    return recipes.load(place / RECIPE)
 
 
 def recipe_of_network(folder: Path) -> Recipe:
@@ -225,7 +227,7 @@ def recipe_of_network(folder: Path) -> Recipe:
     Raises:
         BadInput: the folder is not a run, or its network is not there.
     """
-    recipe, path = load_recipe(folder), folder / MODEL
+    recipe, path = load_recipe(folder), located(folder) / MODEL
     if not path.is_file():
         raise BadInput(f"{path}: is not there; has the run got to its first checkpoint?")
     try:
@@ -262,7 +264,7 @@ def write_summary(folder: Path, summary: dict[str, Any]) -> None:
 def read_summary(folder: Path) -> dict[str, Any]:
     """Read summary.json; empty when there is none (yet)."""
     try:
-        summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+        summary: dict[str, Any] = json.loads((located(folder) / "summary.json").read_text())
     except (OSError, ValueError):
         return {}
     return summary

@@ -8,6 +8,7 @@ from gleam.networks import Unrolled, build
 from gleam.networks.weights import fill
 from gleam.recipe import Recipe
 from gleam.runs import folder as run_folder
+from gleam.runs.shipped import located
 from gleam.training.idle import Idle
 
 
@@ -71,4 +72,4 @@ def fingerprint_of_start(recipe: Recipe) -> str:
     """Fingerprint of the earlier run's weights; empty where they are drawn."""
     if recipe.training.start is None:
         return ""
-    return sha256_of(recipe.training.start / "model.safetensors")
+    return sha256_of(located(recipe.training.start) / run_folder.MODEL)

@@ -14,13 +14,14 @@ from gleam.networks import Unrolled, build
 from gleam.networks.weights import fill
 from gleam.runs import folder as run_folder
 from gleam.runs.folder import MODEL, Row
+from gleam.runs.shipped import located
 
 
 class Run:
     """A run's folder, opened; it stands wherever the folder's path does.
 
     Args:
-        folder: of the run.
+        folder: of the run, or the name of what ships.
 
     Attributes:
         folder: of the run.
@@ -32,7 +33,7 @@ class Run:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        begun = not (self.folder / MODEL).is_file()
+        begun = not (located(self.folder) / MODEL).is_file()
         self.recipe = (run_folder.load_recipe if begun else run_folder.recipe_of_network)(
             self.folder
         )
@@ -45,7 +46,7 @@ class Run:
             BadInput: it is not there yet, its files are broken or do not fit each other, or a later
                 version made it.
         """
-        recipe, path = run_folder.recipe_of_network(self.folder), self.folder / MODEL
+        recipe, path = run_folder.recipe_of_network(self.folder), located(self.folder) / MODEL
         run_folder.read_trained_on(
             self.folder
         )  # of a later version, the weights may mean something else

@@ -32,6 +32,7 @@ from gleam.runs.environment import code
 from gleam.runs.initial import grown_from, initial
 from gleam.runs.learner import Learner
 from gleam.runs.record import forget_after
+from gleam.runs.shipped import located
 from gleam.terminal import warn
 from gleam.training.module import GreedyModule
 from gleam.training.plateau import Plateau
@@ -241,7 +242,7 @@ def _counted(
 
 def _weights_to_start_from(network: Unrolled, recipe: Recipe, grown: int) -> dict[str, Tensor]:
     if recipe.training.start is not None and not grown:
-        there = load_file(recipe.training.start / run_folder.MODEL)
+        there = load_file(located(recipe.training.start) / run_folder.MODEL)
         drawn = {name: w for name, w in weights_of(network).items() if name not in there}
         return there | {name: weight.clone() for name, weight in drawn.items()}
     before = weights_of(network.iterations[:grown])

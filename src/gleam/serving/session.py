@@ -13,9 +13,8 @@ from gleam.formats.mrd.head import ACQUISITION_HEADER
 from gleam.formats.mrd.image import images
 from gleam.memory import exhausted
 from gleam.preparation.prepare import Prepared, Settings
-from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Reconstructor
-from gleam.reconstruction.rivals import reconstruct_checked
+from gleam.reconstruction.rivals import image_of
 from gleam.serving.protocol import Stream, receive, send_close, send_image, send_text
 from gleam.serving.wire import Gone, Limits, Wire
 
@@ -78,15 +77,17 @@ def _reconstructed(
     heads = np.frombuffer(b"".join(stream.heads), ACQUISITION_HEADER)
     scans = assemble("scan", stream.header, heads, lambda wanted: [stream.data[i] for i in wanted])
     chosen, examples, refused = load(), list[Prepared](), list[BadInput]()
+    doubts = list[list[str]]()  # of each example, as they were said
     for read in scans.values():
         try:
             example = Prepared(read(), Settings(sets=chosen.sets))
-            doubts = [f"{chosen.name}: {doubt}" for doubt in chosen.check(example)]
+            found = chosen.check(example)
         except BadInput as error:
             refused.append(error)
             continue
         examples.append(example)
-        for warning in (*example.header.warnings, *doubts):
+        doubts.append(found)
+        for warning in (*example.header.warnings, *(f"{chosen.name}: {one}" for one in found)):
             warn(f"{example.header.name}: {warning}" if len(scans) > 1 else warning)
     if not examples:
         raise refused[0]
@@ -97,12 +98,10 @@ def _reconstructed(
         def in_time(done: int) -> None:
             wire.check_time()
 
-        if check:
-            volume = reconstruct_checked(chosen, example, None, best=False, progress=in_time)
-            for doubt in volume.doubts[len(chosen.check(example)) :]:  # the others were said
+        volume, said = image_of(chosen, example, checks=check, progress=in_time), doubts[series]
+        for doubt in volume.doubts:
+            if doubt not in said:
                 warn(f"{chosen.name}: {doubt}")
-        else:
-            volume = reconstruct(chosen, example, progress=in_time)
         for image in images(volume):
             # What clients go by beside the geometry.
             image.image_series_index = series

@@ -23,7 +23,7 @@ class Arguments:
     """
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """Folder of the run to start from."""
+    """Folder of the run to start from, or the name of a network that ships."""
     scans: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="SCAN…")]
     """Scan files, example files of `gleam prepare`, or folders of them: one scan, or several of one
     protocol."""

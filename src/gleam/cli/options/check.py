@@ -24,8 +24,9 @@ class Arguments:
     scan: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCAN")]
     """Scan file, as `gleam reconstruct` takes it."""
     methods: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="METHOD")]
-    """Run folders, what `gleam export` wrote, or methods by name: all that `gleam reconstruct`
-    takes as RUN. Beside networks name wavelet, the floor that they are to beat."""
+    """Run folders, what `gleam export` wrote, networks that ship, or methods by name:
+    all that `gleam reconstruct` takes as RUN. Beside networks name wavelet, the floor that they are
+    to beat."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("check.json")
     """File to write what is found to, .json."""
     map: Path | None = None

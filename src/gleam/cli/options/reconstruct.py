@@ -23,8 +23,9 @@ class Arguments:
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
-    """Run folder, or what `gleam export` wrote; or a method without learning: zero-filled,
-    cg-sense, wavelet; for series also sliding-window, temporal-tv, low-rank."""
+    """Run folder, what `gleam export` wrote, or the name of a network that ships; or a method
+    without learning: zero-filled, cg-sense, wavelet; for series also sliding-window, temporal-tv,
+    low-rank."""
     scan: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCAN")]
     """Scan file: ISMRMRD or fastMRI .h5, Siemens .dat, BART .cfl, .mat, .npy; or a folder of
     them."""

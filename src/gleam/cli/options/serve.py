@@ -20,8 +20,9 @@ class Arguments:
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
-    """Run folder, or what `gleam export` wrote; or a method without learning: zero-filled,
-    cg-sense, wavelet; for series also sliding-window, temporal-tv, low-rank."""
+    """Run folder, what `gleam export` wrote, or the name of a network that ships; or a method
+    without learning: zero-filled, cg-sense, wavelet; for series also sliding-window, temporal-tv,
+    low-rank."""
     host: str = "127.0.0.1"
     """Address to listen on; any but the default lets in whoever can reach it, unencrypted."""
     port: int = 9002
