@@ -14,14 +14,14 @@ from gleam.runs import folder as run_folder
 NAME = "gleam-tiny"
 
 
-def put(shelf: Path, spoilt: bool = False) -> Recipe:
-    """Have `NAME` on the shelf: data consistency as an untrained network has it, or spoilt by a
+def put(shelf: Path, spoilt: bool = False, name: str = NAME) -> Recipe:
+    """Have it on the shelf: data consistency as an untrained network has it, or spoilt by a
     regulariser of large weights."""
     recipe = shared(tiny_recipe(Path("examples")))
-    run_folder.begin(shelf / NAME, recipe, "", trained_on(recipe), force=True)
+    run_folder.begin(shelf / name, recipe, "", trained_on(recipe), force=True)
     weights = weights_of(build(recipe.network, recipe.seed))
     if spoilt:
-        weights = {name: torch.full_like(weight, 0.3) for name, weight in weights.items()}
-    halves = {name: weight.half() for name, weight in weights.items()}
-    run_folder.save_model(shelf / NAME, halves)
+        weights = {key: torch.full_like(weight, 0.3) for key, weight in weights.items()}
+    halves = {key: weight.half() for key, weight in weights.items()}
+    run_folder.save_model(shelf / name, halves)
     return recipe

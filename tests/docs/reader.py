@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from shelves import put
 from tiny import every_second_line, example_files, tiny_recipe, tiny_scan, undersampled
 from torch import nn
 from vendors import write_all
@@ -14,6 +15,7 @@ from gleam.formats import write_scan
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (32, 48)
+SHELF = "shelf"  # of networks that ship, which are as small as all else here
 
 
 def furnish(folder: Path) -> Path:
@@ -35,6 +37,7 @@ def furnish(folder: Path) -> Path:
     write_scan(undersampled(scan, keep[None, None]), folder / "sparse.h5")
     lines = every_second_line(SHAPE[1])
     write_scan(undersampled(scan, lines), folder / "undersampled/scan.h5")
+    put(folder / SHELF, name="gleam-2d")
     write_all(folder)
     rng = np.random.default_rng(0)
     np.save(folder / "noise.npy", rng.normal(size=(3, 256)) + 1j * rng.normal(size=(3, 256)))

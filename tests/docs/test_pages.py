@@ -9,10 +9,11 @@ from pathlib import Path
 import jaxtyping
 import pytest
 from blocks import LANGUAGES, Block, blocks
-from reader import furnish, readers_own
+from reader import SHELF, furnish, readers_own
 from shell import parse, perform, typed
 
 from gleam.comparison import plan
+from gleam.runs import shipped
 
 ROOT = Path(__file__).parents[2]
 SHOWN = {
@@ -40,6 +41,7 @@ def folder(furnished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     own = tmp_path / "reader"
     shutil.copytree(furnished, own, symlinks=True)
     monkeypatch.chdir(own)
+    monkeypatch.setattr(shipped, "SHIPPED", own / SHELF)
     return own
 
 
