@@ -76,7 +76,7 @@ def study(work: Path) -> None:
         written("adaptation_study.md", STUDY, rows)
 
 
-def small(work: Path, name: str, **training: object) -> Path:
+def small(work: Path, name: str, seed: int = 0, **training: object) -> Path:
     """A network of 6 iterations, quickly trained on simulated anatomy."""
     return trained(
         work,
@@ -84,6 +84,7 @@ def small(work: Path, name: str, **training: object) -> Path:
         SIZE,
         20,
         CENTRE,
+        seed=seed,
         network={"iterations": 6, "regulariser": {"width": 16}},
         training={"modules": 3, "steps": 800, "learning_rate": 2e-3, "loggers": ()} | training,
     )
@@ -146,7 +147,7 @@ def supervised(work: Path) -> Figures:
         found = []
         for target in ("image", "kspace"):
             holdout = {"pattern": USUAL.holdout.pattern}
-            run = small(work, f"{target}-{seed}", target=target, holdout=holdout, steps=400)
+            run = small(work, f"{target}-{seed}", seed, target=target, holdout=holdout, steps=400)
             network = Run(run).network
             found.append(
                 fmean(
