@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from kinds import KINDS
 from shelves import NAME, put
-from tiny import every_second_line, tiny_scan, undersampled
+from tiny import every_second_line, example_files, tiny_scan, undersampled
 
 import gleam
 from gleam.cli import main
@@ -123,6 +123,17 @@ def test_it_stands_wherever_a_run_does(call: Call) -> None:
     assert f"that ships: {NAME}" in call("adapt", "gleam", "prepared", "--out", "x", code=2)[1]
     _, said = call("train", "--start", NAME, "--grow", 1, "--out", "x", "--data.train", "y", code=2)
     assert said.startswith("gleam: y: does not exist")
+
+
+def test_it_is_scored_and_reported_as_it_is(here: Path, call: Call) -> None:
+    examples = example_files(here / "made", scans=1)
+    call("evaluate", NAME, "--data", examples, "--out", "scores")
+    summary = json.loads((here / "scores" / "summary.json").read_text(encoding="utf-8"))
+    assert NAME in json.dumps(summary)
+    call("report", NAME, "--out", "report")
+    page = (here / "report" / "report.html").read_text(encoding="utf-8")
+    parameters = sum(weight.numel() for weight in gleam.open_run(NAME).network.parameters())
+    assert f"{parameters:,}".replace(",", "\u202f") in page
 
 
 @pytest.mark.usefixtures("here")

@@ -107,10 +107,15 @@ def test_metrics_are_read_as_written_but_for_a_line_that_was_cut_off(folder: Pat
     assert run_folder.read_metrics(folder) == rows
 
 
+def test_a_network_that_left_its_run_has_no_metrics(folder: Path) -> None:
+    (folder / "metrics.csv").unlink()
+    assert run_folder.read_metrics(folder) == []
+
+
 def test_broken_metrics_are_refused(folder: Path) -> None:
     for content in ("", "step\nx,y\n", "step\n1,loss,zero,1,1\n"):
         (folder / "metrics.csv").write_text(content)
-        with pytest.raises(BadInput, match=r"metrics\.csv: missing or broken"):
+        with pytest.raises(BadInput, match=r"metrics\.csv: is broken"):
             run_folder.read_metrics(folder)
 
 

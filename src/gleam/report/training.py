@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.report.plots import Curve
 from gleam.runs import folder as run_folder
@@ -44,13 +45,16 @@ def summary_of(folder: Path, name: str, recipe: Recipe) -> RunSummary:
             [row.step for row in rows if (row.metric, row.index) == ("loss", module)],
             [row.value for row in rows if (row.metric, row.index) == ("loss", module)],
         )
-        for module in range(len(sizes))
+        for module in range(len(sizes) if rows else 0)
     )
+    known = summary.get("parameters")
+    if known is None:  # the network left its run
+        known = sum(weight.numel() for weight in build(recipe.network).parameters())
     validation = validation_curve(folder, name, recipe)
     return RunSummary(
         name=name,
         scheme=describe(recipe),
-        parameters=summary.get("parameters", 0),
+        parameters=known,
         peak_bytes=summary.get("peak_memory_bytes"),
         seconds_per_step=summary.get("seconds_per_step"),
         pace=in_words(summary) if "waiting" in summary else "",

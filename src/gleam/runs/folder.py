@@ -170,10 +170,14 @@ def append_metrics(folder: Path, rows: Iterable[Row]) -> None:
 def read_metrics(folder: Path) -> list[Row]:
     """The rows of metrics.csv; a last line that was cut off by a crash is left out.
 
+    A network that left its run, by `gleam export` or as one that ships, has none.
+
     Raises:
-        BadInput: the file is missing or broken.
+        BadInput: the file is broken.
     """
     path = located(folder) / "metrics.csv"
+    if not path.exists():
+        return []
     try:
         text = path.read_text()
         lines = text[: text.rindex("\n")].splitlines()
@@ -182,7 +186,7 @@ def read_metrics(folder: Path) -> list[Row]:
             for step, metric, index, value, seconds in csv.reader(lines[1:])
         ]
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: missing or broken ({error})") from error
+        raise BadInput(f"{path}: is broken ({error})") from error
 
 
 def save_model(folder: Path, weights: Mapping[str, Tensor]) -> None:
