@@ -98,6 +98,14 @@ def test_an_image_that_cannot_be_checked_goes_out_with_a_warning() -> None:
     assert "was not checked" in said
 
 
+def test_compressed_sensing_stands_in_for_a_network_on_trial_that_cannot_be_checked() -> None:
+    chosen = Trained("small", toy_network(iterations=1), on_trial=True)
+    (text, *images), said = session(small_stream(small_scanner(False)), chosen)
+    assert "WRN small: was not checked: scan: was sampled in full" in str(text)
+    assert all("wavelet" in image.meta["ImageComments"] for image in images)
+    assert said.count("was not checked") == 1
+
+
 def test_the_verdict_is_in_the_header_of_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
     def checked(*_: Any, **__: Any) -> Any:
         return replace(reconstruct(*_[:2]), verdict="a verdict")
