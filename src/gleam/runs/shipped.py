@@ -27,7 +27,7 @@ def ships(run: Path) -> bool:
 
 
 def advice() -> str:
-    """What to do without a run, to go on in a message."""
+    """Advice to who has no run, to go on in a message."""
     known = names()
     return "train a run with `gleam train`" + (
         f", or take one that ships: {', '.join(known)}" if known else ""
