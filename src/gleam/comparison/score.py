@@ -54,7 +54,7 @@ def score(
     untrained = build(recipe.network, recipe.seed).requires_grad_(False)
     given = baselines(device, examples)
     title = f"untrained, {recipe.network.iterations} iterations"
-    given[title] = Trained(title, untrained, device=device)
+    given[title] = Trained(title, untrained, sets=recipe.network.sets, device=device)
     members = {scheme: [str(folder) for folder in own] for scheme, own in runs.items()}
     learnt = {str(folder): Trained.of(folder, device) for own in runs.values() for folder in own}
     slices = sum(example.shape[0] for example in examples)
