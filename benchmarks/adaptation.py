@@ -46,9 +46,9 @@ GREEDY, END_TO_END = Setting("greedy"), Setting("end-to-end", replace(USUAL, mod
 def settings() -> Iterator[tuple[Setting, int]]:
     """Of the study, one thing changed at a time, and on how many scans each is tried."""
     every, some = SEEDS * len(STUDIED), SEEDS
-    for pattern in sorted(PATTERNS, key=lambda one: one != USUAL.holdout.pattern):
+    patterns = (*PATTERNS, "mixed")
+    for pattern in sorted(patterns, key=lambda one: one != USUAL.holdout.pattern):
         yield Setting(pattern, replace(USUAL, holdout=HoldoutRecipe(pattern=pattern))), every
-    yield Setting("mixture", mixture=True), every
     yield END_TO_END, every
     yield Setting("rate 3e-3", replace(USUAL, learning_rate=3e-3)), some
     yield Setting("rate 3e-4", replace(USUAL, learning_rate=3e-4)), some
@@ -146,8 +146,7 @@ def supervised(work: Path) -> Figures:
     for seed in range(SEEDS):
         found = []
         for target in ("image", "kspace"):
-            holdout = {"pattern": USUAL.holdout.pattern}
-            run = small(work, f"{target}-{seed}", seed, target=target, holdout=holdout, steps=400)
+            run = small(work, f"{target}-{seed}", seed, target=target, steps=400)
             network = Run(run).network
             found.append(
                 fmean(

@@ -13,10 +13,9 @@ from unittest import mock
 import torch
 
 from gleam.data.example import ExampleFile
-from gleam.data.holdout import PATTERNS, Split
 from gleam.data.loader import every_slice
 from gleam.physics.compressed_sensing import wavelet
-from gleam.recipe import HoldoutRecipe, MaskRecipe
+from gleam.recipe import MaskRecipe
 from gleam.runs.adaptation import Adaptation, adapted
 from gleam.runs.assembly import goal_of, make_learner, training_batches
 from gleam.runs.initial import initial
@@ -36,13 +35,11 @@ class Setting:
         name: of it.
         how: a network is adapted.
         constant: the learning rate stays, once it has risen.
-        mixture: each step holds out samples by another pattern.
     """
 
     name: str
     how: Adaptation = USUAL
     constant: bool = False
-    mixture: bool = False
 
 
 @dataclass
@@ -84,10 +81,8 @@ class Outcome:
 
 def adapt(start: Path, example: ExampleFile, mask: MaskRecipe, setting: Setting) -> Outcome:
     """Adapt a run's network to an undersampled scan whose truth is known, but not to it."""
-    with (
-        mock.patch("gleam.runs.assembly.warmup_cosine", _constant if setting.constant else _cosine),
-        mock.patch("gleam.data.loader.Split", _mixed if setting.mixture else Split),
-    ):
+    schedule = _constant if setting.constant else _cosine
+    with mock.patch("gleam.runs.assembly.warmup_cosine", schedule):
         return _adapt(start, example, mask, setting)
 
 
@@ -125,11 +120,6 @@ _cosine = warmup_cosine
 
 def _constant(step: int, highest: float, warmup: int, steps: int) -> float:
     return highest * min(1.0, (step + 1) / (warmup + 1))
-
-
-def _mixed(recipe: HoldoutRecipe, seed: int | None = None) -> Split:
-    pattern = "lines" if seed is None else PATTERNS[seed % len(PATTERNS)]
-    return Split(recipe.changed(pattern=pattern), seed)
 
 
 def remembered(

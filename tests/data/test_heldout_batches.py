@@ -10,14 +10,16 @@ from gleam.arrays import narrow
 from gleam.data.batch import Batch
 from gleam.data.collate import collate, collate_volume
 from gleam.data.example import Example, find, write
+from gleam.data.holdout import Split
 from gleam.data.loader import Goal, Slabs, TrainingBatches, check, every_slice
+from gleam.data.masks import sampling
 from gleam.errors import BadInput
 from gleam.physics.prediction import HeldOut
 from gleam.physics.slabs import Slabbed
 from gleam.recipe import HoldoutRecipe, MaskRecipe
 
 MASK = MaskRecipe(acceleration=1.6)
-PATTERNS = ("lines", "segments", "samples")
+PATTERNS = ("lines", "segments", "samples", "mixed")
 
 
 def goal(pattern: str = "lines", target: str = "kspace") -> Goal:
@@ -38,6 +40,20 @@ def scanned() -> Example:
 
 def spread(mask: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     return mask.expand(len(like), 1, *like.shape[2:]) > 0
+
+
+def test_a_mixture_holds_out_by_another_pattern_in_each_step(complete: Example) -> None:
+    mixed, sampled = HoldoutRecipe(pattern="mixed", guard=0.0), sampling(complete, 1, MASK)
+    for seed, pattern in enumerate(PATTERNS[:3] * 2):
+        own = Split(mixed.changed(pattern=pattern), seed)(complete, sampled, [-1])
+        for mask, same in zip(Split(mixed, seed)(complete, sampled, [-1]), own, strict=True):
+            assert mask.equal(same)
+    guard, lines = (
+        next(every_slice([complete], MASK, goal=goal(pattern))) for pattern in ("mixed", "lines")
+    )
+    assert isinstance(guard.heldout, HeldOut)
+    assert isinstance(lines.heldout, HeldOut)
+    assert guard.heldout.sense.mask.equal(lines.heldout.sense.mask)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

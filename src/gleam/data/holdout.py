@@ -53,17 +53,22 @@ class Split:
         """
         space = example.shape[3:]
         inside = centre(space, axes, example.header.calibration)
-        pattern, name = self.recipe.pattern, mask_seed(example.header.name)
+        recipe, name = self.recipe, mask_seed(example.header.name)
 
-        def drawn(samples: Samples, share: float, *seed: int) -> Samples:
+        def drawn(samples: Samples, share: float, pattern: Pattern, *seed: int) -> Samples:
             return held_out(samples, inside, axes, space, share, pattern, seed)
 
-        guard = drawn(sampled, self.recipe.guard, name)
+        guard = drawn(sampled, recipe.guard, self._pattern(0), name)
         rest = sampled & ~guard
         if self.seed is None:
             return rest, guard
-        loss = drawn(rest, self.recipe.share, name, self.seed)
+        loss = drawn(rest, recipe.share, self._pattern(self.seed), name, self.seed)
         return rest & ~loss, loss
+
+    def _pattern(self, seed: int) -> Pattern:
+        """The pattern of a step's draw; that of the guard is the first."""
+        pattern = self.recipe.pattern
+        return PATTERNS[seed % len(PATTERNS)] if pattern == "mixed" else pattern
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,7 @@ def check_split(example: Example, sampled: Samples, recipe: HoldoutRecipe) -> No
     """
     axes = varying(sampled) or example.header.axes
     _, guard = Split(recipe)(example, sampled, axes)
+    # Of whole lines there are fewest, and a mixture begins with them.
     rest, loss = Split(recipe, 0)(example, sampled, axes)
     inside = centre(example.shape[3:], axes, example.header.calibration)
     if not (loss.any() and (rest & ~inside).any() and (guard.any() or not recipe.guard)):

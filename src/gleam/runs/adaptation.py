@@ -34,7 +34,7 @@ from gleam.runs.train import train
 from gleam.terminal import followed, warn
 from gleam.words import counted
 
-HOLDOUT = HoldoutRecipe(pattern="segments")
+HOLDOUT = HoldoutRecipe(pattern="mixed")
 LENGTH = 100  # steps, if nothing else is said
 ROWS, PLANES = 64, 8  # positions along the readout of slices and volumes that a step looks at
 EXAMPLES = "examples"  # folder inside a run

@@ -39,7 +39,7 @@ class Arguments:
     last: Count | None = None
     """Number of last modules that learn, while the others stay as they are: faster, and not as
     good. By default all learn."""
-    holdout: HoldoutRecipe = field(default_factory=lambda: HoldoutRecipe(pattern="segments"))
+    holdout: HoldoutRecipe = field(default_factory=lambda: HoldoutRecipe(pattern="mixed"))
     of_scan: Annotated[ScanArguments, tyro.conf.arg(name="")] = field(default_factory=ScanArguments)
     device: Device = "auto"
     trust: Trust = ()
