@@ -7,7 +7,6 @@ from typing import Any
 
 from gleam import recipe as recipes
 from gleam import trust
-from gleam.cli.arguments import amount
 from gleam.cli.options.plan import Arguments
 from gleam.errors import BadInput
 from gleam.files import check_new
@@ -15,6 +14,7 @@ from gleam.planning.footprint import PARTS, in_bytes
 from gleam.planning.machine import Machine, machine_of
 from gleam.planning.plan import Budget, Offer, Plan, plan
 from gleam.planning.scans import scan_of
+from gleam.words import amount
 
 COLUMNS = ("scheme", "storage", "peak", "ms/step", "steps", "deepest", "widest")
 

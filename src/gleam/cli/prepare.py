@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from gleam.cli.arguments import amount
 from gleam.cli.options.prepare import Arguments
 from gleam.cli.outcomes import report
 from gleam.errors import BadInput
@@ -16,6 +15,7 @@ from gleam.preparation.noise_file import checked_noise
 from gleam.preparation.prepare import Settings
 from gleam.preparation.split import divide, shares, subjects
 from gleam.terminal import followed
+from gleam.words import amount
 
 _LEAST = 2**29  # for a few copies of a slice
 

@@ -22,6 +22,7 @@ from gleam.files import check_new, make_folder, sha256_of
 from gleam.formats import Volume, image_writer, read_scans, scan_file
 from gleam.formats.dicom import writer as dicom
 from gleam.formats.scan import choose
+from gleam.planning.inference import in_words, planned, seconds
 from gleam.preparation.description import axis_names
 from gleam.preparation.jobs import find_scans
 from gleam.preparation.manifest import recorded
@@ -30,11 +31,12 @@ from gleam.recipe import MaskRecipe
 from gleam.reconstruction.adapted import adapted_to
 from gleam.reconstruction.many import ReconstructionJob, identity, reconstruct_many
 from gleam.reconstruction.named import reconstructor
-from gleam.reconstruction.reconstruct import Reconstruction
+from gleam.reconstruction.reconstruct import Reconstruction, reconstruct
 from gleam.reconstruction.reconstructor import Reconstructor, Trained
 from gleam.reconstruction.rivals import image_of
 from gleam.runs.adaptation import Adaptation
 from gleam.terminal import counted, followed, say, warn
+from gleam.words import amount
 
 ImageOf = Callable[[Prepared, Callable[[int], None]], Reconstruction]
 
@@ -55,9 +57,20 @@ def main(a: Arguments) -> None:
     elif a.tag:
         raise BadInput(f"{a.out}: --tag is for DICOM; write to a folder or a .dcm file")
     settings = a.of_scan.settings()
+    if a.memory is not None and (a.adapt or not _plain(a)):
+        raise BadInput(
+            "reconstruct: --memory is of making the image alone; leave out --adapt, --check and "
+            "--method"
+        )
+    _memory(a)  # what is wrong with it is said once
     make_folder(a.out if many else a.out.parent)
     chosen = reconstructor(a.run, a.device, a.iterations, _change(a.until), a.force)
     settings = replace(settings, sets=chosen.sets)
+    if a.memory is not None and chosen.on_trial:
+        raise BadInput(
+            f"reconstruct: {a.run} ships with GLEAM, so its image is checked, and what a check "
+            "takes is not known beforehand; leave out --memory"
+        )
     adaptation = _adaptation(a, chosen, many, mask)
     make = partial(_image, chosen, mask, a)
     where = f"reconstructing on {described(chosen.device)}"
@@ -91,6 +104,7 @@ def main(a: Arguments) -> None:
         chosen.check(example, mask)
         if number == 0:
             say(where)
+        predicted: dict[str, object] = {}
         with ExitStack() as until_done:
             method: Reconstructor = chosen
             data: Example = example
@@ -99,10 +113,10 @@ def main(a: Arguments) -> None:
                 ready = adapted_to(example, chosen, adaptation, partial(_trained, a))
                 method, data = until_done.enter_context(ready)
             done = until_done.enter_context(counted("reconstructing", example.shape[0]))
-            image = _image(method, mask, a, data, done)
+            image = _image(method, mask, a, data, done, predicted)
         warn(chosen.name, image.doubts)
         _write(write, image, out)
-        _say(image, out, chosen.stops, a.json)
+        _say(image, out, chosen.stops, a.json, predicted)
 
 
 def _adaptation(
@@ -153,9 +167,24 @@ def _image(
     a: Arguments,
     example: Example,
     progress: Callable[[int], None],
+    predicted: dict[str, object] | None = None,
 ) -> Reconstruction:
+    """The image; what it takes is said before, and goes into `predicted`."""
     at_once = 1 if chosen.device.type == "cuda" else torch.get_num_threads()
-    return image_of(chosen, example, mask, a.check, a.method == "best", progress, at_once)
+    if not _plain(a) or chosen.on_trial:
+        return image_of(chosen, example, mask, a.check, a.method == "best", progress, at_once)
+    use, found = planned(chosen, example, mask, _memory(a), at_once)
+    if found is not None:
+        duration = seconds(chosen, example, found)
+        how = f"; {use}" if a.memory is not None else ""
+        say(f"{example.header.name}: {in_words(found, duration)}{how}")
+        if predicted is not None:
+            predicted |= {"predicted_peak_bytes": found.peak, "predicted_seconds": duration}
+    return reconstruct(chosen, example, mask, progress, use.at_once, use.slab)
+
+
+def _memory(a: Arguments) -> int | None:
+    return None if a.memory is None else amount(a.memory, "reconstruct: --memory")
 
 
 def _plain(a: Arguments) -> bool:
@@ -170,11 +199,17 @@ def _write(write: Callable[[Volume, Path], None], image: Volume, out: Path) -> N
         image.check.save(check_beside(out))
 
 
-def _say(volume: Reconstruction, out: Path, stops: bool, as_json: bool) -> None:
+def _say(
+    volume: Reconstruction,
+    out: Path,
+    stops: bool,
+    as_json: bool,
+    predicted: dict[str, object],
+) -> None:
     """Say what was written; and of a network that stops early, when it did."""
     if as_json:
         shape, voxel = list(volume.image.shape), list(volume.voxel)
-        facts = {"out": str(out), "shape": shape, "voxel_mm": voxel}
+        facts = {"out": str(out), "shape": shape, "voxel_mm": voxel} | predicted
         if volume.verdict:
             facts |= {"method": volume.method, "verdict": volume.verdict}
         if volume.check is not None:

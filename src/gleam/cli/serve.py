@@ -3,7 +3,6 @@
 from datetime import datetime
 from functools import partial
 
-from gleam.cli.arguments import amount
 from gleam.cli.options.serve import Arguments
 from gleam.device import choose, described
 from gleam.errors import BadInput
@@ -12,6 +11,7 @@ from gleam.reconstruction.named import reconstructor
 from gleam.serving.server import serve
 from gleam.serving.wire import Limits
 from gleam.terminal import silence
+from gleam.words import amount
 
 
 def main(a: Arguments) -> None:

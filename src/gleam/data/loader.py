@@ -195,7 +195,7 @@ def every_slice(
     mask: MaskRecipe | None,
     batch: int = 1,
     share: tuple[int, int] = (0, 1),
-    slab: int | None = None,
+    slab: int = SLAB,
     device: torch.device | str = "cpu",
     goal: Goal = IMAGES,
 ) -> Iterator[Batch]:
@@ -206,7 +206,7 @@ def every_slice(
         mask: retrospective undersampling; None takes scans as they were acquired.
         batch: slices per batch, all of one scan.
         share: (i, n) takes every n-th batch, from the i-th on.
-        slab: positions of volumes that are reconstructed together, at least `SLAB`.
+        slab: positions of volumes that are reconstructed together.
         device: where they are wanted. For a GPU slices are read ahead and transformed there;
             volumes come on the CPU, as their slabs are moved one by one.
         goal: where it is k-space that is predicted, samples are held out that no step saw.
@@ -233,7 +233,7 @@ def every_slice(
         return
     for items in units:
         if items[0].example.header.slab_axis is not None:
-            yield collate_volume(items[0], own(items), max(slab or 0, SLAB))
+            yield collate_volume(items[0], own(items), slab)
         else:
             yield collate(items, own(items))
 

@@ -15,7 +15,9 @@ from gleam.face.examples import Example, open, prepare
 from gleam.face.images import Image
 from gleam.face.words import in_python
 from gleam.physics.classical import CLASSICAL
+from gleam.planning.inference import planned
 from gleam.recipe import MaskRecipe
+from gleam.reconstruction import reconstruct as whole
 from gleam.reconstruction.exported import SUFFIXES
 from gleam.reconstruction.named import reconstructor
 from gleam.reconstruction.reconstructor import Classical, Reconstructor
@@ -23,7 +25,7 @@ from gleam.reconstruction.rivals import image_of
 from gleam.runs import shipped
 from gleam.runs.folder import is_there
 from gleam.trust import trusting
-from gleam.words import nearest
+from gleam.words import amount, nearest
 
 Data = Example | formats.Scan | str | os.PathLike[str]
 Method = str | os.PathLike[str] | Callable[..., Any]
@@ -38,6 +40,7 @@ def reconstruct(
     iterations: int | None = None,
     until: float | None = None,
     force: bool = False,
+    memory: str | int | None = None,
     device: str | None = None,
     trust: Sequence[str] = (),
 ) -> Image:
@@ -61,17 +64,28 @@ def reconstruct(
         iterations: of a run's network, at most; by default all of them.
         until: stop where a module changes the image by less than this share of it.
         force: use a run's network on other kinds of scans than it was trained on, too.
+        memory: that there is, in bytes or as "8GiB": a volume's slabs and patches of the network
+            are chosen so that it fits, and the image is the same.
         device: "cpu", "cuda", "cuda:1"; by default a GPU if there is one, and where a network of
             your own is.
         trust: modules that may be imported for a run's network, by name.
 
     Raises:
-        BadInput: there is no such run, name or device, or it does not fit the scan.
+        BadInput: there is no such run, name or device, or it does not fit the scan, or the memory
+            is too little.
     """
     with trusting(trust or getattr(method, "trust", ())):
         way = way_of(method, device, iterations, until, force)
     example = data if isinstance(data, Example) else prepared(data, way.sets)
-    return Image.of(image_of(way, example.source, mask))
+    if memory is None:
+        return Image.of(image_of(way, example.source, mask))
+    if way.on_trial:
+        raise BadInput(
+            f"{way.name}: its image is checked, so leave out memory"
+        )
+    size = amount(memory, "reconstruct: memory") if isinstance(memory, str) else memory
+    use, _ = planned(way, example.source, mask, size)
+    return Image.of(whole.reconstruct(way, example.source, mask, slab=use.slab))
 
 
 def way_of(

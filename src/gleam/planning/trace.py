@@ -24,6 +24,7 @@ from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
     FakeCopyMode,
+    FakeTensor,
     FakeTensorMode,
 )
 from torch.overrides import TorchFunctionMode
@@ -157,7 +158,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """See `TorchDispatchMode`."""
-        if func is aten._local_scalar_dense.default:
+        if func is aten._local_scalar_dense.default and isinstance(args[0], FakeTensor):
             return self._value(args[0])
         packet = func.overloadpacket
         convolves = packet in (aten.convolution, aten.convolution_backward)

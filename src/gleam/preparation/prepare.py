@@ -143,8 +143,9 @@ class Prepared:
         """Read and prepare one slice."""
         if self.header.slab_axis is not None:
             return self.slab(range(self.shape[self.header.slab_axis]))
-        kspace = self._grid.decode(torch.from_numpy(self.scan.kspace[index]))
-        return self._slice(kspace, self._sensitivities(index).maps())
+        return self._slice(
+            self._grid.decode(self._scanned(index)), self._sensitivities(index).maps()
+        )
 
     def slab(self, positions: range) -> Slice:
         """Prepare some positions along a volume's readout."""
@@ -155,6 +156,9 @@ class Prepared:
         axis = self.header.slab_axis
         assert axis is not None
         return self._of_volume.maps(positions, axis)
+
+    def _scanned(self, index: int) -> Complex[Tensor, "coil frame *scanned"]:
+        return torch.from_numpy(self.scan.kspace[index])
 
     def _slice(self, kspace: Tensor, maps: Tensor) -> Slice:
         axes = self.header.axes

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from gleam.arrays import crop
 from gleam.data.batch import Batch
 from gleam.data.example import Example, ExampleFile, write
-from gleam.data.loader import every_slice
+from gleam.data.loader import SLAB, every_slice
 from gleam.errors import Unwritable
 from gleam.files import in_temporary
 from gleam.formats import Volume
@@ -48,6 +49,7 @@ def reconstruct(
     mask: MaskRecipe | None = None,
     progress: Callable[[int], None] = lambda done: None,
     at_once: int = 1,
+    slab: int = SLAB,
 ) -> Reconstruction:
     """The image of a scan, in the scan's own intensities, cropped to the matrix asked for.
 
@@ -62,6 +64,7 @@ def reconstruct(
         at_once: slices that are reconstructed at the same time, on one thread each, instead of one
             after the other on all threads: faster on a CPU (`python -m benchmarks.threads`), where
             there is the memory; volumes come one at a time.
+        slab: positions of a volume that are reconstructed together; the image is the same.
 
     Returns:
         (slice, frame, *space) complex64; with two map sets, the root of the sum of squares.
@@ -77,16 +80,11 @@ def reconstruct(
             except Unwritable as error:
                 raise in_temporary(error) from error.__cause__
             stored = ExampleFile(Path(folder) / "example.h5")
-            return reconstruct(method, stored, mask, progress, at_once)
+            return reconstruct(method, stored, mask, progress, at_once, slab)
 
-    def one(batch: Batch) -> tuple[Tensor, int]:
-        made = deque(enumerate(method.iterates(batch.measurement), 1), maxlen=1).pop()
-        iterations, image = made[0], made[1].cpu()
-        image = image[:, 0] if example.sets == 1 else magnitude(image).to(image.dtype)
-        return crop(image, header.matrix) * header.scale, iterations
-
+    batches = every_slice([example], mask, slab=slab)
     images, used = list[Tensor](), list[int]()
-    for image, iterations in _in_order(one, every_slice([example], mask), at_once):
+    for image, iterations in _in_order(partial(image_of, method, example), batches, at_once):
         images.append(image)
         used.append(iterations)
         progress(len(images))
@@ -102,6 +100,15 @@ def reconstruct(
         iterations=used,
         doubts=doubts,
     )
+
+
+def image_of(method: Reconstructor, example: Example, batch: Batch) -> tuple[Tensor, int]:
+    """The image of a slice or a volume, (1, frame, *matrix), and the iterations it took."""
+    header = example.header
+    made = deque(enumerate(method.iterates(batch.measurement), 1), maxlen=1).pop()
+    iterations, image = made[0], made[1].cpu()
+    image = image[:, 0] if example.sets == 1 else magnitude(image).to(image.dtype)
+    return crop(image, header.matrix) * header.scale, iterations
 
 
 def _in_order(work: Callable[[Batch], T], batches: Iterable[Batch], at_once: int) -> Iterator[T]:

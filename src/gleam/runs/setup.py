@@ -13,7 +13,7 @@ from gleam import recipe as recipes
 from gleam.data.batch import Batch
 from gleam.data.example import ExampleFile
 from gleam.data.feed import Feed
-from gleam.data.loader import TrainingBatches, every_slice, image_shape, slices_in_turn
+from gleam.data.loader import SLAB, TrainingBatches, every_slice, image_shape, slices_in_turn
 from gleam.errors import BadInput
 from gleam.networks import Unrolled
 from gleam.networks.weights import weights_of
@@ -106,7 +106,7 @@ class Setup:
             self.recipe.mask,
             data.batch,
             group.share,
-            data.slab,
+            max(data.slab or 0, SLAB),
             group.device,
             goal_of(self.recipe),
         )

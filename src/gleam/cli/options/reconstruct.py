@@ -59,6 +59,9 @@ class Arguments:
     """Hold out some of the samples, and say how well RUN predicts them, beside compressed sensing;
     written to NAME.check.json beside the image, see `gleam check`."""
     of_scan: Annotated[ScanArguments, tyro.conf.arg(name="")] = field(default_factory=ScanArguments)
+    memory: str | None = None
+    """Memory that there is, as 8GiB: slices at once, slabs and patches are chosen so that it fits,
+    which leaves the image as it is; peak and seconds are said before it starts."""
     device: Device = "auto"
     trust: Trust = ()
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

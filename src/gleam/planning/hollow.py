@@ -1,0 +1,93 @@
+"""`hollow`: an example of the same size whose arrays have no memory, for a trace of what is done
+with it. Its masks are as they are.
+"""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Complex
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from gleam.data.example import Example, Slice
+from gleam.physics.espirit import CHUNK
+from gleam.preparation.prepare import Prepared
+
+_OF_MAPS = 3  # times what ESPIRiT decomposes at once: matrices, eigenvectors, and their making
+
+
+def hollow(example: Example, mode: FakeTensorMode) -> Example:
+    """The same example without its arrays: a slice that is prepared when it is read is traced so,
+    all else is simply there.
+
+    Args:
+        example: on disk, or prepared as it is read.
+        mode: whose tensors its arrays are.
+    """
+    if isinstance(example, Prepared) and example.header.slab_axis is None:
+        return _Preparing(example, mode)
+    return _Stored(example, mode)
+
+
+class _Stored:
+    """An example file, as which volumes are kept while they are reconstructed."""
+
+    def __init__(self, example: Example, mode: FakeTensorMode) -> None:
+        self.header, self.shape, self.sets = example.header, example.shape, example.sets
+        self.sampled, self.complete = example.sampled, example.complete
+        self.path: Path | None = example.path
+        self._mode = mode
+
+    def __getitem__(self, index: int) -> Slice:
+        return self._slice(self.shape[3:])
+
+    def slab(self, positions: range) -> Slice:
+        return self._slice(self._space(positions))
+
+    def maps(self, positions: range) -> Complex[Tensor, "set coil 1 *space"]:
+        return self._made(self.sets, self.shape[1], 1, *self._space(positions))
+
+    def _space(self, positions: range) -> tuple[int, ...]:
+        space, axis = list(self.shape[3:]), self.header.slab_axis
+        assert axis is not None
+        space[axis] = len(positions)
+        return tuple(space)
+
+    def _slice(self, space: tuple[int, ...]) -> Slice:
+        _, coils, frames, *_ = self.shape
+        target = self._made(self.sets, frames, *space) if self.complete else None
+        maps = self._made(self.sets, coils, 1, *space)
+        return Slice(self._made(coils, frames, *space), maps, target)
+
+    def _made(self, *shape: int) -> Tensor:
+        return empty(self._mode, *shape)
+
+
+class _Preparing(Prepared):
+    """A scan that is prepared slice by slice: what is read and the maps have no memory."""
+
+    def __init__(self, example: Prepared, mode: FakeTensorMode) -> None:
+        vars(self).update(vars(copy.copy(example)))
+        self._mode = mode
+
+    def _scanned(self, index: int) -> Tensor:
+        return empty(self._mode, *self.scan.kspace.shape[1:])
+
+    def _sensitivities(self, index: int) -> Any:
+        return self
+
+    def maps(self, positions: range | None = None) -> Tensor:
+        """Those of a slice; what it takes to find them is bounded (see `gleam.physics.espirit`)."""
+        _, coils, _, *space = self.shape
+        found = empty(self._mode, self.sets, coils, 1, *space)
+        entries = coils**2 * found[0, 0].numel()
+        empty(self._mode, _OF_MAPS * min(CHUNK, entries))
+        return found
+
+
+def empty(mode: FakeTensorMode, *shape: int) -> Tensor:
+    """Complex numbers that are not there."""
+    with mode:
+        return torch.empty(shape, dtype=torch.complex64)

@@ -1,0 +1,300 @@
+"""What a reconstruction takes, before it starts: the very code that makes an image is traced, on
+arrays without memory (`gleam.planning.hollow`); its time follows from a small measurement's.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gleam.data.example import Example
+from gleam.data.loader import SLAB, every_slice
+from gleam.errors import BadInput
+from gleam.networks.regulariser import Convolved
+from gleam.networks.unrolled import called
+from gleam.physics.measurement import Measurement
+from gleam.physics.sense import Sense
+from gleam.planning.footprint import in_bytes
+from gleam.planning.hollow import empty, hollow
+from gleam.planning.machine import Machine, machine_of
+from gleam.planning.speed import amount
+from gleam.planning.trace import UNKNOWN, Tracer, Work, fake
+from gleam.preparation.prepare import Prepared
+from gleam.recipe import MaskRecipe
+from gleam.reconstruction.reconstruct import image_of
+from gleam.reconstruction.reconstructor import Reconstructor, Trained
+
+ITERATIONS = 3  # that are traced; all others of a network are like the last of them
+SMALL = 64  # positions along an axis of what is timed, at most
+LEAST_PATCH = 16  # positions; a smaller one is mostly margin
+FEW = 2e10  # multiplications that take no more than a couple of seconds
+
+
+@dataclass(frozen=True)
+class Use:
+    """Use of memory; whatever it is, the image is the same.
+
+    Attributes:
+        at_once: slices that are reconstructed at the same time.
+        slab: positions of a volume that are reconstructed together.
+        patch: positions along each axis that a regulariser is applied to; None for all.
+    """
+
+    at_once: int = 1
+    slab: int = SLAB
+    patch: tuple[int, ...] | None = None
+
+    def __str__(self) -> str:
+        patch = "" if self.patch is None else f", patches of {list(self.patch)}"
+        return f"{self.at_once} at once, slabs of {self.slab}{patch}"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Bytes that a reconstruction takes, and its work.
+
+    Attributes:
+        weights: of the network.
+        each: what one slice, or a volume, takes while it is worked on.
+        images: all that are made, where they lie beside it.
+        image: one of them, which is in the making with the last slice.
+        scan: what was read already.
+        overhead: what a GPU takes besides.
+        at_once: slices at the same time.
+        work: of one slice, or a volume.
+    """
+
+    weights: int
+    each: int
+    images: int
+    image: int
+    scan: int
+    overhead: int
+    at_once: int
+    work: Work
+
+    @property
+    def peak(self) -> int:
+        """Bytes in all: while the last slice is made, or when images are put together."""
+        making = self.at_once * self.each + self.images - self.image
+        return self.weights + self.scan + self.overhead + max(making, 2 * self.images)
+
+
+def needs(
+    method: Reconstructor, example: Example, mask: MaskRecipe | None, machine: Machine, use: Use
+) -> Needs:
+    """Memory and work of a reconstruction; nothing is read but what tells the mask.
+
+    Raises:
+        BadInput: what the method does is not known beforehand.
+    """
+    mode, traced, repeats = fake(), method, 1.0
+    if isinstance(method, Trained):
+        count = method.iterations or len(method.network.iterations)
+        alike = {type(one) for one in method.network.iterations}
+        few = ITERATIONS if len(alike) == 1 else count
+        repeats = count / min(few, count)
+        # No iteration ends early or is recorded.
+        traced = replace(method, iterations=min(few, count), change=None, call=called)
+    example_without = hollow(example, mode)
+    tracer = Tracer([], machine.workspace, gpu=machine.is_gpu)
+    try:
+        with _patched(method, use), tracer:
+            batch = next(every_slice([example_without], mask, slab=use.slab))
+            image_of(traced, example_without, batch)
+    except (*UNKNOWN, NotImplementedError) as error:
+        raise BadInput(
+            f"{method.name}: what it takes depends on values, or on code that cannot be followed, "
+            "so it is not known beforehand; leave out --memory"
+        ) from error
+    work = Work()
+    for part in tracer.trace.work.values():
+        for name, value in vars(part).items():
+            setattr(work, name, round(getattr(work, name) + repeats * value))
+    slices, _, frames, *_ = example.shape
+    image = 0 if machine.is_gpu else frames * int(np.prod(example.header.matrix)) * 8
+    scan = example.scan.kspace if isinstance(example, Prepared) else None
+    return Needs(
+        weights=sum(t.nbytes for t in _weights(method)),
+        each=max(tracer.trace.peak.total, tracer.reserved),
+        images=slices * image,
+        image=image,
+        scan=scan.nbytes if isinstance(scan, np.ndarray) and not machine.is_gpu else 0,
+        overhead=machine.context,
+        at_once=min(use.at_once, slices),
+        work=work,
+    )
+
+
+def fitted(
+    method: Reconstructor,
+    example: Example,
+    mask: MaskRecipe | None,
+    machine: Machine,
+    memory: int,
+    at_once: int = 1,
+) -> tuple[Use, Needs]:
+    """The use of memory that fits and takes the least time.
+
+    Raises:
+        BadInput: none fits; or see `needs`.
+    """
+    least: Needs | None = None
+    for use in _uses(method, example, at_once):
+        found = needs(method, example, mask, machine, use)
+        if found.peak <= memory:
+            return use, found
+        least = min(least or found, found, key=lambda one: one.peak)
+    assert least is not None
+    raise BadInput(
+        f"{example.header.name}: its reconstruction by {method.name} takes "
+        f"{in_bytes(least.peak)} of {in_bytes(memory)}, be it in the smallest slabs and patches; "
+        f"give it that much memory, or compress coils with --coils (now {example.shape[1]})"
+    )
+
+
+def planned(
+    method: Reconstructor,
+    example: Example,
+    mask: MaskRecipe | None,
+    memory: int | None,
+    at_once: int = 1,
+) -> tuple[Use, Needs | None]:
+    """The use of memory of a reconstruction that is about to start, and what it takes.
+
+    Args:
+        method: how; its network is made to work so.
+        example: a prepared scan.
+        mask: see `gleam.reconstruction.reconstruct.reconstruct`.
+        memory: bytes that there are; None refuses nothing, and does not look at what is short.
+        at_once: slices at the same time, at most.
+
+    Raises:
+        BadInput: it does not fit, or is not known beforehand though memory is said.
+    """
+    if memory is None and is_short(method, example):
+        return Use(at_once), None
+    machine = machine_of(str(method.device))
+    if memory is not None:
+        use, found = fitted(method, example, mask, machine, memory, at_once)
+        apply(method, use)
+        return use, found
+    try:
+        return Use(at_once), needs(method, example, mask, machine, Use(at_once))
+    except BadInput:  # nobody asked
+        return Use(at_once), None
+
+
+def in_words(found: Needs, duration: float | None) -> str:
+    """What a reconstruction takes, in a line."""
+    time = "" if duration is None else f" and about {duration:.2g} s"
+    return f"takes {in_bytes(found.peak)} at its peak{time}"
+
+
+def apply(method: Reconstructor, use: Use) -> None:
+    """Have a network's regularisers applied to patches; the rest of a use is for `reconstruct`."""
+    for regulariser in _regularisers(method):
+        if use.patch is not None:
+            regulariser.patch = use.patch
+
+
+def is_short(method: Reconstructor, example: Example) -> bool:
+    """Whether a rough guess is that it takes no more than a couple of seconds: a weight of a
+    convolution is multiplied once at each position."""
+    weights = sum(weight.numel() for weight in _weights(method))
+    slices, _, frames, *space = example.shape
+    return weights * slices * frames * float(np.prod(space)) <= FEW
+
+
+def seconds(method: Reconstructor, example: Example, found: Needs) -> float | None:
+    """About how long all slices take, by a small measurement of the same kind, timed; None where
+    how much is done depends on the image.
+    """
+    if not isinstance(method, Trained):
+        return None
+    slices, coils, frames, *space = example.shape
+    axes = example.header.axes
+    small = [min(length, SMALL) for length in space]
+    small[: len(space) - 2] = [min(length, 8) for length in space[:-2]]
+    one = replace(method, iterations=1, change=None, call=called)
+
+    maps = torch.full((1, example.sets, coils, 1, *small), 0.1, dtype=torch.complex64)
+    sizes = [n if a in axes else 1 for a, n in zip(range(-len(small), 0), small, strict=True)]
+    sense = Sense(maps, torch.ones(1, 1, 1, *sizes, dtype=torch.bool), axes)
+    image = torch.ones(1, example.sets, min(frames, 8), *small, dtype=torch.complex64)
+    measurement = Measurement(sense, image, torch.full((1,), 0.05))
+    with _threads(1 if found.at_once > 1 else torch.get_num_threads()):
+        best = float("inf")
+        for _ in range(3):
+            start = time.perf_counter()
+            float(one(measurement).abs().sum())
+            best = min(best, time.perf_counter() - start)
+    mode, tracer = fake(), Tracer([])
+    sense = replace(sense, maps=empty(mode, *maps.shape))
+    with tracer:
+        one(replace(measurement, sense=sense, adjoint=empty(mode, *image.shape)))
+    done = sum(amount(work) for work in tracer.trace.work.values())
+    return best * amount(found.work) / done * slices / found.at_once
+
+
+def _uses(method: Reconstructor, example: Example, at_once: int) -> Iterator[Use]:
+    """What takes least time first."""
+    slices, _, _, *space = example.shape
+    count, slab = min(at_once, slices), SLAB
+    yield Use(at_once)
+    while count > 1:
+        count //= 2
+        yield Use(count)
+    axis = example.header.slab_axis
+    while axis is not None and slab > 1:
+        slab //= 2
+        yield Use(1, slab)
+    regularisers = _regularisers(method)
+    if not regularisers or not all(hasattr(r.cnn, "reach") for r in regularisers):
+        return
+    grid = list(space)
+    if len(space) == 2 and regularisers[0].dimensions == 3:
+        grid = [example.shape[2], *space]
+    if len(space) == 3 and regularisers[0].dimensions == 2:
+        grid = list(space[-2:])
+    while max(grid) > LEAST_PATCH:
+        longest = grid.index(max(grid))
+        grid[longest] = -(-grid[longest] // 2)
+        yield Use(1, slab, tuple(grid))
+
+
+@contextmanager
+def _patched(method: Reconstructor, use: Use) -> Iterator[None]:
+    before = {regulariser: regulariser.patch for regulariser in _regularisers(method)}
+    apply(method, use)
+    try:
+        yield
+    finally:
+        for regulariser, patch in before.items():
+            regulariser.patch = patch
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _regularisers(method: Reconstructor) -> list[Convolved]:
+    if not isinstance(method, Trained):
+        return []
+    return [one for one in method.network.modules() if isinstance(one, Convolved)]
+
+
+def _weights(method: Reconstructor) -> list[Tensor]:
+    if not isinstance(method, Trained):
+        return []
+    return [*method.network.parameters(), *method.network.buffers()]
