@@ -80,9 +80,7 @@ def reconstruct(
     if memory is None:
         return Image.of(image_of(way, example.source, mask))
     if way.on_trial:
-        raise BadInput(
-            f"{way.name}: its image is checked, so leave out memory"
-        )
+        raise BadInput(f"{way.name}: its image is checked, so leave out memory")
     size = amount(memory, "reconstruct: memory") if isinstance(memory, str) else memory
     use, _ = planned(way, example.source, mask, size)
     return Image.of(whole.reconstruct(way, example.source, mask, slab=use.slab))
