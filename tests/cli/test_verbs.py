@@ -406,6 +406,7 @@ OVERRIDES: dict[str, object] = {
     "training.frozen": 1,
     "training.modules": [2, 2],
     "training.overlap": 1,
+    "training.least_fall": 0.02,
     "training.target": "mixed",
     "training.holdout.pattern": "samples",
     "training.holdout.share": 0.2,
@@ -458,6 +459,10 @@ INSTEAD: dict[str, dict[str, object]] = {
     "data.masks": {
         "data.masks": [{"kind": "random", "acceleration": 6.0, "shutter": False}],
         "training.target": "mixed",
+    },
+    "training.patience": {
+        "training.patience": 400,
+        "training.overlap": 0,
     },
     "training.stages": {
         "training.stages": [
