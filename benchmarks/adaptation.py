@@ -27,6 +27,7 @@ from benchmarks.adaptation_outcome import HEAD, USUAL, Outcome, Setting, remembe
 from benchmarks.measure import Figures, figure, keep, show
 from gleam.data.example import ExampleFile
 from gleam.data.holdout import PATTERNS
+from gleam.data.kind import kind_of
 from gleam.data.loader import every_slice
 from gleam.recipe import HoldoutRecipe, MaskRecipe
 from gleam.runs.learner import quality_of
@@ -98,7 +99,9 @@ def shows(work: Path, data: Path | None, start: Path | None) -> Figures:
         scans = [scan_of(family, (96, 96), 10) for family in FAMILIES]
         examples, masks = [example_of(scan, work / "scans") for scan in scans], [EQUISPACED]
     else:
-        examples, masks = real(data, work), [EQUISPACED, POISSON]
+        kinds = Run(start).trained_on.kinds
+        examples = [one for one in real(data, work) if kind_of(one) in kinds]
+        masks = [EQUISPACED, POISSON]
     page, rows = "adaptation_real.md" if data else "adaptation.md", [HEAD]
     greedy, pairs = list[Outcome](), list[tuple[Outcome, Outcome]]()
     cases = [(mask, example) for mask in masks for example in examples]
