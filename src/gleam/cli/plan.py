@@ -93,6 +93,7 @@ def _facts(found: Plan) -> dict[str, Any]:
             "scheme": offer.name,
             "peak_bytes": offer.footprint.peak,
             "bytes": parts,
+            "validation_bytes": offer.footprint.validation,
             "seconds_per_step": offer.seconds,
             "steps": offer.steps,
             "deepest": offer.deepest,

@@ -10,6 +10,7 @@ from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize
 from gleam.planning.step import Step, traced_step
 from gleam.planning.trace import Trace, Work
+from gleam.planning.validation import validation
 from gleam.recipe import BY_ITSELF, Recipe
 from gleam.training.graph import graphable
 
@@ -30,6 +31,8 @@ class Footprint:
         workspace: of a convolution, beside its result.
         data: a batch: coil sensitivities, mask, zero-filled image and target.
         overhead: what a GPU takes besides: its context, and memory that lies between tensors.
+        validation: what a validation takes instead of gradients, activations and workspace; 0 where
+            there is none.
         work: of a step.
         devices: of a pipeline, each one's; this is that of the one that takes most.
     """
@@ -41,6 +44,7 @@ class Footprint:
     workspace: int
     data: int = 0
     overhead: int = 0
+    validation: int = 0
     work: Work = field(default_factory=Work, repr=False, compare=False)
     devices: tuple["Footprint", ...] = field(default=(), repr=False)
 
@@ -52,13 +56,16 @@ class Footprint:
 
     @property
     def peak(self) -> int:
-        """Bytes in all."""
-        return self.metered + self.data + self.overhead
+        """Bytes in all, of a training step or of a validation, whichever takes more."""
+        step = self.gradients + self.activations + self.workspace
+        return self.metered + self.data + self.overhead + max(0, self.validation - step)
 
     def __str__(self) -> str:
         parts = {name: getattr(self, name) for name in PARTS}
         text = ", ".join(f"{name} {in_bytes(size)}" for name, size in parts.items() if size)
-        return f"{in_bytes(self.peak)}: {text}"
+        step = self.gradients + self.activations + self.workspace
+        more = f"; it is that of a validation, {in_bytes(self.validation)} where a step takes less"
+        return f"{in_bytes(self.peak)}: {text}{more if self.validation > step else ''}"
 
 
 def in_bytes(count: int) -> str:
@@ -128,6 +135,7 @@ def _of(
         workspace=held.workspace,
         data=data,
         overhead=round(overhead),
+        validation=validation(recipe, scan, machine),
         work=work_of_all(sizes, few, whole),
     )
 

@@ -1,0 +1,69 @@
+import pytest
+import torch
+from metering import TINY, recipe
+
+from benchmarks.planner import batch_of
+from gleam.data.loader import SLAB
+from gleam.networks import build
+from gleam.physics.slabs import Slabbed
+from gleam.planning.footprint import Footprint, footprint
+from gleam.planning.scans import ScanSize, tensors_of
+from gleam.planning.validation import validation
+from gleam.runs.assembly import make_learner
+from gleam.training.meter import metered
+
+VOLUME = ScanSize((20, 10, 8), 2)
+
+
+def one(tmp_path, *arguments, **parts):
+    data = {"validation": tmp_path} | parts.pop("data", {})
+    return recipe(*arguments, data=data, **parts)
+
+
+@pytest.mark.parametrize("family", ["pgd", "modl", "reversible"])
+@pytest.mark.parametrize("target", ["image", "kspace"])
+def test_it_is_what_the_profiler_finds(family, target, cpu, tmp_path):
+    said = one(tmp_path, 5, family, data={"batch": 2}, training={"target": target, "modules": 5})
+    network = build(said.network)
+    learner, batch = make_learner(network, said), batch_of(said, TINY, network)
+    _, peak = metered(lambda: learner.validate([batch]), torch.device("cpu"))
+    there = sum(tensor.nbytes for tensor in tensors_of(batch))
+    assert validation(said, TINY, cpu) == pytest.approx(peak + there, rel=0.03)
+
+
+def test_volumes_are_validated_in_slabs(cpu, tmp_path):
+    said = one(tmp_path, 4, regulariser={"dimensions": 3}, data={"slab": 2},
+               mask={"kind": "poisson"})  # fmt: skip
+    network = build(said.network)
+    learner = make_learner(network, said)
+    batch = batch_of(said.changed(data={"slab": None}), VOLUME, network)
+    whole = batch.measurement
+    maps, first = whole.sense.maps, VOLUME.first
+
+    def read(positions):
+        return maps.narrow(first, positions.start, len(positions)).clone()
+
+    slabs = Slabbed(read, whole.mask, whole.axes, first, SLAB, whole.adjoint, whole.noise)
+    object.__setattr__(batch, "measurement", slabs)
+    _, peak = metered(lambda: learner.validate([batch]), torch.device("cpu"))
+    there = sum(t.nbytes for t in (whole.mask, whole.adjoint, whole.noise, batch.target))
+    found = validation(said, VOLUME, cpu)
+    assert found == pytest.approx(peak + there, rel=0.03)
+    assert (
+        footprint(said, VOLUME, cpu).peak
+        > footprint(said.changed(data={"validation": None}), VOLUME, cpu).peak
+    )  # it learns from slabs of 2
+
+
+def test_without_validation_there_is_none(cpu):
+    assert validation(recipe(), TINY, cpu) == 0
+
+
+def test_the_larger_of_step_and_validation_counts():
+    step = Footprint(1, 2, 3, 4, 5, data=6, overhead=7)
+    assert step.peak == 28
+    assert Footprint(1, 2, 3, 4, 5, 6, 7, validation=11).peak == 28
+    larger = Footprint(1, 2, 3, 4, 5, 6, 7, validation=21)
+    assert larger.peak == 38
+    assert "that of a validation" in str(larger)
+    assert "validation" not in str(step)
