@@ -14,7 +14,7 @@ from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize, tensors_of
 from gleam.planning.step import hollow
 from gleam.planning.trace import Tracer, fake, filled
-from gleam.recipe import BY_ITSELF, Recipe
+from gleam.recipe import BY_ITSELF, END_TO_END, Recipe
 from gleam.runs.assembly import make_learner
 
 ITERATIONS = 3  # that are traced; all others are like the last of them
@@ -27,7 +27,9 @@ def validation(recipe: Recipe, scan: ScanSize, machine: Machine) -> int:
     if recipe.data.validation is None:
         return 0
     if recipe.network.build is None and recipe.network.iterations > ITERATIONS:
-        training = BY_ITSELF | {"modules": 1}
+        # However the network is cut and stored, it is validated alike, and traced once.
+        plain = {"modules": 1, "storage": "store", "offload_to": None, "idle": "device"}
+        training = END_TO_END | BY_ITSELF | plain
         recipe = recipe.changed(network={"iterations": ITERATIONS}, training=training)
     return _traced(recipe.model_dump_json(), scan, machine)
 
