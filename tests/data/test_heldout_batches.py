@@ -10,7 +10,7 @@ from gleam.arrays import narrow
 from gleam.data.batch import Batch
 from gleam.data.collate import collate, collate_volume
 from gleam.data.example import Example, find, write
-from gleam.data.holdout import Split
+from gleam.data.holdout import Split, check_split
 from gleam.data.loader import Goal, Slabs, TrainingBatches, check, every_slice
 from gleam.data.masks import sampling
 from gleam.errors import BadInput
@@ -54,6 +54,16 @@ def test_a_mixture_holds_out_by_another_pattern_in_each_step(complete: Example) 
     assert isinstance(guard.heldout, HeldOut)
     assert isinstance(lines.heldout, HeldOut)
     assert guard.heldout.sense.mask.equal(lines.heldout.sense.mask)
+
+
+def test_of_few_lines_a_mixture_holds_out_none_whole(complete: Example) -> None:
+    few = sampling(complete, 1, MaskRecipe(acceleration=2))
+    mixed = HoldoutRecipe(pattern="mixed")
+    check_split(complete, few, mixed)
+    for seed, pattern in [(None, "segments"), (0, "segments"), (2, "segments")]:
+        own = Split(mixed.changed(pattern=pattern), seed)(complete, few, [-1])
+        for mask, same in zip(Split(mixed, seed)(complete, few, [-1]), own, strict=True):
+            assert mask.equal(same)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

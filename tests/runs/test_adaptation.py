@@ -69,7 +69,7 @@ def test_a_raw_scan_becomes_a_run_like_any_other(start: Path, scan: Path, tmp_pa
 def test_it_predicts_held_out_samples_better_afterwards(
     start: Path, scan: Path, tmp_path: Path
 ) -> None:
-    longer = Adaptation(steps=10, learning_rate=1e-2)
+    longer = Adaptation(steps=20, learning_rate=1e-2)
     folder = adapt(start, [scan], tmp_path / "own", longer, quiet=True)
     summary = run_folder.read_summary(folder)
     assert summary["best_validation_prediction_db"] > summary["validation_before_db"] + 0.02

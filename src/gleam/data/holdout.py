@@ -23,6 +23,7 @@ from gleam.recipe import HoldoutRecipe
 Pattern = Literal["lines", "segments", "samples"]
 PATTERNS: tuple[Pattern, ...] = get_args(Pattern)
 SEGMENT = 16  # positions of a decoded axis that are held out together
+LINES = 5  # outside the centre; with fewer, a mixture holds out none whole
 
 Samples = Bool[Tensor, "#frame *#space"]
 
@@ -58,17 +59,19 @@ class Split:
         def drawn(samples: Samples, share: float, pattern: Pattern, *seed: int) -> Samples:
             return held_out(samples, inside, axes, space, share, pattern, seed)
 
-        guard = drawn(sampled, recipe.guard, self._pattern(0), name)
+        patterns = self._patterns(sampled & ~inside, axes)
+        guard = drawn(sampled, recipe.guard, patterns[0], name)
         rest = sampled & ~guard
         if self.seed is None:
             return rest, guard
-        loss = drawn(rest, recipe.share, self._pattern(self.seed), name, self.seed)
+        loss = drawn(rest, recipe.share, patterns[self.seed % len(patterns)], name, self.seed)
         return rest & ~loss, loss
 
-    def _pattern(self, seed: int) -> Pattern:
-        """The pattern of a step's draw; that of the guard is the first."""
-        pattern = self.recipe.pattern
-        return PATTERNS[seed % len(PATTERNS)] if pattern == "mixed" else pattern
+    def _patterns(self, free: Samples, axes: Sequence[int]) -> Sequence[Pattern]:
+        """The patterns that steps take in turn; the guard has the first."""
+        if self.recipe.pattern != "mixed":
+            return [self.recipe.pattern]
+        return PATTERNS if _lines(free, axes).sum() >= LINES else PATTERNS[1:]
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def check_split(example: Example, sampled: Samples, recipe: HoldoutRecipe) -> No
     """
     axes = varying(sampled) or example.header.axes
     _, guard = Split(recipe)(example, sampled, axes)
-    # Of whole lines there are fewest, and a mixture begins with them.
+    # A mixture begins with what there are fewest of.
     rest, loss = Split(recipe, 0)(example, sampled, axes)
     inside = centre(example.shape[3:], axes, example.header.calibration)
     if not (loss.any() and (rest & ~inside).any() and (guard.any() or not recipe.guard)):
@@ -174,8 +177,7 @@ def held_out(
     if pattern == "samples":
         return _some(free.expand(len(free), *space), share, random)
     if pattern == "lines" or not decoded:
-        lines = free.amax(dim=decoded, keepdim=True) if decoded else free
-        return _some(lines, share, random) & free
+        return _some(_lines(free, axes), share, random) & free
     axis = decoded[-1]
     length, first = space[axis], int(random.integers(SEGMENT))
     wide = [*free.shape]
@@ -185,6 +187,12 @@ def held_out(
     segments = padded.reshape(*wide[:axis], -1, SEGMENT, *wide[len(wide) + axis + 1 :]).any(axis)
     drawn = _some(segments, share, random).repeat_interleave(SEGMENT, axis)
     return drawn.narrow(axis, first, length) & free
+
+
+def _lines(free: Tensor, axes: Sequence[int]) -> Tensor:
+    """The lines that any samples are of, of length 1 along all axes but those in k-space."""
+    decoded = [axis for axis in range(1 - free.ndim, 0) if axis not in axes]
+    return free.amax(dim=decoded, keepdim=True) if decoded else free
 
 
 def _some(free: Tensor, share: float, random: np.random.Generator) -> Tensor:

@@ -79,7 +79,7 @@ class HoldoutRecipe(Part):
     pattern: Literal["lines", "segments", "samples", "mixed"] = "lines"
     """Unit that is held out: whole lines; segments of 16 positions of a line along its readout; or
     single samples, as far as the readout was sampled in full. mixed: another of these in each step,
-    and a guard of whole lines."""
+    and a guard of whole lines (of a scan of few lines: no whole ones)."""
     share: Annotated[float, Field(gt=0, lt=1)] = 0.3
     """Share of the samples outside the centre that is held out, drawn anew in every step: the loss
     is their prediction. Larger ones leave less to reconstruct from."""
