@@ -16,14 +16,14 @@ import torch
 from benchmarks.measure import Figures, figure, keep, show
 from gleam.data.batch import Batch
 from gleam.errors import BadInput
-from gleam.networks import Unrolled, build
+from gleam.networks import Unrolled
 from gleam.planning.footprint import footprint, in_bytes
 from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize, tensors_of
 from gleam.planning.speed import speed
 from gleam.planning.workspace import Workspaces
 from gleam.recipe import Recipe
-from gleam.runs.assembly import make_learner
+from gleam.runs.assembly import fresh_learner
 
 RECIPES = 60
 TIMED = 3  # steps
@@ -64,6 +64,8 @@ def drawn(rng: random.Random, folder: Path) -> tuple[Recipe, ScanSize]:
         }
         if storage == "offload" and rng.random() < 0.7:
             training["offload_to"] = str(folder)
+        if rng.random() < 0.25:
+            training["idle"] = str(folder)
         data: dict[str, Any] = {"batch": rng.choice([1, 1, 2])}
         masks = {"2D": ["equispaced"], "cine": ["kt-random"], "3D": ["equispaced", "poisson"]}
         if kind == "3D" and rng.random() < 0.4:
@@ -73,6 +75,9 @@ def drawn(rng: random.Random, folder: Path) -> tuple[Recipe, ScanSize]:
             "cine": ScanSize(rng.choice([(24, 20), (28, 24)]), 3, rng.choice([3, 4])),
             "3D": ScanSize(rng.choice([(12, 16, 12), (14, 12, 16)]), 3),
         }[kind]
+        if storage != "invert" and rng.random() < 0.3:
+            grid = (scan.frames, *scan.space)[-regulariser["dimensions"] :]
+            network["patch"] = [max(4, length // rng.choice([1, 2])) for length in grid]
         fields = {"mask": {"kind": rng.choice(masks[kind])}, "data": data, "training": training}
         try:
             recipe = Recipe().changed(network=network | {"regulariser": regulariser}, **fields)
@@ -84,7 +89,7 @@ def drawn(rng: random.Random, folder: Path) -> tuple[Recipe, ScanSize]:
 
 def trained(recipe: Recipe, scan: ScanSize) -> tuple[int, float]:
     """Bytes and seconds of a step, metered and timed: those of the process, which is alone then."""
-    learner = make_learner(build(recipe.network), recipe)
+    learner = fresh_learner(recipe, torch.device("cpu"))
     learner.step(batch_of(recipe, scan, learner.network), 0)
     _, cost = learner.metered_step(batch_of(recipe, scan, learner.network), 1)
     times = []
@@ -130,7 +135,8 @@ def run(count: int = RECIPES) -> Figures:
                 f"{number + 1:3}: {memory[-1]:+.2%} of {in_bytes(bytes_taken)}, "
                 f"{duration[-1]:+.0%} of {1e3 * seconds:.0f} ms: {n.family} {n.regulariser.kind} "
                 f"{n.regulariser.dimensions}D, {n.iterations} in {t.modules}, {t.storage}, "
-                f"overlap {t.overlap}; {scan}",
+                f"overlap {t.overlap}{', idle' if t.idle != 'device' else ''}"
+                f"{f', patch {n.patch}' if n.patch else ''}; {scan}",
                 flush=True,
             )
         start = time.perf_counter()
