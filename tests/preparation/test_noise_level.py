@@ -24,7 +24,7 @@ def clean() -> Scan:
 
 
 def test_a_part_of_the_benchmark_holds_what_it_shall() -> None:
-    some = summary(list(outcomes((2, 4), (5.0, 500.0), 1, most=1)))
+    some = summary(list(outcomes((2, 4), (5.0, 500.0), [0], most=1)))
     assert some["worst_ratio"] < 1.25
     assert some["worst_ratio_few_coils"] < 1.25
     assert some["unknown_fraction_from_four_coils"] < 0.1

@@ -87,7 +87,7 @@ class _Preparing(Prepared):
         return found
 
 
-def empty(mode: FakeTensorMode, *shape: int) -> Tensor:
+def empty(mode: FakeTensorMode, *shape: int) -> Complex[Tensor, "..."]:
     """Complex numbers that are not there."""
     with mode:
         return torch.empty(shape, dtype=torch.complex64)

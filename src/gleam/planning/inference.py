@@ -1,5 +1,6 @@
-"""What a reconstruction takes, before it starts: the very code that makes an image is traced, on
-arrays without memory (`gleam.planning.hollow`); its time follows from a small measurement's.
+"""Memory and seconds that a reconstruction takes, before it starts: the very code that makes an
+image is traced, on arrays without memory (`gleam.planning.hollow`); its time follows from a small
+measurement's.
 """
 
 import time
@@ -190,7 +191,7 @@ def planned(
 
 
 def in_words(found: Needs, duration: float | None) -> str:
-    """What a reconstruction takes, in a line."""
+    """Peak and seconds of a reconstruction, in a line."""
     time = "" if duration is None else f" and about {duration:.2g} s"
     return f"takes {in_bytes(found.peak)} at its peak{time}"
 
@@ -211,7 +212,7 @@ def is_short(method: Reconstructor, example: Example) -> bool:
 
 
 def seconds(method: Reconstructor, example: Example, found: Needs) -> float | None:
-    """About how long all slices take, by a small measurement of the same kind, timed; None where
+    """Seconds that all slices take, about, by a small measurement of the same kind; None where
     how much is done depends on the image.
     """
     if not isinstance(method, Trained):
@@ -242,7 +243,7 @@ def seconds(method: Reconstructor, example: Example, found: Needs) -> float | No
 
 
 def _uses(method: Reconstructor, example: Example, at_once: int) -> Iterator[Use]:
-    """What takes least time first."""
+    """Ways to use memory, those that take least time first."""
     slices, _, _, *space = example.shape
     count, slab = min(at_once, slices), SLAB
     yield Use(at_once)

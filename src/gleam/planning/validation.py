@@ -26,11 +26,11 @@ def validation(recipe: Recipe, scan: ScanSize, machine: Machine) -> int:
     """
     if recipe.data.validation is None:
         return 0
+    # However the network is cut and stored, it is validated alike, and traced once.
+    plain = {"modules": 1, "storage": "store", "offload_to": None, "idle": "device"}
+    recipe = recipe.changed(training=END_TO_END | BY_ITSELF | plain)
     if recipe.network.build is None and recipe.network.iterations > ITERATIONS:
-        # However the network is cut and stored, it is validated alike, and traced once.
-        plain = {"modules": 1, "storage": "store", "offload_to": None, "idle": "device"}
-        training = END_TO_END | BY_ITSELF | plain
-        recipe = recipe.changed(network={"iterations": ITERATIONS}, training=training)
+        recipe = recipe.changed(network={"iterations": ITERATIONS})
     return _traced(recipe.model_dump_json(), scan, machine)
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from jaxtyping import Complex
 from torch import Tensor
 
 from gleam.arrays import crop
@@ -102,7 +103,9 @@ def reconstruct(
     )
 
 
-def image_of(method: Reconstructor, example: Example, batch: Batch) -> tuple[Tensor, int]:
+def image_of(
+    method: Reconstructor, example: Example, batch: Batch
+) -> tuple[Complex[Tensor, "1 frame *matrix"], int]:
     """The image of a slice or a volume, (1, frame, *matrix), and the iterations it took."""
     header = example.header
     made = deque(enumerate(method.iterates(batch.measurement), 1), maxlen=1).pop()
