@@ -14,7 +14,7 @@ from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize, tensors_of
 from gleam.planning.step import hollow
 from gleam.planning.trace import Tracer, fake, filled
-from gleam.recipe import BY_ITSELF, END_TO_END, Recipe
+from gleam.recipe import Recipe, TrainingRecipe
 from gleam.runs.assembly import make_learner
 
 ITERATIONS = 3  # that are traced; all others are like the last of them
@@ -26,9 +26,14 @@ def validation(recipe: Recipe, scan: ScanSize, machine: Machine) -> int:
     """
     if recipe.data.validation is None:
         return 0
-    # However the network is cut and stored, it is validated alike, and traced once.
-    plain = {"modules": 1, "storage": "store", "offload_to": None, "idle": "device"}
-    recipe = recipe.changed(training=END_TO_END | BY_ITSELF | plain)
+    # However the network is cut, stored and trained, it is validated alike, and traced once.
+    target, holdout = recipe.training.target, recipe.training.holdout
+    recipe = Recipe(
+        data=recipe.data,
+        mask=recipe.mask,
+        network=recipe.network,
+        training=TrainingRecipe(modules=1, target=target, holdout=holdout),
+    )
     if recipe.network.build is None and recipe.network.iterations > ITERATIONS:
         recipe = recipe.changed(network={"iterations": ITERATIONS})
     return _traced(recipe.model_dump_json(), scan, machine)
