@@ -1,6 +1,5 @@
 """Memory and seconds that a reconstruction takes, before it starts: the very code that makes an
-image is traced, on arrays without memory (`gleam.planning.hollow`); its time follows from a small
-measurement's.
+image is traced, without memory (`gleam.planning.hollow`); time is that of a small measurement.
 """
 
 import time

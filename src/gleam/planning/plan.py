@@ -12,8 +12,7 @@ from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize
 from gleam.planning.speed import Speed, amount, speed
 from gleam.planning.ways import fitted, proposals, schemes
-from gleam.recipe import Recipe
-from gleam.recipe.schema import STEPS
+from gleam.recipe import STEPS, Recipe
 
 ENOUGH = 1000  # steps; with fewer, a shallow network learns more in the time (docs/study.md)
 DEEPEST, WIDEST = 1000, 4096  # that a recipe may say
