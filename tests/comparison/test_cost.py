@@ -29,6 +29,16 @@ def test_memory_is_that_which_training_reports(
     assert 0 < cost.step < cost.memory
 
 
+def test_what_optimizers_remember_counts_once(examples: Path, tmp_path: Path) -> None:
+    """The step that makes it is metered, too; the next tells what a step takes."""
+    wide = {"regulariser": {"width": 48}}
+    recipe = tiny_recipe(examples, modules=3, steps=3).changed(network=wide)
+    train(recipe, tmp_path / "run", quiet=True)
+    batch = TrainingBatches(find(examples, 1), recipe.mask, 1, recipe.seed).at(0)
+    cost = Stepper(recipe, batch, CPU).cost()
+    assert cost.memory == run_folder.read_summary(tmp_path / "run")["peak_memory_bytes"]
+
+
 def test_the_first_image_is_part_of_the_step_that_is_timed(
     examples: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
