@@ -14,10 +14,11 @@ from typing import Any
 import torch
 
 from benchmarks.measure import Figures, figure, keep, show
+from gleam.amounts import in_bytes
 from gleam.data.batch import Batch
 from gleam.errors import BadInput
 from gleam.networks import Unrolled
-from gleam.planning.footprint import footprint, in_bytes
+from gleam.planning.footprint import footprint
 from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize, tensors_of
 from gleam.planning.speed import speed

@@ -1,12 +1,8 @@
-"""Words for messages, and amounts that are said in words."""
+"""Words for messages."""
 
-import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-from gleam.errors import BadInput
-
-_UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
 _NEAR = 0.7  # of 1: what people mistype shares so much with what they meant
 _SHORTENED = 3  # letters of a name that tell which is meant
 
@@ -44,24 +40,6 @@ def not_installed(library: str, extra: str) -> str:
     """Advice on installing what an extra of this package needs: it is on no index, but in a
     clone."""
     return f"needs {library}; install it, in your clone of GLEAM, with: pip install -e '.[{extra}]'"
-
-
-def amount(text: str, what: str, least: int = 2**20) -> int:
-    """An amount of bytes, said with its unit.
-
-    Args:
-        text: "4GiB", say.
-        what: the option, for messages.
-        least: of bytes.
-
-    Raises:
-        BadInput: no amount, or less than the least.
-    """
-    read = re.fullmatch(r"(\d+(?:\.\d+)?) *([MG]i?B)", text)
-    number = 0.0 if read is None else float(read[1]) * _UNITS[read[2]]
-    if number < least:
-        raise BadInput(f"{what} is {least // 2**20}MiB or more, as 4GiB; not {text!r}")
-    return int(number)
 
 
 def _alike(one: str, other: str) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from gleam.cli import demo, main
-from gleam.runs.folder import load_recipe
+from gleam.runs.folder import load_recipe, read_summary
 
 
 @pytest.fixture
@@ -35,6 +35,10 @@ def test_demo_goes_the_whole_way_and_names_its_report(
     )
     recipes = [load_recipe(out / "runs" / name) for name in ("end-to-end", "greedy")]
     assert all(recipe.training.minutes is None for recipe in recipes)
+    whole, greedy = (
+        read_summary(out / "runs" / name)["peak_memory_bytes"] for name in ("end-to-end", "greedy")
+    )
+    assert greedy < 1.1 * whole  # as its report says, and README
     page = report.read_text()
     assert all(name in page for name in ("zero-filled", "CG-SENSE", "end-to-end", "greedy"))
     assert (out / "scan-0000.png").read_bytes().startswith(b"\x89PNG")

@@ -34,7 +34,7 @@ def test_the_peak_is_said_before_it_starts(scan, capsys):
 
 
 def test_what_does_not_fit_is_one_line_and_nothing_is_made(scan, monkeypatch, capsys):
-    monkeypatch.setattr("gleam.cli.reconstruct.amount", lambda *_: 2**10)
+    monkeypatch.setattr("gleam.cli.reconstruct.bytes_of", lambda *_: 2**10)
     code, out = reconstruct(scan, "--memory", "1KiB")
     assert code == 2
     (line,) = [one for one in capsys.readouterr().err.splitlines() if "takes" in one]

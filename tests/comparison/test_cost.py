@@ -30,7 +30,7 @@ def test_memory_is_that_which_training_reports(
 
 
 def test_what_optimizers_remember_counts_once(examples: Path, tmp_path: Path) -> None:
-    """The step that makes it is metered, too; the next tells what a step takes."""
+    """The step that makes it is metered, too."""
     wide = {"regulariser": {"width": 48}}
     recipe = tiny_recipe(examples, modules=3, steps=3).changed(network=wide)
     train(recipe, tmp_path / "run", quiet=True)

@@ -175,3 +175,13 @@ def test_what_was_recomputed_is_gone_without_a_garbage_collector():
         gc.enable()
     image = math.prod(TINY.space) * 8
     assert many.step - few.step < 3 * image + (many.states - few.states) / 3 + image
+
+
+def test_of_several_masks_the_one_that_takes_most_is_planned_for(cpu):
+    one = recipe()
+    several = one.changed(mask=[{"kind": "equispaced"}, {"kind": "poisson"}])
+    points = one.changed(mask={"kind": "poisson"})
+    assert TINY.axes(several) == TINY.axes(points) != TINY.axes(one)
+    assert footprint(several, TINY, cpu) == footprint(points, TINY, cpu)
+    with pytest.raises(BadInput, match="kt-golden is for series"):
+        TINY.check(one.changed(mask=[{"kind": "equispaced"}, {"kind": "kt-golden"}]))

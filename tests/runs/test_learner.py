@@ -27,12 +27,21 @@ def test_memory_is_that_of_a_step_and_of_all_that_lies_there() -> None:
     assert cost.step > batch.measurement.adjoint.nbytes
 
 
+def test_what_the_first_step_makes_of_optimizers_is_part_of_its_peak() -> None:
+    """And not of what lies there besides, or it would count twice."""
+    learner, batch = learner_of(recipe_of(RUNS["MoDL"]), None), toy_batch("2D", "A", 0)
+    first, second = (learner.metered_step(batch, step)[1] for step in range(2))
+    assert first.states == sum(p.nbytes for p in learner.network.parameters())
+    assert first.memory <= second.memory
+
+
 def test_frozen_iterations_count_with_their_weights() -> None:
     learner, batch = learner_of(recipe_of(RUNS["MoDL"]), None), toy_batch("2D", "A", 0)
-    before = learner.metered_step(batch, 0)[1].states
+    learner.step(batch, 0)
+    before = learner.metered_step(batch, 1)[1].states
     learner.network.frozen = 1
     weights = sum(p.nbytes for p in learner.network.iterations[0].parameters())
-    assert learner.metered_step(batch, 1)[1].states == before + weights
+    assert learner.metered_step(batch, 2)[1].states == before + weights
 
 
 def test_the_first_two_steps_are_metered_also_of_a_resumed_run(

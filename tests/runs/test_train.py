@@ -323,6 +323,16 @@ def test_map_sets_that_do_not_fit_are_refused_before_a_folder_is_made(
     assert not (tmp_path / "run").exists()
 
 
+def test_every_mask_is_tried_on_the_scans_before_a_folder_is_made(
+    examples: Path, tmp_path: Path
+) -> None:
+    fits, too_fast = {"acceleration": 1.6}, {"kind": "random", "acceleration": 20}
+    recipe = tiny_recipe(examples).changed(mask=[fits, too_fast])
+    with pytest.raises(BadInput, match="acceleration 20 leaves"):
+        train(recipe, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
 def test_undersampled_validation_scan_is_refused_before_a_folder_is_made(
     examples: Path, tmp_path: Path
 ) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 
 from gleam import recipe as recipes
 from gleam import trust
+from gleam.amounts import bytes_of, in_bytes
 from gleam.cli.options.plan import Arguments
 from gleam.errors import BadInput
 from gleam.files import check_new
-from gleam.planning.footprint import PARTS, in_bytes
+from gleam.planning.footprint import PARTS
 from gleam.planning.machine import Machine, machine_of
 from gleam.planning.plan import Budget, Offer, Plan, plan
 from gleam.planning.scans import scan_of
-from gleam.words import amount
 
 COLUMNS = ("scheme", "storage", "peak", "ms/step", "steps", "deepest", "widest")
 
@@ -39,7 +39,7 @@ def main(a: Arguments) -> None:
 def memory_of(machine: Machine, text: str | None, verb: str) -> int:
     """Bytes of a device: as it is said, or as it has."""
     if text is not None:
-        return amount(text, f"{verb}: --memory")
+        return bytes_of(text, f"{verb}: --memory")
     if machine.memory is None:
         raise BadInput(f"{verb}: --device cuda: no GPU here; say how much it has, with --memory")
     return machine.memory

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from gleam.amounts import bytes_of
 from gleam.cli.options.prepare import Arguments
 from gleam.cli.outcomes import report
 from gleam.errors import BadInput
@@ -15,7 +16,6 @@ from gleam.preparation.noise_file import checked_noise
 from gleam.preparation.prepare import Settings
 from gleam.preparation.split import divide, shares, subjects
 from gleam.terminal import followed
-from gleam.words import amount
 
 _LEAST = 2**29  # for a few copies of a slice
 
@@ -29,7 +29,7 @@ def main(a: Arguments) -> None:
         raise BadInput("prepare: --workers and --coils are 1 or more, --sets is 1 or 2")
     if a.dask is not None and (a.workers != 1 or a.memory is not None):
         raise BadInput("prepare: with --dask, the cluster says how many workers and what memory")
-    memory = None if a.memory is None else amount(a.memory, "prepare: --memory", _LEAST)
+    memory = None if a.memory is None else bytes_of(a.memory, "prepare: --memory", _LEAST)
     folders = _folders(a, inputs, out)
     for folder, scans in folders.items():
         for scan in scans:

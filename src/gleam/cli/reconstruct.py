@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from gleam.amounts import bytes_of
 from gleam.cli.options.reconstruct import Arguments
 from gleam.cli.outcomes import report
 from gleam.cli.parts import check_beside, part_of
@@ -36,7 +37,6 @@ from gleam.reconstruction.reconstructor import Reconstructor, Trained
 from gleam.reconstruction.rivals import image_of
 from gleam.runs.adaptation import Adaptation
 from gleam.terminal import counted, followed, say, warn
-from gleam.words import amount
 
 ImageOf = Callable[[Prepared, Callable[[int], None]], Reconstruction]
 
@@ -184,7 +184,7 @@ def _image(
 
 
 def _memory(a: Arguments) -> int | None:
-    return None if a.memory is None else amount(a.memory, "reconstruct: --memory")
+    return None if a.memory is None else bytes_of(a.memory, "reconstruct: --memory")
 
 
 def _plain(a: Arguments) -> bool:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from functools import partial
 
+from gleam.amounts import bytes_of
 from gleam.cli.options.serve import Arguments
 from gleam.device import choose, described
 from gleam.errors import BadInput
@@ -11,7 +12,6 @@ from gleam.reconstruction.named import reconstructor
 from gleam.serving.server import serve
 from gleam.serving.wire import Limits
 from gleam.terminal import silence
-from gleam.words import amount
 
 
 def main(a: Arguments) -> None:
@@ -20,7 +20,7 @@ def main(a: Arguments) -> None:
         raise BadInput(
             "serve: --port is 0 to 65535, --connections 1 or more, --idle and --seconds above 0"
         )
-    limits = Limits(amount(a.size, "serve: --size"), a.idle, a.seconds)
+    limits = Limits(bytes_of(a.size, "serve: --size"), a.idle, a.seconds)
     device = choose(a.device)
     library()  # what is wrong is said now, not to clients
     reconstructor(a.run, "cpu")

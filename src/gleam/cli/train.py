@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gleam import trust
+from gleam.amounts import in_bytes
 from gleam.cli.options.train import Arguments
 from gleam.cli.plan import hours, memory_of
 from gleam.device import choose
@@ -15,7 +16,6 @@ from gleam.parallel.launch import launch
 from gleam.parallel.meeting import world_size
 from gleam.parallel.placement import Placement
 from gleam.planning.fit import fit, is_small
-from gleam.planning.footprint import in_bytes
 from gleam.planning.machine import machine_of
 from gleam.planning.scans import scan_of
 from gleam.recipe import Recipe

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from gleam import formats
+from gleam.amounts import bytes_of
 from gleam.data.example import is_example
 from gleam.device import choose
 from gleam.errors import BadInput
@@ -25,7 +26,7 @@ from gleam.reconstruction.rivals import image_of
 from gleam.runs import shipped
 from gleam.runs.folder import is_there
 from gleam.trust import trusting
-from gleam.words import amount, nearest
+from gleam.words import nearest
 
 Data = Example | formats.Scan | str | os.PathLike[str]
 Method = str | os.PathLike[str] | Callable[..., Any]
@@ -81,7 +82,7 @@ def reconstruct(
         return Image.of(image_of(way, example.source, mask))
     if way.on_trial:
         raise BadInput(f"{way.name}: its image is checked, so leave out memory")
-    size = amount(memory, "reconstruct: memory") if isinstance(memory, str) else memory
+    size = bytes_of(memory, "reconstruct: memory") if isinstance(memory, str) else memory
     use, _ = planned(way, example.source, mask, size)
     return Image.of(whole.reconstruct(way, example.source, mask, slab=use.slab))
 

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
+from gleam.amounts import in_bytes
 from gleam.errors import BadInput
-from gleam.planning.footprint import in_bytes
 from gleam.planning.machine import Machine
 from gleam.planning.plan import peak
 from gleam.planning.scans import ScanSize

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from gleam.amounts import in_bytes
 from gleam.parallel.placement import Placement, partition
 from gleam.planning.few import representatives, traced, work_of_all
 from gleam.planning.machine import Machine
@@ -66,12 +67,6 @@ class Footprint:
         step = self.gradients + self.activations + self.workspace
         more = f"; it is that of a validation, {in_bytes(self.validation)} where a step takes less"
         return f"{in_bytes(self.peak)}: {text}{more if self.validation > step else ''}"
-
-
-def in_bytes(count: int) -> str:
-    """Bytes as MiB or GiB."""
-    mebibytes = count / 2**20
-    return f"{mebibytes:.3g} MiB" if mebibytes < 1000 else f"{mebibytes / 1024:.3g} GiB"
 
 
 def footprint(recipe: Recipe, scan: ScanSize, machine: Machine, devices: int = 1) -> Footprint:

@@ -1,5 +1,5 @@
-"""`hollow`: an example of the same size whose arrays have no memory, for a trace of what is done
-with it. Its masks are as they are.
+"""`hollow_example`: an example of the same size whose arrays have no memory, for a trace of what is
+done with it. Its masks are as they are.
 """
 
 import copy
@@ -18,7 +18,7 @@ from gleam.preparation.prepare import Prepared
 _OF_MAPS = 3  # times what ESPIRiT decomposes at once: matrices, eigenvectors, and their making
 
 
-def hollow(example: Example, mode: FakeTensorMode) -> Example:
+def hollow_example(example: Example, mode: FakeTensorMode) -> Example:
     """The same example without its arrays: a slice that is prepared when it is read is traced so,
     all else is simply there.
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gleam.amounts import in_bytes
 from gleam.data.example import Example
 from gleam.data.loader import SLAB, every_slice
 from gleam.errors import BadInput
@@ -18,17 +19,16 @@ from gleam.networks.regulariser import Convolved
 from gleam.networks.unrolled import called
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
-from gleam.planning.footprint import in_bytes
-from gleam.planning.hollow import empty, hollow
+from gleam.planning.few import SHORT
+from gleam.planning.hollow import empty, hollow_example
 from gleam.planning.machine import Machine, machine_of
 from gleam.planning.speed import amount
 from gleam.planning.trace import UNKNOWN, Tracer, Work, fake
 from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction.reconstruct import image_of
+from gleam.reconstruction.reconstruct import one_image
 from gleam.reconstruction.reconstructor import Reconstructor, Trained
 
-ITERATIONS = 3  # that are traced; all others of a network are like the last of them
 SMALL = 64  # positions along an axis of what is timed, at most
 LEAST_PATCH = 16  # positions; a smaller one is mostly margin
 FEW = 2e10  # multiplications that take no more than a couple of seconds
@@ -96,16 +96,16 @@ def needs(
     if isinstance(method, Trained):
         count = method.iterations or len(method.network.iterations)
         alike = {type(one) for one in method.network.iterations}
-        few = ITERATIONS if len(alike) == 1 else count
+        few = SHORT if len(alike) == 1 else count
         repeats = count / min(few, count)
         # No iteration ends early or is recorded.
         traced = replace(method, iterations=min(few, count), change=None, call=called)
-    example_without = hollow(example, mode)
+    example_without = hollow_example(example, mode)
     tracer = Tracer([], machine.workspace, gpu=machine.is_gpu)
     try:
         with _patched(method, use), tracer:
             batch = next(every_slice([example_without], mask, slab=use.slab))
-            image_of(traced, example_without, batch)
+            one_image(traced, example_without, batch)
     except (*UNKNOWN, NotImplementedError) as error:
         raise BadInput(
             f"{method.name}: what it takes depends on values, or on code that cannot be followed, "

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gleam.amounts import in_bytes
 from gleam.errors import BadInput
-from gleam.planning.footprint import Footprint, footprint, in_bytes
+from gleam.planning.footprint import Footprint, footprint
 from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize
 from gleam.planning.speed import Speed, amount, speed

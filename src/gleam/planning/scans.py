@@ -84,8 +84,9 @@ class ScanSize:
             )
         if recipe.network.regulariser.circular and len(self.space) == 3:
             raise BadInput("network.regulariser.circular is for series of slices; give y x")
-        if recipe.mask.kind.startswith("kt-") and self.frames == 1:
-            raise BadInput(f"mask.kind: {recipe.mask.kind} is for series; give their frames")
+        for mask in recipe.training_masks:
+            if mask.kind.startswith("kt-") and self.frames == 1:
+                raise BadInput(f"mask.kind: {mask.kind} is for series; give their frames")
         if recipe.data.slab is not None and self.first in self.axes(recipe):
             raise BadInput(f"data.slab: the mask takes samples of the readout of {self}")
 
@@ -120,7 +121,8 @@ class ScanSize:
             wide, core = self._part(slab.wide), self._part(slab.core)
         sets, frames = recipe.network.sets, self.frames
         sampled = [n if a in axes else 1 for a, n in zip(range(-len(wide), 0), wide, strict=True)]
-        of_frames = frames if recipe.mask.kind.startswith("kt-") else 1
+        in_time = any(mask.kind.startswith("kt-") for mask in recipe.training_masks)
+        of_frames = frames if in_time else 1
 
         def sense(space: Sequence[int]) -> Sense:
             maps = torch.empty(count, sets, coils, 1, *space, dtype=torch.complex64)

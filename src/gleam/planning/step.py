@@ -22,7 +22,7 @@ from gleam.training.module import GreedyModule
 from gleam.training.states import tensors
 
 
-def hollow(recipe: Recipe) -> Unrolled:
+def hollow_network(recipe: Recipe) -> Unrolled:
     """The network of a recipe; its weights are shapes."""
     if recipe.network.build is not None:  # what somebody's code does with weights is not known
         return build(recipe.network, recipe.seed)
@@ -55,7 +55,7 @@ class Step:
 
 def traced_step(recipe: Recipe, scan: ScanSize, machine: Machine) -> Step:
     """One update of every module, as it is once optimizers have their states."""
-    network = hollow(recipe)
+    network = hollow_network(recipe)
     coils, at_once = machine.coils(scan.coils)
     slab = scan.slab(recipe, network)
     with fake():

@@ -9,15 +9,14 @@ from torch import Tensor
 
 from gleam.data.loader import SLAB
 from gleam.physics.slabs import Slabbed
+from gleam.planning.few import SHORT
 from gleam.planning.hollow import empty
 from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize, tensors_of
-from gleam.planning.step import hollow
+from gleam.planning.step import hollow_network
 from gleam.planning.trace import Tracer, fake, filled
 from gleam.recipe import Recipe, TrainingRecipe
 from gleam.runs.assembly import make_learner
-
-ITERATIONS = 3  # that are traced; all others are like the last of them
 
 
 def validation(recipe: Recipe, scan: ScanSize, machine: Machine) -> int:
@@ -34,15 +33,15 @@ def validation(recipe: Recipe, scan: ScanSize, machine: Machine) -> int:
         network=recipe.network,
         training=TrainingRecipe(modules=1, target=target, holdout=holdout),
     )
-    if recipe.network.build is None and recipe.network.iterations > ITERATIONS:
-        recipe = recipe.changed(network={"iterations": ITERATIONS})
+    if recipe.network.build is None and recipe.network.iterations > SHORT:
+        recipe = recipe.changed(network={"iterations": SHORT})  # others are like its last
     return _traced(recipe.model_dump_json(), scan, machine)
 
 
 @lru_cache(maxsize=256)
 def _traced(key: str, scan: ScanSize, machine: Machine) -> int:
     recipe = Recipe.model_validate_json(key)
-    network, mode = hollow(recipe), fake()
+    network, mode = hollow_network(recipe), fake()
     _, at_once = machine.coils(scan.coils)
     in_slabs = len(scan.space) == 3 and scan.first not in scan.axes(recipe)
     if in_slabs:

@@ -85,7 +85,7 @@ def reconstruct(
 
     batches = every_slice([example], mask, slab=slab)
     images, used = list[Tensor](), list[int]()
-    for image, iterations in _in_order(partial(image_of, method, example), batches, at_once):
+    for image, iterations in _in_order(partial(one_image, method, example), batches, at_once):
         images.append(image)
         used.append(iterations)
         progress(len(images))
@@ -103,7 +103,7 @@ def reconstruct(
     )
 
 
-def image_of(
+def one_image(
     method: Reconstructor, example: Example, batch: Batch
 ) -> tuple[Complex[Tensor, "1 frame *matrix"], int]:
     """The image of a slice or a volume, (1, frame, *matrix), and the iterations it took."""

@@ -33,7 +33,7 @@ class Cost:
 
     Attributes:
         step: bytes that it allocates at most: activations and gradients.
-        states: bytes of weights and optimizer states, which lie there all the time.
+        states: bytes of weights and optimizer states that lie there before it.
     """
 
     step: int
@@ -97,12 +97,13 @@ class Learner:
         return self.learn(self.start(batch), batch, t)
 
     def metered_step(self, batch: Batch, t: int) -> tuple[dict[int, Tensor], Cost]:
-        """`step`, and the memory that it took; the first step makes the optimizers' states."""
-        state = self.start(batch)
+        """`step`, and the memory that it took; the first step makes the optimizers' states, and
+        they are part of its peak."""
+        state, there = self.start(batch), state_bytes(self.modules) + self._frozen_bytes()
         # A message that the profiler sees leave, and that arrives when it is gone, would write to
         # memory that is gone, too.
         losses, peak = metered(partial(self.learn, state, batch, t, wait=True), self.device)
-        return losses, Cost(peak, state_bytes(self.modules) + self._frozen_bytes())
+        return losses, Cost(peak, there)
 
     def learn(self, state: State, batch: Batch, t: int, wait: bool = False) -> dict[int, Tensor]:
         """The step from a state on.

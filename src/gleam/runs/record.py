@@ -88,7 +88,7 @@ class Record:
 
     def __post_init__(self) -> None:
         summary = run_folder.read_summary(self.folder)
-        self.memory = self._before_resumed = summary.get("peak_memory_bytes", 0)
+        self.memory = summary.get("peak_memory_bytes", 0)
         self.before = summary.get("validation_before_db")
         self.pace = Pace(self.recipe.data.batch)
         self._told = time.monotonic()
@@ -120,9 +120,7 @@ class Record:
         self.display.step([loss for _, loss in sorted(shown.items())])
         self._rows("loss", note.losses)
         if note.memory:
-            # The newest: in a run's first step what optimizers remember counts twice. Modules that
-            # stopped before it was resumed take less than they did.
-            self.memory = max(self._before_resumed, note.memory)
+            self.memory = max(self.memory, note.memory)  # modules that have stopped take less
             self.display.memory(self.memory)
         self._stops(note)
         if note.psnr or time.monotonic() - self._told > EVERY:

@@ -1,0 +1,31 @@
+"""Amounts of memory, as people say them."""
+
+import re
+
+from gleam.errors import BadInput
+
+_UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
+
+
+def bytes_of(text: str, what: str, least: int = 2**20) -> int:
+    """An amount of bytes, said with its unit.
+
+    Args:
+        text: "4GiB", say.
+        what: the option, for messages.
+        least: of bytes.
+
+    Raises:
+        BadInput: no amount, or less than the least.
+    """
+    read = re.fullmatch(r"(\d+(?:\.\d+)?) *([MG]i?B)", text)
+    number = 0.0 if read is None else float(read[1]) * _UNITS[read[2]]
+    if number < least:
+        raise BadInput(f"{what} is {least // 2**20}MiB or more, as 4GiB; not {text!r}")
+    return int(number)
+
+
+def in_bytes(count: int) -> str:
+    """Bytes as MiB or GiB."""
+    mebibytes = count / 2**20
+    return f"{mebibytes:.3g} MiB" if mebibytes < 1000 else f"{mebibytes / 1024:.3g} GiB"
