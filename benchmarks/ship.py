@@ -136,8 +136,8 @@ def card(
         "## What it is not for",
         "",
         "- Clinical use of any kind, or as evidence that a finding is there or not.",
-        "- Volumes, series, examples with two map sets: it refuses them. Take wavelet or, for "
-        "series, temporal-tv.",
+        "- Series, examples with two map sets: it refuses them. Take temporal-tv, or wavelet. A "
+        "volume whose readout was sampled in full is a stack of slices to it, made one by one.",
         "- Other contrasts, coils and matrices than were simulated are reconstructed, but nothing "
         "vouches for them: details may be invented or missing where data are few. Look at the "
         "image beside that of wavelets.",

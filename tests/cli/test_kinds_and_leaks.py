@@ -60,8 +60,8 @@ def say(capfd: pytest.CaptureFixture[str]) -> Say:
 
 @pytest.mark.parametrize(
     ("trained", "kind"),
-    [("2D slices", "volumes"), ("volumes", "2D slices"), ("2D series", "2D slices")],
-    ids=["2D on a volume", "3D on a slice", "cine on a static scan"],
+    [("2D slices", "2D series"), ("volumes", "2D slices"), ("2D series", "volumes")],
+    ids=["2D on a series", "3D on a slice", "cine on a static scan"],
 )
 def test_another_kind_of_scan_is_refused_unless_forced(
     trained: str, kind: str, here: Path, tmp_path: Path, say: Say

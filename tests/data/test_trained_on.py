@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,11 +58,28 @@ def test_a_run_knows_what_the_runs_before_it_saw() -> None:
     assert OWN.after(TrainedOn.unrecorded(golden)).version == 1
 
 
+STACKS = [("2D slices", "volumes"), ("2D series", "series of volumes")]  # and what they are of
+
+
+def test_volumes_are_stacks_to_networks_of_slices_alone() -> None:
+    for trained, kind in STACKS:
+        own = TrainedOn.of([MASK], [KINDS[trained]])
+        assert own.takes_slices_of(kind)
+        assert not own.takes_slices_of(trained)
+        assert not own.after(TrainedOn.of([MASK], [KINDS[kind]])).takes_slices_of(kind)
+        encoded = prepared(replace(KINDS[kind].scan, readout=None))
+        with pytest.raises(BadInput, match="tiny: is a volume whose readout was not sampled"):
+            own.check_kind("run", encoded)
+
+
 @pytest.mark.parametrize("trained", KINDS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_kind_is_refused_and_both_are_named(trained: str, kind: str) -> None:
     own = TrainedOn.of([MASK], [KINDS[trained]])
     if kind == trained:
+        assert own.check_kind("run", KINDS[kind]) == []
+        return
+    if (trained, kind) in STACKS:
         assert own.check_kind("run", KINDS[kind]) == []
         return
     said = f"was trained on {trained}, but tiny holds {kind}"
@@ -130,8 +148,8 @@ def test_what_was_not_recorded_is_said() -> None:
     assert "did not record all scans" in old.check_unseen("run", [A])[0]
     grown = OWN.after(old)
     assert "did not record all scans" in grown.check_unseen("run", [C])[0]
-    with pytest.raises(BadInput, match="was trained on 2D slices, but tiny holds volumes"):
-        grown.check_kind("run", KINDS["volumes"])
+    with pytest.raises(BadInput, match="was trained on 2D slices, but tiny holds 2D series"):
+        grown.check_kind("run", KINDS["2D series"])
     with pytest.raises(BadInput, match="was trained on a"):
         grown.check_unseen("run", [A])
 

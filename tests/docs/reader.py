@@ -37,6 +37,8 @@ def furnish(folder: Path) -> Path:
     write_scan(undersampled(scan, keep[None, None]), folder / "sparse.h5")
     lines = every_second_line(SHAPE[1])
     write_scan(undersampled(scan, lines), folder / "undersampled/scan.h5")
+    few = undersampled(tiny_scan((16, 24, 20), 1), every_second_line()[:, None])
+    write_scan(few, folder / "few/scan.cfl")
     put(folder / SHELF, name="gleam-2d")
     write_all(folder)
     rng = np.random.default_rng(0)

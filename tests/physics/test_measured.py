@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 import torch
@@ -11,7 +12,9 @@ from toys import toy_measurement, toy_sense
 
 from gleam.arrays import State, narrow, slabs
 from gleam.physics.measurement import AlongAxis, Measured, Measurement, S
+from gleam.physics.sense import Sense
 from gleam.physics.slabs import Slabbed
+from gleam.physics.slices import AsSlices
 
 AXIS, REACH, ALIGNMENT = -3, 2, 4
 
@@ -30,16 +33,24 @@ def in_slabs(size: int) -> Slabbed:
     return Slabbed(maps, one.mask, one.axes, AXIS, size, one.adjoint, one.noise)
 
 
-def pooled(state: State, part: Measurement) -> State:
+def slices() -> Measurement:
+    """The same volume, taken apart by hand."""
+    one = whole()
+    maps, adjoint = one.sense.maps[0].movedim(AXIS, 0), one.adjoint[0].movedim(AXIS, 0)
+    assert one.noise is not None
+    return Measurement(Sense(maps, one.mask.squeeze(AXIS), (-2, -1)), adjoint, one.noise.repeat(11))
+
+
+def pooled(state: State, part: Measurement, axis: int) -> State:
     """Data consistency, and what networks do: look `REACH` aside, in blocks of `ALIGNMENT`."""
-    blocks = [narrow(state, AXIS, block) for block in slabs(state.shape[AXIS], ALIGNMENT)]
-    most = torch.cat([b.abs().amax(AXIS, keepdim=True).expand_as(b) for b in blocks], AXIS)
-    padded = torch.nn.functional.pad(torch.view_as_real(state), (0, 0) * 3 + (REACH, REACH))
-    aside = torch.view_as_complex(padded.unfold(AXIS - 1, 2 * REACH + 1, 1).sum(-1))
+    blocks = [narrow(state, axis, block) for block in slabs(state.shape[axis], ALIGNMENT)]
+    most = torch.cat([b.abs().amax(axis, keepdim=True).expand_as(b) for b in blocks], axis)
+    padded = torch.nn.functional.pad(torch.view_as_real(state), (0, 0) * -axis + (REACH, REACH))
+    aside = torch.view_as_complex(padded.unfold(axis - 1, 2 * REACH + 1, 1).sum(-1))
     return part.sense.normal(state) - part.adjoint + 0.1 * aside + 0.1 * most
 
 
-def check_measured(measurement: Measured, expected: Measurement) -> None:
+def check_measured(measurement: Measured, expected: Measurement, axis: int = AXIS) -> None:
     """Whether it is `expected`, however much of it is in memory."""
     assert torch.equal(measurement.adjoint, expected.adjoint), "another Aᴴy"
     assert torch.equal(measurement.mask, expected.mask), "another mask"
@@ -48,10 +59,10 @@ def check_measured(measurement: Measured, expected: Measurement) -> None:
     at_once = measurement.whole()
     assert torch.equal(at_once.sense.maps, expected.sense.maps), "other maps"
     assert torch.equal(at_once.adjoint, expected.adjoint), "another Aᴴy in memory"
-    state = torch.roll(expected.adjoint, 1, AXIS)
-    before, step = (state.clone(), expected.adjoint.clone()), pooled(state, expected)
+    state, looks = torch.roll(expected.adjoint, 1, axis), partial(pooled, axis=axis)
+    before, step = (state.clone(), expected.adjoint.clone()), looks(state, expected)
     reach, alignment = REACH + ALIGNMENT, ALIGNMENT
-    after = measurement.advance(pooled, state, lambda axis: reach, lambda axis: alignment)
+    after = measurement.advance(looks, state, lambda axis: reach, lambda axis: alignment)
     kept = torch.equal(state, before[0]) and torch.equal(measurement.adjoint, before[1])
     assert kept, "changes what it is given"
     assert after.shape == state.shape, "a state of another shape"
@@ -70,6 +81,13 @@ def check_measured(measurement: Measured, expected: Measurement) -> None:
 )
 def test_contract(measurement: Measured) -> None:
     check_measured(measurement, whole())
+
+
+@pytest.mark.parametrize(
+    "volume", [whole(), *map(in_slabs, (1, 4, 20))], ids=lambda m: type(m).__name__
+)
+def test_contract_of_slices(volume: Measured) -> None:
+    check_measured(AsSlices.of(volume), slices(), axis=-1)
 
 
 @dataclass(frozen=True)

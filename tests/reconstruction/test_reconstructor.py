@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from kinds import KINDS
 from recorders import Again
-from tiny import prepared, tiny_recipe, tiny_scan, trained_on
+from tiny import largest_error, prepared, tiny_recipe, tiny_scan, trained_on
 from toys import toy_measurement, toy_network, toy_sense
 
 from gleam.arrays import Image
@@ -17,6 +18,7 @@ from gleam.networks.weights import weights_of
 from gleam.physics.baselines import cg_sense
 from gleam.physics.classical import CLASSICAL, TITLES
 from gleam.physics.measurement import Measured, Measurement
+from gleam.physics.slices import AsSlices
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.exported import Exported, Facts
 from gleam.reconstruction.named import reconstructor
@@ -140,6 +142,30 @@ def test_contract_that_is_broken_is_noticed(rule: str) -> None:
         check_reconstructor(BROKEN[rule], measured())
 
 
+SLICES_ALONE = {"trained_on": FACTS.trained_on}
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        Trained("network", network(), [2, 2, 2], **SLICES_ALONE),
+        Trained("network", network("reversible"), [2] * 3, **SLICES_ALONE),
+        Exported(
+            "a.pt2", lambda given: 2 * given["adjoint"], FACTS.model_copy(update={"axes": (-2, -1)})
+        ),
+    ],
+    ids=["network", "network in which two images travel", "exported network"],
+)
+def test_contract_on_a_volume_that_is_a_stack_of_slices(way: Reconstructor) -> None:
+    """Each slice is as it is by itself."""
+    volume = toy_measurement(toy_sense((5, 12, 11), (-2, -1), batch=1))[0]
+    check_reconstructor(way, volume)
+    slices = AsSlices.of(volume)
+    for position, image in enumerate(way(volume).unbind(-3)):
+        alone = way(slices.part(range(position, position + 1)))
+        assert largest_error(image.numpy(), alone.numpy()) < 1e-5
+
+
 def test_names() -> None:
     """One spelling of each; what tables print is a mapping of it."""
     assert TITLES.keys() == CLASSICAL.keys()
@@ -209,11 +235,10 @@ def test_a_run_is_what_it_was_trained_on(tmp_path: Path) -> None:
     assert (way.name, way.sets, way.stops) == (str(tmp_path / "run"), 1, False)
     assert way.words == "neural network, modl of 3 iterations"
     assert way.check(prepared(tiny_scan(), calibration=8), MaskRecipe(acceleration=1.6)) == []
-    volume = prepared(tiny_scan((18, 20, 16), slices=1), calibration=6)
-    with pytest.raises(BadInput, match="was trained on 2D slices, but tiny holds volumes"):
-        way.check(volume)
+    with pytest.raises(BadInput, match="was trained on 2D slices, but tiny holds 2D series"):
+        way.check(KINDS["2D series"])
     forced = reconstructor(str(tmp_path / "run"), "cpu", force=True)
-    assert any("was trained on 2D slices" in doubt for doubt in forced.check(volume))
+    assert any("was trained on 2D slices" in doubt for doubt in forced.check(KINDS["2D series"]))
     with pytest.raises(BadInput, match="has 3 iterations, so --iterations is 1 to 3"):
         reconstructor(str(tmp_path / "run"), "cpu", iterations=4)
     early = reconstructor(str(tmp_path / "run"), "cpu", iterations=2)

@@ -7,12 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import every_second_line, example_files, prepared, tiny_recipe, tiny_scan, undersampled
+from tiny import (
+    every_second_line,
+    example_files,
+    largest_error,
+    prepared,
+    tiny_recipe,
+    tiny_scan,
+    undersampled,
+)
 
-from gleam.data.example import write
+from gleam.data.example import ExampleFile, write
+from gleam.data.slices import SlicesOf
 from gleam.errors import BadInput
 from gleam.formats import write_scan
 from gleam.recipe import HoldoutRecipe, MaskRecipe, Recipe
+from gleam.reconstruction.reconstruct import reconstruct
+from gleam.reconstruction.reconstructor import Trained
 from gleam.runs import folder as run_folder
 from gleam.runs.adaptation import EXAMPLES, Adaptation, adapt
 from gleam.runs.run import Run
@@ -164,6 +175,23 @@ def test_volumes_and_series_are_adapted_to(tmp_path: Path) -> None:
         assert run_folder.read_summary(folder)["steps"] == 2
 
 
+def test_a_network_of_slices_learns_from_those_of_a_volume(start: Path, tmp_path: Path) -> None:
+    pattern = np.random.default_rng(1).random((1, 1, 18, 16)) < 0.6
+    pattern[..., 5:13, 4:12] = True
+    scan = undersampled(tiny_scan((20, 18, 16), 1), pattern)
+    write(prepared(scan, calibration=6), tmp_path / "few.h5")
+    folder = adapt(start, [tmp_path / "few.h5"], tmp_path / "own", SHORT, quiet=True)
+    recipe, own = run_folder.load_recipe(folder), Run(folder)
+    assert (recipe.data.volumes, recipe.data.slab) == ("slices", None)
+    assert own.trained_on.kinds == ("2D slices",)
+    assert changed(start, folder) == {0, 1, 2}
+    image = reconstruct(Trained.of(folder), ExampleFile(tmp_path / "few.h5")).image
+    slices = SlicesOf(ExampleFile(tmp_path / "few.h5"))
+    one_by_one = reconstruct(Trained.of(folder), slices).image
+    assert image.shape == (1, 1, 20, 18, 16)
+    assert largest_error(image[0, 0], one_by_one[:, 0]) < 1e-5
+
+
 def refused(start: Path, scan: Path, tmp_path: Path, how: Adaptation = SHORT) -> str:
     """What is said; nothing is left behind."""
     before = {*tmp_path.rglob("*")}
@@ -196,11 +224,15 @@ def test_scans_that_cannot_be_learnt_from_are_refused(
     broken = replace(few, kspace=np.full_like(few.kspace, np.nan))
     write_scan(broken, tmp_path / "nan.h5")
     assert "finite" in refused(start, tmp_path / "nan.h5", tmp_path)
-    volume = tiny_scan((16, 20, 20), 1)
     lines = np.arange(20) % 2 == 0
     lines[6:14] = True
-    write_scan(undersampled(volume, lines[None, None, None]), tmp_path / "volume.cfl")
-    assert "holds volumes" in refused(start, tmp_path / "volume.cfl", tmp_path)
+    series = undersampled(tiny_scan((20, 20), 1), lines[None, None])
+    series = replace(series, kspace=series.kspace.repeat(4, axis=2))
+    write_scan(series, tmp_path / "series.cfl")
+    assert "holds 2D series" in refused(start, tmp_path / "series.cfl", tmp_path)
+    encoded = undersampled(tiny_scan((16, 20, 20), 1, oversampling=1), lines[None, None, None])
+    write(prepared(replace(encoded, readout=None)), tmp_path / "encoded.h5")
+    assert "no stack of slices" in refused(start, tmp_path / "encoded.h5", tmp_path)
     assert "the network has 2" in refused(start, scan, tmp_path, replace(SHORT, last=3))
 
 

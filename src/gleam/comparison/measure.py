@@ -18,7 +18,8 @@ from gleam.comparison.cost import Stepper
 from gleam.comparison.fit import largest_that_fits
 from gleam.comparison.plan import Plan
 from gleam.data.batch import Batch
-from gleam.data.example import ExampleFile, find
+from gleam.data.example import Example, find
+from gleam.data.slices import taken
 from gleam.errors import BadInput
 from gleam.files import replacing
 from gleam.memory import exhausted
@@ -156,11 +157,12 @@ def largest(recipe: Recipe, slices: int) -> Batch:
     recipe = recipe.changed(data={"batch": slices})
     network = build(recipe.network)
 
-    def size(example: ExampleFile) -> int:
+    def size(example: Example) -> int:
         coils = example.shape[1]
         return coils * torch.Size(training_batches([example], recipe, network).shape(0)).numel()
 
-    example = max(find(recipe.data.train, recipe.network.sets), key=size)
+    examples = taken(find(recipe.data.train, recipe.network.sets), recipe.data.volumes)
+    example = max(examples, key=size)
     return training_batches([example], recipe, network).at(0)
 
 

@@ -223,7 +223,7 @@ def find(path: Path, sets: int | None = None) -> list[ExampleFile]:
     return examples
 
 
-def fingerprint(examples: Sequence[ExampleFile]) -> str:
+def fingerprint(examples: Sequence[Example]) -> str:
     """Fingerprint of a data set: of names, shapes, and what the examples were made from."""
     facts = [(e.header.name, e.shape, e.header.fingerprint) for e in examples]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

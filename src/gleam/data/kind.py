@@ -15,12 +15,20 @@ from gleam.recipe import Recipe
 
 ScanKind = Literal["2D slices", "2D series", "volumes", "series of volumes"]
 
+# The kind that volumes are as slices across their readout.
+AS_SLICES: dict[ScanKind, ScanKind] = {"volumes": "2D slices", "series of volumes": "2D series"}
+
 _FULL = 1.05  # times accelerated at most, a scan counts as fully sampled
 
 
 def kind_of(example: Example) -> ScanKind:
     """The kind of an example: one frame or many, of slices or volumes."""
-    _, _, frames, *space = example.shape
+    return kind_of_shape(example.shape[2:])
+
+
+def kind_of_shape(shape: Sequence[int]) -> ScanKind:
+    """The kind of what has a shape (frame, *space)."""
+    frames, *space = shape
     if len(space) == 2:
         return "2D slices" if frames == 1 else "2D series"
     return "volumes" if frames == 1 else "series of volumes"
@@ -30,7 +38,7 @@ def check_kinds(examples: Sequence[Example], recipe: Recipe) -> None:
     """Make sure that the network of a recipe is made for the kinds of its examples.
 
     A convolution over three axes needs a third one. One over two takes the planes of a volume one
-    by one, which a recipe says with `data.slab`.
+    by one, which a recipe says with `data.slab`, if volumes are not taken as slices anyway.
 
     Raises:
         BadInput: for one of them it is not.
@@ -46,8 +54,9 @@ def check_kinds(examples: Sequence[Example], recipe: Recipe) -> None:
             )
         if not three and "volumes" in kind and recipe.data.slab is None:
             raise BadInput(
-                f"{name}: holds {kind}, but {field} is 2; set it to 3, or set data.slab to learn "
-                "from planes of slabs of them"
+                f"{name}: holds {kind}, but {field} is 2; set it to 3, or data.volumes to slices "
+                "to learn from slices across their readout, or data.slab to learn from planes of "
+                "slabs of them"
             )
 
 

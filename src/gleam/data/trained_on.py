@@ -13,7 +13,15 @@ from typing import get_args
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from gleam.data.example import Example
-from gleam.data.kind import ScanKind, acceleration_of, kind_of, pattern_of, pattern_of_mask
+from gleam.data.kind import (
+    AS_SLICES,
+    ScanKind,
+    acceleration_of,
+    kind_of,
+    pattern_of,
+    pattern_of_mask,
+)
+from gleam.data.slices import check_slices
 from gleam.errors import BadInput
 from gleam.physics.classical import compressed_sensing_of
 from gleam.physics.sampling import Kind
@@ -118,8 +126,12 @@ class TrainedOn(BaseModel):
             validation=earlier.validation | self.validation,
         )
 
+    def takes_slices_of(self, kind: ScanKind) -> bool:
+        """Whether scans of a kind, volumes, are stacks of slices to the network."""
+        return kind not in self.kinds and AS_SLICES.get(kind) in self.kinds
+
     def check_kind(self, run: str, example: Example, force: bool = False) -> list[str]:
-        """Make sure that a scan is of a kind that the network was trained on.
+        """Make sure that a scan is of a kind that the network was trained on, or a stack of such.
 
         Args:
             run: name of the network's run.
@@ -130,10 +142,14 @@ class TrainedOn(BaseModel):
             Sentences that go on from "RUN: ".
 
         Raises:
-            BadInput: it is of another kind.
+            BadInput: it is of another kind; or it is a volume, the network is for slices, and the
+                readout was not sampled in full.
         """
         kind, name = kind_of(example), example.header.name
         if kind in self.kinds:
+            return []
+        if self.takes_slices_of(kind):
+            check_slices(example)
             return []
         if not self.kinds:
             return ["did not record which kind of scans it was trained on (docs/versions.md)"]

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from gleam.data.example import ExampleFile
+from gleam.data.example import Example
 from gleam.data.header import VERSION
 from gleam.errors import BadInput
 
 
-def check_versions(examples: Sequence[ExampleFile]) -> str | None:
+def check_versions(examples: Sequence[Example]) -> str | None:
     """Make sure that one version of preparation made all examples; a doubt if it is not this one.
 
     Raises:

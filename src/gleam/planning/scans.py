@@ -11,6 +11,7 @@ from torch.utils._pytree import tree_leaves
 from gleam.data.batch import Batch, Slab
 from gleam.data.example import Example, find
 from gleam.data.masks import mask_axes
+from gleam.data.slices import taken
 from gleam.errors import BadInput
 from gleam.networks import Unrolled
 from gleam.physics.fourier import Axes
@@ -175,7 +176,7 @@ def scan_of(
             f"data.train: {recipe.data.train}: is not there (yet); say with --shape and --coils "
             "how large scans are"
         )
-    examples = find(recipe.data.train, recipe.network.sets)
+    examples = taken(find(recipe.data.train, recipe.network.sets), recipe.data.volumes)
     return max(map(ScanSize.of, examples), key=lambda one: one.size)
 
 

@@ -52,6 +52,9 @@ class DataRecipe(Part):
     """Length of the slabs that are learnt from, in positions along the readout of volumes; slabs
     are drawn afresh in every step, null takes volumes whole. Validation takes slabs of this size,
     or larger ones. Longer slabs take more memory."""
+    volumes: Literal["whole", "slices"] = "whole"
+    """Volumes as they are (whole), or as stacks of slices across a readout that was sampled in full
+    (slices), each to be reconstructed by itself: for networks of slices, in the memory of one."""
     margin: Annotated[int, Field(ge=0)] | None = None
     """Positions that a slab is longer by on either side, where the loss does not look; null is as
     many as one iteration sees."""

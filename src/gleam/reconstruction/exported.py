@@ -18,6 +18,7 @@ from torch import Tensor
 from gleam import trust
 from gleam.arrays import Image
 from gleam.data.example import Example
+from gleam.data.kind import ScanKind
 from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.files import check_exists, sha256_of
@@ -97,6 +98,10 @@ class Exported(Reconstructor):
     def sets(self) -> int:
         """Map sets."""
         return self.facts.sets
+
+    def takes_slices_of(self, kind: ScanKind) -> bool:
+        """Whether its network was trained on slices, and not on volumes."""
+        return self.facts.trained_on.takes_slices_of(kind)
 
     def learnt_from(self, example: Example) -> bool:
         """Whether its network has learnt from this very scan."""

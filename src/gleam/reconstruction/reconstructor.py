@@ -16,6 +16,7 @@ import torch
 
 from gleam.arrays import Image
 from gleam.data.example import Example
+from gleam.data.kind import ScanKind, kind_of_shape
 from gleam.data.masks import mask_seed, sampling
 from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
@@ -24,6 +25,7 @@ from gleam.networks.unrolled import Call, called
 from gleam.networks.weights import weights_of
 from gleam.physics.classical import CLASSICAL, compressed_sensing_of
 from gleam.physics.measurement import Measured
+from gleam.physics.slices import AsSlices
 from gleam.recipe import MaskRecipe
 from gleam.runs.run import Run
 from gleam.runs.shipped import ships
@@ -52,9 +54,12 @@ class Reconstructor(ABC):
 
     def iterates(self, measurement: Measured) -> Iterator[Image]:
         """The image after each iteration, one of a way without iterations."""
-        images = self._images(measurement.to(self.device))
+        measurement, slices = measurement.to(self.device), None
+        if self.takes_slices_of(kind_of_shape(measurement.adjoint.shape[2:])):
+            measurement = slices = AsSlices.of(measurement)
+        images = self._images(measurement)
         while (image := _next(images)) is not None:
-            yield image
+            yield image if slices is None else slices.together(image)
 
     def __call__(self, measurement: Measured) -> Image:
         """The reconstruction, (batch, set, frame, *space)."""
@@ -87,6 +92,10 @@ class Reconstructor(ABC):
     @property
     def on_trial(self) -> bool:
         """Whether its image is taken only where a check without the truth ranks it first."""
+        return False
+
+    def takes_slices_of(self, kind: ScanKind) -> bool:
+        """Whether scans of a kind, volumes, are stacks of slices to it."""
         return False
 
     def learnt_from(self, example: Example) -> bool:
@@ -216,6 +225,10 @@ class Trained(Reconstructor):
     def stops(self) -> bool:
         """Whether it may end before the last of its iterations."""
         return self.iterations is not None or self.change is not None
+
+    def takes_slices_of(self, kind: ScanKind) -> bool:
+        """Whether it was trained on slices, and not on volumes."""
+        return self.trained_on is not None and self.trained_on.takes_slices_of(kind)
 
     def learnt_from(self, example: Example) -> bool:
         """Whether it was trained on this very scan, or chose its weights by it."""

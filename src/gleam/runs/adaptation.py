@@ -16,8 +16,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gleam.data.example import ExampleFile, find, is_example
+from gleam.data.example import Example, find, is_example
+from gleam.data.kind import kind_of
 from gleam.data.masks import mask_axes
+from gleam.data.slices import taken
 from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder
@@ -137,7 +139,7 @@ def _check_place(folder: Path, goal: Path, force: bool) -> None:
 
 
 def adapted(
-    earlier: Run, network: Unrolled, examples: Sequence[ExampleFile], how: Adaptation
+    earlier: Run, network: Unrolled, examples: Sequence[Example], how: Adaptation
 ) -> Recipe:
     """The recipe that adapts a run's network to examples, whose place is still to be said.
 
@@ -145,6 +147,9 @@ def adapted(
         BadInput: fields that do not fit the run, or each other.
     """
     recipe = earlier.recipe
+    as_slices = any(earlier.trained_on.takes_slices_of(kind_of(one)) for one in examples)
+    volumes = "slices" if as_slices else "whole"
+    examples = taken(examples, volumes)
     slab = _slab(network, examples, how.mask or recipe.mask, recipe.data.slab)
     steps = how.steps or (LENGTH if how.minutes is None else STEPS)
     training: dict[str, Any] = {
@@ -169,7 +174,7 @@ def adapted(
     }
     if isinstance(recipe.training.idle, Path):
         training["idle"] = "host"  # that folder was for the run
-    data = {"batch": 1, "slab": slab, "margin": None, "masks": ()}
+    data = {"batch": 1, "slab": slab, "margin": None, "masks": (), "volumes": volumes}
     changed = recipe.changed(data=data, mask=how.mask or recipe.mask, training=training)
     return changed if how.last is None else _last(changed, how.last)
 
@@ -197,7 +202,7 @@ def _last(recipe: Recipe, modules: int) -> Recipe:
 
 
 def _slab(
-    network: Unrolled, examples: Sequence[ExampleFile], mask: MaskRecipe, slab: int | None
+    network: Unrolled, examples: Sequence[Example], mask: MaskRecipe, slab: int | None
 ) -> int | None:
     """Positions along the readout that a step looks at; None where scans cannot be cut."""
     dimensions = DIMENSIONS[mask.kind]
@@ -214,7 +219,7 @@ def _slab(
     return (slab or PLANES) if volumes else ROWS
 
 
-def _validate_every(examples: Sequence[ExampleFile], slab: int | None, steps: int) -> int:
+def _validate_every(examples: Sequence[Example], slab: int | None, steps: int) -> int:
     """Steps: a validation, which is of the scans as a whole, takes no longer than those before."""
     whole = 0
     for example in examples:
@@ -246,7 +251,7 @@ def _link(source: Path, goal: Path) -> None:
         shutil.copyfile(source, goal)
 
 
-def _check(example: ExampleFile, earlier: Run, how: Adaptation, force: bool) -> None:
+def _check(example: Example, earlier: Run, how: Adaptation, force: bool) -> None:
     """Make sure that a scan can be learnt from without a target."""
     name = example.header.name
     if example.complete and how.mask is None:

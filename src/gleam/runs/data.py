@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gleam.data.example import ExampleFile, find, fingerprint
+from gleam.data.example import Example, find, fingerprint
 from gleam.data.kind import check_kinds, kind_of
 from gleam.data.loader import check
+from gleam.data.slices import taken
 from gleam.data.trained_on import TrainedOn, listed
 from gleam.data.versions import check_versions
 from gleam.errors import BadInput
@@ -26,8 +27,8 @@ class TrainingData:
     """
 
     recipe: Recipe
-    training: Sequence[ExampleFile]
-    validation: Sequence[ExampleFile]
+    training: Sequence[Example]
+    validation: Sequence[Example]
 
     @property
     def fingerprint(self) -> str:
@@ -67,9 +68,10 @@ def find_data(recipe: Recipe) -> TrainingData:
     Raises:
         BadInput: there are none, they do not fit the recipe, or they do not fit each other.
     """
-    sets, named = recipe.network.sets, recipe.data.validation
-    training = find(recipe.data.train, sets)
-    validation = [] if named is None else find(named, sets)
+    sets, data = recipe.network.sets, recipe.data
+    training = taken(find(data.train, sets), data.volumes)
+    named = data.validation
+    validation = [] if named is None else taken(find(named, sets), data.volumes)
     for mask in recipe.training_masks:
         check(training, mask, goal_of(recipe))
     check(validation, recipe.mask, goal_of(recipe))

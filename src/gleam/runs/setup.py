@@ -11,7 +11,7 @@ from torch import Tensor
 from gleam import precision
 from gleam import recipe as recipes
 from gleam.data.batch import Batch
-from gleam.data.example import ExampleFile
+from gleam.data.example import Example
 from gleam.data.feed import Feed
 from gleam.data.loader import SLAB, TrainingBatches, every_slice, image_shape, slices_in_turn
 from gleam.errors import BadInput
@@ -65,7 +65,7 @@ class Setup:
     first_module: int
     first_iteration: int
     batches: TrainingBatches
-    validation: Sequence[ExampleFile]
+    validation: Sequence[Example]
     parameters: int
     start: dict[str, Tensor]
     grown: int
