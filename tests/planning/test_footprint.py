@@ -6,9 +6,11 @@ import torch
 from metering import TINY, metered_cost, recipe
 
 from gleam.errors import BadInput
+from gleam.planning import footprint as planning
 from gleam.planning import step
 from gleam.planning.footprint import Footprint, footprint, footprints
 from gleam.planning.scans import ScanSize
+from gleam.training.meter import metered
 
 CINE, VOLUME = ScanSize((12, 10), 2, 4), ScanSize((12, 10, 8), 2)
 INVERTED = {"modules": 1, "storage": "invert"}
@@ -185,3 +187,18 @@ def test_of_several_masks_the_one_that_takes_most_is_planned_for(cpu):
     assert footprint(several, TINY, cpu) == footprint(points, TINY, cpu)
     with pytest.raises(BadInput, match="kt-golden is for series"):
         TINY.check(one.changed(mask=[{"kind": "equispaced"}, {"kind": "kt-golden"}]))
+
+
+def test_a_trace_takes_no_memory_for_weights_nor_for_what_optimizers_remember(gpu):
+    """Fused updates have no result of their own, so they are not made up of real numbers."""
+    large = recipe(2, regulariser={"width": 512, "blocks": 2})
+    found, peak = metered(lambda: footprint(large, TINY, gpu), torch.device("cpu"))
+    assert found.parameters + found.optimizer > 100 * 2**20
+    assert peak < 2**20
+
+
+def test_how_long_it_is_trained_changes_nothing_that_is_traced(cpu, monkeypatch):
+    footprint(recipe(4, training={"modules": 2}), TINY, cpu)
+    monkeypatch.setattr(planning, "traced_step", None)
+    for training in ({"minutes": 5}, {"steps": 7}, {"graph": "never"}):
+        footprint(recipe(4, training={"modules": 2} | training), TINY, cpu)

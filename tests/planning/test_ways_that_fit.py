@@ -5,7 +5,7 @@ from metering import TINY, recipe, simple
 
 from gleam.errors import BadInput
 from gleam.planning import plan as planning
-from gleam.planning.plan import Budget, _largest, _of_depth, _widest, peak, plan
+from gleam.planning.plan import Budget, _of_depth, peak, plan
 from gleam.planning.speed import Speed
 
 
@@ -83,26 +83,6 @@ def test_too_few_modules_divide_each_batch(cpu):
         "greedy, modules of two",
         "greedy, modules of one",
     }
-
-
-@pytest.mark.parametrize("limit", [0, 1, 7, 63, 64, 100])
-@pytest.mark.parametrize("near", [1, 5, 64])
-def test_the_largest_is_found_wherever_it_is(limit, near):
-    assert _largest(lambda n: n <= limit, 1, 64, near) == (min(limit, 64) or None)
-
-
-def test_few_questions_are_asked_for_a_width():
-    for limit in (100, 10_000, 123_456):
-        asked = []
-
-        def size(width):
-            return 3 * width + width**2 // 50
-
-        found = _widest(lambda width, asked=asked: asked.append(width) or size(width), 32, limit)
-        assert found % 8 == 0
-        assert 0.8 * limit < size(found) <= limit
-        assert len(asked) < 7
-    assert _widest(size, 32, 20) is None
 
 
 def test_depth_keeps_modules_as_long_as_they_are():

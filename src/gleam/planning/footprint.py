@@ -12,7 +12,7 @@ from gleam.planning.scans import ScanSize
 from gleam.planning.step import Step, traced_step
 from gleam.planning.trace import Trace, Work
 from gleam.planning.validation import validation
-from gleam.recipe import BY_ITSELF, Recipe
+from gleam.recipe import BY_ITSELF, STEPS, Recipe
 from gleam.training.graph import graphable
 
 PARTS = (
@@ -146,8 +146,9 @@ def _there(recipe: Recipe, sizes: Sequence[int], machine: Machine) -> int:
 
 
 def _shortened(recipe: Recipe, few: list[int]) -> Recipe:
-    """The recipe of a network that consists of a few modules, trained from the beginning."""
-    training = BY_ITSELF | {"modules": few}
+    """The recipe of a network that consists of a few modules, trained from the beginning; for how
+    long, and how it is launched, changes no tensor."""
+    training = BY_ITSELF | {"modules": few, "steps": STEPS, "minutes": None, "graph": "auto"}
     return recipe.changed(network={"iterations": sum(few)}, training=training)
 
 

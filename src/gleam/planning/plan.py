@@ -1,23 +1,21 @@
 """`plan`: the schemes that fit, what each costs and allows, and which one to take."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
 
 from gleam.amounts import in_bytes
 from gleam.errors import BadInput
 from gleam.planning.footprint import Footprint, footprint
+from gleam.planning.largest import largest, widest
 from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize
 from gleam.planning.speed import Speed, amount, speed
 from gleam.planning.ways import fitted, proposals, schemes
 from gleam.recipe import STEPS, Recipe
+from gleam.terminal import followed
 
 ENOUGH = 1000  # steps; with fewer, a shallow network learns more in the time (docs/study.md)
-DEEPEST, WIDEST = 1000, 4096  # that a recipe may say
-FILLED = 0.95  # of the memory: a width that fills so much is called the widest
+DEEPEST = 1000  # that a recipe may say
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,8 @@ def plan(recipe: Recipe, scan: ScanSize, machine: Machine, budget: Budget) -> Pl
     scan.check(recipe)
     pace = speed(recipe, scan, machine) if machine.at_hand else None
     offers, missing = [], {}
-    for name, one in schemes(recipe).items():
+    cuts = schemes(recipe)
+    for name, one in followed(cuts.items(), "planning", len(cuts)):
         planner = _Planner(scan, machine, budget, pace)
         try:
             offer = planner.offer(name, one)
@@ -193,16 +192,17 @@ class _Planner:
         modules, devices = len(recipe.module_sizes()), self.budget.devices
         if 1 < devices <= modules:  # a pipeline has a module for each
             least = max(least, recipe.training.frozen + devices * max(recipe.module_sizes()))
-        return _largest(fits, least, DEEPEST, near=recipe.network.iterations)
+        return largest(fits, least, DEEPEST, near=recipe.network.iterations)
 
     def _widest(self, recipe: Recipe) -> int | None:
         if recipe.network.width is None:
             return None
 
-        def peak(width: int) -> int:
-            return self._peak(recipe.changed(network={"regulariser": {"width": width}}))
+        def taken(width: int) -> Footprint:
+            wide = recipe.changed(network={"regulariser": {"width": width}})
+            return peak(wide, self.scan, self.machine, self.budget.devices)[0]
 
-        return _widest(peak, recipe.network.width, self.budget.memory)
+        return widest(taken, recipe.network.width, self.budget.memory)
 
 
 def _of_depth(recipe: Recipe, iterations: int) -> Recipe:
@@ -215,45 +215,6 @@ def _of_depth(recipe: Recipe, iterations: int) -> Recipe:
         overlap = modules - 1
     training = {"modules": modules, "overlap": overlap}
     return recipe.changed(network={"iterations": iterations}, training=training)
-
-
-def _largest(fits: Callable[[int], bool], least: int, most: int, near: int = 1) -> int | None:
-    """The largest number that fits, if what fits is all up to it; None if none does."""
-    low, high = least - 1, most + 1
-    guess = min(max(least, near), most)
-    while high - low > 1:
-        if fits(guess):
-            low, guess = guess, 2 * guess if high > most else (guess + high) // 2
-        else:
-            high, guess = guess, (low + guess) // 2
-        guess = min(max(guess, low + 1), high - 1)
-    return low if low >= least else None
-
-
-def _widest(peak: Callable[[int], int], width: int, memory: int) -> int | None:
-    """A multiple of eight that fits and fills most of the memory; None if not even eight fit.
-
-    Few are asked for.
-    """
-    known = {0: 0, width: peak(width)}
-    low, high = 0, WIDEST + 8  # what fits, as far as is known, and what does not
-    while high - low > 8 and known[low] < FILLED * memory:
-        eights = min(max(8 * (_where(known, memory) // 8), low + 8), high - 8)
-        known[eights] = peak(eights)
-        low, high = (eights, high) if known[eights] <= memory else (low, eights)
-    return low or None
-
-
-def _where(known: dict[int, int], memory: int) -> int:
-    """The width that fills the memory, by the parabola through the sizes nearest to it.
-
-    Activations grow with the width, weights with its square.
-    """
-    nearest = sorted(known.items(), key=lambda one: abs(one[1] - memory))[:3]
-    widths, sizes = zip(*nearest, strict=True)
-    curve = np.polyfit(widths, np.subtract(sizes, memory), len(nearest) - 1)
-    roots = [root.real for root in np.roots(curve) if abs(root.imag) < 1 and root.real > 0]
-    return int(max(roots, default=0))
 
 
 def _nothing(

@@ -61,7 +61,8 @@ def traced_step(recipe: Recipe, scan: ScanSize, machine: Machine) -> Step:
     with fake():
         filled(network)
         learner = make_learner(network, recipe)
-        make_states(learner.modules)
+        with Tracer([]):  # which has no memory even for fused updates
+            make_states(learner.modules)
         batch = scan.batch(recipe, slab, coils, at_once)
         state = _first(network, batch.measurement)
         there = [*weights_and_states(learner.modules), *tensors_of(batch), *tensors(state)]

@@ -42,25 +42,26 @@ def validation(recipe: Recipe, scan: ScanSize, machine: Machine) -> int:
 def _traced(key: str, scan: ScanSize, machine: Machine) -> int:
     recipe = Recipe.model_validate_json(key)
     network, mode = hollow_network(recipe), fake()
-    _, at_once = machine.coils(scan.coils)
+    coils, at_once = machine.coils(scan.coils)
     in_slabs = len(scan.space) == 3 and scan.first not in scan.axes(recipe)
     if in_slabs:
         recipe = recipe.changed(data={"batch": 1})
     with mode:
         filled(network)
         learner = make_learner(network, recipe)
-        batch = scan.batch(recipe, None, scan.coils, at_once)
+        whole = scan.batch(recipe, None, scan.coils, at_once)
+        batch = scan.batch(recipe, None, coils, at_once)
     before = [*network.parameters(), *network.buffers(), *tensors_of(batch)]
-    there = sum(tensor.nbytes for tensor in tensors_of(batch))
+    there = sum(tensor.nbytes for tensor in tensors_of(whole))
     if in_slabs:
-        maps = batch.measurement.whole().sense.maps
+        maps = whole.measurement.whole().sense.maps
         there -= maps.nbytes
         size = max(recipe.data.slab or 0, SLAB)
 
         def read(positions: range) -> Tensor:
             shape = list(maps.shape)
             shape[scan.first] = len(positions)
-            return empty(mode, *shape)
+            return empty(mode, *shape)[:, :, :coils]  # all of them are there
 
         one = batch.measurement.whole()
         slabs = Slabbed(read, one.mask, one.axes, scan.first, size, one.adjoint, one.noise)
