@@ -10,20 +10,20 @@ from statistics import fmean
 from typing import Any
 from unittest import mock
 
-import torch
-
 from gleam.data.example import ExampleFile
 from gleam.data.loader import every_slice
+from gleam.data.slices import taken
 from gleam.physics.compressed_sensing import wavelet
 from gleam.recipe import MaskRecipe
+from gleam.reconstruction.reconstructor import Trained
 from gleam.runs.adaptation import Adaptation, adapted
 from gleam.runs.assembly import goal_of, make_learner, training_batches
 from gleam.runs.initial import initial
 from gleam.runs.learner import quality_of
-from gleam.runs.run import Run
+from gleam.runs.start import Start
 from gleam.training.schedule import warmup_cosine
 
-EVERY = 10  # steps
+EVERY = 10  # steps; of a volume's many slices, as often as users validate
 USUAL = Adaptation()  # as users adapt who say nothing
 
 
@@ -87,12 +87,14 @@ def adapt(start: Path, example: ExampleFile, mask: MaskRecipe, setting: Setting)
 
 
 def _adapt(start: Path, example: ExampleFile, mask: MaskRecipe, setting: Setting) -> Outcome:
-    run = Run(start)
-    recipe = adapted(run, run.network, [example], replace(setting.how, mask=mask))
+    begun = Start.of(start)
+    recipe = adapted(begun, [example], replace(setting.how, mask=mask))
     network, scan = initial(recipe), list(every_slice([example], mask))
-    learner = make_learner(network, recipe)
-    batches = training_batches([example], recipe, network)
-    held = partial(every_slice, [example], mask, slab=recipe.data.slab, goal=goal_of(recipe))
+    method = Trained("adapted", network, trained_on=begun.trained_on)
+    learner, learnt = make_learner(network, recipe), taken([example], recipe.data.volumes)
+    batches = training_batches(learnt, recipe, network)
+    held = partial(every_slice, learnt, mask, slab=recipe.data.slab, goal=goal_of(recipe))
+    every = EVERY if learnt == [example] else recipe.training.validate_every
 
     def psnr(method: Callable[..., Any]) -> float:
         return fmean(q for b in scan for q in quality_of(method(b.measurement), b).tolist())
@@ -100,10 +102,9 @@ def _adapt(start: Path, example: ExampleFile, mask: MaskRecipe, setting: Setting
     found = Outcome(example.header.name.split()[0], setting.name, psnr(wavelet))
     steps = recipe.training.steps
     for step in range(steps + 1):
-        if step % EVERY == 0 or step == steps:
+        if step % every == 0 or step == steps:
             found.guard[step] = learner.validate(held())[-1]
-            with torch.no_grad():
-                found.psnr[step] = psnr(network)
+            found.psnr[step] = psnr(method)
         if step == steps:
             break
         began, batch = time.process_time(), batches.at(step)

@@ -17,17 +17,21 @@ from tiny import (
     undersampled,
 )
 
+from gleam import recipe as recipes
 from gleam.data.example import ExampleFile, write
 from gleam.data.slices import SlicesOf
 from gleam.errors import BadInput
 from gleam.formats import write_scan
+from gleam.networks import build
+from gleam.networks.weights import weights_of
 from gleam.recipe import HoldoutRecipe, MaskRecipe, Recipe
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Trained
 from gleam.runs import folder as run_folder
-from gleam.runs.adaptation import EXAMPLES, Adaptation, adapt
+from gleam.runs.adaptation import EXAMPLES, Adaptation, adapt, adapted
 from gleam.runs.run import Run
 from gleam.runs.stages import grown
+from gleam.runs.start import Start
 from gleam.runs.train import train
 
 SHORT = Adaptation(steps=2)
@@ -190,6 +194,34 @@ def test_a_network_of_slices_learns_from_those_of_a_volume(start: Path, tmp_path
     one_by_one = reconstruct(Trained.of(folder), slices).image
     assert image.shape == (1, 1, 20, 18, 16)
     assert largest_error(image[0, 0], one_by_one[:, 0]) < 1e-5
+
+
+def test_a_recipe_starts_from_weights_that_are_drawn(scan: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path / "nowhere", polish=3)
+    recipes.save(recipe, tmp_path / "recipe.yaml")
+    folder = adapt(tmp_path / "recipe.yaml", [scan], tmp_path / "own", SHORT, quiet=True)
+    own = run_folder.load_recipe(folder)
+    assert (own.network, own.seed) == (recipe.network, recipe.seed)
+    assert (own.training.start, own.training.polish) == (None, 0)
+    assert (own.training.target, own.training.modules) == ("kspace", 2)
+    drawn = weights_of(build(recipe.network, recipe.seed))
+    learnt = weights_of(Run(folder).network)
+    assert any(not torch.equal(weight, learnt[name]) for name, weight in drawn.items())
+    assert Run(folder).trained_on.kinds == ("2D slices",)
+    (tmp_path / "broken.yaml").write_text("network: {depth: 3}")
+    before = {*tmp_path.rglob("*")}
+    with pytest.raises(BadInput, match=r"broken.yaml: network.depth: no such field"):
+        adapt(tmp_path / "broken.yaml", [scan], tmp_path / "other", SHORT, quiet=True)
+    assert {*tmp_path.rglob("*")} == before
+
+
+def test_a_recipe_says_how_volumes_are_taken(tmp_path: Path) -> None:
+    scan = undersampled(tiny_scan((20, 18, 16), 1), np.arange(16)[None, None, None] != 1)
+    for volumes in ("whole", "slices"):
+        recipe = tiny_recipe(tmp_path).changed(data={"volumes": volumes})
+        recipes.save(recipe, tmp_path / "recipe.yaml")
+        own = adapted(Start.of(tmp_path / "recipe.yaml"), [prepared(scan, calibration=6)], SHORT)
+        assert own.data.volumes == volumes
 
 
 def refused(start: Path, scan: Path, tmp_path: Path, how: Adaptation = SHORT) -> str:

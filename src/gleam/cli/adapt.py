@@ -1,4 +1,4 @@
-"""gleam adapt: a trained run learns from undersampled scans."""
+"""gleam adapt: a network learns from undersampled scans."""
 
 from gleam.cli.options.adapt import Arguments
 from gleam.cli.train import print_end

@@ -164,7 +164,7 @@ def adapt(
     <Image 'scan-0': 2 slices, 1 frame, 32 × 48 voxels of ... mm, neural network, ...>
 
     Args:
-        run: to start from.
+        run: to start from; or a recipe's file, whose network starts from weights that are drawn.
         scans: files of scans or examples, or folders of them.
         folder: where the new run goes.
         steps: of training; by default 100.

@@ -1,4 +1,4 @@
-"""Adapting a trained network to undersampled scans: it learns from what was acquired of them.
+"""Adapting a network to undersampled scans: it learns from what was acquired of them.
 
 No ground truth is read. In each step some samples outside the centre are held out, the network
 reconstructs a slab of rows from the rest, and every module's loss is how badly its image predicts
@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from gleam.data.example import Example, find, is_example
-from gleam.data.kind import kind_of
 from gleam.data.masks import mask_axes
 from gleam.data.slices import taken
 from gleam.device import choose
@@ -28,10 +27,10 @@ from gleam.parallel.placement import Placement
 from gleam.physics.sampling import DIMENSIONS
 from gleam.preparation.jobs import find_scans, prepare_one
 from gleam.preparation.prepare import Settings
-from gleam.recipe import STEPS, HoldoutRecipe, MaskRecipe, Recipe
+from gleam.recipe import BY_ITSELF, STEPS, HoldoutRecipe, MaskRecipe, Recipe
 from gleam.runs import folder as run_folder
 from gleam.runs.data import find_data
-from gleam.runs.run import Run
+from gleam.runs.start import Start
 from gleam.runs.train import train
 from gleam.terminal import followed, warn
 from gleam.words import counted
@@ -79,10 +78,10 @@ def adapt(
     quiet: bool = False,
     device: str = "auto",
 ) -> Path:
-    """Adapt a run's network to scans, as a new run.
+    """Adapt a network to scans, as a new run.
 
     Args:
-        start: folder of the run.
+        start: folder of the run; or a recipe, whose network starts from weights that are drawn.
         scans: scan files, which are prepared first, or example files, or folders of either; one
             scan, or several of one protocol.
         folder: of the new run. What it learns from is in its folder `examples`.
@@ -101,8 +100,7 @@ def adapt(
         Stopped: see `gleam.runs.train.train`.
     """
     how = how or Adaptation()
-    earlier = Run(start)
-    network = earlier.network  # what is wrong with it is said before scans are prepared
+    earlier = Start.of(start)  # what is wrong with it is said before scans are prepared
     if folder.resolve() == start.resolve():
         raise BadInput(f"{folder}: is the run to start from; give the new run another folder")
     choose(device)
@@ -117,7 +115,7 @@ def adapt(
         examples = find(place, sets)
         for example in examples:
             _check(example, earlier, how, force)
-        recipe = adapted(earlier, network, examples, how)
+        recipe = adapted(earlier, examples, how)
         find_data(recipe.changed(data={"train": place, "validation": place}))
         make_folder(folder)
         shutil.rmtree(goal, ignore_errors=True)
@@ -138,25 +136,20 @@ def _check_place(folder: Path, goal: Path, force: bool) -> None:
         raise BadInput(f"{goal}: is there, and is of no adapted run; choose another place")
 
 
-def adapted(
-    earlier: Run, network: Unrolled, examples: Sequence[Example], how: Adaptation
-) -> Recipe:
-    """The recipe that adapts a run's network to examples, whose place is still to be said.
+def adapted(earlier: Start, examples: Sequence[Example], how: Adaptation) -> Recipe:
+    """The recipe that adapts a network to examples, whose place is still to be said.
 
     Raises:
-        BadInput: fields that do not fit the run, or each other.
+        BadInput: fields that do not fit the network's recipe, or each other.
     """
-    recipe = earlier.recipe
-    as_slices = any(earlier.trained_on.takes_slices_of(kind_of(one)) for one in examples)
-    volumes = "slices" if as_slices else "whole"
+    recipe, volumes = earlier.recipe, earlier.volumes(examples)
     examples = taken(examples, volumes)
-    slab = _slab(network, examples, how.mask or recipe.mask, recipe.data.slab)
+    slab = _slab(earlier.network, examples, how.mask or recipe.mask, recipe.data.slab)
     steps = how.steps or (LENGTH if how.minutes is None else STEPS)
-    training: dict[str, Any] = {
+    training: dict[str, Any] = BY_ITSELF | {
         "target": "kspace",
         "holdout": how.holdout,
-        "start": earlier.folder,
-        "frozen": 0,
+        "start": earlier.run,
         "modules": _modules(recipe) if how.modules is None else how.modules,
         "overlap": 0,
         "loss_weights": "flat",
@@ -167,7 +160,6 @@ def adapted(
         "clip": 1.0,
         "validate_every": _validate_every(examples, slab, steps),
         "checkpoint_every": LENGTH // _CHECKS,
-        "polish": 0,
         "patience": None,
         "steps": steps,
         "minutes": how.minutes,
@@ -251,7 +243,7 @@ def _link(source: Path, goal: Path) -> None:
         shutil.copyfile(source, goal)
 
 
-def _check(example: Example, earlier: Run, how: Adaptation, force: bool) -> None:
+def _check(example: Example, earlier: Start, how: Adaptation, force: bool) -> None:
     """Make sure that a scan can be learnt from without a target."""
     name = example.header.name
     if example.complete and how.mask is None:
@@ -264,5 +256,4 @@ def _check(example: Example, earlier: Run, how: Adaptation, force: bool) -> None
             f"{name}: has one coil, and its samples say too little of each other to learn from; "
             "reconstruct it without adapting"
         )
-    where = str(earlier.folder)
-    warn(where, earlier.trained_on.check_kind(where, example, force))
+    warn(str(earlier.place), earlier.check(example, force))

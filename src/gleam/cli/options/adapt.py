@@ -14,7 +14,7 @@ from gleam.recipe import Count, HoldoutRecipe, Positive
 
 @dataclass(frozen=True)
 class Arguments:
-    """Have a trained run learn from undersampled scans; no ground truth is needed.
+    """Have a network learn from undersampled scans; no ground truth is needed.
 
     In each step some of the acquired samples are held out, and every module's image must predict
     them. The new run is one like any other; where nothing became better, its network is RUN's.
@@ -23,7 +23,8 @@ class Arguments:
     """
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """Folder of the run to start from, or the name of a network that ships."""
+    """Folder of the run to start from, or the name of a network that ships; or a recipe (.yaml),
+    whose network starts from weights that are drawn."""
     scans: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="SCAN…")]
     """Scan files, example files of `gleam prepare`, or folders of them: one scan, or several of one
     protocol."""
