@@ -1,6 +1,8 @@
 import pytest
 from metering import recipe
 
+from gleam.planning.footprint import footprint
+from gleam.planning.scans import ScanSize
 from gleam.planning.ways import fitted, proposals, schemes
 
 
@@ -73,3 +75,39 @@ def test_changes_of_the_experiment_are_named(one, fits, words, cpu):
 
 def test_where_nothing_helps_nothing_is_proposed(cpu):
     assert proposals(recipe(8, data={"batch": 4}), cpu, lambda _: False) == []
+
+
+def test_steps_are_launched_anew_where_what_is_recorded_takes_too_much(cpu, gpu):
+    """Modules at rest are launched anew, too, and are fetched besides: they come later."""
+
+    def fits(one):
+        return one.training.graph == "never" or one.training.idle == "host"
+
+    assert fitted(recipe(4), gpu, fits) == recipe(4, training={"graph": "never"})
+    assert fitted(recipe(4), cpu, fits) is None  # there nothing is recorded
+
+    def in_patches(one):
+        return fits(one) and one.network.patch == "auto" and one.training.storage == "store"
+
+    made = fitted(recipe(4), gpu, in_patches)
+    assert made == recipe(4, training={"graph": "never"}, network={"patch": "auto"})
+
+
+def test_a_large_volume_fits_by_patches_that_are_launched_anew(gpu):
+    """What modules hand on lies in no buffers then."""
+    deep = recipe(16, training={"modules": 16}, regulariser={"dimensions": 3, "width": 8})
+    scan = ScanSize((96, 96, 96), 4)
+
+    def taken(one):
+        return footprint(one, scan, gpu).peak
+
+    patches = {"patch": "auto"}
+    recorded = taken(deep.changed(network=patches))
+    anew = taken(deep.changed(network=patches, training={"graph": "never"}))
+    images = 16 * 96**3 * 8
+    assert recorded - anew > images
+    memory = anew + images // 2
+    made = fitted(deep, gpu, lambda one: taken(one) <= memory)
+    assert made is not None
+    assert taken(made) <= memory
+    assert made.training.graph == "never"

@@ -15,6 +15,7 @@ from gleam.planning.footprint import PARTS
 from gleam.planning.machine import Machine, machine_of
 from gleam.planning.plan import Budget, Offer, Plan, plan
 from gleam.planning.scans import scan_of
+from gleam.recipe import Recipe
 
 COLUMNS = ("scheme", "storage", "peak", "ms/step", "steps", "deepest", "widest")
 
@@ -79,11 +80,22 @@ def _row(offer: Offer) -> tuple[str, ...]:
         name += f", {offer.replicas} replicas"
     return (
         name,
-        training.storage,
+        _use(offer.recipe),
         in_bytes(offer.footprint.peak),
         "–" if offer.seconds is None else f"{1e3 * offer.seconds:.3g}",
         *("–" if n is None else str(n) for n in (offer.steps, offer.deepest, offer.widest)),
     )
+
+
+def _use(recipe: Recipe) -> str:
+    """What is stored, and what else takes less memory."""
+    network, t = recipe.network, recipe.training
+    more = {
+        "patches": network.patch is not None,
+        f"idle: {t.idle}": t.idle != "device",
+        "graph: never": t.graph == "never",
+    }
+    return ", ".join([t.storage, *(words for words, said in more.items() if said)])
 
 
 def _facts(found: Plan) -> dict[str, Any]:

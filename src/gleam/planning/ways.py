@@ -29,23 +29,27 @@ class Way:
     gpu: bool = False
 
 
+STORE = {"storage": "store", "offload_to": None}
+CHECKPOINT = {"storage": "checkpoint", "offload_to": None}
+ANEW = {"graph": "never"}  # no buffers of what modules hand on, but each kernel is launched
+ON_HOST = {"idle": "host"}  # whose kernels are launched anew as well
+PATCHES = {"patch": "auto"}
+
 # What costs least time first. Whoever adds a way adds a line: each is tried by itself, on top of
 # the recipe, so what is to go together stands in one.
 FREE = (
-    Way({"training": {"storage": "store", "offload_to": None}}),
-    Way({"training": {"idle": "host"}}, gpu=True),
+    Way({"training": STORE}),
+    Way({"training": ANEW}, gpu=True),
+    Way({"training": ON_HOST}, gpu=True),
     Way({"training": {"storage": "offload", "offload_to": None}}, gpu=True),
-    Way({"training": {"storage": "checkpoint", "offload_to": None}}),
+    Way({"training": CHECKPOINT}),
     Way({"training": {"storage": "invert", "offload_to": None}}),
-    Way({"network": {"patch": "auto"}}),
-    Way({"training": {"storage": "checkpoint", "offload_to": None, "idle": "host"}}, gpu=True),
-    Way(
-        {
-            "training": {"storage": "checkpoint", "offload_to": None, "idle": "host"},
-            "network": {"patch": "auto"},
-        },
-        gpu=True,
-    ),
+    Way({"network": PATCHES}),
+    Way({"training": CHECKPOINT | ANEW}, gpu=True),
+    Way({"training": ANEW, "network": PATCHES}, gpu=True),
+    Way({"training": CHECKPOINT | ON_HOST}, gpu=True),
+    Way({"training": CHECKPOINT | ANEW, "network": PATCHES}, gpu=True),
+    Way({"training": CHECKPOINT | ON_HOST, "network": PATCHES}, gpu=True),
 )
 
 
