@@ -74,8 +74,7 @@ def _said(found: Plan) -> str:
 
 
 def _row(offer: Offer) -> tuple[str, ...]:
-    network, training = offer.recipe.network, offer.recipe.training
-    name = f"{offer.name} ({network.iterations} iterations)"
+    name = f"{offer.name} ({offer.recipe.network.iterations} iterations)"
     if offer.replicas > 1:
         name += f", {offer.replicas} replicas"
     return (
