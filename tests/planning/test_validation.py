@@ -6,6 +6,7 @@ from benchmarks.planner import batch_of
 from gleam.data.loader import SLAB
 from gleam.networks import build
 from gleam.physics.slabs import Slabbed
+from gleam.planning import validation as module
 from gleam.planning.footprint import Footprint, footprint
 from gleam.planning.scans import ScanSize, tensors_of
 from gleam.planning.validation import validation
@@ -53,6 +54,19 @@ def test_volumes_are_validated_in_slabs(cpu, tmp_path):
         footprint(said, VOLUME, cpu).peak
         > footprint(said.changed(data={"validation": None}), VOLUME, cpu).peak
     )  # it learns from slabs of 2
+
+
+def test_few_slabs_stand_for_all_of_a_volume(cpu, tmp_path, monkeypatch):
+    said = one(tmp_path, regulariser={"dimensions": 3},
+               mask={"kind": "poisson"})  # fmt: skip
+    long, seen = ScanSize((6 * SLAB + 5, 6, 8), 3), []
+    whole = max(module._traced(said, long, cpu, SLAB).values())
+    traced = module._traced
+    monkeypatch.setattr(
+        module, "_traced", lambda *given: seen.append(given[1].space[0]) or traced(*given)
+    )
+    assert validation(said, long, cpu) == pytest.approx(whole, rel=1e-6)
+    assert seen == [4 * SLAB, 5 * SLAB]
 
 
 def test_without_validation_there_is_none(cpu):

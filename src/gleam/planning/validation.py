@@ -1,9 +1,11 @@
 """Memory of a validation, which follows on training steps, and may take more than they do: whole
-volumes, though in slabs, and no module's gradients.
+volumes, though in slabs, and no module's gradients. Of a long volume few slabs are traced.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from torch import Tensor
 
@@ -14,7 +16,7 @@ from gleam.planning.hollow import empty
 from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize, tensors_of
 from gleam.planning.step import hollow_network
-from gleam.planning.trace import Tracer, fake, filled
+from gleam.planning.trace import Phase, Tracer, fake, filled
 from gleam.recipe import Recipe, TrainingRecipe
 from gleam.runs.assembly import make_learner
 
@@ -35,17 +37,53 @@ def validation(recipe: Recipe, scan: ScanSize, machine: Machine) -> int:
     )
     if recipe.network.build is None and recipe.network.iterations > SHORT:
         recipe = recipe.changed(network={"iterations": SHORT})  # others are like its last
-    return _traced(recipe.model_dump_json(), scan, machine)
+    return _kept(recipe.model_dump_json(), scan, machine)
 
 
 @lru_cache(maxsize=256)
-def _traced(key: str, scan: ScanSize, machine: Machine) -> int:
+def _kept(key: str, scan: ScanSize, machine: Machine) -> int:
     recipe = Recipe.model_validate_json(key)
+    in_slabs = len(scan.space) == 3 and scan.first not in scan.axes(recipe)
+    if not in_slabs:
+        return _largest(_traced(recipe, scan, machine, None))
+    recipe = recipe.changed(data={"batch": 1})
+    size = max(recipe.data.slab or 0, SLAB)
+    few = _few(recipe, scan, size)
+    more = scan.space[scan.first] - few - size
+    if more <= 0:
+        return _largest(_traced(recipe, scan, machine, size))
+    # With every further position of the volume as much more is held, whatever is being done.
+    short, longer = (_traced(recipe, _cut(scan, n), machine, size) for n in (few, few + size))
+    for phase, held in longer.items():
+        longer[phase] = held + more * (held - short[phase]) // size
+    return _largest(longer)
+
+
+def _few(recipe: Recipe, scan: ScanSize, size: int) -> int:
+    """Positions of a volume of which two slabs have all their surroundings: while one is worked on,
+    what became of the one before is still there.
+    """
+    network = hollow_network(recipe)
+    around = network.reach(scan.first) + network.alignment(scan.first)
+    return size * (2 + 2 * -(-around // size))
+
+
+def _cut(scan: ScanSize, length: int) -> ScanSize:
+    space = list(scan.space)
+    space[scan.first] = length
+    return replace(scan, space=tuple(space))
+
+
+def _largest(held: dict[Phase, int]) -> int:
+    return max(held.values())
+
+
+def _traced(
+    recipe: Recipe, scan: ScanSize, machine: Machine, size: int | None
+) -> dict[Phase, int]:
+    """Bytes while each iteration is at work, and after it; in slabs of a size, or whole."""
     network, mode = hollow_network(recipe), fake()
     coils, at_once = machine.coils(scan.coils)
-    in_slabs = len(scan.space) == 3 and scan.first not in scan.axes(recipe)
-    if in_slabs:
-        recipe = recipe.changed(data={"batch": 1})
     with mode:
         filled(network)
         learner = make_learner(network, recipe)
@@ -53,10 +91,9 @@ def _traced(key: str, scan: ScanSize, machine: Machine) -> int:
         batch = scan.batch(recipe, None, coils, at_once)
     before = [*network.parameters(), *network.buffers(), *tensors_of(batch)]
     there = sum(tensor.nbytes for tensor in tensors_of(whole))
-    if in_slabs:
+    if size is not None:
         maps = whole.measurement.whole().sense.maps
         there -= maps.nbytes
-        size = max(recipe.data.slab or 0, SLAB)
 
         def read(positions: range) -> Tensor:
             shape = list(maps.shape)
@@ -67,6 +104,18 @@ def _traced(key: str, scan: ScanSize, machine: Machine) -> int:
         slabs = Slabbed(read, one.mask, one.axes, scan.first, size, one.adjoint, one.noise)
         batch = replace(batch, measurement=slabs)
     tracer = Tracer(before, machine.workspace, machine.is_gpu)
+    for k, iteration in enumerate(network.iterations):
+        iteration.register_forward_pre_hook(_told(tracer, ("forward", 0, k)))
+        iteration.register_forward_hook(_told(tracer, ("after", 0, k)))
     with tracer:
         learner.validate([batch])
-    return there + max(tracer.trace.peak.total, tracer.reserved)
+    peaks = {phase: held.total for phase, held in tracer.trace.peaks.items()}
+    spread = max(1.0, tracer.reserved / max(peaks.values()))
+    return {phase: there + round(spread * peak) for phase, peak in peaks.items()}
+
+
+def _told(tracer: Tracer, phase: Phase) -> Callable[..., None]:
+    def at(*_: Any) -> None:
+        tracer.phase = phase
+
+    return at
