@@ -78,9 +78,7 @@ def _largest(held: dict[Phase, int]) -> int:
     return max(held.values())
 
 
-def _traced(
-    recipe: Recipe, scan: ScanSize, machine: Machine, size: int | None
-) -> dict[Phase, int]:
+def _traced(recipe: Recipe, scan: ScanSize, machine: Machine, size: int | None) -> dict[Phase, int]:
     """Bytes while each iteration is at work, and after it; in slabs of a size, or whole."""
     network, mode = hollow_network(recipe), fake()
     coils, at_once = machine.coils(scan.coils)
