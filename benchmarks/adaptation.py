@@ -38,6 +38,7 @@ from gleam.simulation.scan import simulate_scan
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "python -m benchmarks.adaptation --work FOLDER"
 EQUISPACED, POISSON = MaskRecipe(), MaskRecipe(kind="poisson", acceleration=8)
+MASKS = (EQUISPACED, POISSON)
 SIZE, CENTRE = (48, 64), 6  # of the study: 10 lines outside the centre at 4×
 SEEDS = 3
 STUDIED = FAMILIES[:2]
@@ -99,15 +100,9 @@ def shows(work: Path, data: Path | None, start: Path | None) -> Figures:
         start = trained(work, "start", (96, 96), 40, training={"steps": 600, "learning_rate": 2e-3})
     if data is None:
         scans = [scan_of(family, (96, 96), 10) for family in FAMILIES]
-        examples, masks = [example_of(scan, work / "scans") for scan in scans], [EQUISPACED]
+        examples, masks = [example_of(scan, work / "scans") for scan in scans], MASKS[:1]
     else:
-        known = Run(start).trained_on
-        examples = [
-            one
-            for one in real(data, work)
-            if kind_of(one) in known.kinds or known.takes_slices_of(kind_of(one))
-        ]
-        masks = [EQUISPACED, POISSON]
+        examples, masks = real_examples(start, data, work), MASKS
     page, rows = "adaptation_real.md" if data else "adaptation.md", [HEAD]
     greedy, pairs, drawn = list[Outcome](), list[tuple[Outcome, Outcome]](), list[Outcome]()
     cases = [(mask, example) for mask in masks for example in examples]
@@ -139,6 +134,16 @@ def shows(work: Path, data: Path | None, start: Path | None) -> Figures:
     room, option = ("adapt", " --data FOLDER") if data else ("adapt.simulated", "")
     command = f"adaptation --work FOLDER{option} --start {start.name}"
     return {f"{room}.{name}": figure(*value, command) for name, value in values.items()}
+
+
+def real_examples(start: Path, data: Path, work: Path) -> list[ExampleFile]:
+    """The real scans that a run is for."""
+    known = Run(start).trained_on
+    return [
+        one
+        for one in real(data, work)
+        if kind_of(one) in known.kinds or known.takes_slices_of(kind_of(one))
+    ]
 
 
 def untrained(start: Path, work: Path) -> Path:
@@ -209,8 +214,7 @@ One network, {start.name}, of {run.recipe.network.iterations} iterations in
 {len(run.recipe.module_sizes())} modules, trained for {run.recipe.training.steps} steps on simulated
 anatomy ({masks}), is adapted to each scan with the usual setting. Complex PSNR in dB, of the
 weights that the guard keeps; wavelets are GLEAM's own, their weight by the noise level. scan-0000
-is a volume, slice by slice across its readout: a T1 brain of 64 × 96 × 80 voxels, simulated coils.
-"""
+is a volume, made slice by slice: a T1 brain of 64 × 96 × 80 voxels, simulated coils."""
 
 
 def written(name: str, text: str, rows: Sequence[str]) -> None:

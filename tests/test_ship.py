@@ -1,5 +1,6 @@
 """A run becomes a network that ships: small, without paths and names, with a card of figures."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,13 @@ import torch
 from safetensors.torch import load_file
 from tiny import tiny_recipe, trained_on
 
-from benchmarks import ship
+from benchmarks import ship, ship_figures
 from gleam.errors import BadInput
 from gleam.networks import build
 from gleam.networks.weights import weights_of
 from gleam.runs import folder as run_folder
 from gleam.runs.run import Run
+from gleam.runs.shipped import SHIPPED
 
 FIGURES = {
     "recipe": "recipes/any.yaml",
@@ -79,3 +81,12 @@ def test_what_is_too_large_or_not_finite_does_not_ship(
     with pytest.raises(BadInput, match="is not finite in half precision"):
         ship.ship(run, "gleam-any", {}, tmp_path / "shelf")
     assert not [*(tmp_path / "shelf").glob("*")]
+
+
+def test_the_card_that_ships_is_that_of_the_figures_that_were_measured(tmp_path: Path) -> None:
+    figures = json.loads(ship_figures.OUT.read_text("utf-8"))
+    assert figures["commands"] == ship_figures.commands()
+    assert len(figures["commands"]) == 6
+    goal = ship.ship(SHIPPED / "gleam-2d", "gleam-2d", figures, tmp_path)
+    for part in ("MODEL_CARD.md", "model.safetensors"):
+        assert (goal / part).read_bytes() == (SHIPPED / "gleam-2d" / part).read_bytes(), part
