@@ -68,8 +68,10 @@ def test_volumes_are_stacks_to_networks_of_slices_alone() -> None:
         assert not own.takes_slices_of(trained)
         assert not own.after(TrainedOn.of([MASK], [KINDS[kind]])).takes_slices_of(kind)
         encoded = prepared(replace(KINDS[kind].scan, readout=None))
-        with pytest.raises(BadInput, match="tiny: is a volume whose readout was not sampled"):
+        with pytest.raises(BadInput, match=f"tiny holds {kind} whose readout .* or say --force"):
             own.check_kind("run", encoded)
+        (said,) = own.check_kind("run", encoded, force=True)
+        assert "no stacks of slices" in said
 
 
 @pytest.mark.parametrize("trained", KINDS)

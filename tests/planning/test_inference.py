@@ -1,9 +1,11 @@
+from dataclasses import replace
 from functools import partial
 from itertools import count
+from pathlib import Path
 
 import pytest
 import torch
-from tiny import prepared, tiny_scan
+from tiny import prepared, tiny_recipe, tiny_scan, trained_on
 from toys import toy_network
 
 from gleam.data.example import ExampleFile, Slice, write
@@ -60,7 +62,11 @@ METHODS = {
     "modl": (method("modl"), (40, 36)),
     "reversible": (method("reversible"), (40, 36)),
     "volume": (method(dimensions=3), (20, 16, 16)),
-    "slices of a volume": (method("modl"), (20, 16, 16)),
+    "planes of a volume": (method("modl"), (20, 16, 16)),
+    "slices of a volume": (
+        replace(method("modl"), trained_on=trained_on(tiny_recipe(Path()))),
+        (20, 24, 22),
+    ),
 }
 
 

@@ -1,8 +1,8 @@
 import pytest
 from metering import recipe
-from tiny import example_files
+from tiny import example_files, prepared, tiny_scan
 
-from gleam.data.example import find
+from gleam.data.example import find, write
 from gleam.errors import BadInput
 from gleam.networks import build
 from gleam.planning.scans import ScanSize, scan_of
@@ -43,6 +43,16 @@ def test_sizes_that_cannot_be(size, said):
 def test_recipes_for_other_scans(recipe, scan, said):
     with pytest.raises(BadInput, match=said):
         scan.check(recipe)
+
+
+def test_volumes_that_are_taken_as_slices_are_as_large_as_one(tmp_path):
+    slices = recipe(data={"train": tmp_path, "volumes": "slices"})
+    assert scan_of(slices, (30, 20, 18), 3) == ScanSize((20, 18), 3)
+    assert scan_of(slices, (20, 18), 3) == ScanSize((20, 18), 3)
+    assert scan_of(recipe(), (30, 20, 18), 3) == ScanSize((30, 20, 18), 3)
+    write(prepared(tiny_scan((30, 20, 18), 1), calibration=6), tmp_path / "volume.h5")
+    found = scan_of(slices)
+    assert (found.space, found.coils) == ((20, 18), 3)
 
 
 def test_sizes_come_from_the_examples(tmp_path):

@@ -166,6 +166,13 @@ def test_contract_on_a_volume_that_is_a_stack_of_slices(way: Reconstructor) -> N
         assert largest_error(image.numpy(), alone.numpy()) < 1e-5
 
 
+def test_a_volume_that_is_no_stack_is_taken_whole_by_force() -> None:
+    """Plane by plane, as a convolution over two axes takes it."""
+    volume = toy_measurement(toy_sense((5, 12, 11), (-3, -2, -1), batch=1))[0]
+    expected = Trained("network", network())(volume)
+    assert torch.equal(Trained("network", network(), **SLICES_ALONE)(volume), expected)
+
+
 def test_names() -> None:
     """One spelling of each; what tables print is a mapping of it."""
     assert TITLES.keys() == CLASSICAL.keys()

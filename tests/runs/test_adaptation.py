@@ -264,7 +264,7 @@ def test_scans_that_cannot_be_learnt_from_are_refused(
     assert "holds 2D series" in refused(start, tmp_path / "series.cfl", tmp_path)
     encoded = undersampled(tiny_scan((16, 20, 20), 1, oversampling=1), lines[None, None, None])
     write(prepared(replace(encoded, readout=None)), tmp_path / "encoded.h5")
-    assert "no stack of slices" in refused(start, tmp_path / "encoded.h5", tmp_path)
+    assert "no stacks of slices" in refused(start, tmp_path / "encoded.h5", tmp_path)
     assert "the network has 2" in refused(start, scan, tmp_path, replace(SHORT, last=3))
 
 

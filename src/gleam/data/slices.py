@@ -31,9 +31,13 @@ class SlicesOf:
     """
 
     def __init__(self, volume: Example) -> None:
-        check_slices(volume)
         axis = volume.header.slab_axis
-        assert axis is not None
+        if axis is None:
+            raise BadInput(
+                f"{volume.header.name}: is a volume whose readout was not sampled in full, or is "
+                "not known, so it is no stack of slices for a network of slices; reconstruct it "
+                "with wavelet, or with a network of volumes"
+            )
         _, coils, frames, *_ = volume.shape
         self._volume, self._axis = volume, axis
         self.header = _header(volume.header, axis)
@@ -56,20 +60,6 @@ class SlicesOf:
     def maps(self, positions: range) -> Complex[Tensor, "set coil 1 *space"]:
         """Slices are not taken apart."""
         raise NotImplementedError
-
-
-def check_slices(volume: Example) -> None:
-    """Make sure that a volume is a stack of slices.
-
-    Raises:
-        BadInput: its readout was not sampled in full.
-    """
-    if volume.header.slab_axis is None:
-        raise BadInput(
-            f"{volume.header.name}: is a volume whose readout was not sampled in full, or is not "
-            "known, so it is no stack of slices for a network of slices; reconstruct it with "
-            "wavelet, or with a network of volumes"
-        )
 
 
 def taken(examples: Sequence[Example], volumes: str) -> list[Example]:

@@ -21,7 +21,6 @@ from gleam.data.kind import (
     pattern_of,
     pattern_of_mask,
 )
-from gleam.data.slices import check_slices
 from gleam.errors import BadInput
 from gleam.physics.classical import compressed_sensing_of
 from gleam.physics.sampling import Kind
@@ -146,14 +145,14 @@ class TrainedOn(BaseModel):
                 readout was not sampled in full.
         """
         kind, name = kind_of(example), example.header.name
-        if kind in self.kinds:
-            return []
-        if self.takes_slices_of(kind):
-            check_slices(example)
+        stack = self.takes_slices_of(kind)
+        if kind in self.kinds or (stack and example.header.slab_axis is not None):
             return []
         if not self.kinds:
             return ["did not record which kind of scans it was trained on (docs/versions.md)"]
         wrong = f"was trained on {' and '.join(self.kinds)}, but {name} holds {kind}"
+        if stack:
+            wrong += " whose readout was not sampled in full, or is not known: no stacks of slices"
         instead = compressed_sensing_of(example.shape[2])
         advice = f"use a run that was trained on such scans, or {instead}, which needs no training"
         return _heeded(run, [wrong], advice, force)

@@ -126,6 +126,11 @@ class AsSlices:
         return None if noise is None else noise.repeat(len(positions))
 
 
+def comes_apart(volume: Measured) -> bool:
+    """Whether F leaves out an axis of space, across which a volume is a stack of slices."""
+    return len(volume.axes) < volume.adjoint.ndim - 3
+
+
 def _in_one_slab(volume: Measurement) -> Slabbed:
     """A volume that is in memory."""
     space = volume.adjoint.ndim - 3

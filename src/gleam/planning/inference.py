@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gleam.amounts import in_bytes
 from gleam.data.example import Example
+from gleam.data.kind import kind_of
 from gleam.data.loader import SLAB, every_slice
 from gleam.errors import BadInput
 from gleam.networks.regulariser import Convolved
@@ -259,7 +260,9 @@ def _uses(method: Reconstructor, example: Example, at_once: int) -> Iterator[Use
     grid = list(space)
     if len(space) == 2 and regularisers[0].dimensions == 3:
         grid = [example.shape[2], *space]
-    if len(space) == 3 and regularisers[0].dimensions == 2:
+    if method.takes_slices_of(kind_of(example)):
+        grid = [length for k, length in enumerate(space, -3) if k != axis]
+    elif len(space) == 3 and regularisers[0].dimensions == 2:
         grid = list(space[-2:])
     while max(grid) > LEAST_PATCH:
         longest = grid.index(max(grid))

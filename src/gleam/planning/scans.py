@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -168,7 +168,10 @@ def scan_of(
     if shape is not None:
         if coils is None:
             raise BadInput("--shape says how large scans are, but not how many --coils they have")
-        return ScanSize(tuple(shape), coils, frames or 1)
+        whole = ScanSize(tuple(shape), coils, frames or 1)
+        if recipe.data.volumes == "whole" or len(whole.space) == 2:
+            return whole
+        return replace(whole, space=whole.space[1:])  # a slice across what is read out
     if coils is not None or frames is not None:
         raise BadInput("--coils and --frames go with --shape; without it examples say all of it")
     if not recipe.data.train.exists():

@@ -22,7 +22,8 @@ from gleam.data.kind import ScanKind
 from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.files import check_exists, sha256_of
-from gleam.physics.measurement import Measured
+from gleam.physics.measurement import Measured, Measurement
+from gleam.physics.slabs import Slabbed
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstructor import CPU, Reconstructor
 from gleam.words import not_installed
@@ -118,26 +119,31 @@ class Exported(Reconstructor):
         return doubts + wrong + known.doubts(example, mask)
 
     def _images(self, measurement: Measured) -> Iterator[Image]:
-        axes, whole = self.facts.axes, measurement.whole()
+        axes = self.facts.axes
         if measurement.axes != axes:
             wanted, have = (" ".join("zyx"[a] for a in some) for some in (measurement.axes, axes))
             raise BadInput(
                 f"{self.name}: was exported for undersampling along {have}, this scan needs "
                 f"{wanted}; export it again with --axes '{wanted}'"
             )
-        images = []
-        for k in range(len(whole.adjoint)):  # a program takes one slice at a time
-            mask, noise = whole.mask, whole.noise
+        # A slab of a volume is no volume, but a slab of slices is as many of them.
+        ready = measurement.whole() if isinstance(measurement, Slabbed) else measurement
+        yield ready.advance(self._made, ready.adjoint)
+
+    def _made(self, before: Image, part: Measurement) -> Image:
+        """The images of a measurement; a program takes one slice at a time."""
+        images, mask, noise = [], part.mask, part.noise
+        for k in range(len(before)):
             given = {
-                "maps": whole.sense.maps[k : k + 1],
+                "maps": part.sense.maps[k : k + 1],
                 "mask": mask[k : k + 1] if len(mask) > 1 else mask,
-                "adjoint": whole.adjoint[k : k + 1],
+                "adjoint": part.adjoint[k : k + 1],
                 "noise": torch.tensor([USUAL_NOISE]) if noise is None else noise[k : k + 1].cpu(),
             }
             if "kspace" in self.facts.inputs:
-                given["kspace"] = whole.kspace()[k : k + 1]
-            images.append(self.run(_padded(given)).to(whole.adjoint.device))
-        yield torch.cat(images)
+                given["kspace"] = part.kspace()[k : k + 1]
+            images.append(self.run(_padded(given)).to(before.device))
+        return torch.cat(images)
 
 
 def _padded(given: dict[str, Tensor]) -> dict[str, Tensor]:

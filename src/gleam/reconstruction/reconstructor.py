@@ -25,7 +25,7 @@ from gleam.networks.unrolled import Call, called
 from gleam.networks.weights import weights_of
 from gleam.physics.classical import CLASSICAL, compressed_sensing_of
 from gleam.physics.measurement import Measured
-from gleam.physics.slices import AsSlices
+from gleam.physics.slices import AsSlices, comes_apart
 from gleam.recipe import MaskRecipe
 from gleam.runs.run import Run
 from gleam.runs.shipped import ships
@@ -55,7 +55,8 @@ class Reconstructor(ABC):
     def iterates(self, measurement: Measured) -> Iterator[Image]:
         """The image after each iteration, one of a way without iterations."""
         measurement, slices = measurement.to(self.device), None
-        if self.takes_slices_of(kind_of_shape(measurement.adjoint.shape[2:])):
+        kind = kind_of_shape(measurement.adjoint.shape[2:])
+        if self.takes_slices_of(kind) and comes_apart(measurement):
             measurement = slices = AsSlices.of(measurement)
         images = self._images(measurement)
         while (image := _next(images)) is not None:
