@@ -49,7 +49,7 @@ class Start:
         return cls(place, run.recipe, run.network, place, run.trained_on)
 
     def volumes(self, examples: Sequence[Example]) -> Literal["whole", "slices"]:
-        """How volumes among the examples are taken; see `gleam.recipe.DataRecipe`."""
+        """Form in which volumes among the examples are taken; see `gleam.recipe.DataRecipe`."""
         if self.trained_on is None:
             return self.recipe.data.volumes
         slices = any(self.trained_on.takes_slices_of(kind_of(one)) for one in examples)
