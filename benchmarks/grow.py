@@ -3,16 +3,18 @@
     python -m benchmarks.grow --minutes 5 --seeds 3
 
 All train equally long and in about the same memory: a shallow network end-to-end; a deep one
-greedily, in modules as long as the shallow network; and the shallow one for half of the time, whose
-iterations are then copied into the deep one. A budget is a number of steps, by the times of a step
-of each, taken in turn in this process; so what else the machine does disturbs no comparison. The
-last once more with modules that stop when their loss has flattened, from one pass through the data
-to the next (`patience`): it leaves updates out. Scores are the best complex PSNR on
-simulated scans that none of them learnt from, one thread.
+greedily, in modules as long as the shallow network; and the shallow one for half of the time, from
+which one twice as deep is grown for a quarter, and again for the rest. The last once more with
+modules that stop when their loss has flattened, from one pass through the data to the next
+(`patience`): it leaves updates out. A budget is a number of steps, by the processor seconds of a
+step of each, taken in turn; so what else the machine does disturbs no comparison. Scores are the
+best complex PSNR on simulated scans that none of them learnt from, one thread.
 """
 
 import argparse
 import statistics
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,8 +30,10 @@ from gleam.runs.assembly import training_batches
 from gleam.runs.initial import initial
 from gleam.training.timing import interleaved
 
-SHAPE, COILS, SHALLOW, DEEP = (96, 96), 6, 4, 16
+SHAPE, COILS, SHALLOW = (96, 96), 6, 4
+SHARES = {SHALLOW: 1 / 2, 8: 1 / 4, 16: 1 / 4}  # of the time, by the number of iterations
 SCANS, SLICES, VALIDATION, REPEATS = 40, 2, 8, 7
+WAYS = ("shallow", "deep", "copied", "patient")
 
 
 def data(folder: Path) -> dict[str, Path]:
@@ -45,28 +49,27 @@ def data(folder: Path) -> dict[str, Path]:
     return {name: folder / name for name in parts}
 
 
-def recipe_of(folders: dict[str, Path], seed: int, iterations: int, modules: int) -> Recipe:
-    """A recipe of these data."""
+def recipe_of(folders: dict[str, Path], seed: int, iterations: int) -> Recipe:
+    """A recipe of these data, in modules as long as the shallow network."""
     fields: dict[str, Any] = {"train": folders["train"], "validation": folders["validation"]}
     return Recipe().changed(
         seed=seed,
         data=fields | {"batch": 1},
         network={"family": "modl", "iterations": iterations},
-        training={"modules": modules, "learning_rate": 3e-3, "loggers": ()},
+        training={"modules": iterations // SHALLOW, "learning_rate": 3e-3, "loggers": ()},
     )
 
 
-def seconds_per_step(recipes: dict[str, Recipe]) -> dict[str, float]:
-    """Seconds of a training step of each, in turn."""
+def seconds_per_step(folders: dict[str, Path]) -> dict[int, float]:
+    """Processor seconds of a training step, by the number of iterations."""
     device = torch.device("cpu")
     works = {}
-    for name, recipe in recipes.items():
-        train = recipe.data.train
-        assert train is not None
-        batch = training_batches(find(train), recipe, initial(recipe)).at(0)
-        works[name] = Stepper(recipe, batch, device)
-    times = interleaved(works, REPEATS)
-    return {name: statistics.median(values) for name, values in times.items()}
+    for iterations in SHARES:
+        recipe = recipe_of(folders, 0, iterations)
+        batch = training_batches(find(folders["train"]), recipe, initial(recipe)).at(0)
+        works[iterations] = Stepper(recipe, batch, device)
+    times = interleaved(works, REPEATS, time.process_time)
+    return {iterations: statistics.median(values) for iterations, values in times.items()}
 
 
 def best(recipe: Recipe, folder: Path, steps: int, **training: Any) -> float:
@@ -84,52 +87,75 @@ def updates(folder: Path) -> tuple[int, int]:
     return sum(made), steps * len(made)
 
 
-def compare(folders: dict[str, Path], minutes: float, seeds: int, out: Path) -> Figures:
-    """Train all four for each seed."""
-    shallow = [recipe_of(folders, seed, SHALLOW, 1) for seed in range(seeds)]
-    deep = [recipe_of(folders, seed, DEEP, DEEP // SHALLOW) for seed in range(seeds)]
-    each = seconds_per_step({"shallow": shallow[0], "deep": deep[0]})
-    steps = {name: max(2, round(60 * minutes / seconds)) for name, seconds in each.items()}
-    print(f"{minutes:g} minutes are {steps['shallow']} steps shallow, {steps['deep']} deep")
-    scores: dict[str, list[float]] = {"shallow": [], "deep": [], "copied": [], "patient": []}
-    counts: list[tuple[int, int]] = []
-    for seed in range(seeds):
-        here = out / f"{minutes:g}" / str(seed)
-        scores["shallow"].append(best(shallow[seed], here / "shallow", steps["shallow"]))
-        scores["deep"].append(best(deep[seed], here / "deep", steps["deep"]))
-        half = steps["deep"] // 2
-        stage = {"iterations": DEEP, "modules": DEEP // SHALLOW, "steps": half}
-        first = steps["shallow"] // 2
-        scores["copied"].append(best(shallow[seed], here / "copied", first, stages=[stage]))
-        early = {"stages": [stage], "patience": SCANS * SLICES}
-        scores["patient"].append(best(shallow[seed], here / "patient", first, **early))
-        counts += map(updates, (here / "patient", here / "patient" / "stage-2"))
-        print(f"seed {seed}: " + ", ".join(f"{k} {v[-1]:.2f} dB" for k, v in scores.items()))
-    command = f"grow --minutes {minutes:g} --seeds {seeds}"
-    mean = {name: statistics.fmean(values) for name, values in scores.items()}
-    gaps = {f"copy_minus_{name}": mean["copied"] - mean[name] for name in ("shallow", "deep")}
-    at = f"equal_time_{minutes:g}_minutes_db"
-    gaps["patient_minus_copy"] = mean["patient"] - mean["copied"]
-    made, allowed = (sum(numbers) for numbers in zip(*counts, strict=True))
-    saved = f"grow.share_of_updates_left_out_{minutes:g}_minutes"
-    return {
-        **{f"grow.{name}_{at}": figure(gap, "dB", command) for name, gap in gaps.items()},
-        saved: figure(1 - made / allowed, "share", command),
+def trained(
+    way: str, folders: dict[str, Path], seed: int, steps: dict[int, int], out: Path
+) -> float:
+    """The score of one way, with so many steps for all of the time, by the number of iterations."""
+    deepest = max(SHARES)
+    if way == "shallow":
+        return best(recipe_of(folders, seed, SHALLOW), out, steps[SHALLOW])
+    if way == "deep":
+        return best(recipe_of(folders, seed, deepest), out, steps[deepest])
+    parts = {count: max(1, round(share * steps[count])) for count, share in SHARES.items()}
+    first = parts.pop(SHALLOW)
+    training: dict[str, Any] = {
+        "stages": [{"iterations": count, "steps": own} for count, own in parts.items()]
     }
+    if way == "patient":
+        training["patience"] = SCANS * SLICES
+    return best(recipe_of(folders, seed, SHALLOW), out, first, **training)
+
+
+def compare(
+    folders: dict[str, Path], minutes: float, seeds: range, ways: Sequence[str], out: Path
+) -> Figures:
+    """Train in all ways for each seed."""
+    each = seconds_per_step(folders)
+    steps = {count: max(2, round(60 * minutes / seconds)) for count, seconds in each.items()}
+    said = ", ".join(f"{number} of {count} iterations" for count, number in steps.items())
+    print(f"{minutes:g} minutes are in steps: {said}", flush=True)
+    scores: dict[str, list[float]] = {way: [] for way in ways}
+    for seed in seeds:
+        for way in ways:
+            folder = out / f"{minutes:g}" / str(seed) / way
+            scores[way].append(trained(way, folders, seed, steps, folder))
+            print(f"seed {seed}: {way} {scores[way][-1]:.2f} dB", flush=True)
+    mean = {way: statistics.fmean(values) for way, values in scores.items()}
+    command = f"grow --minutes {minutes:g} --seeds {len(seeds)}"
+    at = f"{minutes:g}_minutes"
+    figures = {
+        f"grow.copy_minus_{way}_equal_time_{at}_db": figure(
+            mean["copied"] - mean[way], "dB", command
+        )
+        for way in ("shallow", "deep")
+        if way in ways
+    }
+    if "patient" in ways:
+        gap = mean["patient"] - mean["copied"]
+        figures[f"grow.patient_minus_copy_equal_time_{at}_db"] = figure(gap, "dB", command)
+        runs = [out / f"{minutes:g}" / str(seed) / "patient" for seed in seeds]
+        stages = [run / name for run in runs for name in (".", "stage-2", "stage-3")]
+        made, allowed = (sum(numbers) for numbers in zip(*map(updates, stages), strict=True))
+        saved = f"grow.share_of_updates_left_out_{at}"
+        figures[saved] = figure(1 - made / allowed, "share", command)
+    return figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, nargs="+", default=[5.0, 20.0, 60.0])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--out", type=Path, help="folder for data and runs; by default they go")
     a = parser.parse_args()
     torch.set_num_threads(1)
     with TemporaryDirectory() as place:
         folder = a.out or Path(place)
         folders = data(folder / "data")
+        seeds = range(a.first, a.first + a.seeds)
         for minutes in a.minutes:
-            figures = compare(folders, minutes, a.seeds, folder / "runs")
+            figures = compare(folders, minutes, seeds, a.ways, folder / "runs")
             show(figures)
             keep(figures)
 

@@ -36,8 +36,8 @@ class TrainingRecipe(Part):
     """Number of iterations taken from `start` that stay as they are: only those after them are
     trained."""
     copies: bool = False
-    """Begin the iterations after those of `start` as copies of its last module, in turn; otherwise
-    their weights are drawn."""
+    """Begin the iterations after those of `start` as copies of its last one; otherwise their
+    weights are drawn."""
     stages: tuple[StageRecipe, ...] = ()
     """Deeper networks that follow, each a run of its own in the folders `stage-2`, `stage-3`, … of
     the run's: train a few iterations as long as it pays, then many that begin as copies."""
@@ -79,9 +79,9 @@ class TrainingRecipe(Part):
     consistency_rate: Positive = 1.0
     """Factor on the learning rate of the single numbers that data consistency learns (λ and its
     power of the noise level, or a step length); short training hardly moves them at 1."""
-    warmup: Annotated[int, Field(ge=0)] = 50
+    warmup: Annotated[int, Field(ge=0)] | None = None
     """Number of first steps in which the learning rate rises linearly; then a cosine takes it to
-    zero."""
+    zero. null takes 50, or a tenth of the steps where that is fewer."""
     clip: Positive | None = 1.0
     """Largest norm of each module's gradient; larger gradients are scaled down to it, null leaves
     them."""
@@ -217,6 +217,11 @@ class Recipe(Part):
         t = self.training
         every = max(1, round(t.validate_every * steps / t.steps))
         return self.changed(training={"steps": steps, "minutes": None, "validate_every": every})
+
+    def warmup(self) -> int:
+        """Number of steps in which the learning rate rises."""
+        t = self.training
+        return min(50, t.steps // 10) if t.warmup is None else min(t.warmup, t.steps)
 
     def loss_weights(self) -> list[float]:
         """Weight of each module's loss."""

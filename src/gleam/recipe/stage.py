@@ -7,7 +7,7 @@ class StageRecipe(Part):
     """A deeper network that training goes on with: as the recipe, but for what is said here."""
 
     iterations: Count
-    """Number of iterations; those beyond the stage before begin as copies of its last module."""
+    """Number of iterations; those beyond the stage before begin as copies of its last one."""
     modules: Count | list[Count] | None = None
     """Number of modules, or the iterations of each; null has modules as long as before."""
     steps: Count | None = None

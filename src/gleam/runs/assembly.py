@@ -108,7 +108,7 @@ def make_modules(
     """
     t = recipe.training
     schedule = partial(
-        warmup_cosine, highest=t.learning_rate, warmup=min(t.warmup, t.steps), steps=t.steps
+        warmup_cosine, highest=t.learning_rate, warmup=recipe.warmup(), steps=t.steps
     )
     storage: str | Storage = STORAGES[t.storage]
     if recipe.network.build is not None:

@@ -54,9 +54,8 @@ def _sources(recipe: Recipe) -> list[int]:
         raise BadInput(f"{text}, the recipe of {wanted}; give as many or more")
     if recipe.training.frozen > iterations:
         raise BadInput(f"{text}, so no more can be frozen; lower training.frozen")
-    last = range(iterations)[-begun.module_sizes()[-1] :]
     copies = wanted - iterations if recipe.training.copies else 0
-    return [*range(iterations), *(last[k % len(last)] for k in range(copies))]
+    return [*range(iterations), *[iterations - 1] * copies]
 
 
 def grown_from(recipe: Recipe) -> int:

@@ -254,7 +254,7 @@ def _that_may_stop(modules: Sequence[GreedyModule], recipe: Recipe) -> list[Gree
     t = recipe.training
     if t.patience is None:
         return [*modules]
-    watches = (Plateau(t.patience, t.least_fall, t.warmup) for _ in modules)
+    watches = (Plateau(t.patience, t.least_fall, recipe.warmup()) for _ in modules)
     return [replace(module, plateau=watch) for module, watch in zip(modules, watches, strict=True)]
 
 

@@ -1,9 +1,10 @@
 """Training in stages, each a run of its own that starts from the one before.
 
 *Growing* appends iterations to a trained network and trains only those: the memory is that of one
-module, whatever the depth. Or the new ones begin as copies of its last module, and all are trained:
-a shallow network learns fast, and a deep one then starts from what it knows. *Polishing* trains a
-greedy network end-to-end for a few steps, under checkpointing.
+module, whatever the depth. Or the new ones begin as copies of its last iteration, and all are
+trained: a shallow network learns fast, and a deep one then starts from what it knows. (The first
+iterations know how to begin, so copies of them spoil an image that is nearly done.) *Polishing*
+trains a greedy network end-to-end for a few steps, under checkpointing.
 """
 
 import math
@@ -25,8 +26,8 @@ def grown(recipe: Recipe, start: Path, iterations: int, copy: bool = False) -> R
         recipe: of the run.
         start: its folder.
         iterations: how many to append.
-        copy: begin them as copies of the last module, and train all; otherwise they are drawn, and
-            nothing else is trained.
+        copy: begin them as copies of the last iteration, and train all; otherwise they are drawn,
+            and nothing else is trained.
     """
     before = recipe.network.iterations
     trained = before + iterations if copy else iterations

@@ -40,7 +40,7 @@ class Arguments:
     grow: int | None = None
     """Number of iterations to append to the run of --start; only these are trained."""
     copy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Begin the iterations of --grow as copies of the run's last module, and train all of them."""
+    """Begin the iterations of --grow as copies of the run's last one, and train all of them."""
     polish: int | None = None
     """Number of steps end-to-end that follow the training, with activation checkpointing, into
     OUT/polished; with --start alone, nothing else is trained."""
