@@ -6,6 +6,7 @@ import pytest
 from tiny import tiny_scan
 
 from gleam.cli import main
+from gleam.cli import reconstruct as verb
 from gleam.formats import write_scan
 from gleam.planning import inference
 from gleam.planning.machine import Machine, machine_of
@@ -46,7 +47,7 @@ def test_what_does_not_fit_is_one_line_and_nothing_is_made(scan, monkeypatch, ca
     ("options", "said"),
     [
         (["--memory", "12"], "reconstruct: --memory is 1MiB or more, as 4GiB; not '12'"),
-        (["--memory", "1GiB", "--check"], "reconstruct: --memory is of making the image alone"),
+        (["--memory", "1GiB", "--adapt"], "--memory is of making an image, not of learning"),
     ],
 )
 def test_options_that_cannot_be(scan, options, said, capsys):
@@ -59,3 +60,15 @@ def test_options_that_cannot_be(scan, options, said, capsys):
 def test_without_it_what_is_short_is_not_looked_at(scan, capsys):
     assert reconstruct(scan)[0] == 0
     assert "takes" not in capsys.readouterr().err
+
+
+def test_a_checked_image_is_planned_with_its_check(scan, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(verb, "image_of", lambda *given: asked.append(given))
+    few = ["--acceleration", "2", "--check", "--memory"]
+    monkeypatch.setattr("gleam.cli.reconstruct.bytes_of", lambda *_: 2**10)
+    code, out = reconstruct(scan, *few, "1KiB")
+    assert code == 2
+    assert "its reconstruction by zero-filled takes 0." in capsys.readouterr().err
+    assert not asked
+    assert not out.exists()

@@ -13,8 +13,6 @@ from gleam.errors import BadInput
 from gleam.physics.classical import CLASSICAL
 from gleam.planning import inference
 from gleam.planning.inference import (
-    Use,
-    apply,
     fitted,
     in_words,
     is_short,
@@ -22,6 +20,7 @@ from gleam.planning.inference import (
     planned,
     seconds,
 )  # fmt: skip
+from gleam.planning.uses import Use, apply
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Classical, Trained

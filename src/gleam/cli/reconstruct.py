@@ -23,7 +23,8 @@ from gleam.files import check_new, make_folder, sha256_of
 from gleam.formats import Volume, image_writer, read_scans, scan_file
 from gleam.formats.dicom import writer as dicom
 from gleam.formats.scan import choose
-from gleam.planning.inference import in_words, planned, seconds
+from gleam.planning.checks import needs_checked
+from gleam.planning.inference import in_words, needs, planned, seconds
 from gleam.preparation.description import axis_names
 from gleam.preparation.jobs import find_scans
 from gleam.preparation.manifest import recorded
@@ -32,7 +33,7 @@ from gleam.recipe import MaskRecipe
 from gleam.reconstruction.adapted import adapted_to
 from gleam.reconstruction.many import ReconstructionJob, identity, reconstruct_many
 from gleam.reconstruction.named import reconstructor
-from gleam.reconstruction.reconstruct import Reconstruction, reconstruct
+from gleam.reconstruction.reconstruct import Reconstruction
 from gleam.reconstruction.reconstructor import Reconstructor, Trained
 from gleam.reconstruction.rivals import image_of
 from gleam.runs.adaptation import Adaptation
@@ -57,20 +58,15 @@ def main(a: Arguments) -> None:
     elif a.tag:
         raise BadInput(f"{a.out}: --tag is for DICOM; write to a folder or a .dcm file")
     settings = a.of_scan.settings()
-    if a.memory is not None and (a.adapt or not _plain(a)):
+    if a.memory is not None and a.adapt:
         raise BadInput(
-            "reconstruct: --memory is of making the image alone; leave out --adapt, --check and "
-            "--method"
+            "reconstruct: --memory is of making an image, not of learning; leave out --adapt, or "
+            "first run `gleam adapt`, then reconstruct with the new run and --memory"
         )
     _memory(a)  # what is wrong with it is said once
     make_folder(a.out if many else a.out.parent)
     chosen = reconstructor(a.run, a.device, a.iterations, _change(a.until), a.force)
     settings = replace(settings, sets=chosen.sets)
-    if a.memory is not None and chosen.on_trial:
-        raise BadInput(
-            f"reconstruct: {a.run} ships with GLEAM, so its image is checked, and what a check "
-            "takes is not known beforehand; leave out --memory"
-        )
     adaptation = _adaptation(a, chosen, many, mask)
     make = partial(_image, chosen, mask, a)
     where = f"reconstructing on {described(chosen.device)}"
@@ -171,16 +167,19 @@ def _image(
 ) -> Reconstruction:
     """The image; what it takes is said before, and goes into `predicted`."""
     at_once = 1 if chosen.device.type == "cuda" else torch.get_num_threads()
-    if not _plain(a) or chosen.on_trial:
+    checks = not _plain(a) or chosen.on_trial
+    if checks and a.memory is None:
         return image_of(chosen, example, mask, a.check, a.method == "best", progress, at_once)
-    use, found = planned(chosen, example, mask, _memory(a), at_once)
+    of = needs_checked if checks else needs
+    use, found = planned(chosen, example, mask, _memory(a), at_once, of)
     if found is not None:
-        duration = seconds(chosen, example, found)
+        duration = None if checks else seconds(chosen, example, found)
         how = f"; {use}" if a.memory is not None else ""
         say(f"{example.header.name}: {in_words(found, duration)}{how}")
         if predicted is not None:
             predicted |= {"predicted_peak_bytes": found.peak, "predicted_seconds": duration}
-    return reconstruct(chosen, example, mask, progress, use.at_once, use.slab)
+    best = a.method == "best"
+    return image_of(chosen, example, mask, a.check, best, progress, use.at_once, use.slab)
 
 
 def _memory(a: Arguments) -> int | None:

@@ -16,9 +16,9 @@ from gleam.face.examples import Example, open, prepare
 from gleam.face.images import Image
 from gleam.face.words import in_python
 from gleam.physics.classical import CLASSICAL
-from gleam.planning.inference import planned
+from gleam.planning.checks import needs_checked
+from gleam.planning.inference import needs, planned
 from gleam.recipe import MaskRecipe
-from gleam.reconstruction import reconstruct as whole
 from gleam.reconstruction.exported import SUFFIXES
 from gleam.reconstruction.named import reconstructor
 from gleam.reconstruction.reconstructor import Classical, Reconstructor
@@ -80,11 +80,11 @@ def reconstruct(
     example = data if isinstance(data, Example) else prepared(data, way.sets)
     if memory is None:
         return Image.of(image_of(way, example.source, mask))
-    if way.on_trial:
-        raise BadInput(f"{way.name}: its image is checked, so leave out memory")
     size = bytes_of(memory, "reconstruct: memory") if isinstance(memory, str) else memory
-    use, _ = planned(way, example.source, mask, size)
-    return Image.of(whole.reconstruct(way, example.source, mask, slab=use.slab))
+    use, _ = planned(
+        way, example.source, mask, size, of=needs_checked if way.on_trial else needs
+    )
+    return Image.of(image_of(way, example.source, mask, slab=use.slab))
 
 
 def way_of(

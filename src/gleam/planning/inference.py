@@ -3,9 +3,10 @@ image is traced, without memory (`gleam.planning.hollow`); time is that of a sma
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,11 +14,10 @@ from torch import Tensor
 
 from gleam.amounts import in_bytes
 from gleam.data.example import Example
-from gleam.data.kind import kind_of
-from gleam.data.loader import SLAB, every_slice
+from gleam.data.loader import every_slice
 from gleam.errors import BadInput
-from gleam.networks.regulariser import Convolved
 from gleam.networks.unrolled import called
+from gleam.physics.compressed_sensing import low_rank, temporal_tv, wavelet
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.planning.few import SHORT
@@ -25,33 +25,15 @@ from gleam.planning.hollow import empty, hollow_example
 from gleam.planning.machine import Machine, machine_of
 from gleam.planning.speed import amount
 from gleam.planning.trace import UNKNOWN, Tracer, Work, fake
+from gleam.planning.uses import Use, apply, patched, uses
 from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstruct import one_image
-from gleam.reconstruction.reconstructor import Reconstructor, Trained
+from gleam.reconstruction.reconstructor import Classical, Reconstructor, Trained
 
 SMALL = 64  # positions along an axis of what is timed, at most
-LEAST_PATCH = 16  # positions; a smaller one is mostly margin
+ITERATED = (wavelet, temporal_tv, low_rank)  # in steps that are alike
 FEW = 2e10  # multiplications that take no more than a couple of seconds
-
-
-@dataclass(frozen=True)
-class Use:
-    """Use of memory; whatever it is, the image is the same.
-
-    Attributes:
-        at_once: slices that are reconstructed at the same time.
-        slab: positions of a volume that are reconstructed together.
-        patch: positions along each axis that a regulariser is applied to; None for all.
-    """
-
-    at_once: int = 1
-    slab: int = SLAB
-    patch: tuple[int, ...] | None = None
-
-    def __str__(self) -> str:
-        patch = "" if self.patch is None else f", patches of {list(self.patch)}"
-        return f"{self.at_once} at once, slabs of {self.slab}{patch}"
 
 
 @dataclass(frozen=True)
@@ -93,6 +75,21 @@ def needs(
     Raises:
         BadInput: what the method does is not known beforehand.
     """
+
+    def image(method: Reconstructor, example: Example) -> None:
+        one_image(method, example, next(every_slice([example], mask, slab=use.slab)))
+
+    return needs_of(image, method, example, machine, use)
+
+
+def needs_of(
+    make: Callable[[Reconstructor, Example], None],
+    method: Reconstructor,
+    example: Example,
+    machine: Machine,
+    use: Use,
+) -> Needs:
+    """Memory and work of what makes an image of a slice, or a volume; see `needs`."""
     mode, traced, repeats = fake(), method, 1.0
     if isinstance(method, Trained):
         count = method.iterations or len(method.network.iterations)
@@ -101,12 +98,13 @@ def needs(
         repeats = count / min(few, count)
         # No iteration ends early or is recorded.
         traced = replace(method, iterations=min(few, count), change=None, call=called)
+    elif isinstance(method, Classical) and method.method in ITERATED:
+        traced = replace(method, method=partial(method.method, steps=SHORT))  # others are alike
     example_without = hollow_example(example, mode)
     tracer = Tracer([], machine.workspace, gpu=machine.is_gpu)
     try:
-        with _patched(method, use), tracer:
-            batch = next(every_slice([example_without], mask, slab=use.slab))
-            one_image(traced, example_without, batch)
+        with patched(method, use), tracer:
+            make(traced, example_without)
     except (*UNKNOWN, NotImplementedError) as error:
         raise BadInput(
             f"{method.name}: what it takes depends on values, or on code that cannot be followed, "
@@ -131,6 +129,9 @@ def needs(
     )
 
 
+NeedsOf = Callable[[Reconstructor, Example, MaskRecipe | None, Machine, Use], Needs]
+
+
 def fitted(
     method: Reconstructor,
     example: Example,
@@ -138,6 +139,7 @@ def fitted(
     machine: Machine,
     memory: int,
     at_once: int = 1,
+    of: NeedsOf = needs,
 ) -> tuple[Use, Needs]:
     """The use of memory that fits and takes the least time.
 
@@ -145,8 +147,8 @@ def fitted(
         BadInput: none fits; or see `needs`.
     """
     least: Needs | None = None
-    for use in _uses(method, example, at_once):
-        found = needs(method, example, mask, machine, use)
+    for use in uses(method, example, at_once):
+        found = of(method, example, mask, machine, use)
         if found.peak <= memory:
             return use, found
         least = min(least or found, found, key=lambda one: one.peak)
@@ -164,6 +166,7 @@ def planned(
     mask: MaskRecipe | None,
     memory: int | None,
     at_once: int = 1,
+    of: NeedsOf = needs,
 ) -> tuple[Use, Needs | None]:
     """The use of memory of a reconstruction that is about to start, and what it takes.
 
@@ -173,6 +176,7 @@ def planned(
         mask: see `gleam.reconstruction.reconstruct.reconstruct`.
         memory: bytes that there are; None refuses nothing, and does not look at what is short.
         at_once: slices at the same time, at most.
+        of: `needs`, or those of more than an image.
 
     Raises:
         BadInput: it does not fit, or is not known beforehand though memory is said.
@@ -181,11 +185,11 @@ def planned(
         return Use(at_once), None
     machine = machine_of(str(method.device))
     if memory is not None:
-        use, found = fitted(method, example, mask, machine, memory, at_once)
+        use, found = fitted(method, example, mask, machine, memory, at_once, of)
         apply(method, use)
         return use, found
     try:
-        return Use(at_once), needs(method, example, mask, machine, Use(at_once))
+        return Use(at_once), of(method, example, mask, machine, Use(at_once))
     except BadInput:  # nobody asked
         return Use(at_once), None
 
@@ -194,13 +198,6 @@ def in_words(found: Needs, duration: float | None) -> str:
     """Peak and seconds of a reconstruction, in a line."""
     time = "" if duration is None else f" and about {duration:.2g} s"
     return f"takes {in_bytes(found.peak)} at its peak{time}"
-
-
-def apply(method: Reconstructor, use: Use) -> None:
-    """Have a network's regularisers applied to patches; the rest of a use is for `reconstruct`."""
-    for regulariser in _regularisers(method):
-        if use.patch is not None:
-            regulariser.patch = use.patch
 
 
 def is_short(method: Reconstructor, example: Example) -> bool:
@@ -242,45 +239,6 @@ def seconds(method: Reconstructor, example: Example, found: Needs) -> float | No
     return best * amount(found.work) / done * slices / found.at_once
 
 
-def _uses(method: Reconstructor, example: Example, at_once: int) -> Iterator[Use]:
-    """Ways to use memory, those that take least time first."""
-    slices, _, _, *space = example.shape
-    count, slab = min(at_once, slices), SLAB
-    yield Use(at_once)
-    while count > 1:
-        count //= 2
-        yield Use(count)
-    axis = example.header.slab_axis
-    while axis is not None and slab > 1:
-        slab //= 2
-        yield Use(1, slab)
-    regularisers = _regularisers(method)
-    if not regularisers or not all(hasattr(r.cnn, "reach") for r in regularisers):
-        return
-    grid = list(space)
-    if len(space) == 2 and regularisers[0].dimensions == 3:
-        grid = [example.shape[2], *space]
-    if method.takes_slices_of(kind_of(example)):
-        grid = [length for k, length in enumerate(space, -3) if k != axis]
-    elif len(space) == 3 and regularisers[0].dimensions == 2:
-        grid = list(space[-2:])
-    while max(grid) > LEAST_PATCH:
-        longest = grid.index(max(grid))
-        grid[longest] = -(-grid[longest] // 2)
-        yield Use(1, slab, tuple(grid))
-
-
-@contextmanager
-def _patched(method: Reconstructor, use: Use) -> Iterator[None]:
-    before = {regulariser: regulariser.patch for regulariser in _regularisers(method)}
-    apply(method, use)
-    try:
-        yield
-    finally:
-        for regulariser, patch in before.items():
-            regulariser.patch = patch
-
-
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
@@ -289,12 +247,6 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _regularisers(method: Reconstructor) -> list[Convolved]:
-    if not isinstance(method, Trained):
-        return []
-    return [one for one in method.network.modules() if isinstance(one, Convolved)]
 
 
 def _weights(method: Reconstructor) -> list[Tensor]:

@@ -24,6 +24,7 @@ from gleam.planning.trace import aten, channels_last, outside
 from gleam.training.meter import metered
 
 SMALL = 2**25  # multiplications of a convolution that is run on its own grid
+LARGE = 2**32  # those of one that takes a second: of so many channels few positions tell
 
 LAST, FIRST, PART = "last", "first", "part"
 
@@ -205,6 +206,8 @@ def _smaller(one: Convolution) -> tuple[Convolution, Convolution]:
     images = 1 if one.backend.startswith("Slow") else 2
     if replace(one, images=images, grid=(2 * rows, *rest)).size > SMALL:
         rest = tuple(min(length, most) for length, most in zip(rest, (32, 8), strict=False))
+    if replace(one, images=images, grid=(2 * rows, *rest)).size > LARGE:
+        rest = tuple(min(length, 8) for length in rest)
     first, second = (replace(one, images=images, grid=(n, *rest)) for n in (rows, 2 * rows))
     return first, second
 

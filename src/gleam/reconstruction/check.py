@@ -43,6 +43,7 @@ def check(
     plan: Plan = USUAL,
     progress: Callable[[int], None] = lambda done: None,
     seen: Seen = lambda index, method, image: None,
+    slab: int = SLAB,
 ) -> Check:
     """Hold out, reconstruct, predict.
 
@@ -54,6 +55,7 @@ def check(
         progress: called with the number of rounds done, see `Plan`.
         seen: called with every image (set, frame, *space), in the scan's intensities, and with the
             slice and the method that it is of.
+        slab: see `gleam.reconstruction.reconstruct.reconstruct`.
 
     Raises:
         BadInput: a method is not for the scan; there is nothing to hold out, or too little; or
@@ -70,7 +72,7 @@ def check(
         with _left(example, mask, split) as left:
             noise = left.header.noise
             for index in slices:
-                batch = _batch(left, index, mask, split)
+                batch = held_out_batch(left, index, mask, split, slab)
                 assert batch.heldout is not None
                 energies.setdefault(draw, []).append(float(batch.heldout.energy().square()))
                 noises.append(math.nan if noise is None else noise**2)
@@ -150,8 +152,11 @@ def _left(example: Example, mask: MaskRecipe | None, split: Draw) -> Iterator[Ex
         yield ExampleFile(Path(folder) / "example.h5")
 
 
-def _batch(example: Example, index: int, mask: MaskRecipe | None, split: Draw) -> Batch:
+def held_out_batch(
+    example: Example, index: int, mask: MaskRecipe | None, split: Draw, slab: int = SLAB
+) -> Batch:
+    """A slice, or a volume in slabs, with what a draw holds out of it."""
     item = Item(example, index, mask_seed(example.header.name), split=split)
     if example.header.slab_axis is None:
         return collate([item], mask)
-    return collate_volume(item, mask, SLAB)
+    return collate_volume(item, mask, slab)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gleam.data.example import Example
+from gleam.data.loader import SLAB
 from gleam.errors import BadInput
 from gleam.physics.classical import CLASSICAL, compressed_sensing_of
 from gleam.recipe import MaskRecipe
@@ -32,11 +33,12 @@ def image_of(
     best: bool = False,
     progress: Callable[[int], None] = lambda done: None,
     at_once: int = 1,
+    slab: int = SLAB,
 ) -> Reconstruction:
     """The image that a user gets who asks for a method's.
 
     Args:
-        method, example, mask, progress, at_once: see `reconstruct`.
+        method, example, mask, progress, at_once, slab: see `reconstruct`.
         checks: have a check of it, too.
         best: make it by the method that a check ranks first, if it can rank the one given; of one
             on trial it is so always.
@@ -45,8 +47,8 @@ def image_of(
         BadInput: see `Reconstructor.check`.
     """
     if not (checks or best or method.on_trial):
-        return reconstruct(method, example, mask, progress, at_once)
-    image = reconstruct_checked(method, example, mask, best, progress, at_once)
+        return reconstruct(method, example, mask, progress, at_once, slab)
+    image = reconstruct_checked(method, example, mask, best, progress, at_once, slab)
     return image if checks else replace(image, check=None)
 
 
@@ -57,13 +59,14 @@ def reconstruct_checked(
     best: bool,
     progress: Callable[[int], None] = lambda done: None,
     at_once: int = 1,
+    slab: int = SLAB,
 ) -> Reconstruction:
     """An image, and a check of it beside `rival_of`; where none can be made, a doubt says why.
 
     A method on trial makes the image only if it is ranked first, its rival if that is not known.
 
     Args:
-        method, example, mask, best, progress, at_once: see `image_of`.
+        method, example, mask, best, progress, at_once, slab: see `image_of`.
 
     Raises:
         BadInput: see `Reconstructor.check`.
@@ -72,15 +75,15 @@ def reconstruct_checked(
     otherwise = rival if method.on_trial else method
     methods = {one.name: one for one in (method, rival)}
     try:
-        checked = check(methods, example, mask, progress=lambda done: progress(0))
+        checked = check(methods, example, mask, progress=lambda done: progress(0), slab=slab)
     except BadInput as error:
         doubts = method.check(example, mask)
-        image = reconstruct(otherwise, example, mask, progress, at_once)
+        image = reconstruct(otherwise, example, mask, progress, at_once, slab)
         by = f"; the image is by {rival.name}" if method.on_trial else ""
         return replace(image, doubts=[*doubts, f"was not checked: {error}{by}"])
     choose = best or method.on_trial
     chosen = methods[_best(method, checked) or otherwise.name] if choose else method
-    image = reconstruct(chosen, example, mask, progress, at_once)
+    image = reconstruct(chosen, example, mask, progress, at_once, slab)
     return replace(image, check=checked, verdict=checked.verdict)
 
 
