@@ -81,9 +81,7 @@ def reconstruct(
     if memory is None:
         return Image.of(image_of(way, example.source, mask))
     size = bytes_of(memory, "reconstruct: memory") if isinstance(memory, str) else memory
-    use, _ = planned(
-        way, example.source, mask, size, of=needs_checked if way.on_trial else needs
-    )
+    use, _ = planned(way, example.source, mask, size, of=needs_checked if way.on_trial else needs)
     return Image.of(image_of(way, example.source, mask, slab=use.slab))
 
 
