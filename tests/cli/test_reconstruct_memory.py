@@ -47,7 +47,6 @@ def test_what_does_not_fit_is_one_line_and_nothing_is_made(scan, monkeypatch, ca
     ("options", "said"),
     [
         (["--memory", "12"], "reconstruct: --memory is 1MiB or more, as 4GiB; not '12'"),
-        (["--memory", "1GiB", "--adapt"], "--memory is of making an image, not of learning"),
     ],
 )
 def test_options_that_cannot_be(scan, options, said, capsys):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from gleam.amounts import bytes_of
+from gleam.amounts import bytes_of, in_bytes
 from gleam.cli.options.reconstruct import Arguments
 from gleam.cli.outcomes import report
 from gleam.cli.parts import check_beside, part_of
@@ -23,6 +23,7 @@ from gleam.files import check_new, make_folder, sha256_of
 from gleam.formats import Volume, image_writer, read_scans, scan_file
 from gleam.formats.dicom import writer as dicom
 from gleam.formats.scan import choose
+from gleam.planning.adapting import fitted_adaptation
 from gleam.planning.checks import needs_checked
 from gleam.planning.inference import in_words, needs, planned, seconds
 from gleam.preparation.description import axis_names
@@ -58,11 +59,6 @@ def main(a: Arguments) -> None:
     elif a.tag:
         raise BadInput(f"{a.out}: --tag is for DICOM; write to a folder or a .dcm file")
     settings = a.of_scan.settings()
-    if a.memory is not None and a.adapt:
-        raise BadInput(
-            "reconstruct: --memory is of making an image, not of learning; leave out --adapt, or "
-            "first run `gleam adapt`, then reconstruct with the new run and --memory"
-        )
     _memory(a)  # what is wrong with it is said once
     make_folder(a.out if many else a.out.parent)
     chosen = reconstructor(a.run, a.device, a.iterations, _change(a.until), a.force)
@@ -106,6 +102,7 @@ def main(a: Arguments) -> None:
             data: Example = example
             if adaptation is not None:
                 assert isinstance(chosen, Trained)
+                adaptation = _fitting(a, chosen, example, adaptation)
                 ready = adapted_to(example, chosen, adaptation, partial(_trained, a))
                 method, data = until_done.enter_context(ready)
             done = until_done.enter_context(counted("reconstructing", example.shape[0]))
@@ -131,6 +128,19 @@ def _adaptation(
             "some of its scans, then reconstruct them with the new run"
         )
     return Adaptation(a.steps, a.minutes, mask=mask)
+
+
+def _fitting(
+    a: Arguments, chosen: Trained, example: Prepared, adaptation: Adaptation
+) -> Adaptation:
+    """The adaptation, made to fit into the memory that is said; what it takes is said before."""
+    memory = _memory(a)
+    if memory is None:
+        return adaptation
+    made, peak = fitted_adaptation(chosen, example, replace(adaptation, leaner={}), memory)
+    if peak is not None:
+        say(f"{example.header.name}: learning from it takes {in_bytes(peak)} at its peak")
+    return made
 
 
 def _trained(a: Arguments, run: Path) -> Trained:

@@ -116,13 +116,12 @@ def needs_of(
             setattr(work, name, round(getattr(work, name) + repeats * value))
     slices, _, frames, *_ = example.shape
     image = 0 if machine.is_gpu else frames * int(np.prod(example.header.matrix)) * 8
-    scan = example.scan.kspace if isinstance(example, Prepared) else None
     return Needs(
         weights=sum(t.nbytes for t in _weights(method)),
         each=max(tracer.trace.peak.total, tracer.reserved),
         images=slices * image,
         image=image,
-        scan=scan.nbytes if isinstance(scan, np.ndarray) and not machine.is_gpu else 0,
+        scan=_read(example, machine),
         overhead=machine.context,
         at_once=min(use.at_once, slices),
         work=work,
@@ -247,6 +246,16 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def lying_there(method: Reconstructor, example: Example, machine: Machine) -> int:
+    """Bytes of a method's weights, and of what was read of a scan already."""
+    return sum(t.nbytes for t in _weights(method)) + _read(example, machine)
+
+
+def _read(example: Example, machine: Machine) -> int:
+    kspace = example.scan.kspace if isinstance(example, Prepared) else None
+    return kspace.nbytes if isinstance(kspace, np.ndarray) and not machine.is_gpu else 0
 
 
 def _weights(method: Reconstructor) -> list[Tensor]:

@@ -10,8 +10,8 @@ kept, be they those it started from.
 import math
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -55,6 +55,8 @@ class Adaptation:
         learning_rate: of Adam, at its highest.
         consistency_rate: times that: the rate of what data consistency learns.
         mask: undersamples scans that were fully sampled; None refuses these.
+        leaner: fields of the recipe, part by part, by which less memory is taken, and the same is
+            learnt.
     """
 
     steps: int | None = None
@@ -65,6 +67,7 @@ class Adaptation:
     learning_rate: float = 1e-3
     consistency_rate: float = 30.0
     mask: MaskRecipe | None = None
+    leaner: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def adapt(
@@ -168,7 +171,9 @@ def adapted(earlier: Start, examples: Sequence[Example], how: Adaptation) -> Rec
         training["idle"] = "host"  # that folder was for the run
     data = {"batch": 1, "slab": slab, "margin": None, "masks": (), "volumes": volumes}
     changed = recipe.changed(data=data, mask=how.mask or recipe.mask, training=training)
-    return changed if how.last is None else _last(changed, how.last)
+    if how.last is not None:
+        changed = _last(changed, how.last)
+    return changed.changed(**how.leaner)
 
 
 def _modules(recipe: Recipe) -> int | list[int]:

@@ -61,7 +61,8 @@ class Arguments:
     of_scan: Annotated[ScanArguments, tyro.conf.arg(name="")] = field(default_factory=ScanArguments)
     memory: str | None = None
     """Memory that there is, as 8GiB: slices at once, slabs and patches are chosen so that it fits,
-    which leaves the image as it is; peak and seconds are said before it starts. A check counts."""
+    which leaves the image as it is; peak and seconds are said before it starts. A check and --adapt
+    count, too."""
     device: Device = "auto"
     trust: Trust = ()
     force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
