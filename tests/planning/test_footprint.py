@@ -134,6 +134,20 @@ def test_a_gpu_takes_its_context_all_coils_at_once_and_buffers_of_what_is_replay
     assert eager.data == here.data
 
 
+def test_a_gpu_takes_the_coils_of_a_volume_by_a_few(cpu, gpu, monkeypatch):
+    """So k-space of all of them is never held: however many there are, it takes no more."""
+    one = recipe(2, "modl", regulariser={"width": 2, "dimensions": 3},
+                 mask={"kind": "poisson"}, training={"graph": "never"})  # fmt: skip
+
+    def activations(coils):
+        return footprint(one, ScanSize((128, 128, 160), coils), gpu).activations
+
+    assert activations(32) == pytest.approx(activations(16), rel=0.01)
+    few = activations(32)  # which is remembered
+    monkeypatch.setattr("gleam.physics.sense._FULL", 2**40)
+    assert activations(31) > few + 20 * 128 * 128 * 160 * 8
+
+
 def test_offloading_to_the_host_frees_a_gpu(gpu):
     wide = recipe(4, regulariser={"width": 16}, training={"modules": 1})
     kept = footprint(wide, TINY, gpu)

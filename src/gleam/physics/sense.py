@@ -3,13 +3,15 @@
 Each is linear with a known adjoint, so autograd keeps nothing: the gradient of A is Aᴴ, of Aᴴ is
 A, and AᴴA is its own. On a CPU coils are taken one after the other, so no coil-sized array is ever
 made for AᴴA and one coil stays in the cache (3 × faster at 6 coils, 128 × 128); a GPU is kept busy
-by few large kernels, so there all coils are transformed at once and combined by one reduction.
+by few large kernels, so there as many coils as fill it are transformed at once and combined by one
+reduction: all of a slice, a few of a volume, whose k-space would take gigabytes.
 
 The way back from k-space is written as F⁻¹ z = conj(F conj(z)): then Sᴴ F⁻¹ z = conj(Sᵀ F conj(z)),
 so the maps' conjugate is never made, and conj(z) comes with the mask: its factor for imaginary
 parts has the other sign.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +25,8 @@ from gleam.arrays import Image, KSpace, Maps, Mask
 from gleam.errors import BadInput
 from gleam.physics.fourier import Axes, fft
 from gleam.physics.linear import LinearOperator, mapped_over, transformed
+
+_FULL = 2**24  # voxels of coils together, from which on kernels keep any GPU busy
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,7 +50,7 @@ class Sense(LinearOperator):
             each position was sampled, where one image stands for several; M is then its root.
         axes: the space axes F runs along (x = −1, y = −2, z = −3): those the mask varies along.
         coils_at_once: how many coils are transformed together and combined by one reduction; 0
-            takes one on a CPU and all on a GPU.
+            takes one on a CPU, and as many as fill a GPU.
 
     Maps and mask are constants: no gradient flows to them, `vmap` runs over images only, and to
     write into them after the first use is for `copy_` alone.
@@ -92,14 +96,14 @@ class Sense(LinearOperator):
         batch, _, coils, _, *space = self.maps.shape
         kspace = image.new_empty((batch, coils, image.shape[2], *space))
         mask = self._root(image.dtype)  # torch multiplies by it faster than by bool or float
-        for some, maps in self._groups():
+        for some, maps in self._groups(image.shape[2]):
             kspace[:, some] = fft(_expand(maps, image), self.axes).mul_(mask)
         return kspace
 
     def _adjoint(self, kspace: Tensor) -> Tensor:
         result: Tensor | None = None
         mask = _conjugating(self._root(kspace.real.dtype))
-        for some, maps in self._groups():
+        for some, maps in self._groups(kspace.shape[2]):
             parts = torch.view_as_real(kspace[:, some].resolve_conj()) * mask
             result = _combine(maps, fft(torch.view_as_complex(parts), self.axes), result)
         assert result is not None  # there are coils
@@ -107,16 +111,18 @@ class Sense(LinearOperator):
 
     def _normal(self, image: Tensor) -> Tensor:
         result: Tensor | None = None
-        for _, maps in self._groups():
+        for _, maps in self._groups(image.shape[2]):
             kspace = fft(_expand(maps, image), self.axes)
             torch.view_as_real(kspace).mul_(self.mask_and_conjugate)
             result = _combine(maps, fft(kspace, self.axes), result)
         assert result is not None
         return result.conj_physical_()
 
-    def _groups(self) -> Iterator[tuple[slice, Tensor]]:
+    def _groups(self, frames: int) -> Iterator[tuple[slice, Tensor]]:
         """The coils taken together, and their maps."""
-        step = coils_together(self.maps, self.coils_at_once)
+        batch, _, coils, _, *space = self.maps.shape
+        voxels = batch * frames * math.prod(space)
+        step = self.coils_at_once or coils_together(coils, voxels, self.maps.is_cuda)
         for first in range(0, self.maps.shape[2], step):
             some = slice(first, first + step)
             yield some, self.maps[:, :, some]
@@ -143,9 +149,15 @@ class Sense(LinearOperator):
         return Sense(self.maps, mask, self.axes, self.coils_at_once)
 
 
-def coils_together(maps: Maps, asked: int) -> int:
-    """Number of coils that are transformed at once: as asked, or what suits the device."""
-    return asked or (maps.shape[2] if maps.is_cuda else 1)
+def coils_together(coils: int, voxels: int, on_gpu: bool) -> int:
+    """Number of coils that are best transformed at once.
+
+    Args:
+        coils: how many there are.
+        voxels: of one coil, in all frames and examples.
+        on_gpu: or on a CPU, which takes one coil at a time.
+    """
+    return max(1, min(coils, _FULL // voxels)) if on_gpu else 1
 
 
 def _conjugating(factor: Tensor) -> Tensor:

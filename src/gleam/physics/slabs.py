@@ -34,6 +34,7 @@ class Slabbed:
         adjoint: Aᴴy of the whole volume.
         noise: see `Measurement`.
         read: some positions along `axis` → y there; see `Measurement`.
+        coils_at_once: see `Sense`.
     """
 
     maps: Callable[[range], Maps]
@@ -44,13 +45,14 @@ class Slabbed:
     adjoint: Image
     noise: Float[Tensor, "batch"] | None = None
     read: Callable[[range], KSpace] | None = None
+    coils_at_once: int = 0
 
     def part(self, positions: range) -> Measurement:
         """The measurement of a slab."""
         maps, mask = self.maps(positions).to(self.adjoint.device), self.mask
         if mask.shape[self.axis] > 1:  # samples along the readout are held out
             mask = narrow(mask, self.axis, positions)
-        sense = Sense(maps, mask, self.axes)
+        sense = Sense(maps, mask, self.axes, self.coils_at_once)
         read = None if self.read is None else partial(self.read, positions)
         return Measurement(sense, narrow(self.adjoint, self.axis, positions), self.noise, read)
 

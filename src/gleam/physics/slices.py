@@ -64,9 +64,8 @@ class AsSlices:
     def part(self, positions: range) -> Measurement:
         """The measurement of the slices at some positions along the readout."""
         part = self.volume.part(positions)
-        sense = Sense(
-            self._apart(part.sense.maps), self._mask(part.mask, len(positions)), self.axes
-        )
+        mask = self._mask(part.mask, len(positions))
+        sense = Sense(self._apart(part.sense.maps), mask, self.axes, part.sense.coils_at_once)
 
         def read() -> KSpace:
             return self._apart(part.kspace())

@@ -7,6 +7,7 @@ from functools import cache
 import torch
 
 from gleam.device import choose, described
+from gleam.physics.sense import coils_together
 from gleam.planning.trace import Workspace
 from gleam.planning.workspace import Workspaces
 from gleam.training.meter import taken
@@ -49,12 +50,17 @@ class Machine:
             return CONTEXT
         return taken(self.device) - torch.cuda.max_memory_reserved(self.device)
 
-    def coils(self, count: int) -> tuple[int, int]:
+    def coils(self, count: int, voxels: int) -> tuple[int, int]:
         """Number of coils that are enough to trace, and number of them that it transforms at once.
 
-        A CPU takes one after the other, so that the second stands for all that follow.
+        The second turn stands for all that follow.
+
+        Args:
+            count: of all coils.
+            voxels: of one coil, in all frames and examples.
         """
-        return (count, count) if self.is_gpu else (min(count, 2), 1)
+        at_once = coils_together(count, voxels, self.is_gpu)
+        return min(count, 2 * at_once), at_once
 
     def __str__(self) -> str:
         return described(self.device) if self.at_hand else "a GPU that is not here"

@@ -107,6 +107,10 @@ class ScanSize:
         first = min(margin, wide - size)
         return Slab(self.first, range(first, first + size), range(wide))
 
+    def voxels(self, recipe: Recipe, positions: range | None) -> int:
+        """Voxels of a coil in a batch, where all positions are taken or some."""
+        return recipe.data.batch * self.frames * math.prod(self._part(positions))
+
     def batch(self, recipe: Recipe, slab: Slab | None, coils: int, at_once: int) -> Batch:
         """A training batch, whatever tensors are made of just now.
 

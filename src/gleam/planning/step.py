@@ -56,8 +56,9 @@ class Step:
 def traced_step(recipe: Recipe, scan: ScanSize, machine: Machine) -> Step:
     """One update of every module, as it is once optimizers have their states."""
     network = hollow_network(recipe)
-    coils, at_once = machine.coils(scan.coils)
     slab = scan.slab(recipe, network)
+    voxels = scan.voxels(recipe, None if slab is None else slab.wide)
+    coils, at_once = machine.coils(scan.coils, voxels)
     with fake():
         filled(network)
         learner = make_learner(network, recipe)

@@ -81,7 +81,8 @@ def _largest(held: dict[Phase, int]) -> int:
 def _traced(recipe: Recipe, scan: ScanSize, machine: Machine, size: int | None) -> dict[Phase, int]:
     """Bytes while each iteration is at work, and after it; in slabs of a size, or whole."""
     network, mode = hollow_network(recipe), fake()
-    coils, at_once = machine.coils(scan.coils)
+    voxels = scan.voxels(recipe, None if size is None else range(size))
+    coils, at_once = machine.coils(scan.coils, voxels)
     with mode:
         filled(network)
         learner = make_learner(network, recipe)
@@ -100,6 +101,7 @@ def _traced(recipe: Recipe, scan: ScanSize, machine: Machine, size: int | None) 
 
         one = batch.measurement.whole()
         slabs = Slabbed(read, one.mask, one.axes, scan.first, size, one.adjoint, one.noise)
+        slabs = replace(slabs, coils_at_once=at_once)
         batch = replace(batch, measurement=slabs)
     tracer = Tracer(before, machine.workspace, machine.is_gpu)
     for k, iteration in enumerate(network.iterations):
