@@ -51,6 +51,16 @@ def test_large_ones_follow_from_smaller_ones_and_are_measured_once(tmp_path, mon
     assert len(seen) == 2
 
 
+@pytest.mark.parametrize("images", [1, 3])
+@pytest.mark.parametrize("layout", ["first", "part"])
+def test_images_that_are_reordered_count_each(images, layout, tmp_path, monkeypatch):
+    """What is not in oneDNN's layout is copied whole, be it of one image or of many."""
+    monkeypatch.setattr(workspace, "SMALL", 0)
+    one = replace(PLAIN, grid=(64, 48), channels=(16, 16), images=images, layout=layout)
+    exact = one.run(CPU)
+    assert Workspaces(CPU, tmp_path).of(one) == pytest.approx(exact, rel=0.02, abs=2**14)
+
+
 def area(grid):
     return grid[0] * grid[1]
 

@@ -74,6 +74,19 @@ class Convolution:
         return math.prod(self.grid)
 
     @property
+    def copied(self) -> int:
+        """Bytes of each image, and of its gradient, that oneDNN copies to lay them out anew."""
+        if self.backend.startswith("Slow"):
+            return 0
+        sizes = zip(self.grid, self.kernel, self.stride, self.padding, strict=True)
+        after = math.prod((n + 2 * pad - k) // by + 1 for n, k, by, pad in sizes)
+        inputs, outputs = self.channels
+        image = inputs * self.positions if self.layout != LAST else 0
+        back = self.wanted is not None and self.gradient_layout != LAST
+        numbers = image + (outputs * after if back else 0)
+        return numbers * int(getattr(torch, self.dtype).itemsize)
+
+    @property
     def size(self) -> int:
         """Multiplications, of as many positions as go in."""
         per_position = math.prod(self.channels) * math.prod(self.kernel)
@@ -141,7 +154,8 @@ class Workspaces:
                     self._exact[one] = one.run(self._device)
             else:
                 first, slope = self._line(one)
-                self._exact[one] = round(first + slope * one.positions)
+                others = one.images - _smaller(one)[0].images
+                self._exact[one] = round(first + slope * one.positions) + others * one.copied
         return self._exact[one]
 
     def _line(self, one: Convolution) -> tuple[float, float]:
