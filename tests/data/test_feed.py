@@ -17,6 +17,7 @@ from gleam.data.loader import TrainingBatches, every_slice
 from gleam.errors import BadInput
 from gleam.physics.fourier import fft
 from gleam.physics.measurement import Measurement
+from gleam.physics.sense import Sense
 from gleam.recipe import MaskRecipe
 from gleam.simulation import simulate_scan
 
@@ -85,9 +86,26 @@ def test_what_is_read_is_not_transformed(batches: TrainingBatches) -> None:
     for item, kspace in zip(raw.items, raw.kspace, strict=True):
         assert torch.equal(kspace, item.example[item.index].kspace)
     moved = raw.to("meta")
-    tensors = [*moved.kspace, moved.maps, moved.mask, moved.noise, moved.target]
+    tensors = [moved.maps, moved.mask, moved.noise, moved.target]
     assert {one.device.type for one in tensors if one is not None} == {"meta"}
     assert moved.target is not None
+    assert {one.device.type for one in moved.kspace} == {"cpu"}
+    predicted = replace(raw, heldout=raw.mask).to("meta")
+    assert {one.device.type for one in predicted.kspace} == {"meta"}
+
+
+@pytest.mark.parametrize("full", [1, 2**24])
+def test_kspace_that_lies_elsewhere_comes_by_a_few_coils(
+    batches: TrainingBatches, full: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gleam.physics.sense._FULL", full)
+    raw = batches.raw(0)
+    sense = Sense(raw.maps, raw.mask, raw.axes)
+    found, expected = raw._by_few_coils(sense), raw.measure().measurement.adjoint
+    assert torch.allclose(found, expected, atol=1e-6 * float(expected.abs().max()))
+    moved = raw.to("meta").measure()
+    assert moved.measurement.adjoint.device.type == "meta"
+    assert moved.measurement.adjoint.shape == expected.shape
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ and its k-space is never in memory as a whole.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from gleam.formats.upright import Upright, upright
 from gleam.physics.fourier import Axes, fft, ifft
 from gleam.physics.measurement import Measurement
 from gleam.physics.prediction import HeldOut, HeldOutSlabs
-from gleam.physics.sense import Sense
+from gleam.physics.sense import Sense, coils_together
 from gleam.physics.slabs import Slabbed
 from gleam.recipe import MaskRecipe
 
@@ -81,11 +81,14 @@ class Raw:
         return sum(one.nbytes for one in (*self.kspace, self.maps, self.target) if one is not None)
 
     def to(self, device: torch.device | str) -> "Raw":
-        """The same on another device; from pinned memory the program does not wait for it."""
+        """The same on another device; from pinned memory the program does not wait for it.
+
+        K-space stays where it is, unless some of it is to be predicted: Aᴴ is all that needs it.
+        """
         move = partial(torch.Tensor.to, device=device, non_blocking=True)
         return replace(
             self,
-            kspace=[move(one) for one in self.kspace],
+            kspace=self.kspace if self.heldout is None else [move(one) for one in self.kspace],
             maps=move(self.maps),
             mask=move(self.mask),
             noise=move(self.noise),
@@ -94,12 +97,14 @@ class Raw:
         )
 
     def measure(self) -> Batch:
-        """Apply Aᴴ, where the tensors are."""
+        """Apply Aᴴ, where the maps are."""
         sense, first = Sense(self.maps, self.mask, self.axes), self.items[0].example.header
-        kspace = torch.stack([_in_kspace(one, first.axes, self.axes) for one in self.kspace])
         read = partial(_measured, self.items, self.axes, self.mask)
+        here = self.kspace[0].device == self.maps.device
+        kspace = self._of_coils(slice(None)) if here else None
+        adjoint = self._by_few_coils(sense) if kspace is None else sense.adjoint(kspace)
         return Batch(
-            measurement=Measurement(sense, sense.adjoint(kspace), self.noise, read),
+            measurement=Measurement(sense, adjoint, self.noise, read),
             target=self.target,
             scans=[item.example.header.name for item in self.items],
             slices=[item.index for item in self.items],
@@ -107,8 +112,24 @@ class Raw:
             cores=[item.slab for item in self.items if item.slab is not None] or None,
             upright=[upright_of(item.example) for item in self.items],
             voxel=first.voxel,
-            heldout=None if self.heldout is None else self._heldout(kspace, self.heldout),
+            heldout=None
+            if self.heldout is None or kspace is None
+            else self._heldout(kspace, self.heldout),
         )
+
+    def _by_few_coils(self, sense: Sense) -> Image:
+        """Aᴴy of k-space that lies elsewhere, and is never here as a whole."""
+        count, (coils, *sizes) = len(self.kspace), self.kspace[0].shape
+        step = coils_together(coils, count * math.prod(sizes), on_gpu=True)
+        groups = [slice(first, first + step) for first in range(0, coils, step)]
+        parts = (replace(sense, maps=self.maps[:, :, g]).adjoint(self._of_coils(g)) for g in groups)
+        return reduce(Tensor.add_, parts)
+
+    def _of_coils(self, some: slice) -> KSpace:
+        """K-space of some coils, where the maps are."""
+        now = self.items[0].example.header.axes
+        parts = [one[some].to(self.maps.device, non_blocking=True) for one in self.kspace]
+        return torch.stack([_in_kspace(one, now, self.axes) for one in parts])
 
     def _heldout(self, kspace: KSpace, mask: Mask) -> HeldOut:
         """Held-out samples of the cores, where items are slabs."""
