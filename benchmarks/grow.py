@@ -121,7 +121,7 @@ def compare(
             scores[way].append(trained(way, folders, seed, steps, folder))
             print(f"seed {seed}: {way} {scores[way][-1]:.2f} dB", flush=True)
     mean = {way: statistics.fmean(values) for way, values in scores.items()}
-    command = f"grow --minutes {minutes:g} --seeds {len(seeds)}"
+    command = f"grow --minutes {minutes:g} --first {seeds[0]} --seeds {len(seeds)}"
     at = f"{minutes:g}_minutes"
     figures = {
         f"grow.copy_minus_{way}_equal_time_{at}_db": figure(
