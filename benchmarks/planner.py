@@ -21,7 +21,7 @@ from gleam.networks import Unrolled
 from gleam.planning.footprint import footprint
 from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize, tensors_of
-from gleam.planning.speed import speed
+from gleam.planning.speed import fill_randomly, speed
 from gleam.planning.workspace import Workspaces
 from gleam.recipe import Recipe
 from gleam.runs.assembly import fresh_learner
@@ -106,12 +106,7 @@ def batch_of(recipe: Recipe, scan: ScanSize, network: Unrolled) -> Batch:
     """A batch of the scan's size, of numbers that mean nothing."""
     batch = scan.batch(recipe, scan.slab(recipe, network), scan.coils, 0)
     for tensor in tensors_of(batch):
-        if tensor.dtype is torch.bool:
-            tensor.copy_(torch.rand(tensor.shape) > 0.5)
-        elif tensor.is_complex():
-            tensor.copy_(0.3 * torch.randn_like(tensor))
-        else:
-            tensor.fill_(0.05)
+        fill_randomly(tensor)
     return batch
 
 

@@ -3,6 +3,7 @@ from itertools import count
 import pytest
 from metering import TINY, recipe
 
+from gleam.physics import solve
 from gleam.planning import speed as speeds
 from gleam.planning.scans import ScanSize
 from gleam.planning.speed import Speed, amount, speed, speed_of
@@ -40,6 +41,22 @@ def test_only_small_scans_are_timed(cpu, monkeypatch):
     assert smaller.size * 2 == larger.size < 128 * 128 * 4
     assert amount(Work(0, 1)) == 1
     assert found.per_work > 0
+
+
+def test_what_is_timed_is_not_solved_at_once(cpu, monkeypatch):
+    """Where CG goes on to a tolerance, constant numbers would take a step or two."""
+    steps = []
+    one = recipe(4, "modl").changed(network={"cg_tolerance": 1e-5})
+
+    def counted(operator, *arguments, **options):
+        return cg(lambda x: steps.append(1) or operator(x), *arguments, **options)
+
+    cg = solve.conjugate_gradients
+    monkeypatch.setattr(solve, "conjugate_gradients", counted)
+    single = one.changed(network={"iterations": 1}, training={"modules": 1})
+    speeds._timed(single, TINY, cpu, lambda: 0.0)
+    solves = 2 * (1 + speeds.TIMED)  # forward and backward
+    assert len(steps) > 4 * solves
 
 
 def test_a_module_is_timed_in_earnest(cpu):

@@ -8,7 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import torch
+
+from gleam.arrays import AnyTensor
 from gleam.networks import build
+from gleam.physics.noise import USUAL_NOISE
 from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize, tensors_of
 from gleam.planning.step import traced_step
@@ -117,14 +121,27 @@ def _halved(recipe: Recipe, scan: ScanSize) -> ScanSize:
     return replace(scan, space=tuple(space))
 
 
+def fill_randomly(tensor: AnyTensor) -> None:
+    """Numbers of about the size that a batch has: every second sample, noise, images."""
+    random = torch.Generator().manual_seed(0)
+    if tensor.dtype is torch.bool:
+        tensor.bernoulli_(0.5, generator=random)
+    elif tensor.is_complex():
+        tensor.normal_(0, 0.3, generator=random)
+    else:
+        tensor.fill_(USUAL_NOISE)
+
+
 def _timed(recipe: Recipe, scan: ScanSize, machine: Machine, clock: Clock) -> float:
-    """Seconds of a step, on numbers that mean nothing."""
+    """Seconds of a step, on random numbers: constant ones would be solved in a step of CG, where
+    there is a tolerance.
+    """
     network = build(recipe.network, recipe.seed).to(machine.device)
     learner = make_learner(network, recipe)
     slab = scan.slab(recipe, network)
     batch = scan.batch(recipe, slab, scan.coils, 0)
     for tensor in tensors_of(batch):
-        tensor.fill_(1)
+        fill_randomly(tensor)
     batch = batch.to(machine.device)
     state = network.start(batch.measurement)
     best = float("inf")
