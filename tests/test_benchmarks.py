@@ -1,10 +1,13 @@
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 from tiny import CG_SENSE, ZERO_FILLED, centred_fft, prepared, tiny_scan
 
+from benchmarks import carry
 from benchmarks import check as checking
 from benchmarks.bart import undersample
 from gleam.physics.fourier import ifft
@@ -55,3 +58,36 @@ def test_families_of_scans_differ() -> None:
     images = [one[0].target.abs() for one in made]
     for one, other in combinations(images, 2):
         assert (one - other).norm() > 0.1 * one.norm()
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (9, 4)])
+def test_muon_makes_updates_orthogonal(shape: tuple[int, int]) -> None:
+    made = carry.orthogonal(torch.randn(shape, generator=torch.Generator().manual_seed(0)))
+    values = torch.linalg.svdvals(made)
+    assert 0.6 < values.min() < values.max() < 1.3  # within what five iterations do
+
+
+@pytest.mark.parametrize("optimizer", [carry.decaying, carry.muon])
+def test_optimizers_that_are_tried_minimise(
+    optimizer: Callable[..., torch.optim.Optimizer],
+) -> None:
+    weight = torch.nn.Parameter(torch.ones(3, 2, 3, 3))
+    bias = torch.nn.Parameter(torch.ones(3))
+    learner = optimizer([weight, bias], 0.05)
+    for _ in range(40):
+        loss = weight.square().sum() + bias.square().sum()
+        learner.zero_grad()
+        loss.backward()
+        learner.step()
+    assert float(loss.detach()) < 0.2 * (54 + 3)
+
+
+def test_variants_are_compared_within_a_seed() -> None:
+    """A seed that is hard for all says nothing of them."""
+    scores = {
+        carry.BASE: [carry.Score(20, 21), carry.Score(30, 31)],
+        "Muon": [carry.Score(21, 20), carry.Score(31, 32)],
+    }
+    rows, figures = carry.compared(scores)
+    assert "| Muon | 2 | 26.00 | +1.00 ± 0.00 | 26.00 | +0.00 ± 1.00 |" in rows
+    assert figures["carry.Muon_before_db"]["value"] == 1
