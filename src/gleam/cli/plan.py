@@ -87,7 +87,7 @@ def _row(offer: Offer) -> tuple[str, ...]:
 
 
 def _use(recipe: Recipe) -> str:
-    """What is stored, and what else takes less memory."""
+    """Storage, and what else takes less memory."""
     network, t = recipe.network, recipe.training
     more = {
         "patches": network.patch is not None,

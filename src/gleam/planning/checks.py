@@ -21,7 +21,7 @@ _COPIES = 3  # of a slice's k-space, where the noise level of a stored scan is r
 def needs_checked(
     method: Reconstructor, example: Example, mask: MaskRecipe | None, machine: Machine, use: Use
 ) -> Needs:
-    """What takes most: the image by the method, that by its rival, or the check of either.
+    """Needs of what takes most: the image by the method, that by its rival, or the check of either.
 
     A check makes images one after the other; what is held out lies beside them.
 
