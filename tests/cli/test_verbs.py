@@ -377,6 +377,7 @@ OVERRIDES: dict[str, object] = {
     "data.validation": "b",
     "data.batch": 2,
     "data.slab": 8,
+    "data.volumes": "slices",
     "data.margin": 3,
     "mask.kind": "poisson",
     "mask.acceleration": 6.5,
