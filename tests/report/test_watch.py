@@ -101,3 +101,4 @@ def test_the_page_goes_on_with_the_run(run: Path, show: Any) -> None:
         page.keyboard.press("Home")
         until(page, "document.querySelector('#validation output').textContent === '10, 28.00 dB'")
         assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+        page.close()  # before the server: an image that is still on its way would fail
