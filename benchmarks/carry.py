@@ -187,8 +187,9 @@ Networks of 6 iterations in 3 modules, trained for {STEPS} steps on simulated an
 otherwise than the first in one thing; complex PSNR in dB on simulated slices of that family (four
 per seed) and of others ({", ".join(FAMILIES)}; one of each per seed), {SIZE[0]} × {SIZE[1]} voxels,
 4× equispaced: as they are, and adapted greedily, all of them in 3 modules and by Adam, to the
-undersampled slice for {ADAPTING.how.steps} steps. Three seeds of weights and slices. A gain is
-over the first on the same slice, ± its standard error over slices."""
+undersampled slice for {ADAPTING.how.steps} steps. Three seeds of weights, masks and test slices;
+slices of a seed share a network. A gain is over the first on the same slice, ± its standard error
+over slices."""
 
 
 def main() -> None:
