@@ -26,7 +26,7 @@ from gleam.errors import BadInput
 from gleam.physics.fourier import Axes, fft
 from gleam.physics.linear import LinearOperator, mapped_over, transformed
 
-_FULL = 2**24  # voxels of coils together, from which on kernels keep any GPU busy
+_FULL = 2**24  # voxels of coils together that should keep any GPU busy; not measured on one yet
 
 
 @dataclass(frozen=True, repr=False)

@@ -23,7 +23,7 @@ from gleam.physics.sense import Sense
 from gleam.planning.few import SHORT
 from gleam.planning.hollow import empty, hollow_example
 from gleam.planning.machine import Machine, machine_of
-from gleam.planning.speed import amount
+from gleam.planning.speed import amount, fill_randomly
 from gleam.planning.trace import UNKNOWN, Tracer, Work, fake
 from gleam.planning.uses import Use, apply, patched, uses
 from gleam.preparation.prepare import Prepared
@@ -219,13 +219,14 @@ def seconds(method: Reconstructor, example: Example, found: Needs) -> float | No
     small[: len(space) - 2] = [min(length, 8) for length in space[:-2]]
     one = replace(method, iterations=1, change=None, call=called)
 
-    # Constant ones would be solved in a step of CG, where there is a tolerance.
-    random = partial(torch.randn, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
-    maps = 0.1 * random(1, example.sets, coils, 1, *small)
+    maps = torch.empty(1, example.sets, coils, 1, *small, dtype=torch.complex64)
     sizes = [n if a in axes else 1 for a, n in zip(range(-len(small), 0), small, strict=True)]
     sense = Sense(maps, torch.ones(1, 1, 1, *sizes, dtype=torch.bool), axes)
-    image = random(1, example.sets, min(frames, 8), *small)
-    measurement = Measurement(sense, image, torch.full((1,), 0.05))
+    image = torch.empty(1, example.sets, min(frames, 8), *small, dtype=torch.complex64)
+    noise = torch.empty(1)
+    for tensor in (maps, image, noise):
+        fill_randomly(tensor)
+    measurement = Measurement(sense, image, noise)
     with _threads(1 if found.at_once > 1 else torch.get_num_threads()):
         best = float("inf")
         for _ in range(3):

@@ -122,7 +122,9 @@ def _halved(recipe: Recipe, scan: ScanSize) -> ScanSize:
 
 
 def fill_randomly(tensor: AnyTensor) -> None:
-    """Numbers of about the size that a batch has: every second sample, noise, images."""
+    """Numbers of about the size that a batch has: every second sample, noise, images. Constant ones
+    would be solved in a step of CG, where there is a tolerance.
+    """
     random = torch.Generator().manual_seed(0)
     if tensor.dtype is torch.bool:
         tensor.bernoulli_(0.5, generator=random)
@@ -133,9 +135,7 @@ def fill_randomly(tensor: AnyTensor) -> None:
 
 
 def _timed(recipe: Recipe, scan: ScanSize, machine: Machine, clock: Clock) -> float:
-    """Seconds of a step, on random numbers: constant ones would be solved in a step of CG, where
-    there is a tolerance.
-    """
+    """Seconds of a step, on numbers that mean nothing."""
     network = build(recipe.network, recipe.seed).to(machine.device)
     learner = make_learner(network, recipe)
     slab = scan.slab(recipe, network)
