@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gleam.arrays import Image, KSpace, Maps, Mask, narrow, slabs
 from gleam.data.batch import Batch, Slab
-from gleam.data.example import Example, Slice
+from gleam.data.example import Example, Slice, in_slabs
 from gleam.data.holdout import Draw, Split
 from gleam.data.masks import sampling, space_axes, varying
 from gleam.formats.upright import Upright, upright
@@ -42,7 +42,7 @@ class Item:
         """Read the item's data, and nothing else of a volume."""
         if self.slab is None:
             return self.example[self.index]
-        if self.example.header.slab_axis is not None:
+        if in_slabs(self.example):
             return self.example.slab(self.slab.wide)
         whole, part = self.example[self.index], (self.slab.axis, self.slab.wide)
         target = None if whole.target is None else narrow(whole.target, *part)
@@ -221,7 +221,7 @@ def collate_volume(item: Item, mask: MaskRecipe | None, size: int) -> Batch:
         BadInput: see `collate`.
     """
     example, axis = item.example, item.example.header.slab_axis
-    assert axis is not None
+    assert axis is not None and in_slabs(example)
     adjoints, targets, masks = [], [], []
     for positions in slabs(example.shape[axis], size):
         batch = collate([replace(item, slab=Slab(axis, positions, positions))], mask)

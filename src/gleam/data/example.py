@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import h5py
 import numpy as np
@@ -91,11 +91,20 @@ class Example(Protocol):
     def __getitem__(self, index: int, /) -> Slice:
         """One slice."""
 
+
+class ExampleInSlabs(Example, Protocol):
+    """A volume that can be taken apart: see `in_slabs`."""
+
     def slab(self, positions: range, /) -> Slice:
-        """Some positions along a volume's `slab_axis`; nothing else is read."""
+        """Some positions along its `slab_axis`; nothing else is read."""
 
     def maps(self, positions: range, /) -> Complex[Tensor, "set coil 1 *space"]:
         """The maps of a slab."""
+
+
+def in_slabs(example: Example) -> TypeGuard[ExampleInSlabs]:
+    """Whether an example is a volume that is read and reconstructed slab by slab."""
+    return example.header.slab_axis is not None
 
 
 class ExampleFile:
@@ -182,7 +191,7 @@ def write(example: Example, path: Path) -> None:
 def _pieces(example: Example) -> Iterator[tuple[_Place, Slice]]:
     """Parts of an example, each with its place in the arrays."""
     axis = example.header.slab_axis
-    if axis is None:
+    if axis is None or not in_slabs(example):
         for index in range(example.shape[0]):
             yield (index,), example[index]
         return

@@ -9,11 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from jaxtyping import Complex
-from torch import Tensor
-
 from gleam.arrays import AnyTensor
-from gleam.data.example import Example, Slice
+from gleam.data.example import Example, Slice, in_slabs
 from gleam.data.header import Header
 from gleam.errors import BadInput
 
@@ -32,7 +29,7 @@ class SlicesOf:
 
     def __init__(self, volume: Example) -> None:
         axis = volume.header.slab_axis
-        if axis is None:
+        if axis is None or not in_slabs(volume):
             raise BadInput(
                 f"{volume.header.name}: is a volume whose readout was not sampled in full, or is "
                 "not known, so it is no stack of slices for a network of slices; reconstruct it "
@@ -52,14 +49,6 @@ class SlicesOf:
         squeezed = partial(_squeezed, axis=self._axis)
         target = None if one.target is None else squeezed(one.target)
         return Slice(squeezed(one.kspace), squeezed(one.maps), target)
-
-    def slab(self, positions: range) -> Slice:
-        """Slices are not taken apart."""
-        raise NotImplementedError
-
-    def maps(self, positions: range) -> Complex[Tensor, "set coil 1 *space"]:
-        """Slices are not taken apart."""
-        raise NotImplementedError
 
 
 def taken(examples: Sequence[Example], volumes: str) -> list[Example]:
