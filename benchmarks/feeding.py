@@ -18,8 +18,9 @@ from pathlib import Path
 import torch
 
 from benchmarks.measure import Figures, figure, keep, show
-from gleam.data.example import find, kept_open, write
+from gleam.data.example import find, write
 from gleam.data.loader import TrainingBatches
+from gleam.data.open_files import kept_open
 from gleam.preparation.prepare import Prepared, Settings
 from gleam.processes import PROCESSES
 from gleam.recipe import MaskRecipe

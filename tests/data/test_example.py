@@ -11,8 +11,9 @@ import pytest
 import torch
 from tiny import every_second_line, prepared, tiny_scan, undersampled
 
-from gleam.data import example as example_module
-from gleam.data.example import ExampleFile, find, kept_open, write
+from gleam.data import open_files
+from gleam.data.example import ExampleFile, find, write
+from gleam.data.open_files import kept_open
 from gleam.errors import BadInput
 
 
@@ -166,8 +167,8 @@ def test_so_many_files_stay_open_and_only_so_long(
     def files() -> int:
         return int(h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE))
 
-    kept = lru_cache(2)(example_module._opened.__wrapped__)
-    monkeypatch.setattr(example_module, "_opened", kept)
+    kept = lru_cache(2)(open_files._opened.__wrapped__)
+    monkeypatch.setattr(open_files, "_opened", kept)
     write(prepared(tiny_scan()), tmp_path / "0.h5")
     for number in range(1, 5):
         shutil.copy(tmp_path / "0.h5", tmp_path / f"{number}.h5")

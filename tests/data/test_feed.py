@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny import prepared, tiny_scan
 
-from gleam.data import example, feed, loader
+from gleam.data import feed, loader, open_files
 from gleam.data.batch import Batch
 from gleam.data.collate import Item, Raw, collate, read
 from gleam.data.feed import Feed
@@ -137,7 +137,7 @@ def test_so_many_are_read_ahead(
     made.close()
     assert len(begun) < 20
     assert [*made] == []
-    assert not example._keepers  # files are closed
+    assert not open_files._keepers  # files are closed
 
 
 def test_the_time_waited_is_known(batches: TrainingBatches) -> None:

@@ -221,7 +221,8 @@ def collate_volume(item: Item, mask: MaskRecipe | None, size: int) -> Batch:
         BadInput: see `collate`.
     """
     example, axis = item.example, item.example.header.slab_axis
-    assert axis is not None and in_slabs(example)
+    assert axis is not None
+    assert in_slabs(example)
     adjoints, targets, masks = [], [], []
     for positions in slabs(example.shape[axis], size):
         batch = collate([replace(item, slab=Slab(axis, positions, positions))], mask)

@@ -15,11 +15,11 @@ whose readout is not in k-space, one position along it: what is read by itself.
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import h5py
@@ -31,17 +31,15 @@ from torch import Tensor
 
 from gleam.arrays import slabs
 from gleam.data.header import Header
-from gleam.errors import BadInput
-from gleam.files import check_exists
+from gleam.data.open_files import arrays
+from gleam.errors import BadInput, Unwritable
+from gleam.files import check_exists, in_temporary
 from gleam.formats.hdf5 import attribute as hdf5_attribute
-from gleam.formats.hdf5.file import dataset, holds, opened, readable
+from gleam.formats.hdf5.file import dataset, holds, opened
 from gleam.formats.hdf5.writer import creating
 
 _AT_ONCE = 2**22  # numbers of k-space in a slab that is prepared, 32 MB
-OPEN = 64  # example files that stay open between two reads
 _Place = tuple[Any, ...]  # an index into HDF5
-_Identity = tuple[int, ...]
-_keepers: list[bool] = []  # an entry for each `kept_open` that has not ended
 
 CONVENTION = "y' = exp(-2 pi i k floor(N/2)/N) ifftshift(y) along `axes` (x = -1, y = -2, z = -3)"
 
@@ -148,11 +146,11 @@ class ExampleFile:
 
     def maps(self, positions: range) -> Complex[Tensor, "set coil 1 *space"]:
         """The maps of a slab."""
-        with _arrays(self.path) as array:
+        with arrays(self.path) as array:
             return _read(array("maps"), _place(self, positions))
 
     def _read(self, place: _Place) -> Slice:
-        with _arrays(self.path) as array:
+        with arrays(self.path) as array:
             target = _read(array("target"), place) if self.complete else None
             return Slice(_read(array("kspace"), place), _read(array("maps"), place), target)
 
@@ -207,6 +205,27 @@ def _place(example: Example, positions: range) -> _Place:
     return (0, ..., slice(positions.start, positions.stop), *[slice(None)] * (-1 - axis))
 
 
+@contextmanager
+def on_disk(example: Example) -> Iterator[Example]:
+    """The same example; of a volume that is not on disk yet, a file that is gone afterwards.
+
+    Volumes are read again and again, a slab at a time, and would be prepared anew each time.
+
+    Raises:
+        Unwritable: there is no room for the temporary file.
+    """
+    if not in_slabs(example) or example.path is not None:
+        yield example
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "example.h5"
+        try:
+            write(example, path)
+        except Unwritable as error:
+            raise in_temporary(error) from error.__cause__
+        yield ExampleFile(path)
+
+
 def find(path: Path, sets: int | None = None) -> list[ExampleFile]:
     """The examples in a folder, by name, or the one file.
 
@@ -250,52 +269,6 @@ def is_example(path: Path) -> bool:
 def _visible(folder: Path) -> list[Path]:
     """Files that are not what a killed `gleam prepare` left half-written, under a hidden name."""
     return sorted(file for file in folder.glob("*.h5") if not file.name.startswith("."))
-
-
-@contextmanager
-def kept_open() -> Iterator[None]:
-    """Keep example files open meanwhile: to open one, and look at it, takes longer than to read.
-
-    HDF5 lets nobody write to a file meanwhile. One that is replaced, as `write` does, is read anew.
-    """
-    _keepers.append(True)
-    try:
-        yield
-    finally:
-        _keepers.pop()
-        if not _keepers:
-            _opened.cache_clear()
-
-
-@contextmanager
-def _arrays(path: Path) -> Iterator[Callable[[str], h5py.Dataset]]:
-    if _keepers:
-        with readable(path):
-            yield _opened(path, _identity(path)).arrays.__getitem__
-    else:
-        with opened(path) as file:
-            yield partial(dataset, file)
-
-
-@dataclass(frozen=True)
-class _Open:
-    """A file that stays open, and its arrays."""
-
-    file: h5py.File
-    arrays: Mapping[str, h5py.Dataset]
-
-
-@lru_cache(OPEN)
-def _opened(path: Path, _: _Identity) -> _Open:
-    file = h5py.File(path, "r", rdcc_nbytes=0)  # nothing is read twice
-    names = [name for name in ("kspace", "maps", "target") if holds(file, name)]
-    return _Open(file, {name: dataset(file, name) for name in names})
-
-
-def _identity(path: Path) -> _Identity:
-    """Another one where a file was replaced or changed."""
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _read(array: h5py.Dataset, place: _Place) -> Tensor:

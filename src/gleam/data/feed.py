@@ -17,7 +17,7 @@ import torch
 
 from gleam.data.batch import Batch
 from gleam.data.collate import Raw
-from gleam.data.example import kept_open
+from gleam.data.open_files import kept_open
 
 T = TypeVar("T")
 

@@ -8,23 +8,19 @@ samples; the slices of a stack have them in turn, a single slice or a volume all
 """
 
 import math
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
 from gleam.data.batch import Batch
 from gleam.data.collate import Item, collate, collate_volume, masks_of
-from gleam.data.example import Example, ExampleFile, write
+from gleam.data.example import Example, on_disk
 from gleam.data.holdout import Draw, centre
 from gleam.data.loader import SLAB
 from gleam.data.masks import mask_seed
-from gleam.errors import BadInput, Unwritable
-from gleam.files import in_temporary
+from gleam.errors import BadInput
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.checked import Check, Plan
 from gleam.reconstruction.reconstructor import Reconstructor
@@ -69,7 +65,8 @@ def check(
     energies, noises, done = dict[int, list[float]](), list[float](), 0
     for draw, slices in plan.turns(example.shape[0]):
         split = Draw(draw, plan.share, plan.pattern)
-        with _left(example, mask, split) as left:
+        given, _, axes = _split(example, mask, split)
+        with on_disk(without(example, given, axes)) as left:
             noise = left.header.noise
             for index in slices:
                 batch = held_out_batch(left, index, mask, split, slab)
@@ -134,22 +131,6 @@ def _split(
     item = Item(example, 0, mask_seed(example.header.name))
     (sampled,), axes = masks_of([item], mask)
     return *split(example, sampled, axes), axes
-
-
-@contextmanager
-def _left(example: Example, mask: MaskRecipe | None, split: Draw) -> Iterator[Example]:
-    """The scan without what is held out; a volume is read again and again, so it is on disk."""
-    given, _, axes = _split(example, mask, split)
-    left = without(example, given, axes)
-    if left.header.slab_axis is None or left.path is not None:
-        yield left
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            write(left, Path(folder) / "example.h5")
-        except Unwritable as error:
-            raise in_temporary(error) from error.__cause__
-        yield ExampleFile(Path(folder) / "example.h5")
 
 
 def held_out_batch(

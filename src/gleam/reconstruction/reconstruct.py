@@ -1,12 +1,10 @@
 """Reconstruct a whole scan with any method, slice by slice, and give it its place in space."""
 
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -16,10 +14,8 @@ from torch import Tensor
 
 from gleam.arrays import crop
 from gleam.data.batch import Batch
-from gleam.data.example import Example, ExampleFile, write
+from gleam.data.example import Example, on_disk
 from gleam.data.loader import SLAB, every_slice
-from gleam.errors import Unwritable
-from gleam.files import in_temporary
 from gleam.formats import Volume
 from gleam.metrics import magnitude
 from gleam.recipe import MaskRecipe
@@ -74,21 +70,13 @@ def reconstruct(
         BadInput: see `Reconstructor.check`.
     """
     header, doubts = example.header, method.check(example, mask)
-    if header.slab_axis is not None and example.path is None:
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                write(example, Path(folder) / "example.h5")
-            except Unwritable as error:
-                raise in_temporary(error) from error.__cause__
-            stored = ExampleFile(Path(folder) / "example.h5")
-            return reconstruct(method, stored, mask, progress, at_once, slab)
-
-    batches = every_slice([example], mask, slab=slab)
     images, used = list[Tensor](), list[int]()
-    for image, iterations in _in_order(partial(one_image, method, example), batches, at_once):
-        images.append(image)
-        used.append(iterations)
-        progress(len(images))
+    with on_disk(example) as stored:
+        batches = every_slice([stored], mask, slab=slab)
+        for image, iterations in _in_order(partial(one_image, method, stored), batches, at_once):
+            images.append(image)
+            used.append(iterations)
+            progress(len(images))
     stopped = f", stopped after {min(used)}" + (f" to {max(used)}" if len({*used}) > 1 else "")
     return Reconstruction(
         torch.cat(images).numpy(),
