@@ -96,7 +96,7 @@ def test_every_verb_says_that_it_is_at_work(
         listener.until("inspect: at work, after 0 s")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gleam.cli.options.inspect.parse", slow)
+    monkeypatch.setattr("gleam.cli.options.parse", slow)
     assert main(["inspect"]) == 130
 
 

@@ -14,7 +14,7 @@ def test_out_of_memory_is_one_line(
     def refuse(_: object) -> None:
         raise torch.OutOfMemoryError(GPU)
 
-    monkeypatch.setattr(f"gleam.cli.options.{verb}.read", lambda _: None)
+    monkeypatch.setattr("gleam.cli.options.read", lambda *_: None)
     monkeypatch.setattr(f"gleam.cli.{verb}.main", refuse)
     assert main([verb]) == 1
     out, err = capsys.readouterr()
@@ -29,7 +29,7 @@ def test_what_went_wrong_otherwise_is_not_hidden(monkeypatch: pytest.MonkeyPatch
     def broken(_: object) -> None:
         raise RuntimeError("a shape that does not fit")
 
-    monkeypatch.setattr("gleam.cli.options.demo.read", lambda _: None)
+    monkeypatch.setattr("gleam.cli.options.read", lambda *_: None)
     monkeypatch.setattr("gleam.cli.demo.main", broken)
     with pytest.raises(RuntimeError, match="does not fit"):
         main(["demo"])

@@ -9,12 +9,11 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from importlib.util import find_spec
 from itertools import pairwise, takewhile
 from pathlib import Path
 
-from gleam.cli import main
+from gleam.cli import main, options
 
 ROOT = Path(__file__).parents[2]
 KNOWN = ("gleam", "pip", "python", "python3", "make", "torchrun", "tensorboard", "pre-commit")
@@ -62,7 +61,7 @@ def parse(script: str) -> None:
         found = re.search(r"\bgleam ([a-z]+)([^;|>&]*)", line)
         if found and not line.startswith("#"):
             words = [re.sub(r"\$\w+", "1", word) for word in shlex.split(found[2], comments=True)]
-            import_module(f"gleam.cli.options.{found[1]}").read(words)
+            options.read(found[1], words)
 
 
 def perform(command: Sequence[str], slow: bool, unmade: set[str]) -> None:
@@ -104,7 +103,7 @@ def _gleam(words: list[str], slow: bool, unmade: set[str]) -> None:
     if lacks_onnx or unmade & {*rest} or (not slow and (verb in SLOW or several)):
         unmade.update(_made(verb, rest))
         if "--json" not in rest and "--help" not in rest:
-            import_module(f"gleam.cli.options.{verb}").read(rest)
+            options.read(verb, rest)
         return
     if verb == "serve":
         _serves(rest)

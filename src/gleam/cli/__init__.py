@@ -97,7 +97,7 @@ def perform(verb: str, arguments: Sequence[str]) -> None:
     What it computes with is imported when its arguments have been read: a help text, or a mistake
     that they hold, comes at once.
     """
-    given = importlib.import_module(f"gleam.cli.options.{verb}").read(arguments)
+    given = importlib.import_module("gleam.cli.options").read(verb, arguments)
     with trusting(getattr(given, "trust", ())):
         importlib.import_module(f"gleam.cli.{verb}").main(given)
 

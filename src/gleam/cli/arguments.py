@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar, cast, get_args, get_origin
 
 import tyro
@@ -34,6 +35,25 @@ Trust = Annotated[
         metavar="MODULE",
         help="Python package of yours that recipes and runs may take their network from "
         "(network.build); give it as often as needed. No other code of theirs is run.",
+    ),
+]
+
+Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff]  # --force, and no --no-force
+
+NoiseFile = Annotated[
+    Path | None,
+    tyro.conf.arg(
+        help="Noise of the same coils and bandwidth, to whiten the coils with instead of the "
+        "scan's own, to a standard deviation of 1: an array (coil, samples) in .npy, .cfl or .mat, "
+        "or a scan file, of which its noise scan is taken, or else all samples.",
+    ),
+]
+
+Group = Annotated[
+    str | None,
+    tyro.conf.arg(
+        help="Measurement to read, where a file holds several: dataset_1, say, of ISMRMRD, or 1 of "
+        "twix; by default the last.",
     ),
 ]
 
@@ -114,6 +134,22 @@ def parse(kind: type[T], verb: str, arguments: Sequence[str], default: T | None 
             hint = nearest(name, flags, f"gleam {verb} --help names them all")
             what = f"{name}: no such option; {hint}"
     raise BadInput(f"{verb}: {what}")
+
+
+def recipe_named(arguments: Sequence[str]) -> Path | None:
+    """The recipe file among a verb's arguments, before they are parsed: what it says is the
+    default of the options."""
+    before = ["", *arguments]
+    return next(
+        (
+            Path(one)
+            for option, one in zip(before, arguments, strict=False)
+            if one.endswith((".yaml", ".yml"))
+            and not one.startswith("-")
+            and option not in ("-o", "--out")
+        ),
+        None,
+    )
 
 
 def _registry() -> tyro.constructors.ConstructorRegistry:

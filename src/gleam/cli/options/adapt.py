@@ -1,13 +1,12 @@
 """Options of `gleam adapt`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import Device, Trust, parse
+from gleam.cli.arguments import Device, Flag, Trust
 from gleam.cli.options.scan import ScanArguments
 from gleam.recipe import Count, HoldoutRecipe, Positive
 
@@ -44,13 +43,8 @@ class Arguments:
     of_scan: Annotated[ScanArguments, tyro.conf.arg(name="")] = field(default_factory=ScanArguments)
     device: Device = "auto"
     trust: Trust = ()
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace a run that is there; and use a network on another kind of scans than it was trained
     on."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    json: Flag = False
     """Print the run's summary as JSON."""
-
-
-def read(arguments: Sequence[str]) -> Arguments:
-    """Read the command line."""
-    return parse(Arguments, "adapt", arguments)

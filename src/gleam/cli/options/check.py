@@ -1,13 +1,12 @@
 """Options of `gleam check`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from gleam.cli.arguments import Device, Trust, parse
+from gleam.cli.arguments import Device, Flag, Trust
 from gleam.cli.options.scan import ScanArguments
 
 
@@ -41,13 +40,8 @@ class Arguments:
     of_scan: Annotated[ScanArguments, tyro.conf.arg(name="")] = field(default_factory=ScanArguments)
     device: Device = "auto"
     trust: Trust = ()
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace files that are there; and use a network on another kind of scan than it was trained
     on."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    json: Flag = False
     """Print what is found as JSON instead of a table."""
-
-
-def read(arguments: Sequence[str]) -> Arguments:
-    """Read the command line."""
-    return parse(Arguments, "check", arguments)

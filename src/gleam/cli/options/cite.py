@@ -1,13 +1,10 @@
 """Options of `gleam cite`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-
-from gleam.cli.arguments import parse
 
 
 @dataclass(frozen=True)
@@ -19,8 +16,3 @@ class Arguments:
 
     run: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RUN")] = None
     """Run folder; without one, the paper of greedy learning."""
-
-
-def read(arguments: Sequence[str]) -> Arguments:
-    """Read the command line."""
-    return parse(Arguments, "cite", arguments)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from gleam.cli.arguments import Device, Trust, parse
+from gleam.cli.arguments import Device, Flag, Trust, parse, recipe_named
 from gleam.comparison import plan
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
@@ -47,13 +47,13 @@ class Arguments:
     slurm_partition=gpu gpus_per_node=1 timeout_min=240 slurm_array_parallelism=16."""
     device: Device = "auto"
     trust: Trust = ()
-    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    dry_run: Flag = False
     """Try every scheme out on a tiny simulated scan, and do nothing else: no data are needed,
     nothing is written."""
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace runs of other recipes that are there; and score on scans that the networks learnt
     from, and on other kinds of scans."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    json: Flag = False
     """Print the result as JSON."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
 
@@ -64,7 +64,7 @@ def read(arguments: Sequence[str]) -> Arguments:
     Raises:
         BadInput: see `parse` and `plan.read`; or no recipe.
     """
-    named = next((Path(a) for a in arguments if a.endswith((".yaml", ".yml"))), None)
+    named = recipe_named(arguments)
     base = plan.read(named)[0] if named else Recipe()
     a = parse(Arguments, "compare", arguments, Arguments(recipe=base))
     if named is None or a.file != named:

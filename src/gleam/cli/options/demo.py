@@ -1,13 +1,9 @@
 """Options of `gleam demo`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import tyro
-
-from gleam.cli.arguments import parse
+from gleam.cli.arguments import Flag
 
 
 @dataclass(frozen=True)
@@ -22,10 +18,5 @@ class Arguments:
 
     out: Path = Path("demo")
     """Folder for everything that the demo writes."""
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace an earlier demo that is there."""
-
-
-def read(arguments: Sequence[str]) -> Arguments:
-    """Read the command line."""
-    return parse(Arguments, "demo", arguments)

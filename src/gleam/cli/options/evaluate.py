@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import Device, Trust, parse
+from gleam.cli.arguments import Device, Flag, Trust, parse
 from gleam.errors import BadInput
 from gleam.recipe import MaskRecipe
 
@@ -33,15 +32,15 @@ class Arguments:
     against their reconstruction_rss, and written to fastmri.csv."""
     out: Path = Path("evaluation")
     """Folder for the results."""
-    check: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    check: Flag = False
     """Also check every scan without its target, as `gleam check` does, into check.json, and say how
     often that orders methods as PSNR does. It takes several times as long."""
     device: Device = "auto"
     trust: Trust = ()
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace the results that are there; and score runs on scans that they were trained on, and on
     other kinds of scans than those."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    json: Flag = False
     """Print the summary as JSON."""
     mask: MaskRecipe = field(default_factory=MaskRecipe)
     """Mask that scans are undersampled by. By default it is the one that the runs learnt with or,

@@ -1,13 +1,12 @@
 """Options of `gleam export`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import Trust, parse
+from gleam.cli.arguments import Flag, Trust
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,7 @@ class Arguments:
     """Space axes that scans will be undersampled along, 'x' or 'y x', for a .pt2 or .onnx file; by
     default the last ones, as many as the run's masks take."""
     trust: Trust = ()
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace a folder or file that is there."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    json: Flag = False
     """Print what was exported as JSON."""
-
-
-def read(arguments: Sequence[str]) -> Arguments:
-    """Read the command line."""
-    return parse(Arguments, "export", arguments)

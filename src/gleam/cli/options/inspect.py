@@ -1,13 +1,12 @@
 """Options of `gleam inspect`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import LayoutArguments, parse
+from gleam.cli.arguments import Flag, Group, LayoutArguments, NoiseFile
 
 
 @dataclass(frozen=True)
@@ -29,22 +28,12 @@ class Arguments:
     """Name of one scan, where a file holds several; by default all of them."""
     reference: Path | None = None
     """Scan file to calibrate coils from, as prepare takes it."""
-    noise: Path | None = None
-    """Noise of the same coils and bandwidth, to whiten the coils with instead of the scan's own, to
-    a standard deviation of 1: an array (coil, samples) in .npy, .cfl or .mat, or a scan file, of
-    which its noise scan is taken, or else all samples."""
-    group: str | None = None
-    """Measurement to read, where a file holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
-    default the last."""
+    noise: NoiseFile = None
+    group: Group = None
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
         default_factory=LayoutArguments
     )
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace a picture that is there."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    json: Flag = False
     """Print everything as JSON, one line per scan."""
-
-
-def read(arguments: Sequence[str]) -> Arguments:
-    """Read the command line."""
-    return parse(Arguments, "inspect", arguments)

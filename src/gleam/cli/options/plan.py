@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import Trust, parse
+from gleam.cli.arguments import Flag, Trust, parse, recipe_named
 from gleam.comparison import plan as comparison
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
@@ -50,9 +50,9 @@ class Arguments:
     """Recipe file to write: the scheme that pays most."""
     device: PlanningDevice = "auto"
     trust: Trust = ()
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    json: Flag = False
     """Print the plan as JSON."""
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace a recipe file that is there."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
 
@@ -63,15 +63,7 @@ def read(arguments: Sequence[str]) -> Arguments:
     Raises:
         BadInput: see `parse` and `comparison.plan.read`.
     """
-    out = {"-o", "--out"}
-    named = next(
-        (
-            Path(a)
-            for before, a in zip(["", *arguments], arguments, strict=False)
-            if a.endswith((".yaml", ".yml")) and before not in out and not a.startswith("-")
-        ),
-        None,
-    )
+    named = recipe_named(arguments)
     base = comparison.read(named)[0] if named else Recipe()
     a = parse(Arguments, "plan", arguments, Arguments(recipe=base))
     if a.file != named:

@@ -1,13 +1,12 @@
 """Options of `gleam prepare`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import LayoutArguments, parse
+from gleam.cli.arguments import Flag, Group, LayoutArguments, NoiseFile
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,8 @@ class Arguments:
     reference: Path | None = None
     """Scan file to calibrate coils from, of the same coils and place; for scans whose own centre of
     k-space was not sampled in full."""
-    noise: Path | None = None
-    """Noise of the same coils and bandwidth, to whiten the coils with instead of the scan's own, to
-    a standard deviation of 1: an array (coil, samples) in .npy, .cfl or .mat, or a scan file, of
-    which its noise scan is taken, or else all samples."""
-    group: str | None = None
-    """Measurement to read, where a file holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
-    default the last."""
+    noise: NoiseFile = None
+    group: Group = None
     array: Annotated[LayoutArguments, tyro.conf.arg(name="")] = field(
         default_factory=LayoutArguments
     )
@@ -63,13 +57,8 @@ class Arguments:
     dask: str | None = None
     """Address of a Dask scheduler you trust, host:port, to work there instead; its workers must
     reach the files under the same paths."""
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace examples that are there and were made of another file, with other settings or by
     another version."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    json: Flag = False
     """Print the outcome of each scan as JSON."""
-
-
-def read(arguments: Sequence[str]) -> Arguments:
-    """Read the command line."""
-    return parse(Arguments, "prepare", arguments)

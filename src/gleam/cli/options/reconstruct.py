@@ -1,13 +1,12 @@
 """Options of `gleam reconstruct`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from gleam.cli.arguments import Device, Trust, parse
+from gleam.cli.arguments import Device, Flag, Trust
 from gleam.cli.options.scan import ScanArguments
 from gleam.recipe import Count, Positive
 
@@ -36,7 +35,7 @@ class Arguments:
     """Format of the images of a folder of scans: nii.gz (by default), nii, npy, mrd, png, webp,
     cfl, dicom, or what a challenge takes, fastmri or cmrxrecon. For one image it overrides what the
     suffix says."""
-    adapt: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    adapt: Flag = False
     """Have the run's network learn from the scan first, without ground truth, in minutes: see
     `gleam adapt`."""
     steps: Count | None = None
@@ -55,7 +54,7 @@ class Arguments:
     """Method that makes the image: given is RUN; best is RUN or, where a check without the truth
     ranks it above RUN, compressed sensing. It is RUN, too, where RUN has learnt from the scan
     itself or the scan cannot be checked."""
-    check: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    check: Flag = False
     """Hold out some of the samples, and say how well RUN predicts them, beside compressed sensing;
     written to NAME.check.json beside the image, see `gleam check`."""
     of_scan: Annotated[ScanArguments, tyro.conf.arg(name="")] = field(default_factory=ScanArguments)
@@ -65,13 +64,8 @@ class Arguments:
     count, too."""
     device: Device = "auto"
     trust: Trust = ()
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace an image, or a DICOM series, that is there; and use a network on another kind of scan
     than it was trained on."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    json: Flag = False
     """Print what was written as JSON, one line per image."""
-
-
-def read(arguments: Sequence[str]) -> Arguments:
-    """Read the command line."""
-    return parse(Arguments, "reconstruct", arguments)

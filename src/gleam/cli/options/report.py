@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import Device, Trust, parse
+from gleam.cli.arguments import Device, Flag, Trust, parse
 from gleam.cli.options.evaluate import masks_of
 from gleam.errors import BadInput
 from gleam.recipe import MaskRecipe
@@ -34,7 +34,7 @@ class Arguments:
     """Folder to write report.html to, and to look for results in."""
     device: Device = "auto"
     trust: Trust = ()
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace the report that is there; and score runs on scans that they were trained on, and on
     other kinds of scans than those."""
     mask: MaskRecipe = field(default_factory=MaskRecipe)

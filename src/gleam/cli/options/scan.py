@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from gleam.cli.arguments import LayoutArguments
+from gleam.cli.arguments import Flag, Group, LayoutArguments, NoiseFile
 from gleam.errors import BadInput
 from gleam.physics.sampling import Kind
 from gleam.recipe import MaskRecipe
@@ -24,7 +24,7 @@ class ScanArguments:
     Larger factors leave fewer samples."""
     mask: Kind = "equispaced"
     """Kind of mask to undersample by, with --acceleration."""
-    shutter: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    shutter: Flag = False
     """Leave out the corners of k-space, with --mask poisson."""
     calibration: int | None = None
     """Calibration lines used; by default all there are, up to 32 (8 % of a full scan). 0 takes the
@@ -34,13 +34,8 @@ class ScanArguments:
     reference: Path | None = None
     """Scan file to calibrate coils from, of the same coils and place; for a scan whose own centre
     of k-space was not sampled in full."""
-    noise: Path | None = None
-    """Noise of the same coils and bandwidth, to whiten the coils with instead of the scan's own, to
-    a standard deviation of 1: an array (coil, samples) in .npy, .cfl or .mat, or a scan file, of
-    which its noise scan is taken, or else all samples."""
-    group: str | None = None
-    """Measurement to read, where a file holds several: dataset_1, say, of ISMRMRD, or 1 of twix; by
-    default the last."""
+    noise: NoiseFile = None
+    group: Group = None
     part: str | None = None
     """Name of one scan, where a measurement falls into several; by default all of them, each an
     image NAME-PART."""

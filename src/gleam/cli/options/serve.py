@@ -1,12 +1,11 @@
 """Options of `gleam serve`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import Device, Trust, parse
+from gleam.cli.arguments import Device, Flag, Trust
 
 
 @dataclass(frozen=True)
@@ -36,15 +35,10 @@ class Arguments:
     """Seconds that a client may be silent before its connection is closed."""
     seconds: float = 3600.0
     """Seconds that a connection may last, from first to last."""
-    check: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    check: Flag = False
     """Check every image without the truth, see `gleam check`, beside compressed sensing; what it
     finds stands in the image's header. It takes several times as long."""
     device: Device = "auto"
     trust: Trust = ()
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Use a network on other kinds of scans than it was trained on, too."""
-
-
-def read(arguments: Sequence[str]) -> Arguments:
-    """Read the command line."""
-    return parse(Arguments, "serve", arguments)

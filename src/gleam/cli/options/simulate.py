@@ -1,13 +1,12 @@
 """Options of `gleam simulate`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from gleam.cli.arguments import LayoutArguments, parse
+from gleam.cli.arguments import Flag, LayoutArguments
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,7 @@ class Arguments:
     """Beginning of the files' names; sets of other shapes can share a folder."""
     workers: int = 1
     """Number of scans simulated at a time, each in its own process."""
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace scans that are there under the same names."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    json: Flag = False
     """Print the files as JSON."""
-
-
-def read(arguments: Sequence[str]) -> Arguments:
-    """Read the command line."""
-    return parse(Arguments, "simulate", arguments)

@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from gleam import recipe as recipes
-from gleam.cli.arguments import Device, Trust, parse
+from gleam.cli.arguments import Device, Flag, Trust, parse, recipe_named
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 
@@ -39,19 +39,19 @@ class Arguments:
     """Run to begin with: its weights and its recipe (with --grow or --polish)."""
     grow: int | None = None
     """Number of iterations to append to the run of --start; only these are trained."""
-    copy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    copy: Flag = False
     """Begin the iterations of --grow as copies of the run's last one, and train all of them."""
     polish: int | None = None
     """Number of steps end-to-end that follow the training, with activation checkpointing, into
     OUT/polished; with --start alone, nothing else is trained."""
     resume: Path | None = None
     """Run to go on with, from its last checkpoint (instead of a recipe and --out)."""
-    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    dry_run: Flag = False
     """Try the recipe out on a tiny simulated scan, and do nothing else: no data are needed, nothing
     is written."""
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace a run that is there."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    json: Flag = False
     """Print the run's summary, or what the dry run found, as JSON."""
     device: Device = "auto"
     trust: Trust = ()
@@ -82,7 +82,7 @@ def read(arguments: Sequence[str]) -> Arguments:
     Raises:
         BadInput: see `parse` and `recipe.load`.
     """
-    named = next((Path(a) for a in arguments if a.endswith((".yaml", ".yml"))), None)
+    named = recipe_named(arguments)
     base = recipes.load(named) if named else _begun(arguments) or Recipe()
     a = parse(Arguments, "train", arguments, Arguments(recipe=base))
     if a.file != named:

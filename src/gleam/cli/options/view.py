@@ -1,13 +1,12 @@
 """Options of `gleam view`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from gleam.cli.arguments import Device, Trust, parse
+from gleam.cli.arguments import Device, Flag, Trust
 from gleam.cli.options.scan import ScanArguments
 
 
@@ -36,11 +35,6 @@ class Arguments:
     """Open the browser; without it, only the address is said."""
     device: Device = "auto"
     trust: Trust = ()
-    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    force: Flag = False
     """Replace a page that is there; and use a network on another kind of scan than it was trained
     on."""
-
-
-def read(arguments: Sequence[str]) -> Arguments:
-    """Read the command line."""
-    return parse(Arguments, "view", arguments)

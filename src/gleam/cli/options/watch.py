@@ -1,13 +1,10 @@
 """Options of `gleam watch`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-
-from gleam.cli.arguments import parse
 
 
 @dataclass(frozen=True)
@@ -26,8 +23,3 @@ class Arguments:
     """Port to serve at; 0 takes one that is free."""
     browser: bool = True
     """Open the browser; without it, only the address is said."""
-
-
-def read(arguments: Sequence[str]) -> Arguments:
-    """Read the command line."""
-    return parse(Arguments, "watch", arguments)
