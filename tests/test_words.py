@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gleam.words import nearest, not_installed
+from gleam.words import counted, nearest, not_installed
 
 SOURCE = Path(__file__).parents[1]
 KNOWN = ["--training.learning-rate", "--training.steps", "--training.loss", "--network.cg-steps"]
@@ -43,3 +43,8 @@ def test_install_hints_name_extras_that_there_are() -> None:
         used |= set(re.findall(r"""not_installed\([^)]*["'](\w+)["']\)""", text))
     used |= {"wandb", "mlflow"}  # loggers, each an extra of its own name
     assert used == extras["optional-dependencies"].keys() - {"dev", "docs"}
+
+
+def test_numbers_of_things_are_said() -> None:
+    said = [counted(number, "scan") for number in (0, 1, 2)]
+    assert said == ["0 scans", "1 scan", "2 scans"]

@@ -24,7 +24,7 @@ from gleam.reconstruction.check import check, sets_of
 from gleam.reconstruction.checked import Plan
 from gleam.reconstruction.disagreement import Disagreement
 from gleam.reconstruction.reconstructor import Classical, Reconstructor
-from gleam.reconstruction.rivals import reconstruct_checked, rival_of
+from gleam.reconstruction.rivals import image_of, rival_of
 from gleam.simulation import simulate_scan
 
 MASK = MaskRecipe(acceleration=2)
@@ -233,7 +233,7 @@ def test_a_method_that_learnt_from_the_scan_is_not_ranked(monkeypatch: pytest.Mo
     assert found.best == "cg-sense"
     assert "adapted has learnt from this very scan, so this check does not apply" in found.verdict
     assert check(methods, other, MASK, Plan(draws=2)).best == "adapted"
-    assert reconstruct_checked(adapted, known, MASK, best=True).method == "adapted"
+    assert image_of(adapted, known, MASK, best=True).method == "adapted"
 
 
 def test_the_best_makes_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,11 +242,11 @@ def test_the_best_makes_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
     assert truth is not None
     monkeypatch.setitem(CLASSICAL, "wavelet", lambda measurement: truth[None])
     nothing = Oracle("nothing")
-    image = reconstruct_checked(nothing, example, MASK, best=True)
+    image = image_of(nothing, example, MASK, checks=True, best=True)
     assert image.method == "wavelet"
     assert image.check is not None
     assert image.verdict == image.check.verdict
-    assert reconstruct_checked(nothing, example, MASK, best=False).method == "nothing"
+    assert image_of(nothing, example, MASK, checks=True).method == "nothing"
     assert rival_of(WAVELET, example).name == "cg-sense"
     series = prepared(simulate_scan((24, 20), 3, 1, 50.0, 0, frames=4))
     assert rival_of(nothing, series).name == "temporal-tv"
@@ -254,7 +254,7 @@ def test_the_best_makes_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_cannot_be_checked_is_an_image_still() -> None:
     example = prepared(tiny_scan((24, 40), slices=1))
-    image = reconstruct_checked(CG_SENSE, example, None, best=True)
+    image = image_of(CG_SENSE, example, best=True)
     assert image.method == "cg-sense"
     assert image.check is None
     (doubt,) = image.doubts

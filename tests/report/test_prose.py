@@ -5,7 +5,7 @@ import pytest
 from gleam.evaluation.scores import Score
 from gleam.evaluation.summary import summarise
 from gleam.report.page import _differences
-from gleam.report.prose import count, memory, outcome, size
+from gleam.report.prose import memory, outcome, size
 
 
 def scores_of(*gaps: float) -> list[Score]:
@@ -80,7 +80,6 @@ def test_memory_is_told_of_the_least_and_the_most() -> None:
         "(2000.0 times as much)."
     )
     assert [size(number * 2**20) for number in (999, 1000)] == ["999\u00a0MiB", "0.98\u00a0GiB"]
-    assert [count(number, "scan") for number in (1, 2)] == ["1 scan", "2 scans"]
 
 
 def test_about_as_much_memory_is_no_difference() -> None:

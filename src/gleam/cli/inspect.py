@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from gleam.cli.options.inspect import Arguments
@@ -14,7 +13,6 @@ from gleam.errors import BadInput
 from gleam.face import pictures
 from gleam.files import check_new
 from gleam.formats import Scan, read_scans
-from gleam.formats.pictures import grey
 from gleam.formats.scan import choose
 from gleam.preparation.description import Facts, example_facts, scan_facts
 from gleam.preparation.noise_file import checked_noise
@@ -85,7 +83,7 @@ def _show(facts: Facts, preview: Preview | None, out: Path | None, as_json: bool
     drawn = []
     if preview is not None:
         facts["picture"] = preview.method
-        drawn = [*map(grey, preview.images.values()), (255 * preview.sampling).astype(np.uint8)]
+        drawn = preview.pictures()
         if out is not None:
             pictures.save(drawn, out)
     if as_json:

@@ -1,13 +1,7 @@
 """Pages that verbs serve, and how they say so."""
 
 from gleam.errors import BadInput
-from gleam.report.page import Page
-from gleam.report.served import Answer, Served, answers
-
-
-def serve(page: Page, port: int, browser: bool) -> None:
-    """Serve a page until Ctrl-C."""
-    attend(answers(page), port, browser)
+from gleam.report.served import Answer, Served
 
 
 def attend(found: dict[str, Answer], port: int, browser: bool) -> None:

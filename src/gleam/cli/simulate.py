@@ -11,6 +11,7 @@ from gleam.formats import Scan, read_image
 from gleam.simulation import simulate, simulate_from_image, simulate_scan
 from gleam.simulation.anatomy import OVERSIZED
 from gleam.terminal import warn
+from gleam.words import counted
 
 _MAGNITUDE = (
     "holds magnitudes, which a scanner has processed already: what is trained or scored on them "
@@ -31,8 +32,7 @@ def main(a: Arguments) -> None:
     if a.json:
         print(json.dumps([str(path) for path in paths]))
     else:
-        scans_made = "1 scan" if len(paths) == 1 else f"{len(paths)} scans"
-        print(f"{scans_made} in {a.out}; next: gleam prepare {a.out} OUT")
+        print(f"{counted(len(paths), 'scan')} in {a.out}; next: gleam prepare {a.out} OUT")
 
 
 def _procedural(a: Arguments) -> tuple[Callable[..., Scan], bool, Sequence[str]]:

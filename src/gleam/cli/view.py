@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gleam.cli.options.view import Arguments
-from gleam.cli.pages import serve
+from gleam.cli.pages import attend
 from gleam.data.example import Example, ExampleFile, is_example
 from gleam.device import described
 from gleam.errors import BadInput
@@ -20,6 +20,7 @@ from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.report.opened import is_image, page_of, read_images, scan_pictured
 from gleam.report.page import check_libraries, write_page
+from gleam.report.served import answers
 from gleam.terminal import counted, say, warn
 
 
@@ -48,7 +49,7 @@ def main(a: Arguments) -> None:
         for path in write_page(a.out, page):
             print(path)
         return
-    serve(page, a.port, a.browser)
+    attend(answers(page), a.port, a.browser)
 
 
 def _scans(a: Arguments, path: Path) -> tuple[list[Pictured], str]:

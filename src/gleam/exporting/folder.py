@@ -7,8 +7,6 @@ takes a run takes it. Neither paths nor names of scans leave with it.
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
-
 from gleam import recipe as recipes
 from gleam.exporting.card import card
 from gleam.files import make_folder, replacing
@@ -38,8 +36,7 @@ def write(run: Path, to: Path, recipe: Recipe, network: Unrolled, facts: Facts) 
         (temporary / CARD).write_text(
             card(recipe, network, facts, run_folder.read_summary(run)), encoding="utf-8"
         )
-        weights = {name: weight.contiguous() for name, weight in weights_of(network).items()}
-        save_file(weights, temporary / run_folder.MODEL)
+        run_folder.save_model(temporary, weights_of(network))
 
 
 def shared(recipe: Recipe) -> Recipe:

@@ -19,9 +19,10 @@ from gleam.networks.regulariser import Convolved
 from gleam.networks.unrolled import Unrolled
 from gleam.physics.fourier import Axes, fft, ifft
 from gleam.physics.measurement import Measurement
+from gleam.physics.noise import USUAL_NOISE
 from gleam.physics.sense import Sense
 from gleam.recipe import NetworkRecipe
-from gleam.reconstruction.exported import INPUTS, USUAL_NOISE
+from gleam.reconstruction.exported import INPUTS
 from gleam.trust import told
 
 _MATRIX = (6, 10, 12)  # of the example that a program is traced with

@@ -12,7 +12,7 @@ from gleam.data.example import ExampleFile, write
 from gleam.data.masks import mask_seed
 from gleam.errors import BadInput
 from gleam.face.pictures import Drawn, Grey
-from gleam.face.scans import drawn, load
+from gleam.face.scans import load
 from gleam.face.words import in_python
 from gleam.files import check_new, make_folder, sha256_of
 from gleam.formats import scan_file
@@ -124,7 +124,7 @@ sampled, cpu>>
 
     def pictures(self) -> Sequence[Grey]:
         """The middle slice, or three planes of a volume, and where k-space was sampled."""
-        return drawn(of_example(self.source))
+        return of_example(self.source).pictures()
 
     def __repr__(self) -> str:
         slices, coils, frames, *space = self.shape

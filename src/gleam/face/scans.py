@@ -10,11 +10,10 @@ from gleam.errors import BadInput
 from gleam.face.pictures import Drawn, Grey
 from gleam.face.words import in_python
 from gleam.formats import Layout, read_scan
-from gleam.formats.pictures import grey
 from gleam.preparation.description import Facts, scan_facts
 from gleam.preparation.prepare import Prepared, Settings
 from gleam.simulation import simulate_scan
-from gleam.viewing.preview import Preview, of_scan
+from gleam.viewing.preview import of_scan
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,17 +43,12 @@ class Scan(Drawn, formats.Scan):
         example: Prepared | None = None
         with suppress(BadInput):  # without a calibration region, say, it can still be looked at
             example = Prepared(self, Settings())
-        return drawn(of_scan(self, example))
+        return of_scan(self, example).pictures()
 
     @classmethod
     def of(cls, scan: formats.Scan) -> "Scan":
         """The same scan."""
         return cls(**vars(scan))
-
-
-def drawn(preview: Preview) -> list[Grey]:
-    """Images in grey levels, the sampling beside them."""
-    return [*map(grey, preview.images.values()), (255 * preview.sampling).astype("uint8")]
 
 
 @in_python()

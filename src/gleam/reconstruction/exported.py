@@ -23,6 +23,7 @@ from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.files import check_exists, sha256_of
 from gleam.physics.measurement import Measured, Measurement
+from gleam.physics.noise import USUAL_NOISE
 from gleam.physics.slabs import Slabbed
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstructor import CPU, Reconstructor
@@ -32,7 +33,6 @@ SUFFIXES = (".pt2", ".onnx")  # of networks that were exported as one file
 
 FACTS = "gleam.json"  # of a .pt2, and the key of an .onnx's metadata
 INPUTS = ("maps", "mask", "adjoint", "noise", "kspace")
-USUAL_NOISE = 0.05  # stands for a level that is not known, as it does in MoDL
 
 Run = Callable[[Mapping[str, Tensor]], Tensor]
 

@@ -3,6 +3,7 @@ those that need no training."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from gleam.data.example import Example
 from gleam.data.loader import SLAB
@@ -37,40 +38,25 @@ def image_of(
 ) -> Reconstruction:
     """The image that a user gets who asks for a method's.
 
+    A method on trial makes it only if a check without the truth ranks it first, its rival if that
+    is not known.
+
     Args:
         method, example, mask, progress, at_once, slab: see `reconstruct`.
-        checks: have a check of it, too.
-        best: make it by the method that a check ranks first, if it can rank the one given; of one
+        checks: have the check of it beside `rival_of`, too; where none can be made, a doubt says
+            why.
+        best: make it by the method that the check ranks first, if it can rank the one given; of one
             on trial it is so always.
 
     Raises:
         BadInput: see `Reconstructor.check`.
     """
-    if not (checks or best or method.on_trial):
-        return reconstruct(method, example, mask, progress, at_once, slab)
-    image = reconstruct_checked(method, example, mask, best, progress, at_once, slab)
-    return image if checks else replace(image, check=None)
-
-
-def reconstruct_checked(
-    method: Reconstructor,
-    example: Example,
-    mask: MaskRecipe | None,
-    best: bool,
-    progress: Callable[[int], None] = lambda done: None,
-    at_once: int = 1,
-    slab: int = SLAB,
-) -> Reconstruction:
-    """An image, and a check of it beside `rival_of`; where none can be made, a doubt says why.
-
-    A method on trial makes the image only if it is ranked first, its rival if that is not known.
-
-    Args:
-        method, example, mask, best, progress, at_once, slab: see `image_of`.
-
-    Raises:
-        BadInput: see `Reconstructor.check`.
-    """
+    make = partial(
+        reconstruct, example=example, mask=mask, progress=progress, at_once=at_once, slab=slab
+    )
+    chooses = best or method.on_trial
+    if not (checks or chooses):
+        return make(method)
     rival = rival_of(method, example)
     otherwise = rival if method.on_trial else method
     methods = {one.name: one for one in (method, rival)}
@@ -78,13 +64,10 @@ def reconstruct_checked(
         checked = check(methods, example, mask, progress=lambda done: progress(0), slab=slab)
     except BadInput as error:
         doubts = method.check(example, mask)
-        image = reconstruct(otherwise, example, mask, progress, at_once, slab)
         by = f"; the image is by {rival.name}" if method.on_trial else ""
-        return replace(image, doubts=[*doubts, f"was not checked: {error}{by}"])
-    choose = best or method.on_trial
-    chosen = methods[_best(method, checked) or otherwise.name] if choose else method
-    image = reconstruct(chosen, example, mask, progress, at_once, slab)
-    return replace(image, check=checked, verdict=checked.verdict)
+        return replace(make(otherwise), doubts=[*doubts, f"was not checked: {error}{by}"])
+    chosen = methods[_best(method, checked) or otherwise.name] if chooses else method
+    return replace(make(chosen), check=checked if checks else None, verdict=checked.verdict)
 
 
 def _best(method: Reconstructor, checked: Check) -> str | None:

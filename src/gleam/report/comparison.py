@@ -15,6 +15,7 @@ from gleam.report.page import Page, distribution, pictured, quality, write_page
 from gleam.report.plots import Curve, line_plot, method_colours
 from gleam.report.tables import formatted
 from gleam.report.training import describe, validation_curve
+from gleam.words import counted
 
 
 def write_report(path: Path, comparison: Comparison) -> list[Path]:
@@ -39,9 +40,9 @@ def report(comparison: Comparison) -> Page:
         template="comparison.html",
         title="Comparison of training schemes",
         extent=[
-            prose.count(len(results), "scheme"),
-            prose.count(plan.compare.seeds, "seed"),
-            prose.count(len(scores), "test set"),
+            counted(len(results), "scheme"),
+            counted(plan.compare.seeds, "seed"),
+            counted(len(scores), "test set"),
         ],
         sentences=sentences,
         colours=colours,

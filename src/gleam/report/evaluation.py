@@ -15,6 +15,7 @@ from gleam.report.checks import shown_checks
 from gleam.report.page import Page, distribution, pictured, quality, write_page
 from gleam.report.plots import Curve, line_plot, method_colours, thinned
 from gleam.report.training import RunSummary
+from gleam.words import counted
 
 
 def write_report(
@@ -43,7 +44,7 @@ def report(
     colours = method_colours(list(dict.fromkeys([*methods, *(run.name for run in runs)])))
     plots = {"validation": _validation(runs, colours)}
     plots |= {f"losses-{k}": _losses(run) for k, run in enumerate(runs) if run.losses}
-    extent, sentences = [prose.count(len(runs), "run")], list[str]()
+    extent, sentences = [counted(len(runs), "run")], list[str]()
     if evaluation:
         plots["frames"] = _frames(evaluation, colours)
         plots["iterations"] = _iterations(evaluation, colours)
@@ -80,9 +81,9 @@ def _scans(evaluation: Evaluation) -> int:
 
 def _extent(evaluation: Evaluation) -> list[str]:
     slices, scans = len(evaluation.slices) // len(evaluation.methods), _scans(evaluation)
-    phrases = [prose.count(scans, "scan")]
-    phrases += [prose.count(slices, "slice")] if slices > scans else []
-    return [*phrases, prose.count(len(evaluation.methods), "method")]
+    phrases = [counted(scans, "scan")]
+    phrases += [counted(slices, "slice")] if slices > scans else []
+    return [*phrases, counted(len(evaluation.methods), "method")]
 
 
 def _iterations(evaluation: Evaluation, colours: dict[str, str]) -> dict[str, Any] | None:

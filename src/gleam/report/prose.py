@@ -59,11 +59,6 @@ def size(count: int) -> str:
     return f"{mebibytes:.0f}\u00a0MiB" if mebibytes < 1000 else f"{mebibytes / 1024:.2f}\u00a0GiB"
 
 
-def count(number: int, thing: str) -> str:
-    """`1 scan`, `12 scans`."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
 def _interval(value: Estimate) -> str:
     if math.isnan(value.low):
         return ""

@@ -17,6 +17,7 @@ from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.reconstruction.rivals import image_of
 from gleam.serving.protocol import Stream, receive, send_close, send_image, send_text
 from gleam.serving.wire import Gone, Limits, Wire
+from gleam.words import counted
 
 Load = Callable[[], Reconstructor]
 
@@ -48,7 +49,7 @@ def answer(connection: socket.socket, load: Load, limits: Limits, check: bool = 
                 send_image(wire, image)
                 sent += 1
             send_close(wire)
-            outcome = f"{_count(sent, 'image')}, {_megabytes(wire.sent)} out"
+            outcome = f"{counted(sent, 'image')}, {_megabytes(wire.sent)} out"
         except Gone as error:
             outcome = str(error)
         except Exception as error:  # whatever a client sends, it ends no more than its connection
@@ -58,7 +59,7 @@ def answer(connection: socket.socket, load: Load, limits: Limits, check: bool = 
                 send_text(wire, f"ERROR {reason}")
                 send_close(wire)
         wire.drain()
-    came = [_count(number, kind) for kind, number in stream.messages.items()]
+    came = [counted(number, kind) for kind, number in stream.messages.items()]
     return "; ".join([f"{', '.join([*came, _megabytes(wire.received)])} in", outcome, *warnings])
 
 
@@ -116,10 +117,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, BadInput):
         return str(error)
     return f"cannot be reconstructed ({type(error).__name__})"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _megabytes(size: int) -> str:

@@ -14,6 +14,7 @@ from gleam.data.collate import Item, collate, collate_volume, upright_of
 from gleam.data.example import Example
 from gleam.data.loader import SLAB
 from gleam.formats.lazy import each_coil
+from gleam.formats.pictures import grey
 from gleam.formats.scan import Array, Scan
 from gleam.formats.upright import CAPTION, upright
 from gleam.physics.baselines import cg_sense, zero_filled
@@ -43,6 +44,10 @@ class Preview:
     sampling: NDArray[np.float32]
     method: str
     caption: str = ""
+
+    def pictures(self) -> list[NDArray[np.uint8]]:
+        """The images in grey levels, the sampling beside them."""
+        return [*map(grey, self.images.values()), (255 * self.sampling).astype(np.uint8)]
 
 
 def of_scan(scan: Scan, example: Example | None) -> Preview:
