@@ -1,17 +1,25 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from shelves import NAME, put
 from tiny import CG_SENSE, ZERO_FILLED, centred_fft, prepared, tiny_scan
 
 from benchmarks import carry
 from benchmarks import check as checking
+from benchmarks.adaptation_outcome import Outcome
 from benchmarks.bart import undersample
+from gleam.data.example import ExampleFile
+from gleam.networks import build
 from gleam.physics.fourier import ifft
-from gleam.recipe import MaskRecipe
+from gleam.recipe import MaskRecipe, Recipe
+from gleam.runs.assembly import make_learner
+from gleam.runs.learner import Learner
+from gleam.training.adam import Adam
 
 
 @pytest.mark.parametrize("kind", ["equispaced", "poisson"])
@@ -81,6 +89,53 @@ def test_optimizers_that_are_tried_minimise(
         learner.step()
     assert weight.detach().norm() < 0.85 * 54**0.5
     assert bias.detach().norm() < 0.2 * 3**0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [(carry.BASE, Adam), ("AdamW", Adam), ("Muon", carry.Muon)]
+)
+def test_a_variant_is_trained_by_its_own_optimizer(
+    name: str, kind: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(work: Path, name: str, *_: object, **fields: object) -> Path:
+        recipe = Recipe().changed(**fields)
+        assert (recipe.seed, recipe.training.steps) == (3, 7)
+        learners.append(make_learner(build(recipe.network), recipe))
+        return work / name
+
+    learners: list[Learner] = []
+    monkeypatch.setattr(carry, "trained", trained)
+    assert carry.network(tmp_path, name, seed=3, steps=7) == tmp_path / f"{name}, seed 3"
+    (learner,) = learners
+    decay = carry.DECAY if name == "AdamW" else 0
+    for module in learner.modules:
+        assert type(module.optimizer) is kind
+        assert {group["weight_decay"] for group in module.optimizer.param_groups} == {decay}
+
+
+def test_a_variant_is_scored_on_its_own_family_and_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is on four slices of its own, adapted on one of each other."""
+    put(tmp_path)
+    monkeypatch.setattr(carry, "SIZE", (24, 32))
+    monkeypatch.setattr(carry, "network", lambda *_: tmp_path / NAME)
+    psnr = {0: 20.0, 10: 22.0, 20: 25.0}
+    guard = {0: 1.0, 10: 3.0, 20: 2.0}
+    scans = []
+
+    def remembered(work: Path, start: Path, example: ExampleFile, *_: object) -> Outcome:
+        scans.append(example.header.name)
+        return Outcome(example.header.name, "", 0.0, guard, psnr)
+
+    monkeypatch.setattr(carry, "remembered", remembered)
+    into = carry.Scores(home=[1.0], before=[2.0], adapted=[3.0])
+    carry.score(tmp_path, "any", 0, into)
+    assert [name.partition("-")[0] for name in scans] == [*carry.FAMILIES]
+    assert len(set(into.home)) == 5
+    assert all(10 < value < 60 for value in into.home[1:])
+    assert into.before == [2, 20, 20, 20]
+    assert into.adapted == [3, 22, 22, 22]  # by the guard, not the best
 
 
 def test_variants_are_compared_slice_by_slice() -> None:

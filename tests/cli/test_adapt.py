@@ -11,18 +11,12 @@ import torch
 from tiny import every_second_line, example_files, tiny_recipe, tiny_scan, undersampled
 
 from gleam.cli import main
-from gleam.errors import BadInput, Diverged, OutOfMemory, Signalled
-from gleam.formats import read_scans, write_scan
+from gleam.errors import Diverged, OutOfMemory, Signalled
+from gleam.formats import write_scan
 from gleam.planning import adapting
-from gleam.planning.adapting import fitted_adaptation
 from gleam.planning.machine import Machine
-from gleam.preparation.prepare import Prepared, Settings
 from gleam.reconstruction import adapted
-from gleam.reconstruction.reconstructor import Trained
 from gleam.runs import folder as run_folder
-from gleam.runs.adaptation import Adaptation
-from gleam.runs.adaptation import adapted as adapted_recipe
-from gleam.runs.start import Start
 from gleam.runs.train import train
 
 
@@ -42,10 +36,9 @@ def call(*arguments: object) -> int:
     return main([str(argument) for argument in arguments])
 
 
-def test_it_is_made_to_fit_into_memory(
+def test_what_learning_takes_is_said_and_changes_nothing(
     made: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By what leaves the result alone; or else it says so, and nothing is made."""
     monkeypatch.setattr(adapting, "machine_of", lambda _: Machine(torch.device("cpu"), False))
     said = ("reconstruct", made / "run", made / "few.h5", "-o")
     out = tmp_path / "a.npy", tmp_path / "b.npy"
@@ -55,20 +48,6 @@ def test_it_is_made_to_fit_into_memory(
     assert "few: learning from it takes" in err
     assert "few: takes" in err
     assert np.array_equal(np.load(out[0]), np.load(out[1]))
-    method = Trained.of(made / "run")
-    example = Prepared(next(iter(read_scans(made / "few.h5").values()))(), Settings())
-    _, peak = fitted_adaptation(method, example, Adaptation(steps=2), 2**30)
-    assert peak is not None
-    how, less = fitted_adaptation(method, example, Adaptation(steps=2), peak - 1)
-    assert less is not None
-    assert less < peak
-    assert how.leaner
-    recipe = adapted_recipe(Start.of(made / "run"), [example], how)
-    for part, fields in how.leaner.items():
-        assert fields.items() <= dict(getattr(recipe, part)).items()
-    monkeypatch.setattr(adapting, "fitted", lambda *_: None)
-    with pytest.raises(BadInput, match="few: to learn from it takes"):
-        fitted_adaptation(method, example, Adaptation(steps=2), 1000)
 
 
 def test_the_verb_makes_a_run_and_says_how_it_went(

@@ -4,8 +4,11 @@ import pytest
 import torch
 from test_inference import MASK, method, stored
 
+from gleam.planning import checks
 from gleam.planning.checks import needs_checked
-from gleam.planning.inference import fitted, needs
+from gleam.planning.inference import Needs, fitted, needs
+from gleam.planning.machine import Machine
+from gleam.planning.trace import Work
 from gleam.planning.uses import Use, apply
 from gleam.reconstruction.check import check
 from gleam.reconstruction.checked import Plan
@@ -51,3 +54,17 @@ def test_patches_make_a_check_fit(cpu, tmp_path):
     apply(one, use)
     after = check({"run": one}, example, MASK, Plan(draws=1), slab=use.slab)
     assert after["run"].error.value == pytest.approx(before["run"].error.value, rel=1e-5)
+
+
+@pytest.mark.parametrize(("shape", "slices"), [((48, 64), 1), ((48, 64), 4), ((16, 20, 20), 1)])
+def test_a_stored_scan_is_read_again_for_its_noise(shape, slices, tmp_path, monkeypatch):
+    """Of many coils, that takes more than an image by a network that is small."""
+    nothing = Needs(0, 0, 0, 0, 0, 0, 1, Work())
+    monkeypatch.setattr(checks, "needs", lambda *_: nothing)
+    monkeypatch.setattr(checks, "needs_of", lambda *_: nothing)
+    example = stored(tmp_path, shape, slices, coils=12)
+    one = method(dimensions=len(shape), iterations=1, width=2)
+    found = needs_checked(one, example, MASK, Machine(torch.device("cpu"), False), Use())
+    device = torch.device("cpu")
+    _, peak = metered(lambda: check({"run": one}, example, MASK, Plan(draws=1), slab=4), device)
+    assert 0.97 * peak <= found.peak <= 2 * peak

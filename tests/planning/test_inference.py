@@ -10,6 +10,7 @@ from toys import toy_network
 
 from gleam.data.example import ExampleFile, Slice, write
 from gleam.errors import BadInput
+from gleam.physics import solve
 from gleam.physics.classical import CLASSICAL
 from gleam.planning import inference
 from gleam.planning.inference import (
@@ -159,6 +160,27 @@ def test_time_follows_the_number_of_slices_and_iterations(cpu, tmp_path, monkeyp
     times = [seconds(o, example, needs(o, example, MASK, cpu, Use())) for o in (few, many)]
     assert times[0] > 0
     assert times[1] == pytest.approx(2 * times[0], rel=0.2)
+
+
+def test_what_is_timed_is_not_solved_at_once(cpu, tmp_path, monkeypatch):
+    """Where CG goes on to a tolerance, constant numbers would take a step or two."""
+    steps, cg = [], solve.conjugate_gradients
+
+    def counted(operator, *arguments, **options):
+        steps.append(0)
+
+        def step(x):
+            steps[-1] += 1
+            return operator(x)
+
+        return cg(step, *arguments, **options)
+
+    example, one = stored(tmp_path), method("modl", iterations=1, cg_tolerance=1e-5)
+    found = needs(one, example, MASK, cpu, Use())
+    monkeypatch.setattr(solve, "conjugate_gradients", counted)
+    seconds(one, example, found)
+    timed = steps[:3]  # what follows is traced
+    assert min(timed) > 4
 
 
 def test_what_is_short_is_not_looked_at(tmp_path, monkeypatch):

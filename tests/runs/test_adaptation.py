@@ -28,10 +28,9 @@ from gleam.recipe import HoldoutRecipe, MaskRecipe, Recipe
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Trained
 from gleam.runs import folder as run_folder
-from gleam.runs.adaptation import EXAMPLES, Adaptation, adapt, adapted
+from gleam.runs.adaptation import EXAMPLES, Adaptation, adapt
 from gleam.runs.run import Run
 from gleam.runs.stages import grown
-from gleam.runs.start import Start
 from gleam.runs.train import train
 
 SHORT = Adaptation(steps=2)
@@ -213,15 +212,6 @@ def test_a_recipe_starts_from_weights_that_are_drawn(scan: Path, tmp_path: Path)
     with pytest.raises(BadInput, match=r"broken.yaml: network.depth: no such field"):
         adapt(tmp_path / "broken.yaml", [scan], tmp_path / "other", SHORT, quiet=True)
     assert {*tmp_path.rglob("*")} == before
-
-
-def test_a_recipe_says_how_volumes_are_taken(tmp_path: Path) -> None:
-    scan = undersampled(tiny_scan((20, 18, 16), 1), np.arange(16)[None, None, None] != 1)
-    for volumes in ("whole", "slices"):
-        recipe = tiny_recipe(tmp_path).changed(data={"volumes": volumes})
-        recipes.save(recipe, tmp_path / "recipe.yaml")
-        own = adapted(Start.of(tmp_path / "recipe.yaml"), [prepared(scan, calibration=6)], SHORT)
-        assert own.data.volumes == volumes
 
 
 def refused(start: Path, scan: Path, tmp_path: Path, how: Adaptation = SHORT) -> str:

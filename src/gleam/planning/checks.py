@@ -9,13 +9,16 @@ from gleam.data.holdout import Draw
 from gleam.planning.inference import Needs, needs, needs_of
 from gleam.planning.machine import Machine
 from gleam.planning.uses import Use
+from gleam.preparation.noise_level import looked_at
 from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.check import USUAL, held_out_batch
 from gleam.reconstruction.reconstructor import Reconstructor
 from gleam.reconstruction.rivals import rival_of
 
-_COPIES = 3  # of a slice's k-space, where the noise level of a stored scan is read again
+# Where the noise level of a stored scan is read again: copies of a slice's k-space, and then of the
+# lines that are looked at.
+_READ, _LOOKED_AT = 5, 5
 
 
 def needs_checked(
@@ -42,7 +45,8 @@ def needs_checked(
         found.append(needs(one, example, mask, machine, use))
         found.append(replace(check, images=0, image=0, at_once=1))
     if not isinstance(example, Prepared) and not machine.is_gpu:
-        again = _COPIES * 8 * int(np.prod(example.shape[1:]))
+        kspace, lines = int(np.prod(example.shape[1:])), looked_at(example.shape)
+        again = 8 * max(_READ * kspace, kspace + _LOOKED_AT * lines)
         found.append(replace(found[-1], each=again))
     weights = found[0].weights  # they lie there all the while
     return max((replace(one, weights=weights) for one in found), key=lambda one: one.peak)

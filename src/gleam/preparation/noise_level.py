@@ -115,6 +115,17 @@ def acquired_lines(scan: Scan, cropped: bool = False) -> list[Lines]:
     return [torch.stack([torch.stack(each, 1).flatten(0, 1) for each in along]) for along in found]
 
 
+def looked_at(shape: tuple[int, ...]) -> int:
+    """Samples that `acquired_lines` takes along an axis, at most.
+
+    Args:
+        shape: (slice, coil, frame, *space) of the scan's k-space.
+    """
+    slices, coils, _, *space = shape
+    lines = min(_LINES * coils * max(space), _MOST)
+    return min(lines, min(slices, _SLICES) * math.prod(shape[1:]))
+
+
 Pattern = NDArray[np.bool_]
 Indices = tuple[NDArray[np.intp], ...]
 Place = tuple[int | None, slice, Indices]
