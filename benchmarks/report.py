@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 
-from gleam.evaluation.evaluate import Evaluation
 from gleam.evaluation.examples import pictured
+from gleam.evaluation.result import Evaluation
 from gleam.evaluation.scores import Score
 from gleam.report.evaluation import write_report
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from gleam.data.batch import Batch
-from gleam.evaluation.evaluate import Evaluation, evaluate
+from gleam.evaluation.evaluate import evaluate
+from gleam.evaluation.result import Evaluation
 from gleam.physics.measurement import Measurement
 from gleam.physics.sense import Sense
 from gleam.reconstruction.reconstructor import Reconstructor

@@ -14,7 +14,7 @@ from gleam.comparison import cost, measure, score, training
 from gleam.comparison.compare import Comparison, compare
 from gleam.comparison.plan import Plan
 from gleam.errors import BadInput, Diverged, Stopped
-from gleam.evaluation.evaluate import Evaluation
+from gleam.evaluation.result import Evaluation
 from gleam.evaluation.scores import FrameScore, Score
 from gleam.recipe import Recipe
 from gleam.runs import folder as run_folder

@@ -17,7 +17,8 @@ from toys import toy_network
 
 from gleam.data.batch import Batch
 from gleam.errors import BadInput
-from gleam.evaluation.evaluate import Evaluation, evaluate
+from gleam.evaluation.evaluate import evaluate
+from gleam.evaluation.result import Evaluation
 from gleam.metrics import magnitude, nmse, psnr_complex, psnr_magnitude, psnr_per_frame, ssim
 from gleam.physics.classical import CLASSICAL
 from gleam.physics.measurement import Measurement

@@ -9,8 +9,9 @@ import torch
 from tiny import CG_SENSE, prepared, tiny_scan
 
 from gleam.data.loader import every_slice
-from gleam.evaluation.evaluate import Evaluation, evaluate
+from gleam.evaluation.evaluate import evaluate
 from gleam.evaluation.kept import Kept, evaluate_kept
+from gleam.evaluation.result import Evaluation
 from gleam.physics.measurement import Measured
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstructor import Reconstructor

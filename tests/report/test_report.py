@@ -13,7 +13,8 @@ import pytest
 from toy_test_set import FRAMES, HOSTILE, toy_batch, toy_series, ways, zero_filled
 
 from gleam.errors import BadInput
-from gleam.evaluation.evaluate import Evaluation, evaluate
+from gleam.evaluation.evaluate import evaluate
+from gleam.evaluation.result import Evaluation
 from gleam.report import scans, scripts
 from gleam.report.evaluation import write_report
 from gleam.report.plots import Curve, line_plot, method_colours, thinned

@@ -10,7 +10,8 @@ from rich.console import Console
 from toy_test_set import FRAMES, toy_series, ways, zero_filled
 
 from gleam.errors import BadInput
-from gleam.evaluation.evaluate import Evaluation, evaluate
+from gleam.evaluation.evaluate import evaluate
+from gleam.evaluation.result import Evaluation
 from gleam.evaluation.scores import METRICS
 from gleam.evaluation.statistics import Estimate
 from gleam.evaluation.summary import summarise

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gleam.evaluation.evaluate import Evaluation
 from gleam.evaluation.examples import pictured
+from gleam.evaluation.result import Evaluation
 from gleam.evaluation.scores import FrameScore, Score
 from gleam.formats.upright import Upright
 

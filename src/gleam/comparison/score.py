@@ -11,7 +11,8 @@ import torch
 
 from gleam.data.example import ExampleFile
 from gleam.data.loader import every_slice
-from gleam.evaluation.evaluate import Evaluation, baselines, evaluate
+from gleam.evaluation.evaluate import baselines, evaluate
+from gleam.evaluation.result import Evaluation
 from gleam.evaluation.scores import METRICS, FrameScore, Score
 from gleam.networks import build
 from gleam.recipe import Recipe

@@ -8,9 +8,9 @@ is damaged is computed anew.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
-from statistics import median
 from types import MappingProxyType
 from typing import Any
 from zipfile import BadZipFile
@@ -21,9 +21,10 @@ import torch
 from gleam.data.batch import Batch
 from gleam.data.example import Example
 from gleam.data.loader import every_slice
-from gleam.evaluation.evaluate import ROOM, Evaluation, evaluate, mean_progress
+from gleam.evaluation.evaluate import ROOM, scored
 from gleam.evaluation.examples import Pictured
 from gleam.evaluation.fastmri import FastmriScore, Reference
+from gleam.evaluation.result import Evaluation, ScanResult, picture_of, together
 from gleam.evaluation.scores import FrameScore, Score
 from gleam.files import make_folder, replacing
 from gleam.formats.upright import Plane, Upright
@@ -34,6 +35,7 @@ from gleam.viewing.stack import Stack
 
 RESULTS = "results"  # the folder, in one of an evaluation
 VERSION = 1  # of what is computed and kept
+_PLAIN = ("scan", "numbers", "volume", "white", "voxel", "caption")  # of a picture, as JSON has it
 
 
 class Kept:
@@ -47,7 +49,7 @@ class Kept:
     def __init__(self, folder: Path, fresh: bool = False) -> None:
         self.folder, self.fresh = folder, fresh
 
-    def get(self, mark: str, name: str) -> Evaluation | None:
+    def get(self, mark: str, name: str) -> ScanResult | None:
         """The result of a method on a scan, by the name that it has now; None: there is none."""
         if self.fresh:
             return None
@@ -55,11 +57,11 @@ class Kept:
             with self._path(mark).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 facts = json.loads(file["facts"].tobytes())
                 return _read(facts, file["planes"].tobytes(), name)
-        except (OSError, ValueError, KeyError, TypeError, BadZipFile):
+        except (OSError, ValueError, LookupError, TypeError, BadZipFile):
             return None
 
-    def put(self, mark: str, result: Evaluation) -> None:
-        """Write down a result.
+    def put(self, mark: str, result: ScanResult) -> None:
+        """Write down a result of a method on a scan.
 
         Raises:
             BadInput, Unwritable: see `gleam.files`.
@@ -98,7 +100,7 @@ def evaluate_kept(
     Raises:
         BadInput: see `evaluate`.
     """
-    found, slices = list[Evaluation](), 0
+    found, slices = list[dict[str, ScanResult]](), 0
 
     def followed(batches: Iterable[Batch]) -> Iterator[Batch]:
         for number, batch in enumerate(batches, slices):
@@ -110,78 +112,21 @@ def evaluate_kept(
             name: _mark(method, marks.get(name, ""), mask, example)
             for name, method in methods.items()
         }
-        parts = {name: kept.get(file, name) for name, file in files.items()}
-        complete = {n: p for n, p in parts.items() if p and (p.pictures or room <= 0)}
-        missing = {name: methods[name] for name in methods if name not in complete}
+        known = {name: kept.get(file, name) for name, file in files.items()}
+        there = {n: one for n, one in known.items() if one and (one.picture or room <= 0)}
+        missing = {name: methods[name] for name in methods if name not in there}
         if missing:
             batches = followed(every_slice([example], mask))
-            for part in _apart(evaluate(missing, batches, room, raw)):
-                complete[part.methods[0]] = part
-                kept.put(files[part.methods[0]], part)
-        one = _together([complete[name] for name in methods])
-        room -= sum(picture.nbytes for picture in one.pictures)
-        found.append(one)
+            (made,) = scored(missing, batches, room, raw)
+            for name, one in made.items():
+                kept.put(files[name], one)
+            there |= made
+        found.append({name: there[name] for name in methods})
+        picture = picture_of(found[-1])
+        room -= 0 if picture is None else picture.nbytes
         slices += example.shape[0]
         done(slices)
-    return _joined(found)
-
-
-def _joined(found: Sequence[Evaluation]) -> Evaluation:
-    """The evaluation of the same methods on more scans.
-
-    Seconds are the median of the scans'.
-    """
-    first = found[0]
-    whole = Evaluation(
-        methods=first.methods,
-        slices=[score for one in found for score in one.slices],
-        scans=[score for one in found for score in one.scans],
-        frames=[score for one in found for score in one.frames],
-        iterations={},
-        seconds={m: median(one.seconds[m] for one in found) for m in first.methods},
-        pictures=[picture for one in found for picture in one.pictures],
-        fastmri=[score for one in found for score in one.fastmri],
-        device="; ".join(dict.fromkeys(one.device for one in found)),
-        progress={m: [p for one in found for p in one.progress[m]] for m in first.methods},
-    )
-    for method in first.methods:
-        whole.iterations[method] = mean_progress(whole.progress[method])
-    return whole
-
-
-def _together(parts: Sequence[Evaluation]) -> Evaluation:
-    """The result of more methods on the same scan."""
-    pictures = [picture for part in parts for picture in part.pictures]
-    images = {name: image for picture in pictures for name, image in picture.images.items()}
-    return Evaluation(
-        methods=[name for part in parts for name in part.methods],
-        slices=[score for part in parts for score in part.slices],
-        scans=[score for part in parts for score in part.scans],
-        frames=[score for part in parts for score in part.frames],
-        iterations={m: i for part in parts for m, i in part.iterations.items()},
-        seconds={m: s for part in parts for m, s in part.seconds.items()},
-        pictures=[replace(pictures[0], images=images)] if len(pictures) == len(parts) else [],
-        fastmri=[score for part in parts for score in part.fastmri],
-        device="; ".join(dict.fromkeys(part.device for part in parts)),
-        progress={m: p for part in parts for m, p in part.progress.items()},
-    )
-
-
-def _apart(whole: Evaluation) -> Iterator[Evaluation]:
-    """Each method by itself."""
-    for method in whole.methods:
-        yield Evaluation(
-            methods=[method],
-            slices=[score for score in whole.slices if score.method == method],
-            scans=[score for score in whole.scans if score.method == method],
-            frames=[score for score in whole.frames if score.method == method],
-            iterations={method: whole.iterations[method]},
-            seconds={method: whole.seconds[method]},
-            pictures=[picture.of({method: method}) for picture in whole.pictures],
-            fastmri=[score for score in whole.fastmri if score.method == method],
-            device=whole.device,
-            progress={method: whole.progress[method]},
-        )
+    return together(found)
 
 
 def _mark(method: Reconstructor, own: str, mask: MaskRecipe, example: Example) -> str:
@@ -191,12 +136,8 @@ def _mark(method: Reconstructor, own: str, mask: MaskRecipe, example: Example) -
     return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
 
 
-def _written(result: Evaluation) -> tuple[dict[str, Any], bytes]:
+def _written(result: ScanResult) -> tuple[dict[str, Any], bytes]:
     """Facts for JSON, and the packed planes one after the other."""
-    facts: dict[str, Any] = {
-        name: [asdict(score) for score in getattr(result, name)]
-        for name in ("slices", "scans", "frames", "fastmri")
-    }
     planes: list[bytes] = []
 
     def stack(one: Stack | None) -> dict[str, Any] | None:
@@ -205,72 +146,57 @@ def _written(result: Evaluation) -> tuple[dict[str, Any], bytes]:
         planes.extend(one.planes)
         return {"size": one.size, "step": one.step, "lengths": [*map(len, one.planes)]}
 
-    (method,) = result.methods
-    pictures = [
-        {
-            **{name: getattr(p, name) for name in ("scan", "numbers", "volume", "white", "voxel")},
-            "caption": p.caption,
-            "planes": [asdict(plane) for plane in p.planes],
-            "sampling": None if p.sampling is None else p.sampling.int().tolist(),
-            "reference": stack(p.reference),
-            "image": stack(p.images[method]),
+    def picture(one: Pictured) -> dict[str, Any]:
+        (image,) = one.images.values()
+        return {
+            **{name: getattr(one, name) for name in _PLAIN},
+            "planes": [asdict(plane) for plane in one.planes],
+            "sampling": None if one.sampling is None else one.sampling.int().tolist(),
+            "reference": stack(one.reference),
+            "image": stack(image),
         }
-        for p in result.pictures
-    ]
-    facts |= {
-        "pictures": pictures,
-        "iterations": result.iterations[method],
-        "seconds": result.seconds[method],
-        "progress": result.progress[method],
+
+    facts = {
+        "slices": [asdict(score) for score in result.slices],
+        "scans": [asdict(result.whole)],
+        "frames": [asdict(score) for score in result.frames],
+        "fastmri": [asdict(result.fastmri)] if result.fastmri else [],
+        "pictures": [picture(result.picture)] if result.picture else [],
+        "progress": result.progress,
+        "seconds": result.seconds,
         "device": result.device,
     }
     return facts, b"".join(planes)
 
 
-def _read(facts: dict[str, Any], planes: bytes, method: str) -> Evaluation:
+def _read(facts: dict[str, Any], planes: bytes, method: str) -> ScanResult:
     """The other way round."""
-    at = 0
+    left, name = BytesIO(planes), {"method": method}
 
-    def stack(said: dict[str, Any] | None) -> Stack | None:
-        nonlocal at
-        if said is None:
-            return None
-        parts = []
-        for length in said["lengths"]:
-            parts.append(planes[at : at + length])
-            at += length
-        return Stack(tuple(said["size"]), float(said["step"]), tuple(parts))
+    def stack(said: dict[str, Any]) -> Stack:
+        parts = tuple(left.read(length) for length in said["lengths"])
+        return Stack(tuple(said["size"]), float(said["step"]), parts)
 
-    pictures = []
-    for said in facts["pictures"]:
-        reference, image = stack(said["reference"]), stack(said["image"])
-        assert image is not None
+    def picture(said: dict[str, Any]) -> Pictured:
         sampling = said["sampling"]
-        pictures.append(
-            Pictured(
-                said["scan"],
-                said["numbers"],
-                said["volume"],
-                reference,
-                {method: image},
-                None if sampling is None else torch.tensor(sampling, dtype=torch.bool),
-                said["white"],
-                tuple(said["voxel"]),
-                _upright(said["planes"]),
-                said["caption"],
-            )
+        return Pictured(
+            **{name: said[name] for name in _PLAIN if name != "voxel"},
+            voxel=tuple(said["voxel"]),
+            planes=_upright(said["planes"]),
+            sampling=None if sampling is None else torch.tensor(sampling, dtype=torch.bool),
+            reference=said["reference"] and stack(said["reference"]),
+            images={method: stack(said["image"])},
         )
-    return Evaluation(
-        methods=[method],
-        slices=[Score(**score | {"method": method}) for score in facts["slices"]],
-        scans=[Score(**score | {"method": method}) for score in facts["scans"]],
-        frames=[FrameScore(**score | {"method": method}) for score in facts["frames"]],
-        iterations={method: facts["iterations"]},
-        seconds={method: facts["seconds"]},
-        pictures=pictures,
-        fastmri=[FastmriScore(**score | {"method": method}) for score in facts["fastmri"]],
+
+    return ScanResult(
+        slices=[Score(**score | name) for score in facts["slices"]],
+        whole=Score(**facts["scans"][0] | name),
+        frames=[FrameScore(**score | name) for score in facts["frames"]],
+        fastmri=next((FastmriScore(**score | name) for score in facts["fastmri"]), None),
+        picture=next(map(picture, facts["pictures"]), None),
+        progress=facts["progress"],
+        seconds=facts["seconds"],
         device=facts["device"],
-        progress={method: facts["progress"]},
     )
 
 

@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import Any
 
 from gleam.evaluation.agreement import LEAST, agreement
-from gleam.evaluation.evaluate import Evaluation
+from gleam.evaluation.result import Evaluation
 from gleam.reconstruction.checked import Check, read
 
 FILE = "check.json"

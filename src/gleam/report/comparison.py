@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from gleam.comparison.compare import Comparison, Result
-from gleam.evaluation.evaluate import Evaluation
+from gleam.evaluation.result import Evaluation
 from gleam.evaluation.scores import METRICS
 from gleam.evaluation.summary import Summary, summarise
 from gleam.report import prose

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from gleam.evaluation.evaluate import Evaluation
+from gleam.evaluation.result import Evaluation
 from gleam.evaluation.summary import summarise
 from gleam.report import prose
 from gleam.report.checks import shown_checks

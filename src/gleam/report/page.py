@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from gleam.errors import BadInput
-from gleam.evaluation.evaluate import Evaluation
+from gleam.evaluation.result import Evaluation
 from gleam.evaluation.scores import METRICS
 from gleam.evaluation.statistics import CONFIDENCE
 from gleam.evaluation.summary import Summary, summarise

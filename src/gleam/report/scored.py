@@ -10,9 +10,10 @@ from gleam.data.versions import check_versions
 from gleam.device import choose, described
 from gleam.errors import BadInput
 from gleam.evaluation.agreement import checked
-from gleam.evaluation.evaluate import Evaluation, baselines
+from gleam.evaluation.evaluate import baselines
 from gleam.evaluation.fastmri import references
 from gleam.evaluation.kept import Kept, evaluate_kept
+from gleam.evaluation.result import Evaluation
 from gleam.files import make_folder
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.checked import write

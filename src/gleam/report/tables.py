@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gleam.evaluation.agreement import agreement
-from gleam.evaluation.evaluate import Evaluation
 from gleam.evaluation.fastmri import FastmriScore
+from gleam.evaluation.result import Evaluation
 from gleam.evaluation.scores import METRICS, FrameScore, Metric, Score
 from gleam.evaluation.statistics import CONFIDENCE, Estimate
 from gleam.evaluation.summary import Summary, summarise
