@@ -141,6 +141,23 @@ def test_columns_without_data_are_not_sampled(make_file, limits):
     np.testing.assert_array_equal(np.flatnonzero(scan.sampled), expected)
 
 
+def test_an_empty_slice_says_nothing_of_the_others(make_file):
+    kspace = knee_kspace()
+    kspace[2] = 0  # the middle one
+    scan = fastmri.read(make_file(kspace=kspace))
+    np.testing.assert_array_equal(np.flatnonzero(scan.sampled), range(8, 43))
+    np.testing.assert_array_equal(scan.kspace[1][:, 0], kspace[1])
+    assert not scan.warnings
+
+
+def test_a_column_that_one_slice_lacks_is_kept_of_the_others_and_said(make_file):
+    kspace = knee_kspace()
+    kspace[2, ..., 40] = 0
+    scan = fastmri.read(make_file(kspace=kspace))
+    np.testing.assert_array_equal(scan.kspace[3][:, 0], kspace[3])
+    assert "zero where others hold data" in "".join(scan.warnings)
+
+
 def test_a_stored_width_other_than_the_encoded_one(make_file):
     kspace = knee_kspace()[..., 3:]  # 43 columns: the middle one is 21 instead of 23
     scan = fastmri.read(make_file(kspace=kspace))

@@ -13,7 +13,7 @@ arXiv 1811.08839, section 4, and https://github.com/facebookresearch/fastMRI.
 - Rows are the readout, columns the phase encoding: `space` is (readout, phase), `readout` is 0.
 - The vendor zero-fills columns to the encoded matrix. Line `centre` of the encoding limits lies in
   column ⌊W/2⌋ of W, so columns outside ⌊W/2⌋ − centre + [0, maximum] are not sampled; nor is a
-  column without any data in the middle slice.
+  column without any data in any slice.
 - `matrix` is the header's recon matrix, no larger than k-space. Crops keep ⌊N/2⌋ central.
 - A voxel is the encoded field of view over the encoded matrix; the slice thickness is the recon
   space's field of view along z, and the slices' distance, too: the layout does not hold gaps.
@@ -36,8 +36,8 @@ from gleam.formats.hdf5 import variable as hdf5_variable
 from gleam.formats.hdf5.writer import creating
 from gleam.formats.lazy import Stored
 from gleam.formats.mrd.header import Header, parse, serialise
-from gleam.formats.scan import Array, Scan, calibration_box, centred_affine
-from gleam.formats.zeros import non_zero
+from gleam.formats.scan import Array, Scan, calibration_box, centred_affine, outwards
+from gleam.formats.zeros import less_filling
 
 
 def read(path: Path) -> Scan:
@@ -62,8 +62,9 @@ def read(path: Path) -> Scan:
             f"{header.encoded[0]}; the file contradicts itself"
         )
     sampled = sampled & _acquired(path, header, columns)
-    middle = _load(path, slices // 2, slice(None), sampled)
-    sampled = sampled & non_zero(middle).any(axis=(0, 1))
+    each_slice = (_load(path, index, slice(None), sampled) for index in outwards(slices))
+    pattern, differ = less_filling(sampled[None, None], each_slice, [(0, 1)])
+    sampled = pattern[0, 0]
 
     matrix = (min(rows, header.recon[0]), min(columns, header.recon[1]))
     voxel = (
@@ -86,7 +87,7 @@ def read(path: Path) -> Scan:
         contrast=contrast,
         format="fastMRI",
         thickness=voxel[2],
-        warnings=header.warnings,
+        warnings=(*header.warnings, *differ),
     )
     return scan if geometry is None else Geometry.parse(path, geometry).given_to(scan)
 

@@ -217,6 +217,11 @@ def which_slices(numbers: Sequence[int]) -> str:
     return f"slices{first}-{last}" + (f"by{by}" if by > 1 else "")
 
 
+def outwards(count: int) -> list[int]:
+    """The numbers of so many slices, the middle one first: it shows most of an object."""
+    return sorted(range(count), key=lambda index: abs(index - count // 2))
+
+
 def usable(values: Array) -> bool:
     """Whether all are numbers, and none is beyond `LARGEST`."""
     with np.errstate(invalid="ignore"):  # some NaNs complain when they are compared

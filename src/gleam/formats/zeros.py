@@ -36,6 +36,42 @@ def non_zero(coils: Iterable[NDArray[np.complexfloating]]) -> NDArray[np.bool_]:
     return pattern
 
 
+def less_filling(
+    sampled: NDArray[np.bool_],
+    slices: Iterable[Iterable[NDArray[np.complexfloating]]],
+    across: Iterable[tuple[int, ...]],
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """What was sampled, less the lines that a vendor filled with zeros, in all slices alike.
+
+    As many slices are read as it takes to find data in every line: one, if nothing was filled in.
+    An empty slice says nothing.
+
+    Args:
+        sampled: (frame, *space) bool, any axis may have length 1; the lines that are there.
+        slices: coils of each, (frame, *space) complex.
+        across: the axes of `sampled` along which each kind of line runs, readouts or columns.
+
+    Returns:
+        What of `sampled` holds data, and warnings as in `Scan`.
+    """
+    kinds = list(across)
+    kept, differ = np.zeros_like(sampled), False
+    for coils in slices:
+        found = non_zero(coils)
+        own = sampled.copy()
+        for axes in kinds:
+            own &= found.any(axis=axes, keepdims=True)
+        differ |= bool(kept.any() and own.any() and (own != kept).any())
+        kept |= own
+        if (kept == sampled).all():
+            break
+    warning = (
+        "some of its slices are zero where others hold data; what one of them holds counts as "
+        "sampled in all"
+    )
+    return kept, (warning,) if differ else ()
+
+
 def sampled_by_zeros(
     slices: Iterable[Iterable[Array]], readout: int | None
 ) -> list[NDArray[np.bool_]]:

@@ -578,3 +578,25 @@ def test_noise_of_other_channels_is_left_out(scanner, read):
     scan = read(scanner)
     np.testing.assert_array_equal(scan.noise, np.full((3, 9), 2))
     assert scan.warnings == ()
+
+
+def test_an_empty_slice_in_the_middle_says_nothing_of_the_others(scanner, read):
+    for number in range(3):
+        for line in range(24):
+            scanner.acquire(line, slice=number, distance=5.0 * number, gain=float(number != 1))
+    scan = read(scanner)
+    assert scan.complete
+    np.testing.assert_allclose(scan.kspace[2][:, 0], scanner.ideal(distance=10.0), **READ)
+
+
+def test_the_centre_of_energy_is_not_looked_for_in_an_empty_slice(scanner, read):
+    header = scanner.header()
+    header.encoding[0].encodingLimits = ismrmrd.xsd.encodingLimitsType()
+    scanner.points = [(scanner.voxel(0, place), 1) for place in range(-3, 4)]
+    for number in range(3):
+        for line in range(8, 24):  # partial Fourier, counted from 0
+            place = {"slice": number, "distance": 5.0 * number}
+            scanner.acquire(line, gain=float(number != 1), **place)
+            scanner.acquisitions[-1].idx.kspace_encode_step_1 = line - 8
+    scan = read(scanner, header)
+    np.testing.assert_array_equal(np.flatnonzero(scan.sampled.any((0, 1))), range(8, 24))

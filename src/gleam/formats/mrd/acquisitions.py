@@ -24,8 +24,8 @@ Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_raw_data.md`
 - Lines for calibration alone go into k-space as sampled where imaging has none, unless the header
   calls the calibration separate or external: those have another contrast, and become a scan of
   their own, the `reference`. One that contradicts the header is left out.
-- What is zero in the middle slice all along a line, or a column, was filled in by the vendor and is
-  not sampled.
+- What is zero in every slice all along a line, or a column, was filled in by the vendor and is not
+  sampled.
 - What is not one even stack of slices, or one slab, falls into parts, each a scan: see
   `gleam.formats.mrd.parts`.
 - `gleam.formats.mrd.time` says what the time between frames is.
@@ -65,9 +65,10 @@ from gleam.formats.scan import (
     calibration_box,
     named,
     only,
+    outwards,
     usable,
 )
-from gleam.formats.zeros import non_zero
+from gleam.formats.zeros import less_filling
 
 
 def assemble(
@@ -82,7 +83,7 @@ def assemble(
         load: (wanted,) increasing indices into `heads` → the complex64 (coil, samples) data of
             each, in that order. For acquisitions held in a list:
             `lambda wanted: [data[i] for i in wanted]`. Called when a slice is asked for, and where
-            a scan is read for the noise and the middle slice.
+            a scan is read for the noise and its zeros.
 
     Raises:
         BadInput: nothing to image; and where there is but one scan or one is read, acquisitions
@@ -159,7 +160,7 @@ def _scan(laid: _Laid, part: str) -> Scan:
     coils = int(heads["active_channels"][lines["index"][0]])
     counts = (int(lines["slice"].max()) + 1, coils, int(lines["frame"].max()) + 1)
     kspace = Assembled(name, (*counts, *space), lines, laid.load)
-    sampled = _sampled(kspace)
+    sampled, differ = _sampled(kspace)
     voxel = tuple(f / n for f, n in zip(fov, space, strict=True))
     matrix = tuple(
         min(n, max(1, round(f / v)))
@@ -185,7 +186,7 @@ def _scan(laid: _Laid, part: str) -> Scan:
         noise=white,
         contrast=header.contrast | ({} if step is None else {"frame_time": step}),
         reference=_reference(laid),
-        warnings=(*header.warnings, *laid.stopped, *warnings),
+        warnings=(*header.warnings, *laid.stopped, *differ, *warnings),
         part=part,
     )
 
@@ -240,16 +241,14 @@ def _load_some(wanted: NDArray[np.intp], load: Load, some: NDArray[np.intp]) -> 
     return load(some[wanted])
 
 
-def _sampled(kspace: Assembled) -> NDArray[np.bool_]:
-    """(frame, *space): where lines lie, less the lines and columns that are zero."""
+def _sampled(kspace: Assembled) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """(frame, *space): where lines lie, less the lines and columns that are zero; and warnings."""
     sampled = np.zeros(kspace.shape[2:], np.bool_)
     for line in kspace.lines[kspace.lines["slice"] == 0]:  # as of every slice
         sampled[where(line, sampled.ndim - 2)] = True
-    filled = non_zero(each_coil(kspace, kspace.shape[0] // 2))
-    others = (0, *range(2, filled.ndim))
-    sampled &= filled.any(axis=1, keepdims=True)
-    sampled &= filled.any(axis=others, keepdims=True)
-    return sampled
+    each_slice = (each_coil(kspace, index) for index in outwards(kspace.shape[0]))
+    others = (0, *range(2, sampled.ndim))
+    return less_filling(sampled, each_slice, [(1,), others])
 
 
 def _noise(

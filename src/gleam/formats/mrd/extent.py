@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gleam.formats.mrd.head import Records
 from gleam.formats.mrd.header import Header
-from gleam.formats.scan import Array
+from gleam.formats.scan import Array, outwards
 
 Load = Callable[[NDArray[np.intp]], Iterable[Array]]
 
@@ -99,15 +99,19 @@ def energy_centre(
     """The step of most energy along a phase encoding, or `middle` where that is near.
 
     Args:
-        heads, chosen, load: as for `as_acquired`; a slice in the middle is read.
+        heads, chosen, load: as for `as_acquired`; the slice in the middle is read, or if it is
+            empty one beside it.
         axis: 1 or 2.
         middle: where the centre would be without partial Fourier.
     """
     slices = heads["idx"]["slice"]
     present = np.unique(slices[chosen])
-    some = np.flatnonzero(chosen & (slices == present[len(present) // 2]))
-    with np.errstate(over="ignore", invalid="ignore"):
-        energy = np.array([np.vdot(data, data).real for data in load(some)], np.float64)
+    for index in outwards(len(present)):
+        some = np.flatnonzero(chosen & (slices == present[index]))
+        with np.errstate(over="ignore", invalid="ignore"):
+            energy = np.array([np.vdot(data, data).real for data in load(some)], np.float64)
+        if energy.any():
+            break
     steps = heads["idx"][f"kspace_encode_step_{axis}"][some]
     lines, which, count = np.unique(steps, return_inverse=True, return_counts=True)
     energy = np.bincount(which, energy) / count
