@@ -129,9 +129,9 @@ def test_a_gpu_takes_its_context_all_coils_at_once_and_buffers_of_what_is_replay
     there, here = footprint(one, many, gpu), footprint(one, many, cpu)
     assert there.overhead > gpu.context
     assert there.activations > here.activations + 24 * 96 * 80 * 8
-    assert there.data > 2 * here.data
     eager = footprint(one.changed(training={"graph": "never"}), many, gpu)
-    assert eager.data == here.data
+    assert there.data > 2 * eager.data
+    assert here.data > 2 * eager.data  # the next one is made meanwhile
 
 
 def test_a_gpu_takes_the_coils_of_a_volume_by_a_few(cpu, gpu, monkeypatch):

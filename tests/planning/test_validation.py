@@ -9,6 +9,7 @@ from gleam.physics.slabs import Slabbed
 from gleam.planning import validation as module
 from gleam.planning.footprint import Footprint, footprint
 from gleam.planning.scans import ScanSize, tensors_of
+from gleam.planning.trace import bytes_of
 from gleam.planning.validation import validation
 from gleam.runs.assembly import make_learner
 from gleam.training.meter import metered
@@ -28,7 +29,7 @@ def test_it_is_what_the_profiler_finds(family, target, cpu, tmp_path):
     network = build(said.network)
     learner, batch = make_learner(network, said), batch_of(said, TINY, network)
     _, peak = metered(lambda: learner.validate([batch]), torch.device("cpu"))
-    there = sum(tensor.nbytes for tensor in tensors_of(batch))
+    there = bytes_of(tensors_of(batch))
     assert validation(said, TINY, cpu) == pytest.approx(peak + there, rel=0.03)
 
 

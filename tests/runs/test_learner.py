@@ -1,11 +1,15 @@
-"""What a training step costs, and which steps are metered."""
+"""What a training step costs, which steps are metered, and that batches go before others come."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from weakref import ref
 
 import pytest
 from stepping import RUNS, learner_of, recipe_of, toy_batch
 from tiny import example_files, tiny_recipe
 
+from gleam.data.batch import Batch
+from gleam.data.feed import Feed
 from gleam.runs.learner import Learner
 from gleam.runs.train import train
 
@@ -66,3 +70,42 @@ def test_the_first_two_steps_are_metered_also_of_a_resumed_run(
     metered.clear()
     train(recipe, tmp_path / "run", resume=True, quiet=True)
     assert metered == [4, 5]
+
+
+def one_at_a_time(batches: Iterator[Callable[[], Batch]], made: list[object]) -> Iterator[Batch]:
+    """Made on a GPU, each of them when the last is gone from there."""
+    before: ref[object] | None = None
+
+    def one(make: Callable[[], Batch]) -> Batch:
+        nonlocal before
+        assert before is None or before() is None
+        batch = make()
+        before = ref(batch.measurement.adjoint)
+        made.append(None)
+        return batch
+
+    for make in batches:
+        yield one(make)
+
+
+def test_what_was_learnt_from_is_gone_when_the_next_batch_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+
+    def on_gpu(feed: Feed) -> Iterator[Batch]:
+        reads = (lambda step=step: feed._raw(step, False).measure() for step in feed._steps)
+        return one_at_a_time(reads, made)
+
+    monkeypatch.setattr(Feed, "_on_cpu", on_gpu)
+    train(tiny_recipe(example_files(tmp_path, 1), steps=4), tmp_path / "run", quiet=True)
+    assert len(made) == 4
+
+
+def test_what_was_validated_is_gone_when_the_next_batch_is_made() -> None:
+    made: list[object] = []
+    learner = learner_of(recipe_of(RUNS["MoDL"]), None)
+    learner.validate(
+        one_at_a_time((lambda seed=n: toy_batch("2D", "A", seed) for n in range(3)), made)
+    )
+    assert len(made) == 3

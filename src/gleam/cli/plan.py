@@ -105,6 +105,7 @@ def _facts(found: Plan) -> dict[str, Any]:
             "peak_bytes": offer.footprint.peak,
             "bytes": parts,
             "validation_bytes": offer.footprint.validation,
+            "making_bytes": offer.footprint.making,
             "seconds_per_step": offer.seconds,
             "steps": offer.steps,
             "deepest": offer.deepest,

@@ -64,6 +64,7 @@ class Raw:
         noise: standard deviation of each item's noise.
         target: of each item; None where one has none, or none is to be read.
         heldout: samples to be predicted, which M leaves out; None where there are none.
+        coils_at_once: see `Sense`.
     """
 
     items: Sequence[Item]
@@ -74,6 +75,7 @@ class Raw:
     noise: Float[Tensor, "batch"]
     target: Image | None
     heldout: Mask | None = None
+    coils_at_once: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -98,7 +100,8 @@ class Raw:
 
     def measure(self) -> Batch:
         """Apply Aᴴ, where the maps are."""
-        sense, first = Sense(self.maps, self.mask, self.axes), self.items[0].example.header
+        sense = Sense(self.maps, self.mask, self.axes, self.coils_at_once)
+        first = self.items[0].example.header
         read = partial(_measured, self.items, self.axes, self.mask)
         here = self.kspace[0].device == self.maps.device
         kspace = self._of_coils(slice(None)) if here else None
@@ -120,7 +123,7 @@ class Raw:
     def _by_few_coils(self, sense: Sense) -> Image:
         """Aᴴy of k-space that lies elsewhere, and is never here as a whole."""
         count, (coils, *sizes) = len(self.kspace), self.kspace[0].shape
-        step = coils_together(coils, count * math.prod(sizes), on_gpu=True)
+        step = sense.coils_at_once or coils_together(coils, count * math.prod(sizes), on_gpu=True)
         groups = [slice(first, first + step) for first in range(0, coils, step)]
         parts = (replace(sense, maps=self.maps[:, :, g]).adjoint(self._of_coils(g)) for g in groups)
         return reduce(Tensor.add_, parts)
@@ -132,18 +135,24 @@ class Raw:
         return torch.stack([_in_kspace(one, now, self.axes) for one in parts])
 
     def _heldout(self, kspace: KSpace, mask: Mask) -> HeldOut:
-        """Held-out samples of the cores, where items are slabs."""
-        parts = []
-        for i, item in enumerate(self.items):
-            one = HeldOut(
-                Sense(self.maps[i : i + 1], mask[i : i + 1], self.axes), kspace[i : i + 1]
+        """Held-out samples; of slabs, those of the cores."""
+        whole = HeldOut(Sense(self.maps, mask, self.axes, self.coils_at_once), kspace)
+        slabs = [item.slab for item in self.items if item.slab is not None]
+        if not slabs:
+            return whole  # maps are those of the measurement
+        cores = []
+        for i, slab in enumerate(slabs):
+            sense = replace(whole.sense, maps=self.maps[i : i + 1], mask=mask[i : i + 1])
+            cores.append(HeldOut(sense, kspace[i : i + 1]).part(slab.axis, slab.inside))
+        maps, masks, samples = (
+            torch.cat(parts)
+            for parts in (
+                [core.sense.maps for core in cores],
+                [core.sense.mask for core in cores],
+                [core.kspace for core in cores],
             )
-            parts.append(one if item.slab is None else one.part(item.slab.axis, item.slab.inside))
-        senses = [part.sense for part in parts]
-        maps, masks = (
-            torch.cat(list(one)) for one in ([s.maps for s in senses], [s.mask for s in senses])
         )
-        return HeldOut(Sense(maps, masks, self.axes), torch.cat([part.kspace for part in parts]))
+        return HeldOut(replace(whole.sense, maps=maps, mask=masks), samples)
 
 
 def read(items: Sequence[Item], mask: MaskRecipe | None, pinned: bool = False) -> Raw:

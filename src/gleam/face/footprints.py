@@ -39,7 +39,7 @@ def footprint(
     >>> recipe = {"network": {"family": "pgd", "iterations": 4}, "training": {"modules": 2}}
     >>> found = gleam.footprint(recipe, shape=(320, 320), coils=8, device="cpu")
     >>> print(found)
-    153 MiB: parameters ..., optimizer ..., activations ..., data ...
+    175 MiB: parameters ..., optimizer ..., activations ..., data ...
     >>> end_to_end = gleam.footprint(
     ...     recipe, shape=(320, 320), coils=8, device="cpu", training={"modules": 1}
     ... )

@@ -8,6 +8,7 @@ from gleam.amounts import in_bytes
 from gleam.parallel.placement import Placement, partition
 from gleam.planning.few import representatives, traced, work_of_all
 from gleam.planning.machine import Machine
+from gleam.planning.making import making
 from gleam.planning.scans import ScanSize
 from gleam.planning.step import Step, traced_step
 from gleam.planning.trace import Trace, Work
@@ -30,10 +31,12 @@ class Footprint:
         optimizer: its states.
         activations: what is kept for the backward pass, and what is in the making.
         workspace: of a convolution, beside its result.
-        data: a batch: coil sensitivities, mask, zero-filled image and target.
+        data: a batch: coil sensitivities, mask, zero-filled image and target; on a CPU also the
+            next one, with all that making it takes.
         overhead: what a GPU takes besides: its context, and memory that lies between tensors.
         validation: what a validation takes instead of gradients, activations and workspace; 0 where
             there is none.
+        making: what a GPU takes beside the batch while the next is made, instead of the same.
         work: of a step.
         devices: of a pipeline, each one's; this is that of the one that takes most.
     """
@@ -46,27 +49,33 @@ class Footprint:
     data: int = 0
     overhead: int = 0
     validation: int = 0
+    making: int = 0
     work: Work = field(default_factory=Work, repr=False, compare=False)
     devices: tuple["Footprint", ...] = field(default=(), repr=False)
 
     @property
     def metered(self) -> int:
         """Bytes that training says of itself: all but the batch, and what a GPU takes besides."""
-        states = self.parameters + self.optimizer
-        return states + self.gradients + self.activations + self.workspace
+        return self.parameters + self.optimizer + self.step
 
     @property
     def peak(self) -> int:
-        """Bytes in all, of a training step or of a validation, whichever takes more."""
-        step = self.gradients + self.activations + self.workspace
-        return self.metered + self.data + self.overhead + max(0, self.validation - step)
+        """Bytes in all, of whatever takes most: a training step, a validation, making a batch."""
+        more = max(0, self.validation - self.step, self.making - self.step)
+        return self.metered + self.data + self.overhead + more
+
+    @property
+    def step(self) -> int:
+        """Bytes that come and go with a training step."""
+        return self.gradients + self.activations + self.workspace
 
     def __str__(self) -> str:
         parts = {name: getattr(self, name) for name in PARTS}
         text = ", ".join(f"{name} {in_bytes(size)}" for name, size in parts.items() if size)
-        step = self.gradients + self.activations + self.workspace
-        more = f"; it is that of a validation, {in_bytes(self.validation)} where a step takes less"
-        return f"{in_bytes(self.peak)}: {text}{more if self.validation > step else ''}"
+        other = {self.validation: "of a validation", self.making: "while a batch is made"}
+        most = max(other)
+        more = f"; it is that {other[most]}, {in_bytes(most)} where a step takes less"
+        return f"{in_bytes(self.peak)}: {text}{more if most > self.step else ''}"
 
 
 def footprint(recipe: Recipe, scan: ScanSize, machine: Machine, devices: int = 1) -> Footprint:
@@ -117,11 +126,14 @@ def _of(
     step, held = steps[-1], whole.peak
     frozen = recipe.training.frozen if at_head else 0
     there = _there(recipe, sizes, machine)
-    data, overhead = step.data, 0.0
+    data, overhead, made = step.data, 0.0, making(recipe, scan, machine, step.slab)
     if machine.is_gpu:
+        made -= data
         overhead = machine.context + (step.spread - 1) * held.total
         if graphable(recipe) is None:  # buffers of a batch, and of what modules hand on
-            data += step.data + (len(sizes) + 1) * step.state
+            data += step.buffers + (len(sizes) + 1) * step.state
+    else:
+        data, made = data + made, 0
     return Footprint(
         parameters=step.parameters * (there + frozen) // step.iterations,
         gradients=held.gradients,
@@ -131,6 +143,7 @@ def _of(
         data=data,
         overhead=round(overhead),
         validation=validation(recipe, scan, machine),
+        making=made,
         work=work_of_all(sizes, few, whole),
     )
 

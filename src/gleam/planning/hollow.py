@@ -3,15 +3,17 @@ done with it. Its masks are as they are.
 """
 
 import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Complex
+from jaxtyping import Bool, Complex
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from gleam.data.example import Example, Slice
+from gleam.data.header import Header
 from gleam.physics.espirit import CHUNK
 from gleam.preparation.prepare import Prepared
 
@@ -28,25 +30,37 @@ def hollow_example(example: Example, mode: FakeTensorMode) -> Example:
     """
     if isinstance(example, Prepared) and example.header.slab_axis is None:
         return _Preparing(example, mode)
-    return _Stored(example, mode)
+    facts = example.header, example.shape, example.sets, example.sampled, example.complete
+    return Stored(mode, *facts, example.path)
 
 
-class _Stored:
-    """An example file, as which volumes are kept while they are reconstructed."""
+@dataclass
+class Stored:
+    """An example file, as which volumes are kept while they are reconstructed.
 
-    def __init__(self, example: Example, mode: FakeTensorMode) -> None:
-        self.header, self.shape, self.sets = example.header, example.shape, example.sets
-        self.sampled, self.complete = example.sampled, example.complete
-        self.path: Path | None = example.path
-        self._mode = mode
+    Attributes:
+        mode: whose tensors its arrays are.
+        header, shape, sets, sampled, complete, path: see `Example`.
+    """
+
+    mode: FakeTensorMode
+    header: Header
+    shape: tuple[int, ...]
+    sets: int
+    sampled: Bool[Tensor, "frame *space"]
+    complete: bool
+    path: Path | None = None
 
     def __getitem__(self, index: int) -> Slice:
+        """See `Example`."""
         return self._slice(self.shape[3:])
 
     def slab(self, positions: range) -> Slice:
+        """See `Example`."""
         return self._slice(self._space(positions))
 
     def maps(self, positions: range) -> Complex[Tensor, "set coil 1 *space"]:
+        """See `Example`."""
         return self._made(self.sets, self.shape[1], 1, *self._space(positions))
 
     def _space(self, positions: range) -> tuple[int, ...]:
@@ -62,7 +76,7 @@ class _Stored:
         return Slice(self._made(coils, frames, *space), maps, target)
 
     def _made(self, *shape: int) -> Tensor:
-        return empty(self._mode, *shape)
+        return empty(self.mode, *shape)
 
 
 class _Preparing(Prepared):

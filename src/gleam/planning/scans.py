@@ -96,6 +96,13 @@ class ScanSize:
         most = max(DIMENSIONS[mask.kind] for mask in recipe.training_masks)
         return mask_axes(self.first, len(self.space), most)
 
+    def mask_shape(self, recipe: Recipe) -> tuple[int, ...]:
+        """Shape of a mask, (frame, *space); of length 1 where it does not vary."""
+        axes, space = self.axes(recipe), self.space
+        in_time = any(mask.kind.startswith("kt-") for mask in recipe.training_masks)
+        along = [n if a in axes else 1 for a, n in zip(range(-len(space), 0), space, strict=True)]
+        return self.frames if in_time else 1, *along
+
     def slab(self, recipe: Recipe, network: Unrolled) -> Slab | None:
         """The part of it that a training batch takes; None for all."""
         data, length = recipe.data, self.space[self.first]
@@ -120,28 +127,28 @@ class ScanSize:
             coils: how many are there.
             at_once: coils that are transformed together; 0 as suits the device.
         """
-        axes, count = self.axes(recipe), recipe.data.batch
+        axes, count, sampled = self.axes(recipe), recipe.data.batch, self.mask_shape(recipe)
         wide, core = self._part(None), self._part(None)
         if slab is not None:
             wide, core = self._part(slab.wide), self._part(slab.core)
         sets, frames = recipe.network.sets, self.frames
-        sampled = [n if a in axes else 1 for a, n in zip(range(-len(wide), 0), wide, strict=True)]
-        in_time = any(mask.kind.startswith("kt-") for mask in recipe.training_masks)
-        of_frames = frames if in_time else 1
 
-        def sense(space: Sequence[int]) -> Sense:
-            maps = torch.empty(count, sets, coils, 1, *space, dtype=torch.complex64)
-            mask = torch.empty(count, 1, of_frames, *sampled, dtype=torch.bool)
-            return Sense(maps, mask, axes, at_once)
+        def maps(space: Sequence[int]) -> Tensor:
+            return torch.empty(count, sets, coils, 1, *space, dtype=torch.complex64)
+
+        def mask() -> Tensor:
+            return torch.empty(count, 1, *sampled, dtype=torch.bool)
 
         def image(space: Sequence[int], first: int = sets) -> Tensor:
             return torch.empty(count, first, frames, *space, dtype=torch.complex64)
 
+        sense = Sense(maps(wide), mask(), axes, at_once)
         heldout = None
         if recipe.training.target == "kspace":
-            heldout = HeldOut(sense(core), image(core, coils))
+            of_core = sense.maps if slab is None else maps(core)
+            heldout = HeldOut(Sense(of_core, mask(), axes, at_once), image(core, coils))
         return Batch(
-            measurement=Measurement(sense(wide), image(wide), torch.empty(count)),
+            measurement=Measurement(sense, image(wide), torch.empty(count)),
             target=None if heldout else image(wide),
             scans=[""] * count,
             slices=[0] * count,

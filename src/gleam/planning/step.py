@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gleam.data.batch import Slab
 from gleam.networks import Unrolled, build
 from gleam.networks.state import ImageState
 from gleam.planning.errors_of_inverses import told
 from gleam.planning.machine import Machine
 from gleam.planning.offload import Elsewhere, offload
 from gleam.planning.scans import ScanSize, tensors_of
-from gleam.planning.trace import Hollow, Trace, Tracer, fake, filled
+from gleam.planning.trace import Hollow, Trace, Tracer, bytes_of, fake, filled
 from gleam.recipe import Recipe
 from gleam.runs.assembly import make_learner
 from gleam.training.meter import state_bytes
@@ -40,7 +41,9 @@ class Step:
         parameters: bytes of the weights.
         optimizer: bytes of the optimizers' states.
         data: bytes of a batch.
+        buffers: bytes of its tensors, each in memory of its own.
         state: bytes of what a module hands to the next.
+        slab: the part of a volume that a batch takes; None for all.
         spread: what a GPU reserves over what is held at the peak; 1 on a CPU.
     """
 
@@ -49,7 +52,9 @@ class Step:
     parameters: int
     optimizer: int
     data: int
+    buffers: int
     state: int
+    slab: Slab | None
     spread: float = 1.0
 
 
@@ -71,9 +76,7 @@ def traced_step(recipe: Recipe, scan: ScanSize, machine: Machine) -> Step:
         whole = scan.batch(recipe, slab, scan.coils, at_once)
         parameters = sum(weight.nbytes for weight in network.parameters())
         optimizer = state_bytes(learner.modules) - parameters
-        data, of_state = (
-            sum(t.nbytes for t in some) for some in (tensors_of(whole), tensors(state))
-        )
+        of_batch, of_state = tensors_of(whole), tensors(state)
         learner.modules = [watched(m, n, tracer, machine) for n, m in enumerate(learner.modules)]
         told(network, recipe)
         with tracer:
@@ -82,7 +85,17 @@ def traced_step(recipe: Recipe, scan: ScanSize, machine: Machine) -> Step:
     for work in trace.work.values():
         work.transforms = work.transforms * scan.coils // coils
     spread = max(1.0, tracer.reserved / trace.peak.total)
-    return Step(trace, len(network.iterations), parameters, optimizer, data, of_state, spread)
+    return Step(
+        trace=trace,
+        iterations=len(network.iterations),
+        parameters=parameters,
+        optimizer=optimizer,
+        data=bytes_of(of_batch),
+        buffers=sum(tensor.nbytes for tensor in of_batch),
+        state=sum(tensor.nbytes for tensor in of_state),
+        slab=slab,
+        spread=spread,
+    )
 
 
 def make_states(modules: Iterable[GreedyModule]) -> None:

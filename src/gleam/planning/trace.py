@@ -12,7 +12,7 @@ import copy
 import math
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -41,6 +41,7 @@ T = TypeVar("T")
 UNKNOWN = (DataDependentOutputException, DynamicOutputShapeException)
 
 aten = torch.ops.aten
+HOST = torch.device("meta")  # other memory than the device's: what is made there does not count
 LIES_THERE, WORKSPACE = -1, -2  # names of memory that no tensor of the trace has
 Phase = tuple[str, int, int]  # of work: the way (forward, backward), the part, and the place in it
 # An operation, its arguments and its result → the bytes that it takes besides while it runs.
@@ -170,7 +171,8 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             result = _densified(result)
         for one in tree_leaves(result):
             if isinstance(one, Tensor):
-                self._take(one, 0 if self._quiet else one.untyped_storage().nbytes())
+                counts = not self._quiet and one.device != HOST
+                self._take(one, one.untyped_storage().nbytes() if counts else 0)
         self._note(self._workspace(func, args, result) if convolves and self._workspace else 0)
         self._count(func, packet, args, result)
         return result
@@ -267,6 +269,11 @@ def _like(tensor: Tensor) -> Tensor:
 def memory_of(tensor: AnyTensor) -> int:
     """Names the memory that a tensor lies in, as an address would."""
     return int(tensor.untyped_storage()._cdata)
+
+
+def bytes_of(tensors: Iterable[Tensor]) -> int:
+    """Bytes of tensors; those of the same memory count once."""
+    return sum({memory_of(tensor): tensor.nbytes for tensor in tensors}.values())
 
 
 @cache

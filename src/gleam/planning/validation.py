@@ -14,9 +14,10 @@ from gleam.physics.slabs import Slabbed
 from gleam.planning.few import SHORT
 from gleam.planning.hollow import empty
 from gleam.planning.machine import Machine
+from gleam.planning.making import making
 from gleam.planning.scans import ScanSize, tensors_of
 from gleam.planning.step import hollow_network
-from gleam.planning.trace import Phase, Tracer, fake, filled
+from gleam.planning.trace import Phase, Tracer, bytes_of, fake, filled
 from gleam.recipe import Recipe, TrainingRecipe
 from gleam.runs.assembly import make_learner
 
@@ -45,7 +46,8 @@ def _kept(key: str, scan: ScanSize, machine: Machine) -> int:
     recipe = Recipe.model_validate_json(key)
     in_slabs = len(scan.space) == 3 and scan.first not in scan.axes(recipe)
     if not in_slabs:
-        return _largest(_traced(recipe, scan, machine, None))
+        made = making(recipe, scan, machine, None)
+        return max(made, _largest(_traced(recipe, scan, machine, None)))
     recipe = recipe.changed(data={"batch": 1})
     size = max(recipe.data.slab or 0, SLAB)
     few = _few(recipe, scan, size)
@@ -89,7 +91,7 @@ def _traced(recipe: Recipe, scan: ScanSize, machine: Machine, size: int | None) 
         whole = scan.batch(recipe, None, scan.coils, at_once)
         batch = scan.batch(recipe, None, coils, at_once)
     before = [*network.parameters(), *network.buffers(), *tensors_of(batch)]
-    there = sum(tensor.nbytes for tensor in tensors_of(whole))
+    there = bytes_of(tensors_of(whole))
     if size is not None:
         maps = whole.measurement.whole().sense.maps
         there -= maps.nbytes

@@ -184,6 +184,7 @@ class Learner:
             self.neighbours.send(state)
             if look is not None:
                 look(image, batch)
+            del batch  # the next one is made in its place
         network.train()
         total, count = self.neighbours.all_reduce(totals.cpu())
         means: list[float] = (total / count).tolist()

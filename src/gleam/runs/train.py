@@ -7,6 +7,7 @@ Before it stands `gleam.runs.setup`, what it writes down is `gleam.runs.journal`
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 from gleam.data.feed import Feed
@@ -82,17 +83,13 @@ def _loop(setup: Setup, feed: Feed, written: Journal, stop_asked: Callable[[], i
     # Where other processes wait for its note, a step is noted before the next.
     late = LATE if learner.device.type == "cuda" and setup.group.world_size == 1 else 0
     running: deque[StepTaken] = deque()
-    for step, batch in enumerate(feed, written.step + 1):
-        watch.start()
-        if step > setup.progress.step + METERED:
-            losses, memory = learner.step(batch, step - 1), 0
-        else:
-            losses, cost = learner.metered_step(batch, step - 1)
-            memory = cost.memory
-        stopped = learner.stopped
-        running.append(StepTaken(losses, stopped, watch.stop(), feed.waited, memory))
+    for step in count(written.step + 1):
+        taken = _step(setup, feed, step, watch)
+        if taken is None:
+            break
+        running.append(taken)
 
-        settled = written.due(step) or stop_asked() or len(stopped) == len(learner.modules)
+        settled = written.due(step) or stop_asked() or len(taken.stopped) == len(learner.modules)
         while len(running) > (0 if settled else late):
             note, seconds, waited = running.popleft().read(setup.first_module)
             newest = not running
@@ -109,3 +106,18 @@ def _loop(setup: Setup, feed: Feed, written: Journal, stop_asked: Callable[[], i
                 neighbours.close()
                 return
     neighbours.close()
+
+
+def _step(setup: Setup, feed: Feed, step: int, watch: Stopwatch) -> StepTaken | None:
+    """Learn from the next batch, if there is one; nobody holds it while the one after is made."""
+    batch = next(feed, None)
+    if batch is None:
+        return None
+    learner = setup.learner
+    watch.start()
+    if step > setup.progress.step + METERED:
+        losses, memory = learner.step(batch, step - 1), 0
+    else:
+        losses, cost = learner.metered_step(batch, step - 1)
+        memory = cost.memory
+    return StepTaken(losses, learner.stopped, watch.stop(), feed.waited, memory)
