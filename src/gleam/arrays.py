@@ -4,7 +4,8 @@
 Tests check these annotations at run time; elsewhere they cost nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from jaxtyping import Bool, Complex, Float, Shaped
 from torch import Tensor
@@ -38,3 +39,23 @@ def slabs(length: int, size: int) -> list[range]:
 def centre(array: AnyTensor, axis: int, size: int) -> AnyTensor:
     """The central part of one axis: n of N positions from ⌊N/2⌋ − ⌊n/2⌋ on."""
     return array.narrow(axis, array.shape[axis] // 2 - size // 2, size)
+
+
+def mapped(function: Callable[[Tensor], Any], state: Any) -> Any:
+    """The same tensor, tuple, list or dict of such with `function` applied to each tensor in it."""
+    if isinstance(state, Tensor):
+        return function(state)
+    if isinstance(state, dict):
+        return type(state)({name: mapped(function, part) for name, part in state.items()})
+    if isinstance(state, tuple) and hasattr(state, "_fields"):
+        return type(state)(*(mapped(function, part) for part in state))
+    if isinstance(state, list | tuple):
+        return type(state)(mapped(function, part) for part in state)
+    return state
+
+
+def tensors(state: Any) -> list[Tensor]:
+    """The tensors in a state, in order."""
+    found: list[Tensor] = []
+    mapped(found.append, state)
+    return found

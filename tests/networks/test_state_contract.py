@@ -9,12 +9,12 @@ import torch
 from torch import nn
 from toys import noise, toy_measurement, toy_network, toy_sense
 
-from gleam.arrays import narrow
+from gleam.arrays import mapped, narrow, tensors
 from gleam.networks import Unrolled
 from gleam.networks.foreign import Adapter, Foreign
 from gleam.networks.state import ImageState, StateFormat
 from gleam.physics.measurement import Measurement
-from gleam.training.states import detached, tensors
+from gleam.training.states import detached
 
 AXIS = -2  # F leaves it out
 
@@ -73,7 +73,7 @@ def _cut(measurement: Measurement, positions: range) -> Measurement:
 
 
 def _clone(state: Any) -> Any:
-    return detached(torch.utils._pytree.tree_map(torch.clone, state))
+    return detached(mapped(torch.clone, state))
 
 
 def _shapes(state: Any) -> list[tuple[int, ...]]:

@@ -11,10 +11,11 @@ import torch
 from torch import nn
 from toys import noise, toy_network
 
+from gleam.arrays import mapped, tensors
 from gleam.errors import BadInput
 from gleam.training.flow import train_step
 from gleam.training.greedy import even, greedy
-from gleam.training.states import described, mapped, tensors
+from gleam.training.states import described
 from gleam.training.storage import offload
 
 SGD = partial(torch.optim.SGD, lr=0.1)

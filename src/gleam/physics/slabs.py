@@ -13,9 +13,8 @@ from functools import partial
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
 
-from gleam.arrays import Image, KSpace, Maps, Mask, narrow, slabs
+from gleam.arrays import Image, KSpace, Maps, Mask, mapped, narrow, slabs, tensors
 from gleam.physics.fourier import Axes
 from gleam.physics.measurement import AlongAxis, Measurement, S
 from gleam.physics.sense import Sense
@@ -68,14 +67,14 @@ class Slabbed:
         alignment: AlongAxis = lambda axis: 1,
     ) -> S:
         """`step` of the whole volume, taken slab by slab; see `Measured`."""
-        result: S = tree_map(torch.empty_like, state)
+        result: S = mapped(torch.empty_like, state)
         length = self.adjoint.shape[self.axis]
         for core in slabs(length, self.size):
             wide = widened(core, reach(self.axis), alignment(self.axis), length)
-            part = tree_map(partial(narrow, axis=self.axis, positions=wide), state)
+            part = mapped(partial(narrow, axis=self.axis, positions=wide), state)
             after = step(part, self.part(wide))
             inner = range(core.start - wide.start, core.stop - wide.start)
-            for to, new in zip(tree_leaves(result), tree_leaves(after), strict=True):
+            for to, new in zip(tensors(result), tensors(after), strict=True):
                 narrow(to, self.axis, core).copy_(narrow(new, self.axis, inner))
         return result
 

@@ -12,9 +12,8 @@ from functools import cached_property, partial
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
 
-from gleam.arrays import AnyTensor, Image, KSpace, Maps, Mask, narrow, slabs
+from gleam.arrays import AnyTensor, Image, KSpace, Maps, Mask, mapped, narrow, slabs, tensors
 from gleam.errors import BadInput
 from gleam.physics.fourier import Axes
 from gleam.physics.measurement import AlongAxis, Measured, Measurement, S
@@ -85,13 +84,13 @@ class AsSlices:
         alignment: AlongAxis = lambda axis: 1,
     ) -> S:
         """`step` of all slices, those of a slab together; see `Measured`."""
-        result: S = tree_map(torch.empty_like, state)
+        result: S = mapped(torch.empty_like, state)
         batch = len(self.volume.adjoint)
         for positions in slabs(self._length, self.volume.size):
             rows = range(positions.start * batch, positions.stop * batch)
             here = partial(narrow, axis=0, positions=rows)
-            after = step(tree_map(here, state), self.part(positions))
-            for to, new in zip(tree_leaves(result), tree_leaves(after), strict=True):
+            after = step(mapped(here, state), self.part(positions))
+            for to, new in zip(tensors(result), tensors(after), strict=True):
                 here(to).copy_(new)
         return result
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
-from gleam.arrays import Scalar
+from gleam.arrays import Scalar, tensors
 from gleam.errors import BadInput
 from gleam.planning.footprint import Footprint
 from gleam.planning.machine import Machine
@@ -20,7 +19,7 @@ from gleam.planning.trace import UNKNOWN, Tracer, copied, fake
 from gleam.training.flow import train_step
 from gleam.training.greedy import MakeOptimizer, greedy
 from gleam.training.meter import state_bytes
-from gleam.training.states import State, tensors
+from gleam.training.states import State
 from gleam.training.storage import Storage
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
@@ -60,7 +59,7 @@ def footprint_of_blocks(
         BadInput: see `greedy`; or the blocks ask for values that there are none of.
     """
     state, *given = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
-    inputs = [one for one in tree_leaves((state, given, target)) if isinstance(one, Tensor)]
+    inputs = tensors((state, given, target))
     with fake() as mode:
         chain = copied(mode, nn.ModuleList(blocks))
         state, given, target = copied(mode, (state, given, target))
@@ -68,10 +67,7 @@ def footprint_of_blocks(
         with Tracer([]):
             make_states(cut)
         states = state_bytes(cut)
-        there = [
-            *weights_and_states(cut),
-            *(t for t in tree_leaves((state, given, target)) if isinstance(t, Tensor)),
-        ]
+        there = [*weights_and_states(cut), *tensors((state, given, target))]
         tracer = Tracer(there, machine.workspace, gpu=machine.is_gpu)
         cut = [watched(module, number, tracer, machine) for number, module in enumerate(cut)]
         try:

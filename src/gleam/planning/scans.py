@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
+from gleam.arrays import tensors
 from gleam.data.batch import Batch, Slab
 from gleam.data.example import Example, find
 from gleam.data.masks import mask_axes
@@ -200,4 +200,4 @@ def tensors_of(batch: Batch) -> list[Tensor]:
     found = [measurement.sense.maps, measurement.mask, measurement.adjoint, measurement.noise]
     if isinstance(heldout, HeldOut):
         found += [heldout.sense.maps, heldout.sense.mask, heldout.kspace]
-    return [one for one in tree_leaves((found, batch.target)) if isinstance(one, Tensor)]
+    return tensors((found, batch.target))

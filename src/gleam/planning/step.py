@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gleam.arrays import tensors
 from gleam.data.batch import Slab
 from gleam.networks import Unrolled, build
 from gleam.networks.state import ImageState
@@ -20,7 +21,6 @@ from gleam.recipe import Recipe
 from gleam.runs.assembly import make_learner
 from gleam.training.meter import state_bytes
 from gleam.training.module import GreedyModule
-from gleam.training.states import tensors
 
 
 def hollow_network(recipe: Recipe) -> Unrolled:

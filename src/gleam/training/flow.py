@@ -14,9 +14,10 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor
 
+from gleam.arrays import mapped, tensors
 from gleam.training.explain import check_constant, explained, loss_of
 from gleam.training.module import GreedyModule
-from gleam.training.states import State, detached, mapped, tensors
+from gleam.training.states import State, detached
 from gleam.training.storage import store
 
 T = TypeVar("T")

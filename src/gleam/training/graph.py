@@ -19,11 +19,12 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from gleam.arrays import mapped
 from gleam.physics.measurement import Measurement
 from gleam.recipe import Recipe
 from gleam.terminal import warn
 from gleam.training.flow import Unit, directly
-from gleam.training.states import State, mapped
+from gleam.training.states import State
 
 T = TypeVar("T")
 

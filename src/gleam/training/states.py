@@ -4,35 +4,14 @@ An unrolled network of this house hands an image on; others hand on k-space, an 
 or hidden states by name. Whatever is no tensor, and integers, travel along unchanged.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gleam.arrays import AnyTensor
+from gleam.arrays import AnyTensor, mapped, tensors
 
 State = Any
-
-
-def mapped(function: Callable[[Tensor], Any], state: State) -> State:
-    """The same state with `function` applied to each tensor in it."""
-    if isinstance(state, Tensor):
-        return function(state)
-    if isinstance(state, dict):
-        return type(state)({name: mapped(function, part) for name, part in state.items()})
-    if isinstance(state, tuple) and hasattr(state, "_fields"):
-        return type(state)(*(mapped(function, part) for part in state))
-    if isinstance(state, list | tuple):
-        return type(state)(mapped(function, part) for part in state)
-    return state
-
-
-def tensors(state: State) -> list[Tensor]:
-    """The tensors in a state, in order."""
-    found: list[Tensor] = []
-    mapped(found.append, state)
-    return found
 
 
 def detached(state: State, differentiate: bool = False) -> State:
