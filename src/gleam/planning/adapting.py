@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from gleam.amounts import in_bytes
 from gleam.data.example import Example
@@ -11,13 +10,11 @@ from gleam.planning.footprint import footprint
 from gleam.planning.inference import lying_there
 from gleam.planning.machine import machine_of
 from gleam.planning.scans import ScanSize
-from gleam.planning.ways import fitted
+from gleam.planning.ways import differences, fitted
 from gleam.recipe import Recipe
 from gleam.reconstruction.reconstructor import Trained
 from gleam.runs.adaptation import Adaptation, adapted
 from gleam.runs.start import Start
-
-_PARTS = ("network", "training")
 
 
 def fitted_adaptation(
@@ -55,14 +52,4 @@ def fitted_adaptation(
             f"{in_bytes(memory)}, and no less whatever is stored; give it more memory, leave out "
             "--adapt, or run `gleam adapt` with more --modules"
         )
-    return replace(how, leaner=_differences(recipe, found)), taken(found)
-
-
-def _differences(before: Recipe, after: Recipe) -> dict[str, dict[str, Any]]:
-    """Fields that differ, part by part."""
-    found: dict[str, dict[str, Any]] = {}
-    for part in _PARTS:
-        old, new = dict(getattr(before, part)), dict(getattr(after, part))
-        if changes := {name: new[name] for name in new if new[name] != old[name]}:
-            found[part] = changes
-    return found
+    return replace(how, leaner=differences(recipe, found)), taken(found)

@@ -6,10 +6,12 @@ of bytes with every further one.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import groupby
+from typing import TypeVar
 
-from gleam.planning.trace import Held, Phase, Trace, Work
+from gleam.planning.trace import Held, Trace, Work
+
+Numbers = TypeVar("Numbers", Held, Work)
 
 MOST = 8  # iterations that are traced as they are
 SHORT, LONGER = 3, 4  # of a module that stands for a longer one
@@ -48,29 +50,21 @@ def _extended(few: Sequence[int], short: Trace, longer: Trace) -> Trace:
     longest = Trace()
     for (way, part, k), held in longer.peaks.items():
         before = short.peaks.get((way, part, _shortened(k, few[part])))
-        if before is not None:
-            held = Held(
-                *(b + more * (b - a) for a, b in zip(_parts(before), _parts(held), strict=True))
-            )
-        phase: Phase = way, part, k
-        longest.peaks[phase] = held
+        longest.peaks[way, part, k] = held if before is None else _grown(before, held, more)
     for part, work in longer.work.items():
-        least = short.work[part]
-        grown = {
-            name: value + (few[part] - min(few[part], LONGER)) * (value - getattr(least, name))
-            for name, value in vars(work).items()
-        }
-        longest.work[part] = Work(**grown)
+        longest.work[part] = _grown(short.work[part], work, max(0, few[part] - LONGER))
     return longest
+
+
+def _grown(short: Numbers, longer: Numbers, times: int) -> Numbers:
+    """What is still longer, by so many times the difference of these."""
+    numbers = zip(vars(short).values(), vars(longer).values(), strict=True)
+    return type(longer)(*(b + times * (b - a) for a, b in numbers))
 
 
 def _shortened(k: int, size: int) -> int:
     """The iteration of the short module that stands where this one does: first, inner or last."""
     return k if size <= SHORT or k < 2 else k - 1
-
-
-def _parts(held: Held) -> tuple[int, int, int]:
-    return held.gradients, held.activations, held.workspace
 
 
 def work_of_all(sizes: Sequence[int], few: Sequence[int], trace: Trace) -> Work:
@@ -81,7 +75,5 @@ def work_of_all(sizes: Sequence[int], few: Sequence[int], trace: Trace) -> Work:
     total = Work()
     for size in sizes:
         same = [part for part, length in enumerate(few) if length == size and part in trace.work]
-        one = replace(trace.work[same[0]])
-        for name, value in vars(one).items():
-            setattr(total, name, getattr(total, name) + value)
+        total = total.plus(trace.work[same[0]])
     return total

@@ -1,14 +1,13 @@
 """Making a training fit into memory before it begins, or saying what would."""
 
 import math
-from typing import Any
 
 from gleam.amounts import in_bytes
 from gleam.errors import BadInput
 from gleam.planning.machine import Machine
 from gleam.planning.plan import peak
 from gleam.planning.scans import ScanSize
-from gleam.planning.ways import fitted, proposals
+from gleam.planning.ways import differences, fitted, proposals
 from gleam.recipe import Recipe
 
 SHARE = 0.5  # of the memory: what is roughly guessed to take less is not looked at
@@ -59,12 +58,7 @@ def is_small(recipe: Recipe, scan: ScanSize, memory: int) -> bool:
 def _changes(before: Recipe, after: Recipe) -> list[str]:
     """Fields that differ, with their new values."""
     return [
-        f"{name}.{field}: {value}"
-        for name in ("data", "network", "training")
-        for field, value in _fields(after, name).items()
-        if value != _fields(before, name)[field]
+        f"{part}.{field}: {value}"
+        for part, fields in differences(before, after).items()
+        for field, value in fields.items()
     ]
-
-
-def _fields(recipe: Recipe, part: str) -> dict[str, Any]:
-    return dict(getattr(recipe, part))

@@ -112,8 +112,7 @@ def needs_of(
         ) from error
     work = Work()
     for part in tracer.trace.work.values():
-        for name, value in vars(part).items():
-            setattr(work, name, round(getattr(work, name) + repeats * value))
+        work = work.plus(part, repeats)
     slices, _, frames, *_ = example.shape
     image = 0 if machine.is_gpu else frames * int(np.prod(example.header.matrix)) * 8
     return Needs(

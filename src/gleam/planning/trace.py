@@ -84,6 +84,11 @@ class Work:
     transforms: int = 0
     moved: int = 0
 
+    def plus(self, other: "Work", times: float = 1) -> "Work":
+        """This work, and another so many times."""
+        mine, its = vars(self).values(), vars(other).values()
+        return Work(*(round(a + times * b) for a, b in zip(mine, its, strict=True)))
+
 
 @dataclass
 class Trace:

@@ -72,11 +72,8 @@ def _free(recipe: Recipe, machine: Machine) -> Iterator[Recipe]:
     for way in FREE:
         if way.gpu and not machine.is_gpu:
             continue
-        try:
-            changed = recipe.changed(**way.changes)
-        except BadInput:  # not every network can be undone
-            continue
-        if changed != recipe:
+        changed = _changed(recipe, **way.changes)  # not every network can be undone
+        if changed not in (None, recipe):
             yield changed
 
 
@@ -156,6 +153,16 @@ def _changed(recipe: Recipe, **changes: Any) -> Recipe | None:
         return recipe.changed(**changes)
     except BadInput:  # it does not go with the rest
         return None
+
+
+def differences(before: Recipe, after: Recipe) -> dict[str, dict[str, Any]]:
+    """Fields that differ, part by part: what `before` is to be changed by."""
+    found: dict[str, dict[str, Any]] = {}
+    for part in ("data", "network", "training"):
+        old, new = dict(getattr(before, part)), dict(getattr(after, part))
+        if changes := {name: new[name] for name in new if new[name] != old[name]}:
+            found[part] = changes
+    return found
 
 
 def _halves(number: int, least: int = 1) -> list[int]:
