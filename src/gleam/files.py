@@ -6,15 +6,17 @@ What goes wrong with a disk is said in one way, whoever writes: `unwritable`.
 import errno
 import glob
 import hashlib
+import json
+import math
 import os
 import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from gleam.errors import BadInput, Stopped, Unwritable
 
@@ -55,6 +57,26 @@ def replacing(path: Path) -> Iterator[Path]:
         raise unwritable(path, error) from error
     finally:
         _remove(temporary)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON as people can read it, in one go; see `finite`.
+
+    Raises:
+        BadInput, Unwritable: see `replacing`.
+    """
+    with replacing(path) as temporary:
+        text = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def finite(value: Any) -> Any:
+    """The same with None for each number that is not finite, as JSON has no word for it."""
+    if isinstance(value, Mapping):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def make_folder(out: Path, wanted: Path | None = None) -> None:

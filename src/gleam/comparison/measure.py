@@ -21,7 +21,7 @@ from gleam.data.batch import Batch
 from gleam.data.example import Example, find
 from gleam.data.slices import taken
 from gleam.errors import BadInput
-from gleam.files import replacing
+from gleam.files import write_json
 from gleam.memory import exhausted
 from gleam.networks import build
 from gleam.recipe import Recipe
@@ -95,8 +95,7 @@ def measure(plan: Plan, folder: Path, device: torch.device) -> dict[str, Entry |
                 found = largest_that_fits(recipe, scheme.fit, fits)
             if found is not None:
                 known[name]["found"] = _measured(found, batch, device, against)
-            with replacing(path) as temporary:
-                temporary.write_text(json.dumps(known, indent=2))
+            write_json(path, known)
         seconds = known[plan.against]["found"]["seconds"]
         entries[name] = _entry(plan, name, known[name]["found"], seconds)
     return entries

@@ -18,7 +18,7 @@ from scipy.special import stdtrit
 
 from gleam.data.holdout import Pattern
 from gleam.errors import BadInput
-from gleam.files import check_exists, replacing
+from gleam.files import check_exists, write_json
 
 VERSION = 1
 MOST_DRAWS = 10
@@ -143,10 +143,7 @@ def write(path: Path, checks: Sequence[Check]) -> None:
     Raises:
         BadInput: the folder cannot be written to.
     """
-    with replacing(path) as temporary:
-        content = [json.loads(one.model_dump_json()) for one in checks]
-        text = json.dumps(content, indent=2, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_json(path, [json.loads(one.model_dump_json()) for one in checks])
 
 
 def read(path: Path) -> list[Check]:

@@ -1,6 +1,5 @@
 """A comparison as files (JSON and CSV) and as a table in the terminal."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ from rich.text import Text
 from gleam.comparison.compare import Comparison, Result
 from gleam.evaluation.statistics import CONFIDENCE
 from gleam.evaluation.summary import summarise
-from gleam.files import replacing
+from gleam.files import finite, write_json
 from gleam.networks import build
 from gleam.report.prose import size
-from gleam.report.tables import finite, write_scores
+from gleam.report.tables import write_scores
 from gleam.report.training import describe
 
 SHOWN = ("psnr_complex", "ssim")  # of the metrics
@@ -38,9 +37,7 @@ def write_tables(comparison: Comparison, folder: Path) -> None:
     """
     for test, scores in comparison.scores.items():
         write_scores(folder / f"scores-{test}.csv", scores.evaluation.scans)
-    with replacing(folder / "summary.json") as path:
-        text = json.dumps(summary(comparison), indent=2, ensure_ascii=False, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+    write_json(folder / "summary.json", summary(comparison))
 
 
 def terminal_table(comparison: Comparison) -> Table:

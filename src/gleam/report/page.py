@@ -20,9 +20,9 @@ from gleam.evaluation.result import Evaluation
 from gleam.evaluation.scores import METRICS
 from gleam.evaluation.statistics import CONFIDENCE
 from gleam.evaluation.summary import Summary, summarise
-from gleam.files import replacing
+from gleam.files import finite, replacing
 from gleam.report import scripts
-from gleam.report.scans import Shown, blocks, common_gain, facts, finite, shared_out
+from gleam.report.scans import Shown, blocks, common_gain, facts, shared_out
 from gleam.report.tables import formatted, seconds
 from gleam.words import not_installed
 

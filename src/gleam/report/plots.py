@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gleam.report.scans import finite
+from gleam.files import finite
 
 COLOURS = ("#3b82c4", "#d9643f", "#4f9d74", "#9b6fc0", "#b8860b", "#7b8794", "#c4527f", "#2a9d9d")
 

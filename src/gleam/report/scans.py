@@ -5,7 +5,6 @@ A page is at most `ROOM` bytes: what does not fit goes to further pages beside i
 
 import base64
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from gleam.evaluation.examples import Pictured
 from gleam.evaluation.scores import FrameScore, Score
+from gleam.files import finite
 from gleam.viewing.cuts import moving_row
 from gleam.viewing.stack import Stack
 
@@ -159,8 +159,3 @@ def _frame_scores(scores: Sequence[FrameScore]) -> dict[str, list[list[int | flo
             own.append([])
         own[-1].append(finite(score.psnr))
     return found
-
-
-def finite(value: int | float) -> int | float | None:
-    """JSON knows no other numbers."""
-    return value if math.isfinite(value) else None

@@ -1,7 +1,6 @@
 """An evaluation as files (CSV and JSON) and as a table in the terminal."""
 
 import csv
-import json
 import math
 import statistics
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from gleam.evaluation.result import Evaluation
 from gleam.evaluation.scores import METRICS, FrameScore, Metric, Score
 from gleam.evaluation.statistics import CONFIDENCE, Estimate
 from gleam.evaluation.summary import Summary, summarise
-from gleam.files import replacing
+from gleam.files import replacing, write_json
 from gleam.report.checks import check_means
 
 
@@ -55,9 +54,7 @@ def write_tables(evaluation: Evaluation, folder: Path) -> None:
         found = agreement(evaluation.scans, evaluation.checks)
         means = check_means(evaluation.checks)
         summary["check"] = {"pairs": found.pairs, "right": found.right, "error": means}
-    with replacing(folder / "summary.json") as path:
-        text = json.dumps(finite(summary), indent=2, ensure_ascii=False, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+    write_json(folder / "summary.json", summary)
 
 
 def fastmri_means(evaluation: Evaluation) -> dict[str, dict[str, float]]:
@@ -140,12 +137,3 @@ def _plain(summary: Summary) -> dict[str, Any]:
             for (a, b), own in summary.differences.items()
         ],
     }
-
-
-def finite(value: Any) -> Any:
-    """The same without numbers JSON does not know."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -23,7 +23,6 @@ what had happened after the checkpoint that it goes on from is forgotten.
 """
 
 import json
-import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +30,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from gleam.errors import BadInput
-from gleam.files import replacing, unwritable
+from gleam.files import finite, replacing, unwritable
 
 Kind = Literal["start", "steps", "validation", "image", "plateau", "checkpoint", "warning", "end"]
 FILE = "events.jsonl"
@@ -147,7 +146,7 @@ def forget_events(folder: Path, after: int) -> None:
 
 def _line(event: Event) -> bytes:
     content = {"event": event.kind, "step": event.step, "time": round(event.time, 3)}
-    return json.dumps(_finite(content | dict(event.values)), ensure_ascii=False).encode() + b"\n"
+    return json.dumps(finite(content | dict(event.values)), ensure_ascii=False).encode() + b"\n"
 
 
 def _event(line: bytes) -> Event:
@@ -156,12 +155,3 @@ def _event(line: bytes) -> Event:
     if kind not in get_args(Kind):
         raise ValueError(f"no such event: {kind}")
     return Event(kind, int(step), content, float(seconds))
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no numbers that are not finite."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(one) for key, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value

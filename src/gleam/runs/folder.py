@@ -31,7 +31,7 @@ from torch import Tensor
 from gleam import recipe as recipes
 from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
-from gleam.files import check_exists, check_new, gone, replacing, unwritable
+from gleam.files import check_exists, check_new, gone, replacing, unwritable, write_json
 from gleam.recipe import BY_ITSELF, END_TO_END, Recipe
 from gleam.runs.environment import environment
 from gleam.runs.shipped import RECIPE, advice, located
@@ -83,8 +83,7 @@ def begin(
     if is_there(folder):
         check_new(folder, force, "holds a run already", "go on with it (--resume)")
         discard(folder)
-    with replacing(folder / "environment.json") as temporary:
-        temporary.write_text(json.dumps({**environment(recipe, device), "data": data}, indent=2))
+    write_json(folder / "environment.json", environment(recipe, device) | {"data": data})
     write_trained_on(folder, trained_on)
     write_metrics(folder, [])
     recipes.save(recipe, folder / RECIPE)  # from here on, it is a run
@@ -261,8 +260,7 @@ def best_validation(summary: Mapping[str, Any]) -> float | None:
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
     """Write summary.json."""
-    with replacing(folder / "summary.json") as temporary:
-        temporary.write_text(json.dumps(summary, indent=2))
+    write_json(folder / "summary.json", summary)
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
