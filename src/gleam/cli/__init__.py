@@ -6,6 +6,7 @@ a full disk, in one line and exit code 1; Ctrl-C with 130 and SIGTERM with 143.
 """
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -63,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What goes wrong is said in one line of our own; PyTorch reads these when it is imported.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     threads.settle()
+    for stream in (sys.stdout, sys.stderr):  # what a terminal, or a pipe, has no letter for
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     given = sys.argv[1:] if arguments is None else arguments
     verb, *rest = [_from_home(argument) for argument in given] or ["--help"]
     try:

@@ -17,6 +17,7 @@ from gleam.formats.scan import (
     Scan,
     Scans,
     calibration_box,
+    called,
     centred_affine,
     named,
     usable,
@@ -83,7 +84,7 @@ def _bare_scan(
     matrix, voxel = arrangement.matrix, (1.0, 1.0, 1.0)
     kspace = Stored(path, shape, partial(_load_some, load=load, slices=slices))
     return Scan(
-        name=named(path.stem, part),
+        name=named(called(path), part),
         kspace=kspace,
         sampled=sampled,
         readout=arrangement.readout,
@@ -148,4 +149,4 @@ def bare_image(
             "export the file again"
         )
     voxel = (1.0, 1.0, 1.0)
-    return Volume(image, voxel, centred_affine(tuple(space), voxel, slices), name=path.stem)
+    return Volume(image, voxel, centred_affine(tuple(space), voxel, slices), name=called(path))

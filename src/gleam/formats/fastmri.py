@@ -36,7 +36,7 @@ from gleam.formats.hdf5 import variable as hdf5_variable
 from gleam.formats.hdf5.writer import creating
 from gleam.formats.lazy import Stored
 from gleam.formats.mrd.header import Header, parse, serialise
-from gleam.formats.scan import Array, Scan, calibration_box, centred_affine, outwards
+from gleam.formats.scan import Array, Scan, calibration_box, called, centred_affine, outwards
 from gleam.formats.zeros import less_filling
 
 
@@ -76,7 +76,7 @@ def read(path: Path) -> Scan:
     if acquisition:
         contrast = {"acquisition": acquisition, **contrast}
     scan = Scan(
-        name=path.stem,
+        name=called(path),
         kspace=Stored(path, (slices, coils, 1, rows, columns), partial(_load, sampled=sampled)),
         sampled=sampled[None, None],
         readout=0,

@@ -21,7 +21,7 @@ import numpy as np
 
 from gleam.errors import BadInput
 from gleam.files import BEST_COMPRESSION, replacing
-from gleam.formats.scan import usable
+from gleam.formats.scan import called, usable
 from gleam.formats.volume import Volume
 from gleam.words import not_installed
 
@@ -65,7 +65,9 @@ def read_image(path: Path) -> Volume:
     if not (np.isfinite(affine).all() and np.isfinite([x, y, z]).all() and min(x, y, z) > 0):
         raise BadInput(f"{path}: its voxel sizes or its affine are not numbers; export it again")
     voxel = (y, x, z) if data.ndim == 4 else (z, y, x)
-    return Volume(np.ascontiguousarray(image), voxel, affine, name=path.name.partition(".")[0])
+    return Volume(
+        np.ascontiguousarray(image), voxel, affine, name=called(Path(path.name.partition(".")[0]))
+    )
 
 
 def write_image(volume: Volume, path: Path) -> None:

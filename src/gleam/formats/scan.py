@@ -5,10 +5,12 @@ image that belongs to it is centred the same way. Readers bring their file to th
 nobody downstream knows where a scan came from.
 """
 
+import os
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -204,6 +206,19 @@ def choose(name: str, scans: Scans, part: str | None) -> Scans:
 def named(name: str, part: str) -> str:
     """The name of the scan that a part is: the file's, and the part's."""
     return f"{name}-{part}" if part else name
+
+
+def called(path: Path) -> str:
+    """The name of the scan in a file: the file's without suffix.
+
+    File systems have bytes for names. Those that are no UTF-8, as older systems wrote them, are
+    taken for Latin-1, so that the name can be written everywhere.
+    """
+    name = os.fsencode(path.stem)
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return name.decode("latin-1")
 
 
 def which_slices(numbers: Sequence[int]) -> str:

@@ -44,6 +44,43 @@ def test_what_is_no_single_series_is_refused(tmp_path, refused):
         read_image(folder)
 
 
+def changed(folder, change):
+    """A series of two frames, of which `change` is told each image and its number."""
+    dicom.write_image(oblique("cine"), folder)
+    for number, file in enumerate(sorted(folder.iterdir())):
+        image = pydicom.dcmread(file)
+        change(image, number)
+        image.save_as(file)
+
+
+def test_positions_that_jitter_by_rounding_are_one_slice(tmp_path):
+    def moved(image, number):  # about the edge between two places of 0.02 mm
+        image.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        z = 10.01 + 4 * (number % depth) + (-1) ** number * 1e-4 + 1e-6 * number
+        image.ImagePositionPatient = [0, 0, z]
+
+    depth = len(oblique("cine").image)
+    changed(tmp_path / "series", moved)
+    assert read_image(tmp_path / "series").image.shape == oblique("cine").image.shape
+
+
+def test_phases_are_not_taken_for_frames_of_magnitudes(tmp_path, refused):
+    def of_kind(image, number):
+        image.ImageType = ["ORIGINAL", "PRIMARY", "P" if number % 2 else "M", "ND"]
+
+    changed(tmp_path / "series", of_kind)
+    assert "magnitude or phase" in refused(read_image, tmp_path / "series")
+
+
+def test_an_index_and_an_empty_scale_do_not_matter(tmp_path):
+    def unscaled(image, number):
+        image.RescaleSlope = image.RescaleIntercept = None
+
+    changed(tmp_path / "series", unscaled)
+    (tmp_path / "series" / "DICOMDIR").write_bytes(b"an index")
+    assert read_image(tmp_path / "series").image.shape == oblique("cine").image.shape
+
+
 def test_simulate_warns_of_magnitudes(tmp_path, capfd):
     dicom.write_image(oblique("2D"), tmp_path / "series")
     arguments = ["simulate", tmp_path / "scans", "--from", tmp_path / "series"]

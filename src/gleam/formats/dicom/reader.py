@@ -1,7 +1,8 @@
 """A DICOM series in: magnitude images of one series, a file for each slice and frame.
 
-- A folder of files (not below it), or one .dcm file. Every file is an image of the same series;
-  enhanced objects, of several frames in a file, are refused.
+- A folder of files (not below it), or one .dcm file. Every file is an image of the same series, and
+  all are magnitudes, say, by Image Type; enhanced objects, of several frames in a file, are
+  refused, and an index (DICOMDIR) is passed over.
 - Images are told apart by their position along the slices' normal, then, as frames, by Temporal
   Position Identifier, Trigger Time and Instance Number. Slices are an even stack, each with as many
   frames. A static one whose MR Acquisition Type is 3D is a volume.
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gleam.errors import BadInput
-from gleam.formats.scan import usable
+from gleam.formats.scan import called, usable
 from gleam.formats.volume import Volume
 from gleam.words import not_installed
 
@@ -42,7 +43,7 @@ def read_image(path: Path) -> Volume:
     except ImportError as error:
         raise BadInput(f"{path}: reading DICOM {not_installed('pydicom', 'dicom')}") from error
     files = sorted(f for f in path.iterdir() if f.is_file()) if path.is_dir() else [path]
-    files = [file for file in files if not file.name.startswith(".")]
+    files = [f for f in files if not f.name.startswith(".") and f.name.upper() != "DICOMDIR"]
     if not files:
         raise BadInput(f"{path}: holds no DICOM file")
     images, planes = [], []
@@ -53,8 +54,8 @@ def read_image(path: Path) -> Volume:
             spacing = np.array(image.PixelSpacing, float)
             place = np.array(image.ImagePositionPatient, float).reshape(3)
             slope, offset = (
-                float(image.get(key, default))
-                for key, default in (("RescaleSlope", 1), ("RescaleIntercept", 0))
+                default if image.get(key) is None else float(image.get(key))
+                for key, default in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
             )
             pixels = image.pixel_array * slope + offset
         except Exception as error:  # pydicom trusts files: many kinds may come
@@ -69,6 +70,7 @@ def read_image(path: Path) -> Volume:
     for file, image, (other, steps, place, pixels) in zip(files, images, planes, strict=True):
         if (
             str(image.get("SeriesInstanceUID", "")) != series
+            or _kind(image) != _kind(images[0])
             or pixels.ndim != 2
             or pixels.shape != first.shape
             or not np.allclose(other, directions, atol=1e-3)
@@ -76,7 +78,10 @@ def read_image(path: Path) -> Volume:
             or not np.isfinite(place).all()
             or min(steps) <= 0
         ):
-            raise BadInput(f"{file}: does not fit {files[0].name}; give a folder of one series")
+            raise BadInput(
+                f"{file}: does not fit {files[0].name}, by its series, kind (magnitude or phase), "
+                "size or orientation; give a folder of one series"
+            )
     across, down = directions
     normal = np.cross(across, down)
     places = np.array([place for _, _, place, _ in planes])
@@ -102,16 +107,25 @@ def read_image(path: Path) -> Volume:
         (distance, row, column) if three_d else (row, column, distance),
         affine,
         {name: float(images[0].get(key)) for name, key in _CONTRAST.items() if images[0].get(key)},
-        name=path.stem,
+        name=called(path),
         thickness=None if three_d else thickness,
     )
+
+
+def _kind(image: Any) -> str:
+    """M, P, R or I, as scanners say whether it is a magnitude, a phase or a part of complex
+    numbers; "" where none is said."""
+    kinds = [str(word)[:1] for word in image.get("ImageType") or []]
+    return kinds[2] if len(kinds) > 2 else ""
 
 
 def _order(
     path: Path, images: list[Any], along: NDArray[np.float64]
 ) -> tuple[int, int, NDArray[np.intp]]:
     """Numbers of slices and frames, and the images' order slice by slice."""
-    ranks = np.unique(np.round(along / _EVEN), return_inverse=True)[1]
+    ascending = np.argsort(along)
+    ranks = np.empty(len(along), np.intp)
+    ranks[ascending] = np.cumsum(np.diff(along[ascending], prepend=along.min()) > _EVEN)
     depth = int(ranks.max()) + 1
     counts = np.bincount(ranks)
     if (counts != counts[0]).any():

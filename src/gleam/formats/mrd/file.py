@@ -33,7 +33,7 @@ from gleam.formats.mrd import version2 as mrd2
 from gleam.formats.mrd.acquisitions import assemble
 from gleam.formats.mrd.head import ACQUISITION_HEADER, NOISE, Records, flagged
 from gleam.formats.mrd.header import Header, parse
-from gleam.formats.scan import NOT_WHITENED, Array, Scan, Scans
+from gleam.formats.scan import NOT_WHITENED, Array, Scan, Scans, called
 
 _MEASUREMENT = re.compile(r"dataset(?:_(\d+))?")
 
@@ -84,7 +84,7 @@ def read(path: Path, measurement: str | None = None) -> Scans:
 
     shapes = np.stack([heads["active_channels"], heads["number_of_samples"]], axis=1)
     load = partial(_load, path=path, places=places, shapes=shapes)
-    scans = assemble(path.stem, header, heads, load)
+    scans = assemble(called(path), header, heads, load)
     words = f"ISMRMRD, {chosen} of {len(names)} measurements" if len(names) > 1 else "ISMRMRD"
     return {part: partial(_complete, path, chosen, words, scan) for part, scan in scans.items()}
 

@@ -41,7 +41,7 @@ from gleam.formats.mrd.head import (
     REVERSED,
 )
 from gleam.formats.region import bounding_box, is_complete
-from gleam.formats.scan import Scan, Scans
+from gleam.formats.scan import Scan, Scans, called
 from gleam.formats.siemens.blocks import load, measurements
 from gleam.formats.siemens.protocol import header
 
@@ -115,7 +115,7 @@ def read(path: Path, measurement: str | None = None) -> Scans:
         )
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
-    scans = assemble(path.stem, lambda _: encoding, ours, lines)
+    scans = assemble(called(path), lambda _: encoding, ours, lines)
     cut_off = partial(_cut_off, path, imaging) if scan.cut else None
     which = f", measurement {chosen} of {len(found)}" if len(found) > 1 else ""
     words = f"Siemens twix{which}"
