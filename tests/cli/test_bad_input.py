@@ -299,6 +299,15 @@ def test_missing_files(made: Path, refuse: Refuse) -> None:
         assert "holds no example files" in refuse(*verb, made / "run")
 
 
+def test_what_cannot_be_reconstructed_leaves_no_folder(made: Path, refuse: Refuse) -> None:
+    empty = made / "empty.h5"
+    empty.mkdir()
+    for scan in (empty, made / "no.h5"):
+        refuse("reconstruct", "zero-filled", scan, "-o", made / "new" / "image.png")
+        refuse("reconstruct", "zero-filled", scan, "-o", made / "new")
+    assert not (made / "new").exists()
+
+
 def test_images_that_cannot_be_simulated(tmp_path: Path, refuse: Refuse) -> None:
     image, out = tmp_path / "image.npy", tmp_path / "out"
     what = ["simulate", out, "--from"]

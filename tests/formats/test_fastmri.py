@@ -167,6 +167,33 @@ def test_a_stored_width_other_than_the_encoded_one(make_file):
     assert scan.matrix == (40, 46)  # no larger than k-space
 
 
+def test_voxels_are_of_the_columns_that_are_stored(make_file):
+    scan = fastmri.read(make_file(kspace=knee_kspace()[..., 3:]))
+    assert scan.voxel[1] == pytest.approx(161 / 43)
+    assert scan.matrix == (40, 37)  # 140 mm of these
+
+
+def averages():
+    """A prostate's: the second average has the odd columns, the others the even ones."""
+    kspace = np.stack([knee_kspace(), 2 * knee_kspace(), 3 * knee_kspace()])
+    kspace[1, ..., ::2] = 0
+    kspace[::2, ..., 1::2] = 0
+    return kspace
+
+
+def test_averages_that_sampled_other_columns_are_one_scan(make_file):
+    scan = fastmri.read(make_file(kspace=averages(), calibration_data=np.zeros(3)))
+    assert scan.kspace.shape == (5, 3, 1, 80, 46)
+    assert scan.complete  # both are the mean, 2
+    np.testing.assert_allclose(scan.kspace[4][:, 0], 2 * knee_kspace()[4], rtol=1e-6)
+    np.testing.assert_allclose(scan.kspace[4, 1:2][:, 0], 2 * knee_kspace()[4, 1:2], rtol=1e-6)
+
+
+def test_echo_planar_imaging_is_refused(make_file, refused):
+    path = make_file(kspace=averages(), phase_correction=np.zeros(3))
+    assert "echo-planar" in refused(fastmri.read, path)
+
+
 @given(left=st.integers(0, 8), right=st.integers(0, 7), columns=st.integers(20, 23))
 @settings(deadline=None, max_examples=15)
 def test_written_limits_say_what_was_sampled(tmp_path_factory, left, right, columns):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gleam.formats import Layout, Volume, image_writer, read_scan, write_scan
+from gleam.formats import Layout, Volume, image_writer, is_scan_file, read_scan, write_scan
 
 
 @pytest.mark.parametrize("name", ["scan.h5", "scan.cfl"])
@@ -30,9 +30,8 @@ def test_unknown_suffixes_name_the_known_ones(tmp_path, make_scan, refused):
     assert ".nii, .nii.gz, .npy, .png, .webp, .cfl, .dcm" in refused(image_writer, path)
 
 
-@pytest.mark.parametrize("name", ["missing.h5", "missing.npy", "folder.h5"])
+@pytest.mark.parametrize("name", ["missing.h5", "missing.npy"])
 def test_missing_files_are_refused(tmp_path, refused, name):
-    (tmp_path / "folder.h5").mkdir()
     assert "no such file" in refused(read_scan, tmp_path / name)
 
 
@@ -41,3 +40,22 @@ def test_axes_of_files_that_name_their_own_are_refused(tmp_path, refused, name):
     (tmp_path / name).touch()
     layout = Layout.parse("coil y x")
     assert "--axes" in refused(lambda path: read_scan(path, layout), tmp_path / name)
+
+
+def test_suffixes_in_capitals_are_known(tmp_path, make_scan):
+    scan = make_scan((1, 3, 1, 12, 10))
+    write_scan(scan, tmp_path / "scan.H5")
+    np.testing.assert_array_equal(read_scan(tmp_path / "scan.H5").kspace[0], scan.kspace[0])
+    assert is_scan_file(tmp_path / "scan.H5")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("scan.h5", "is a folder"), ("series", "is a folder"), ("brain.nii.gz", "holds images")],
+)
+def test_what_is_no_scan_is_called_what_it_is(tmp_path, name, message, refused):
+    if message == "is a folder":
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_bytes(b"")
+    assert message in refused(read_scan, tmp_path / name)

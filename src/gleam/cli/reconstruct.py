@@ -60,7 +60,9 @@ def main(a: Arguments) -> None:
         raise BadInput(f"{a.out}: --tag is for DICOM; write to a folder or a .dcm file")
     settings = a.of_scan.settings()
     _memory(a)  # what is wrong with it is said once
-    make_folder(a.out if many else a.out.parent)
+    sources = find_scans([a.scan]) if many else []
+    if many and a.out.resolve() == a.scan.resolve():
+        raise BadInput(f"{a.out}: holds the scans; give the images another folder")
     chosen = reconstructor(a.run, a.device, a.iterations, _change(a.until), a.force)
     settings = replace(settings, sets=chosen.sets)
     adaptation = _adaptation(a, chosen, many, mask)
@@ -77,7 +79,8 @@ def main(a: Arguments) -> None:
             a.force,
             what,
         )
-        _folder(a.scan, a.out, job, a.json)
+        make_folder(a.out)
+        _folder(sources, a.out, job, a.json)
         return
     scans = read_scans(a.scan, settings.layout, settings.measurement)
     wanted = choose(str(a.scan), scans, part)
@@ -86,6 +89,7 @@ def main(a: Arguments) -> None:
         check_new(out, a.force)
         if a.check:
             check_new(check_beside(out), a.force)
+    make_folder(a.out.parent)
     sha256 = "" if _plain(a) and not chosen.on_trial else sha256_of(scan_file(a.scan))
     for number, (name, out) in enumerate(outs.items()):
         example = Prepared(wanted[name](), settings, sha256=sha256)
@@ -148,10 +152,7 @@ def _trained(a: Arguments, run: Path) -> Trained:
     return Trained.of(run, device, a.iterations, _change(a.until), a.force)
 
 
-def _folder(scans: Path, out: Path, job: ReconstructionJob, as_json: bool) -> None:
-    sources = find_scans([scans])
-    if out.resolve() == scans.resolve():
-        raise BadInput(f"{out}: holds the scans; give the images another folder")
+def _folder(sources: list[Path], out: Path, job: ReconstructionJob, as_json: bool) -> None:
     work = recorded(reconstruct_many(sources, out, job), out)
     outcomes = list(followed(work, "reconstructing", len(sources)))
     report({out: outcomes}, out, ("reconstructed", "kept", "skipped"), as_json)

@@ -33,6 +33,7 @@ __all__ = [
     "Volume",
     "image_name",
     "image_writer",
+    "is_scan_file",
     "read_image",
     "read_scan",
     "read_scans",
@@ -70,7 +71,7 @@ def _read_h5(path: Path, layout: Layout | None) -> Scans:
     if not hdf5_array.arrays(path):
         raise BadInput(
             f"{path}: is neither fastMRI, which has a dataset 'kspace', nor ISMRMRD, which has a "
-            "group 'dataset', and holds no complex array; give raw data in one of these"
+            "group 'dataset', and holds no complex array in its root; give raw data in one of these"
         )
     return hdf5_array.read(path, layout)
 
@@ -149,17 +150,25 @@ def read_scans(path: Path, layout: Layout | None = None, measurement: str | None
             itself what `layout` is given for, or it holds no such measurement.
     """
     path = scan_file(path)
+    if path.is_dir():
+        raise BadInput(f"{path}: is a folder; give one scan file")
+    if _holds_images(path):
+        raise BadInput(
+            f"{path}: holds images, of which nothing can be reconstructed; `gleam simulate --from` "
+            "makes raw data of them, to try things out"
+        )
     read = _by_suffix(_READ_SCANS, path)
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
     if measurement is None:
         return read(path, layout)
-    if path.suffix not in _READ_MEASUREMENT or layout is not None:
+    suffix = path.suffix.lower()
+    if suffix not in _READ_MEASUREMENT or layout is not None:
         raise BadInput(
             f"{path}: --group chooses a measurement of ISMRMRD or twix, which say themselves what "
             "they hold; leave out either it, or what is said of the axes"
         )
-    return _READ_MEASUREMENT[path.suffix](path, measurement)
+    return _READ_MEASUREMENT[suffix](path, measurement)
 
 
 def read_scan(
@@ -241,8 +250,19 @@ def _format(name: str) -> tuple[str, Callable[[Volume, Path], None]]:
     return FORMATS[name]
 
 
+def is_scan_file(path: Path) -> bool:
+    """Whether a file in a folder stands for a scan, by its name; hidden ones do not."""
+    visible = path.is_file() and not path.name.startswith(".")
+    return visible and path.suffix.lower() in SCAN_SUFFIXES
+
+
+def _holds_images(path: Path) -> bool:
+    endings = tuple(suffix for suffix in _READ_IMAGE if suffix not in _READ_SCANS)
+    return path.name.lower().endswith(endings)
+
+
 def _by_suffix(table: dict[str, _T], path: Path) -> _T:
-    name = path.name if path.suffix else f"{path.name}/"
+    name = path.name.lower() if path.suffix else f"{path.name}/"  # some write .DAT or .PNG
     for suffix, function in table.items():
         if name.endswith(suffix):
             return function

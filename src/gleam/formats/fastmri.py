@@ -1,9 +1,10 @@
-"""fastMRI multi-coil HDF5 (knee and brain), both ways.
+"""fastMRI multi-coil HDF5 (knee, brain and T2 of the prostate), both ways.
 
 Source: Zbontar et al., "fastMRI: an open dataset and benchmarks for accelerated MRI",
 arXiv 1811.08839, section 4, and https://github.com/facebookresearch/fastMRI.
 
-    kspace              (slice, coil, readout, phase) complex64; the readout is oversampled
+    kspace              (slice, coil, readout, phase) complex64; the readout is oversampled. Of the
+                        prostate, (average, slice, coil, readout, phase)
     ismrmrd_header      ISMRMRD XML: matrices, fields of view, encoding limits, TR, TE, …
     mask                (phase,) only where the acquisition itself was undersampled
     reconstruction_rss  (slice, y, x) float32, only where it was not: root sum of squares
@@ -14,8 +15,10 @@ arXiv 1811.08839, section 4, and https://github.com/facebookresearch/fastMRI.
 - The vendor zero-fills columns to the encoded matrix. Line `centre` of the encoding limits lies in
   column ⌊W/2⌋ of W, so columns outside ⌊W/2⌋ − centre + [0, maximum] are not sampled; nor is a
   column without any data in any slice.
-- `matrix` is the header's recon matrix, no larger than k-space. Crops keep ⌊N/2⌋ central.
-- A voxel is the encoded field of view over the encoded matrix; the slice thickness is the recon
+- Averages of the prostate sampled other columns each: the mean of those that hold one is taken.
+- `matrix` is the header's recon matrix, no larger than k-space. Crops keep ⌊N/2⌋ central. Where
+  other columns are stored than were encoded, as of the prostate, it is the recon field of view.
+- A voxel is the encoded field of view over the stored k-space; the slice thickness is the recon
   space's field of view along z, and the slices' distance, too: the layout does not hold gaps.
 - It holds no position or orientation either: the affine is axis-aligned, with the central voxel of
   the central slice at the origin. Files written here say both in an attribute `geometry`.
@@ -52,9 +55,14 @@ def read(path: Path) -> Scan:
         sampled = np.ones(shape[-1], np.bool_)
         if hdf5.holds(file, "mask"):
             sampled = _mask(path, hdf5.dataset(file, "mask"), shape)
+        if hdf5.holds(file, "phase_correction"):
+            raise BadInput(
+                f"{path}: was acquired by echo-planar imaging, which needs phase correction; only "
+                "lines of plain Cartesian scans can be used"
+            )
         acquisition = hdf5_attribute.text(file, "acquisition")
         geometry = hdf5_attribute.text(file, "geometry")
-    slices, coils, rows, columns = shape
+    slices, coils, rows, columns = shape[-4:]  # averages are before them
 
     if rows != header.encoded[0]:
         raise BadInput(
@@ -66,12 +74,15 @@ def read(path: Path) -> Scan:
     pattern, differ = less_filling(sampled[None, None], each_slice, [(0, 1)])
     sampled = pattern[0, 0]
 
-    matrix = (min(rows, header.recon[0]), min(columns, header.recon[1]))
     voxel = (
-        header.encoded_fov[0] / header.encoded[0],
-        header.encoded_fov[1] / header.encoded[1],
+        header.encoded_fov[0] / rows,
+        header.encoded_fov[1] / columns,
         header.recon_fov[2] / header.recon[2],
     )
+    wanted = header.recon[1]
+    if columns != header.encoded[1]:
+        wanted = max(1, round(header.recon_fov[1] / voxel[1]))
+    matrix = (min(rows, header.recon[0]), min(columns, wanted))
     contrast = header.contrast
     if acquisition:
         contrast = {"acquisition": acquisition, **contrast}
@@ -139,18 +150,32 @@ def _load(
     path: Path, index: int, coils: slice, sampled: NDArray[np.bool_]
 ) -> NDArray[np.complexfloating]:
     with hdf5.opened(path) as file:
-        data: NDArray[np.complexfloating] = hdf5.dataset(file, "kspace")[index, coils]
+        kspace = hdf5.dataset(file, "kspace")
+        data: NDArray[np.complexfloating]
+        data = kspace[index, coils] if kspace.ndim == 4 else _mean(kspace, index, coils)
     data[..., ~sampled] = 0
     return data[:, None]
+
+
+def _mean(kspace: h5py.Dataset, index: int, coils: slice) -> NDArray[np.complexfloating]:
+    """(coil, readout, phase) of a slice: of each column the mean of the averages that hold it."""
+    mean: NDArray[np.complexfloating] = kspace[0, index, coils]
+    held = (mean != 0).any(axis=(0, 1)).astype(np.float32)
+    for average in range(1, len(kspace)):  # one at a time: memory is that of two
+        data = kspace[average, index, coils]
+        held += (data != 0).any(axis=(0, 1))
+        mean += data
+    mean /= np.maximum(held, 1)
+    return mean
 
 
 def _shape(path: Path, kspace: h5py.Dataset) -> tuple[int, ...]:
     if kspace.ndim == 3:
         raise BadInput(f"{path}: k-space is single-coil (slice, y, x); use the multi-coil file")
-    if kspace.ndim != 4 or kspace.dtype.kind != "c" or 0 in kspace.shape:
+    if kspace.ndim not in (4, 5) or kspace.dtype.kind != "c" or 0 in kspace.shape:
         raise BadInput(
             f"{path}: 'kspace' is {kspace.dtype} of shape {kspace.shape}; expected complex "
-            "(slice, coil, readout, phase)"
+            "(slice, coil, readout, phase), or averages of these"
         )
     return tuple(kspace.shape)
 

@@ -37,7 +37,7 @@ def read_image(path: Path) -> Volume:
     try:
         file = nibabel.Nifti1Image.from_filename(path, mmap=False)
         shape, dtype = file.shape, file.get_data_dtype()
-        most = path.stat().st_size * (BEST_COMPRESSION if path.suffix == ".gz" else 1)
+        most = path.stat().st_size * (BEST_COMPRESSION if path.suffix.lower() == ".gz" else 1)
         size = math.prod(shape) * dtype.itemsize
         if dtype.kind not in "iufc" or min(shape, default=0) < 1 or size > most:
             raise ValueError

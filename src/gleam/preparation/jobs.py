@@ -15,7 +15,7 @@ from gleam.data.example import Example, ExampleFile, is_example, write
 from gleam.data.header import VERSION
 from gleam.errors import BadInput, Stopped
 from gleam.files import check_exists, check_new, sha256_of
-from gleam.formats import SCAN_SUFFIXES, read_scans, scan_file
+from gleam.formats import SCAN_SUFFIXES, is_scan_file, read_scans, scan_file
 from gleam.formats.scan import named
 from gleam.memory import exhausted
 from gleam.preparation.prepare import Prepared, Settings
@@ -60,8 +60,7 @@ def find_scans(inputs: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in map(scan_file, inputs):
         if path.is_dir():
-            visible = (p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
-            inside = sorted(p for p in visible if p.suffix in SCAN_SUFFIXES)
+            inside = sorted(filter(is_scan_file, path.iterdir()))
             if not inside:
                 raise BadInput(f"{path}: holds no scan (known are {', '.join(SCAN_SUFFIXES)})")
             found += inside

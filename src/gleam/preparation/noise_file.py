@@ -42,7 +42,8 @@ def read_noise(path: Path, layout: Layout | None = None) -> Array:
     path = scan_file(path)
     if not path.is_file():
         raise BadInput(f"{path}: no such file; --noise is a scan, or an array (coil, samples)")
-    alone = _ALONE[path.suffix](path) if path.suffix in _ALONE else None
+    read_alone = _ALONE.get(path.suffix.lower())
+    alone = None if read_alone is None else read_alone(path)
     found = _of_scans(path, layout) if alone is None else alone
     with np.errstate(over="ignore", invalid="ignore"):  # seen below
         noise = np.array(found[:, :ENOUGH], np.complex64, order="C")
@@ -98,7 +99,9 @@ def with_noise(scan: Scan, path: Path, layout: Layout | None = None) -> Scan:
 
 def _of_scans(path: Path, layout: Layout | None) -> NDArray[np.complex64]:
     """(coil, samples): the noise scan that one of the file's scans has, or all they sampled."""
-    kept = None if path.suffix not in _ARRAYS else layout  # others say themselves what they hold
+    kept = (
+        None if path.suffix.lower() not in _ARRAYS else layout
+    )  # others say themselves what they hold
     samples, enough = list[Array](), 0
     for read in read_scans(path, kept).values():
         scan = read()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gleam.errors import BadInput
 from gleam.files import check_exists, sha256_of
-from gleam.formats import SCAN_SUFFIXES, scan_file
+from gleam.formats import SCAN_SUFFIXES, is_scan_file, scan_file
 from gleam.preparation import manifest
 
 SIDES = ("train", "validation", "test")
@@ -53,7 +53,7 @@ def subjects(inputs: Sequence[Path], out: Path, pattern: str | None = None) -> d
     for path in map(scan_file, inputs):
         if not path.is_dir():
             check_exists(path, "give scan files or folders of them")
-        below = sorted(filter(_is_scan, path.rglob("*")))
+        below = sorted(filter(is_scan_file, path.rglob("*")))
         inside = [file for file in below if made.isdisjoint(file.resolve().parents)]
         inside = [path] if path.is_file() else inside
         if not inside:
@@ -124,10 +124,6 @@ def _subject(place: Path, wanted: re.Pattern[str] | None) -> str:
     if not text:
         raise BadInput(f"{place}: --subject {wanted.pattern} finds no subject in it")
     return text
-
-
-def _is_scan(path: Path) -> bool:
-    return path.suffix in SCAN_SUFFIXES and path.is_file() and not path.name.startswith(".")
 
 
 def _copies(files: Iterable[Path]) -> list[list[Path]]:

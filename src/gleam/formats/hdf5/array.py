@@ -81,7 +81,7 @@ def choose(path: Path, arrays: Mapping[str, tuple[int, ...]], name: str | None) 
         BadInput: none, or none of this name, or one of several.
     """
     if not arrays:
-        raise BadInput(f"{path}: holds no complex array, so no k-space")
+        raise BadInput(f"{path}: holds no complex array in its root, so no k-space")
     if name is None:
         likely = {n: shape for n, shape in arrays.items() if len(shape) >= 3} or arrays
         if len(likely) > 1:
