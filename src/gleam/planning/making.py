@@ -7,9 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 import torch
-from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
+from gleam.arrays import tensors
 from gleam.data.batch import Slab
 from gleam.data.collate import Item, read
 from gleam.data.header import Header
@@ -57,9 +56,7 @@ def _made(
     raw = replace(raw, coils_at_once=machine.coils(scan.coils, voxels)[1])
     if split is None:
         raw = replace(raw, kspace=[one.to(HOST) for one in raw.kspace])
-    there = [
-        one for one in tree_leaves(vars(raw)) if isinstance(one, Tensor) and one.device != HOST
-    ]
+    there = [one for one in tensors(vars(raw)) if one.device != HOST]
     with (tracer := Tracer(there, gpu=True)):
         raw.measure()
     taken = max(tracer.trace.peak.total, tracer.reserved)

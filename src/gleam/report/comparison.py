@@ -11,8 +11,9 @@ from gleam.evaluation.scores import METRICS
 from gleam.evaluation.summary import Summary, summarise
 from gleam.report import prose
 from gleam.report.comparison_tables import costs
-from gleam.report.page import Page, distribution, pictured, quality, write_page
+from gleam.report.page import Page, write_page
 from gleam.report.plots import Curve, line_plot, method_colours
+from gleam.report.quality import distribution, pictured, quality
 from gleam.report.tables import formatted
 from gleam.report.training import describe, validation_curve
 from gleam.words import counted
@@ -58,7 +59,6 @@ def report(comparison: Comparison) -> Page:
             "tests": [(test, quality(evaluation)) for test, evaluation in scores.items()],
             "missing": sum(_missing(evaluation) for evaluation in scores.values()),
             "failed": [(result.name, reason) for result in results for reason in result.failed],
-            "plots": set() if curves is None else {"time"},
         },
     )
 

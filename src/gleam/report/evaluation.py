@@ -12,8 +12,9 @@ from gleam.evaluation.result import Evaluation
 from gleam.evaluation.summary import summarise
 from gleam.report import prose
 from gleam.report.checks import shown_checks
-from gleam.report.page import Page, distribution, pictured, quality, write_page
+from gleam.report.page import Page, write_page
 from gleam.report.plots import Curve, line_plot, method_colours, thinned
+from gleam.report.quality import distribution, pictured, quality
 from gleam.report.training import RunSummary
 from gleam.words import counted
 
@@ -42,35 +43,47 @@ def report(
     """
     methods = evaluation.methods if evaluation else []
     colours = method_colours(list(dict.fromkeys([*methods, *(run.name for run in runs)])))
+    training = _training(runs, title, colours)
+    if evaluation is None:
+        return training
+    plots = {"frames": _frames(evaluation, colours), "iterations": _iterations(evaluation, colours)}
+    parts = {
+        "scores": quality(evaluation),
+        "checks": shown_checks(evaluation),
+        "methods": methods,
+        "missing": _scans(evaluation) - len(evaluation.pictures),
+    }
+    return replace(
+        training,
+        extent=_extent(evaluation),
+        sentences=[*prose.outcome(summarise(evaluation.scans)), *training.sentences],
+        scans=pictured(evaluation),
+        device=evaluation.device,
+        plots=training.plots | {name: plot for name, plot in plots.items() if plot is not None},
+        tests=[distribution("", evaluation)],
+        parts=training.parts | parts,
+    )
+
+
+def _training(runs: Sequence[RunSummary], title: str, colours: dict[str, str]) -> Page:
+    """The page of runs that were not scored."""
     plots = {"validation": _validation(runs, colours)}
     plots |= {f"losses-{k}": _losses(run) for k, run in enumerate(runs) if run.losses}
-    extent, sentences = [counted(len(runs), "run")], list[str]()
-    if evaluation:
-        plots["frames"] = _frames(evaluation, colours)
-        plots["iterations"] = _iterations(evaluation, colours)
-        extent, sentences = _extent(evaluation), prose.outcome(summarise(evaluation.scans))
     peaks = [(run.name, run.peak_bytes) for run in runs if run.peak_bytes]
-    if len(peaks) > 1:
-        sentences.append(prose.memory(peaks))
-    drawn = {name: plot for name, plot in plots.items() if plot is not None}
     return Page(
         template="report.html",
         title=title,
-        extent=extent,
-        sentences=sentences,
+        extent=[counted(len(runs), "run")],
+        sentences=[prose.memory(peaks)] if len(peaks) > 1 else [],
         colours=colours,
-        scans=pictured(evaluation) if evaluation else [],
-        device=evaluation.device if evaluation else "",
-        plots=drawn,
-        tests=[distribution("", evaluation)] if evaluation else [],
+        plots={name: plot for name, plot in plots.items() if plot is not None},
         parts={
-            "scores": quality(evaluation) if evaluation else None,
-            "checks": shown_checks(evaluation) if evaluation else None,
-            "methods": methods,
-            "missing": _scans(evaluation) - len(evaluation.pictures) if evaluation else 0,
+            "scores": None,
+            "checks": None,
+            "methods": [],
+            "missing": 0,
             "runs": _runs(runs),
             "losses": [(f"losses-{k}", run.name) for k, run in enumerate(runs) if run.losses],
-            "plots": {*drawn},
         },
     )
 
