@@ -1,4 +1,4 @@
-"""Shapes are checked at run time in every test; one thread keeps results the same everywhere.
+"""Shapes are checked at run time in every test (`checked`); one thread keeps results the same.
 
 Tests compute on the CPU, also where there is a GPU. Those marked `cuda` ask for the fixture
 `device`: the CPU, too, unless GLEAM_TEST_DEVICE names another, as `make test-gpu` does.
@@ -10,12 +10,12 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import checked
 import pytest
-from jaxtyping import install_import_hook
 
 os.environ["GLEAM_DEVICE"] = "cpu"  # of all tests but those marked `cuda`, and what they start
 
-install_import_hook("gleam", "beartype.beartype").__enter__()
+checked.install("gleam").__enter__()
 
 import asked  # noqa: E402
 import torch  # noqa: E402
