@@ -81,7 +81,7 @@ def test_what_fits_is_left_alone_and_what_does_not_is_made_leaner(
 def test_the_peak_is_that_of_a_step(
     made: Made, cpu: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or of a validation, which takes little more here."""
+    """With the next batch in the making, or of a validation, which takes no more than that."""
     monkeypatch.setattr(adapting, "machine_of", lambda _: cpu)
     method, example = made(tmp_path)
     if not isinstance(example, ExampleFile):
@@ -96,7 +96,7 @@ def test_the_peak_is_that_of_a_step(
     cost = learner.metered_step(batches.at(1), 1)[1]
     beside = lying_there(method, example, cpu)
     assert peak is not None
-    assert 1 <= peak / (cost.memory + beside) <= 1.2
+    assert 1 <= peak / (cost.memory + beside) <= 1.6
 
 
 @EACH

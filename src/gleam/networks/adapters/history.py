@@ -14,7 +14,8 @@ Source: Xin et al., "Rethinking deep unrolled model for accelerated MRI reconstr
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from gleam.arrays import AnyTensor
 from gleam.networks.adapters.kspace import Cascade, KSpace, Pairs, State, centred_ifft
@@ -49,7 +50,7 @@ class History(KSpace):
         )
 
 
-def reduced(kspace: Pairs, maps: Pairs) -> Pairs:
+def reduced(kspace: Pairs, maps: Pairs) -> Float[Tensor, "images 1 *space 2"]:
     """Σ_coil conj(maps) · F⁻¹ k-space, (images, 1, *space, 2) as real pairs."""
     axes = tuple(range(3 - kspace.ndim, 0))
     coils = centred_ifft(torch.view_as_complex(kspace), axes)
