@@ -141,6 +141,10 @@ def test_wrong_type_in_any_field_is_named_with_its_value(path: tuple[str, ...]) 
             {"network": {"family": "python", "build": "a:b", "patch": "auto"}},
             "network: patch: is not for family python; say it in network.arguments, or leave it",
         ),
+        (
+            {"network": {"family": "python", "build": "a:b"}, "training": {"maps": "host"}},
+            "training.maps: host is for the networks of this program; .* what a:b does with maps.*",
+        ),
         ({"training": {"idle": "./host"}}, "training.idle: host is no folder's name here; .*"),
         ({"network": 3}, "network: .* \\(got 3\\)"),
         ({3: 4}, "3: .*"),

@@ -17,9 +17,10 @@ from tiny import (
     undersampled,
 )
 
-from gleam.data.collate import Item, collate, collate_volume
+from gleam.data.collate import Item, collate
 from gleam.data.example import ExampleFile, write
 from gleam.data.masks import mask_axes, mask_seed
+from gleam.data.volume import collate_volume
 from gleam.errors import BadInput
 from gleam.physics.sampling import draw
 from gleam.preparation.prepare import Prepared

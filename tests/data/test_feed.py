@@ -17,6 +17,7 @@ from gleam.data.loader import TrainingBatches, every_slice
 from gleam.errors import BadInput
 from gleam.physics.fourier import fft
 from gleam.physics.measurement import Measurement
+from gleam.physics.prediction import HeldOut
 from gleam.physics.sense import Sense
 from gleam.recipe import MaskRecipe
 from gleam.simulation import simulate_scan
@@ -92,6 +93,51 @@ def test_what_is_read_is_not_transformed(batches: TrainingBatches) -> None:
     assert {one.device.type for one in moved.kspace} == {"cpu"}
     predicted = replace(raw, heldout=raw.mask).to("meta")
     assert {one.device.type for one in predicted.kspace} == {"meta"}
+
+
+def test_maps_that_are_fetched_stay_and_so_does_kspace(batches: TrainingBatches) -> None:
+    """As for a GPU, for which `meta` stands."""
+    raw = replace(batches.raw(0), fetched=True)
+    batch = raw.to("meta").measure()
+    measurement = batch.measurement
+    assert isinstance(measurement, Measurement)
+    assert measurement.adjoint.device.type == measurement.mask.device.type == "meta"
+    assert measurement.sense.maps is raw.maps
+    again = batch.to("meta").measurement
+    assert isinstance(again, Measurement)
+    assert again.sense.maps is raw.maps
+    predicted = replace(raw, heldout=raw.mask).to("meta")
+    assert {one.device.type for one in predicted.kspace} == {"cpu"}
+
+
+def test_kspace_that_stays_is_predicted_all_the_same(
+    batches: TrainingBatches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few coils at a time go where they are transformed, and back."""
+    raw = replace(batches.raw(0), heldout=batches.raw(1).mask, coils_at_once=2)
+    here = raw.measure()
+    monkeypatch.setattr(Raw, "_is_here", property(lambda raw: False))
+    away = replace(raw, fetched=True).measure()
+    for one in (here.heldout, away.heldout):
+        assert isinstance(one, HeldOut)
+        assert one.sense.maps is raw.maps
+    assert isinstance(here.heldout, HeldOut)
+    assert isinstance(away.heldout, HeldOut)
+    assert torch.equal(away.heldout.kspace, here.heldout.kspace)
+    assert torch.equal(away.measurement.adjoint, here.measurement.adjoint)
+
+
+def test_whether_maps_are_fetched_changes_no_batch(batches: TrainingBatches) -> None:
+    examples = [prepared(tiny_scan(seed=i)) for i in range(3)]
+    others = TrainingBatches(examples, POINTS, 2, seed=3, fetched=True)
+    one, other = batches.at(0), others.at(0)
+    assert_same(one, other)
+    for given, wanted in ((one, False), (other, True)):
+        assert isinstance(given.measurement, Measurement)
+        assert given.measurement.sense.fetched is wanted
+    judged = next(every_slice(examples, POINTS, fetched=True)).measurement
+    assert isinstance(judged, Measurement)
+    assert judged.sense.fetched
 
 
 @pytest.mark.parametrize("full", [1, 2**24])

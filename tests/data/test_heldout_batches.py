@@ -8,11 +8,13 @@ from tiny import every_second_line, prepared, tiny_scan, undersampled
 
 from gleam.arrays import narrow
 from gleam.data.batch import Batch
-from gleam.data.collate import collate, collate_volume
+from gleam.data.collate import collate
 from gleam.data.example import Example, find, write
+from gleam.data.goal import Goal
 from gleam.data.holdout import Split, check_split
-from gleam.data.loader import Goal, Slabs, TrainingBatches, check, every_slice
+from gleam.data.loader import Slabs, TrainingBatches, check, every_slice
 from gleam.data.masks import sampling
+from gleam.data.volume import collate_volume
 from gleam.errors import BadInput
 from gleam.physics.prediction import HeldOut
 from gleam.physics.slabs import Slabbed

@@ -1,5 +1,7 @@
 """Samples that an image did not see, and how it predicts them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from toys import EACH_SHAPE, noise, toy_image, toy_kspace, toy_sense
@@ -81,3 +83,21 @@ def test_memory_does_not_grow_with_coils(coils):
     image = toy_image(sense).requires_grad_()
     _, peak = metered(lambda: prediction_loss(image, held).backward(), torch.device("cpu"))
     assert peak < 14 * image.nbytes
+
+
+@EACH_SHAPE
+def test_samples_and_maps_that_are_fetched_come_coil_by_coil(shape):
+    held, image = problem(shape)
+    fetched = HeldOut(replace(held.sense, fetched=True), held.kspace)
+    there = fetched.to("meta")  # a device on which nothing is computed
+    assert there.kspace is held.kspace
+    assert there.sense.maps is held.sense.maps
+    on_device = image.to("meta").requires_grad_()
+    loss = prediction_loss(on_device, there)
+    loss.backward()
+    results = [loss, on_device.grad, there.error(image.to("meta")), there.energy(), there.count]
+    assert {one.device.type for one in results} == {"meta"}
+    assert torch.equal(prediction_loss(image, fetched), prediction_loss(image, held))
+    assert torch.equal(fetched.energy(), held.energy())
+    part = there.part(-2, range(2, 4)) if -2 not in held.sense.axes else there
+    assert part.sense.fetched

@@ -248,3 +248,53 @@ def test_another_operators_values_are_taken_over_in_the_same_memory() -> None:
     assert (sense.maps.data_ptr(), sense.mask.data_ptr()) == places
     assert torch.equal(sense.forward(image), other.forward(image))
     assert torch.equal(sense.normal(image), other.normal(image))
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+@EACH_SHAPE
+def test_maps_that_are_fetched_come_by_the_coils_taken_together(shape, at_once) -> None:
+    """Where images are on another device; for which `meta` stands, where nothing is computed."""
+    sense = toy_sense(**shape, coils=5, coils_at_once=at_once)
+    there = replace(sense, fetched=True).to("meta")
+    assert there.maps is sense.maps
+    image, kspace = (
+        toy(sense, shape.get("frames", 1)).to("meta") for toy in (toy_image, toy_kspace)
+    )
+    most = sense.maps[:, :, :at_once].nbytes
+    for way, x in [("forward", image), ("adjoint", kspace), ("normal", image)]:
+        with Arrivals() as arrived:
+            result = getattr(there, way)(x)
+        assert result.device.type == "meta"
+        assert max(arrived.sizes) == most
+        assert sum(arrived.sizes) == sense.maps.nbytes
+    with Arrivals() as arrived:
+        assert there.adjoint(toy_kspace(sense, shape.get("frames", 1))).device.type == "meta"
+    assert sum(arrived.sizes) > sense.maps.nbytes  # k-space that lies with the maps comes, too
+
+
+class Arrivals(TorchDispatchMode):
+    """Bytes of what is copied to `meta`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        moved = func.overloadpacket is torch.ops.aten._to_copy
+        if moved and args[0].device.type == "cpu" and result.device.type == "meta":
+            self.sizes.append(result.nbytes)
+        return result
+
+
+@EACH_SHAPE
+def test_maps_that_are_fetched_change_no_number(shape) -> None:
+    sense, frames = toy_sense(**shape, coils=5, coils_at_once=2), shape.get("frames", 1)
+    fetched = replace(sense, fetched=True)
+    image, kspace = toy_image(sense, frames), toy_kspace(sense, frames)
+    for way, x in [("forward", image), ("adjoint", kspace), ("normal", image)]:
+        x.requires_grad_()
+        results = [getattr(one, way)(x) for one in (sense, fetched)]
+        assert torch.equal(*results)
+        slopes = [torch.autograd.grad(one.abs().sum(), x)[0] for one in results]
+        assert torch.equal(*slopes)

@@ -70,6 +70,14 @@ def test_few_slabs_stand_for_all_of_a_volume(cpu, tmp_path, monkeypatch):
     assert seen == [4 * SLAB, 5 * SLAB]
 
 
+def test_maps_that_a_gpu_fetches_are_not_there_in_validation_either(gpu, tmp_path, monkeypatch):
+    monkeypatch.setattr("gleam.physics.sense._FULL", 1)
+    said, slices = one(tmp_path), ScanSize((192, 160), 16)
+    fetched = said.changed(training={"maps": "host"})
+    there, less = (validation(each, slices, gpu) for each in (said, fetched))
+    assert there - less > 0.9 * 8 * slices.size
+
+
 def test_without_validation_there_is_none(cpu):
     assert validation(recipe(), TINY, cpu) == 0
 

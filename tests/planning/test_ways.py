@@ -111,3 +111,29 @@ def test_a_large_volume_fits_by_patches_that_are_launched_anew(gpu):
     assert made is not None
     assert taken(made) <= memory
     assert made.training.graph == "never"
+
+
+@pytest.mark.parametrize("target", ["image", "kspace"])
+def test_maps_on_the_host_bound_what_a_volume_of_many_coils_takes(target, gpu, monkeypatch):
+    """And k-space with them, where samples of it are predicted: the peak knows no coils."""
+    monkeypatch.setattr("gleam.physics.sense._FULL", 1)
+    volume = (64, 64, 64)
+    lean = {"storage": "checkpoint", "idle": "host", "target": target}
+    one = recipe(2, regulariser={"dimensions": 3}, mask={"kind": "poisson"}, training=lean)
+    fetched = one.changed(training={"maps": "host"})
+    few, many = (footprint(fetched, ScanSize(volume, coils), gpu) for coils in (4, 8))
+    assert many == few
+    scan = ScanSize(volume, 8)
+    there, maps = footprint(one, scan, gpu), 8 * scan.size
+    assert there.data >= many.data + maps
+    assert there.peak > many.peak + 0.7 * maps
+    assert many.activations >= there.activations  # with those of few coils
+    assert fitted(one, gpu, lambda made: made.training.maps == "host") == fetched
+
+
+def test_maps_on_the_host_make_no_difference_to_a_cpu(cpu):
+    one = recipe(4)
+    fetched = one.changed(training={"maps": "host"})
+    scan = ScanSize((16, 12), 3)
+    assert footprint(fetched, scan, cpu) == footprint(one, scan, cpu)
+    assert fitted(one, cpu, lambda r: r.training.maps == "host") is None

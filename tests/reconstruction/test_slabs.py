@@ -8,8 +8,9 @@ from torch import Tensor
 from toys import toy_measurement, toy_network, toy_sense
 
 from gleam.arrays import narrow
-from gleam.data.collate import Item, collate, collate_volume
+from gleam.data.collate import Item, collate
 from gleam.data.example import ExampleFile, write
+from gleam.data.volume import collate_volume
 from gleam.networks import Unrolled
 from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.physics.measurement import Measured, Measurement

@@ -305,6 +305,7 @@ NOT_RECORDED: dict[str, dict[str, Any]] = {
     "training.graph": {"training": {"graph": "never"}},
     "training.overlap": {"training": {"modules": 2, "overlap": 1}},
     "training.storage": {"training": {"storage": "offload"}},
+    "training.maps": {"training": {"maps": "host"}},
     "network.cg_tolerance": {"network": {"cg_tolerance": 1e-3}},
     "network.build": {"network": {"family": "python", "build": "mynet:make"}},
 }

@@ -92,6 +92,7 @@ def _use(recipe: Recipe) -> str:
     more = {
         "patches": network.patch is not None,
         f"idle: {t.idle}": t.idle != "device",
+        f"maps: {t.maps}": t.maps != "device",
         "graph: never": t.graph == "never",
     }
     return ", ".join([t.storage, *(words for words, said in more.items() if said)])

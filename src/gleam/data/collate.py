@@ -1,8 +1,4 @@
-"""Batches: slices of examples, or slabs of volumes, undersampled and collated into a measurement.
-
-A volume to reconstruct comes as a `Slabbed` measurement: its Aᴴy and target are made slab by slab,
-and its k-space is never in memory as a whole.
-"""
+"""Batches: slices of examples, or slabs of volumes, undersampled and collated to a measurement."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +10,7 @@ import torch
 from jaxtyping import Bool, Complex, Float
 from torch import Tensor
 
-from gleam.arrays import Image, KSpace, Maps, Mask, narrow, slabs
+from gleam.arrays import Image, KSpace, Maps, Mask, narrow
 from gleam.data.batch import Batch, Slab
 from gleam.data.example import Example, Slice, in_slabs
 from gleam.data.holdout import Draw, Split
@@ -22,9 +18,8 @@ from gleam.data.masks import sampling, space_axes, varying
 from gleam.formats.upright import Upright, upright
 from gleam.physics.fourier import Axes, fft, ifft
 from gleam.physics.measurement import Measurement
-from gleam.physics.prediction import HeldOut, HeldOutSlabs
+from gleam.physics.prediction import HeldOut
 from gleam.physics.sense import Sense, coils_together
-from gleam.physics.slabs import Slabbed
 from gleam.recipe import MaskRecipe
 
 
@@ -64,7 +59,7 @@ class Raw:
         noise: standard deviation of each item's noise.
         target: of each item; None where one has none, or none is to be read.
         heldout: samples to be predicted, which M leaves out; None where there are none.
-        coils_at_once: see `Sense`.
+        coils_at_once, fetched: see `Sense`.
     """
 
     items: Sequence[Item]
@@ -76,6 +71,7 @@ class Raw:
     target: Image | None
     heldout: Mask | None = None
     coils_at_once: int = 0
+    fetched: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -86,12 +82,14 @@ class Raw:
         """The same on another device; from pinned memory the program does not wait for it.
 
         K-space stays where it is, unless some of it is to be predicted: Aᴴ is all that needs it.
+        Maps that are fetched stay, and k-space with them.
         """
         move = partial(torch.Tensor.to, device=device, non_blocking=True)
+        stays = self.fetched or self.heldout is None
         return replace(
             self,
-            kspace=self.kspace if self.heldout is None else [move(one) for one in self.kspace],
-            maps=move(self.maps),
+            kspace=self.kspace if stays else [move(one) for one in self.kspace],
+            maps=self.maps if self.fetched else move(self.maps),
             mask=move(self.mask),
             noise=move(self.noise),
             target=None if self.target is None else move(self.target),
@@ -99,12 +97,11 @@ class Raw:
         )
 
     def measure(self) -> Batch:
-        """Apply Aᴴ, where the maps are."""
-        sense = Sense(self.maps, self.mask, self.axes, self.coils_at_once)
+        """Apply Aᴴ, where the mask is."""
+        sense = Sense(self.maps, self.mask, self.axes, self.coils_at_once, self.fetched)
         first = self.items[0].example.header
-        read = partial(_measured, self.items, self.axes, self.mask)
-        here = self.kspace[0].device == self.maps.device
-        kspace = self._of_coils(slice(None)) if here else None
+        read = partial(kspace_of, self.items, self.axes, self.mask)
+        kspace = self._whole() if self._is_here or self.heldout is not None else None
         adjoint = self._by_few_coils(sense) if kspace is None else sense.adjoint(kspace)
         return Batch(
             measurement=Measurement(sense, adjoint, self.noise, read),
@@ -117,33 +114,50 @@ class Raw:
             voxel=first.voxel,
             heldout=None
             if self.heldout is None or kspace is None
-            else self._heldout(kspace, self.heldout),
+            else self._heldout(replace(sense, mask=self.heldout), kspace),
         )
+
+    @property
+    def _is_here(self) -> bool:
+        """Whether k-space lies where it is worked on."""
+        return self.kspace[0].device == self.mask.device
 
     def _by_few_coils(self, sense: Sense) -> Image:
         """Aᴴy of k-space that lies elsewhere, and is never here as a whole."""
-        count, (coils, *sizes) = len(self.kspace), self.kspace[0].shape
-        step = sense.coils_at_once or coils_together(coils, count * math.prod(sizes), on_gpu=True)
-        groups = [slice(first, first + step) for first in range(0, coils, step)]
-        parts = (replace(sense, maps=self.maps[:, :, g]).adjoint(self._of_coils(g)) for g in groups)
+        parts = (
+            replace(sense, maps=self.maps[:, :, some]).adjoint(self._of_coils(some))
+            for some in self._groups()
+        )
         return reduce(Tensor.add_, parts)
 
+    def _whole(self) -> KSpace:
+        """K-space of all coils, where it lies."""
+        if self._is_here:
+            return self._of_coils(slice(None))
+        home = self.kspace[0].device
+        return torch.cat([self._of_coils(some).to(home) for some in self._groups()], 1)
+
+    def _groups(self) -> list[slice]:
+        """The coils that come from elsewhere together."""
+        count, (coils, *sizes) = len(self.kspace), self.kspace[0].shape
+        step = self.coils_at_once or coils_together(coils, count * math.prod(sizes), on_gpu=True)
+        return [slice(first, first + step) for first in range(0, coils, step)]
+
     def _of_coils(self, some: slice) -> KSpace:
-        """K-space of some coils, where the maps are."""
+        """K-space of some coils, where the mask is."""
         now = self.items[0].example.header.axes
-        parts = [one[some].to(self.maps.device, non_blocking=True) for one in self.kspace]
+        parts = [one[some].to(self.mask.device, non_blocking=True) for one in self.kspace]
         return torch.stack([_in_kspace(one, now, self.axes) for one in parts])
 
-    def _heldout(self, kspace: KSpace, mask: Mask) -> HeldOut:
+    def _heldout(self, sense: Sense, kspace: KSpace) -> HeldOut:
         """Held-out samples; of slabs, those of the cores."""
-        whole = HeldOut(Sense(self.maps, mask, self.axes, self.coils_at_once), kspace)
         slabs = [item.slab for item in self.items if item.slab is not None]
         if not slabs:
-            return whole  # maps are those of the measurement
+            return HeldOut(sense, kspace)  # maps are those of the measurement
         cores = []
         for i, slab in enumerate(slabs):
-            sense = replace(whole.sense, maps=self.maps[i : i + 1], mask=mask[i : i + 1])
-            cores.append(HeldOut(sense, kspace[i : i + 1]).part(slab.axis, slab.inside))
+            one = replace(sense, maps=sense.maps[i : i + 1], mask=sense.mask[i : i + 1])
+            cores.append(HeldOut(one, kspace[i : i + 1]).part(slab.axis, slab.inside))
         maps, masks, samples = (
             torch.cat(parts)
             for parts in (
@@ -152,16 +166,19 @@ class Raw:
                 [core.kspace for core in cores],
             )
         )
-        return HeldOut(replace(whole.sense, maps=maps, mask=masks), samples)
+        return HeldOut(replace(sense, maps=maps, mask=masks), samples)
 
 
-def read(items: Sequence[Item], mask: MaskRecipe | None, pinned: bool = False) -> Raw:
+def read(
+    items: Sequence[Item], mask: MaskRecipe | None, pinned: bool = False, fetched: bool = False
+) -> Raw:
     """Read slices, or slabs, of equal shape, and draw their masks.
 
     Args:
         items: of one bucket (see `gleam.data.loader`).
         mask: retrospective undersampling; None reconstructs from all that was acquired.
         pinned: into memory from which a GPU copies by itself.
+        fetched: maps are to stay in host memory: see `Sense`.
 
     Raises:
         BadInput: an acceleration that the calibration region alone exceeds.
@@ -186,6 +203,7 @@ def read(items: Sequence[Item], mask: MaskRecipe | None, pinned: bool = False) -
         noise=_stacked([torch.tensor(_noise(item.example)) for item in items], pinned),
         target=_stacked(targets, pinned) if len(targets) == len(slices) else None,
         heldout=_masks(held, pinned) if held else None,
+        fetched=fetched,
     )
 
 
@@ -223,48 +241,6 @@ def collate(items: Sequence[Item], mask: MaskRecipe | None) -> Batch:
     return read(items, mask).measure()
 
 
-def collate_volume(item: Item, mask: MaskRecipe | None, size: int) -> Batch:
-    """A volume whose readout is not in k-space, to be reconstructed in slabs of `size` positions.
-
-    Raises:
-        BadInput: see `collate`.
-    """
-    example, axis = item.example, item.example.header.slab_axis
-    assert axis is not None
-    assert in_slabs(example)
-    adjoints, targets, masks = [], [], []
-    for positions in slabs(example.shape[axis], size):
-        batch = collate([replace(item, slab=Slab(axis, positions, positions))], mask)
-        adjoints.append(batch.measurement.adjoint)
-        masks.append(batch.measurement.mask)
-        if batch.target is not None:
-            targets.append(batch.target)
-
-    def maps(positions: range) -> Maps:
-        return example.maps(positions)[None]
-
-    def kspace(positions: range) -> KSpace:
-        part = replace(item, slab=Slab(axis, positions, positions))
-        mask = narrow(sampled, axis, positions) if sampled.shape[axis] > 1 else sampled
-        return _measured([part], one.axes, mask)
-
-    def heldout(positions: range) -> HeldOut:
-        part = replace(item, slab=Slab(axis, positions, positions))
-        found = collate([part], mask).heldout
-        assert isinstance(found, HeldOut)
-        return found
-
-    one = batch.measurement
-    adjoint = torch.cat(adjoints, axis)
-    sampled = torch.cat(masks, axis) if masks[0].shape[axis] > 1 else one.mask
-    whole = Slabbed(maps, sampled, one.axes, axis, size, adjoint, one.noise, kspace)
-    target = torch.cat(targets, axis) if targets else None
-    parts = None
-    if item.split is not None:
-        parts = HeldOutSlabs(heldout, axis, slabs(example.shape[axis], size))
-    return replace(batch, measurement=whole, target=target, cores=None, heldout=parts)
-
-
 def upright_of(example: Example) -> Upright | None:
     """The orientation in which an example's planes are shown; None where its place is not known."""
     header = example.header
@@ -277,7 +253,7 @@ def _noise(example: Example) -> float:
     return math.nan if noise is None else noise
 
 
-def _measured(items: Sequence[Item], axes: Axes, mask: Mask) -> KSpace:
+def kspace_of(items: Sequence[Item], axes: Axes, mask: Mask) -> KSpace:
     """The k-space of a batch, read anew, where its mask is."""
     kspace = [item.read().kspace.to(mask.device) for item in items]
     return (

@@ -6,23 +6,24 @@ on however many devices.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Literal
 
 import numpy as np
 import torch
 
 from gleam.data.batch import Batch, Slab
-from gleam.data.collate import Item, Raw, collate, collate_volume, read
+from gleam.data.collate import Item, Raw, read
 from gleam.data.example import Example
 from gleam.data.feed import Feed
+from gleam.data.goal import IMAGES, Goal
 from gleam.data.holdout import Split, check_split
 from gleam.data.masks import mask_axes, mask_seed, sampling
+from gleam.data.volume import collate_volume
 from gleam.errors import BadInput
 from gleam.physics.sampling import DIMENSIONS
-from gleam.recipe import HoldoutRecipe, MaskRecipe
+from gleam.recipe import MaskRecipe
 
 MASKS = 1024  # different masks of a shape; drawing a Poisson disc takes longer than a training step
 SLAB = 16  # positions of a volume that are reconstructed together, if nothing else is said
@@ -55,35 +56,6 @@ class Slabs:
         return Slab(axis, range(start, start + size), range(first, first + wide))
 
 
-@dataclass(frozen=True)
-class Goal:
-    """The target of learning: images, or held-out samples.
-
-    Attributes:
-        target: image, kspace or mixed; see `gleam.recipe.TrainingRecipe`.
-        holdout: how samples are held out, where k-space is to be predicted.
-    """
-
-    target: Literal["image", "kspace", "mixed"] = "image"
-    holdout: HoldoutRecipe = field(default_factory=HoldoutRecipe)
-
-    def heldout(self, example: Example) -> HoldoutRecipe | None:
-        """The recipe by which samples of an example are held out; None where its image is the
-        target."""
-        if self.target == "image" or (self.target == "mixed" and example.complete):
-            return None
-        return self.holdout
-
-    def to_judge(self, example: Example, index: int) -> Item:
-        """A slice with its scan's one mask, and samples held out that no step saw."""
-        heldout = self.heldout(example)
-        split = None if heldout is None else Split(heldout)
-        return Item(example, index, mask_seed(example.header.name), split=split)
-
-
-IMAGES = Goal()
-
-
 class TrainingBatches:
     """Batches for training: every slice once per epoch, a mask drawn afresh for each.
 
@@ -101,6 +73,7 @@ class TrainingBatches:
         share: (i, n) takes the i-th of n equal parts of every batch; n divides `batch`.
         slabs: of volumes, or of slices along their readout; None takes them whole.
         goal: what is to be learnt; of k-space, a scan has one mask, and is split anew every time.
+        fetched: maps are to stay in host memory: see `gleam.physics.sense.Sense`.
 
     Raises:
         BadInput: slabs of what has no readout that was transformed.
@@ -115,9 +88,11 @@ class TrainingBatches:
         share: tuple[int, int] = (0, 1),
         slabs: Slabs | None = None,
         goal: Goal = IMAGES,
+        fetched: bool = False,
     ) -> None:
         self.masks = (mask,) if isinstance(mask, MaskRecipe) else tuple(mask)
         self.batch, self.seed, self.slabs, self.goal = batch, seed, slabs, goal
+        self.fetched = fetched
         part, parts = share
         self._share = slice(part * batch // parts, (part + 1) * batch // parts)
         buckets: dict[tuple[object, ...], list[tuple[Example, int]]] = defaultdict(list)
@@ -139,7 +114,8 @@ class TrainingBatches:
     def raw(self, step: int, pinned: bool = False) -> Raw:
         """Data of a step's batch, as they were read; see `gleam.data.collate.read`."""
         items = self._items(step)[self._share]
-        return read(items, self._mask(step) if items[0].example.complete else None, pinned)
+        mask = self._mask(step) if items[0].example.complete else None
+        return read(items, mask, pinned, self.fetched)
 
     def shape(self, step: int) -> tuple[int, ...]:
         """Shape of the image of a step's batch, (batch, set, frame, *space); nothing is read."""
@@ -198,6 +174,7 @@ def every_slice(
     slab: int = SLAB,
     device: torch.device | str = "cpu",
     goal: Goal = IMAGES,
+    fetched: bool = False,
 ) -> Iterator[Batch]:
     """Every slice in order, scan by scan, with one fixed mask per scan (seeded by its name).
 
@@ -210,6 +187,7 @@ def every_slice(
         device: where they are wanted. For a GPU slices are read ahead and transformed there;
             volumes come on the CPU, as their slabs are moved one by one.
         goal: where it is k-space that is predicted, samples are held out that no step saw.
+        fetched: maps are to stay in host memory: see `gleam.physics.sense.Sense`.
     """
     if mask is not None:
         for example in examples:
@@ -225,7 +203,7 @@ def every_slice(
         return None if undersampled else mask
 
     def raw(number: int, pinned: bool) -> Raw:
-        return read(units[number], own(units[number]), pinned)
+        return read(units[number], own(units[number]), pinned, fetched)
 
     volumes = {example.header.slab_axis is not None for example in examples} != {False}
     if torch.device(device).type == "cuda" and not volumes:
@@ -235,7 +213,7 @@ def every_slice(
         if items[0].example.header.slab_axis is not None:
             yield collate_volume(items[0], own(items), slab)
         else:
-            yield collate(items, own(items))
+            yield read(items, own(items), fetched=fetched).measure()
 
 
 def slices_in_turn(

@@ -144,7 +144,7 @@ def _descended(x: Image, measurement: Measurement) -> Image:
 
 def _seen(x: Image, measurement: Measurement) -> Image:
     """The part of x that the coils see."""
-    return x * (measurement.sense.maps != 0).any(2)
+    return x * (measurement.sense.maps != 0).any(2).to(x.device)
 
 
 def _shifts(axes: int, reach: int) -> Iterator[tuple[int, ...]]:

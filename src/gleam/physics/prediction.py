@@ -23,7 +23,7 @@ class HeldOut:
 
     Attributes:
         sense: A, whose mask is that of these samples.
-        kspace: y, shift-free; what the mask leaves out is ignored.
+        kspace: y, shift-free; what the mask leaves out is ignored. It lies where the maps do.
     """
 
     sense: Sense
@@ -47,11 +47,13 @@ class HeldOut:
     def energy(self) -> Float[Tensor, "batch"]:
         """Root mean square of y: the error of an image of zeros."""
         batch, sets, _, _, *space = self.sense.maps.shape
-        return self.error(self.kspace.new_zeros(batch, sets, self.kspace.shape[2], *space))
+        shape = batch, sets, self.kspace.shape[2], *space
+        return self.error(self.kspace.new_zeros(shape, device=self.sense.mask.device))
 
     def to(self, device: torch.device | str) -> "HeldOut":
         """The same on another device."""
-        return HeldOut(self.sense.to(device), self.kspace.to(device, non_blocking=True))
+        sense = self.sense.to(device)
+        return HeldOut(sense, self.kspace.to(sense.maps.device, non_blocking=True))
 
     def part(self, axis: int, positions: range) -> "HeldOut":
         """Some positions along an axis that F does not run along."""
@@ -124,7 +126,8 @@ class _Misfit(torch.autograd.Function):
         kept = sense.mask > 0
         for coil in range(sense.maps.shape[2]):
             one = replace(sense, maps=sense.maps[:, :, coil : coil + 1])
-            residual = (one.forward(image) - heldout.kspace[:, coil : coil + 1]) * kept
+            kspace = heldout.kspace[:, coil : coil + 1].to(image.device, non_blocking=True)
+            residual = (one.forward(image) - kspace) * kept
             size = residual.abs()
             absolute += size.flatten(1).sum(1)
             squares += size.square().flatten(1).sum(1)

@@ -4,7 +4,8 @@ Each is linear with a known adjoint, so autograd keeps nothing: the gradient of 
 A, and AᴴA is its own. On a CPU coils are taken one after the other, so no coil-sized array is ever
 made for AᴴA and one coil stays in the cache (3 × faster at 6 coils, 128 × 128); a GPU is kept busy
 by few large kernels, so there as many coils as fill it are transformed at once and combined by one
-reduction: all of a slice, a few of a volume, whose k-space would take gigabytes.
+reduction: all of a slice, a few of a volume, whose k-space would take gigabytes. Maps may stay in
+host memory then, and come as few at a time.
 
 The way back from k-space is written as F⁻¹ z = conj(F conj(z)): then Sᴴ F⁻¹ z = conj(Sᵀ F conj(z)),
 so the maps' conjugate is never made, and conj(z) comes with the mask: its factor for imaginary
@@ -13,7 +14,7 @@ parts has the other sign.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -51,6 +52,9 @@ class Sense(LinearOperator):
         axes: the space axes F runs along (x = −1, y = −2, z = −3): those the mask varies along.
         coils_at_once: how many coils are transformed together and combined by one reduction; 0
             takes one on a CPU, and as many as fill a GPU.
+        fetched: maps stay where they are, in host memory, wherever images are; those of the coils
+            that are taken together are copied there each time, and so is k-space that lies with
+            the maps.
 
     Maps and mask are constants: no gradient flows to them, `vmap` runs over images only, and to
     write into them after the first use is for `copy_` alone.
@@ -60,13 +64,14 @@ class Sense(LinearOperator):
     mask: Mask
     axes: Axes
     coils_at_once: int = 0
+    fetched: bool = False
 
     def __repr__(self) -> str:
         axes = " ".join("zyx"[axis] for axis in self.axes)
         share = float(self.mask.float().mean())
         return (
             f"<Sense: maps {tuple(self.maps.shape)}, F along {axes}, "
-            f"{share:.0%} sampled, {self.maps.device}>"
+            f"{share:.0%} sampled, {self.mask.device}>"
         )
 
     def forward(self, image: Image) -> KSpace:
@@ -82,9 +87,9 @@ class Sense(LinearOperator):
         return _apply(image, self, "_normal")
 
     def to(self, device: torch.device | str) -> "Sense":
-        """The same operator on another device."""
-        maps, mask = (t.to(device, non_blocking=True) for t in (self.maps, self.mask))
-        return Sense(maps, mask, self.axes, self.coils_at_once)
+        """The same operator on another device; maps that are fetched stay."""
+        maps = self.maps if self.fetched else self.maps.to(device, non_blocking=True)
+        return replace(self, maps=maps, mask=self.mask.to(device, non_blocking=True))
 
     def copy_(self, other: "Sense") -> None:
         """Take over another operator's values, in the same memory: for work recorded on it."""
@@ -104,7 +109,8 @@ class Sense(LinearOperator):
         result: Tensor | None = None
         mask = _conjugating(self._root(kspace.real.dtype))
         for some, maps in self._groups(kspace.shape[2]):
-            parts = torch.view_as_real(kspace[:, some].resolve_conj()) * mask
+            of_some = kspace[:, some].to(self.mask.device, non_blocking=True)
+            parts = torch.view_as_real(of_some.resolve_conj()) * mask
             result = _combine(maps, fft(torch.view_as_complex(parts), self.axes), result)
         assert result is not None  # there are coils
         return result.conj_physical_()
@@ -119,13 +125,13 @@ class Sense(LinearOperator):
         return result.conj_physical_()
 
     def _groups(self, frames: int) -> Iterator[tuple[slice, Tensor]]:
-        """The coils taken together, and their maps."""
+        """The coils taken together, and their maps, where the mask is."""
         batch, _, coils, _, *space = self.maps.shape
         voxels = batch * frames * math.prod(space)
-        step = self.coils_at_once or coils_together(coils, voxels, self.maps.is_cuda)
-        for first in range(0, self.maps.shape[2], step):
+        step = self.coils_at_once or coils_together(coils, voxels, self.mask.is_cuda)
+        for first in range(0, coils, step):
             some = slice(first, first + step)
-            yield some, self.maps[:, :, some]
+            yield some, self.maps[:, :, some].to(self.mask.device, non_blocking=True)
 
     def _squared(self) -> Tensor:
         """M², real."""
@@ -145,8 +151,7 @@ class Sense(LinearOperator):
         """The operator of so many times as many frames, one series after the other."""
         if self.mask.shape[2] == 1:
             return self
-        mask = torch.cat([self.mask] * count, 2)
-        return Sense(self.maps, mask, self.axes, self.coils_at_once)
+        return replace(self, mask=torch.cat([self.mask] * count, 2))
 
 
 def coils_together(coils: int, voxels: int, on_gpu: bool) -> int:

@@ -6,7 +6,7 @@ has no more of them in memory at a time than the slabs they are read in.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import torch
@@ -17,7 +17,6 @@ from gleam.arrays import AnyTensor, Image, KSpace, Maps, Mask, mapped, narrow, s
 from gleam.errors import BadInput
 from gleam.physics.fourier import Axes
 from gleam.physics.measurement import AlongAxis, Measured, Measurement, S
-from gleam.physics.sense import Sense
 from gleam.physics.slabs import Slabbed
 
 
@@ -64,7 +63,7 @@ class AsSlices:
         """The measurement of the slices at some positions along the readout."""
         part = self.volume.part(positions)
         mask = self._mask(part.mask, len(positions))
-        sense = Sense(self._apart(part.sense.maps), mask, self.axes, part.sense.coils_at_once)
+        sense = replace(part.sense, maps=self._apart(part.sense.maps), mask=mask, axes=self.axes)
 
         def read() -> KSpace:
             return self._apart(part.kspace())

@@ -33,7 +33,8 @@ def making(recipe: Recipe, scan: ScanSize, machine: Machine, slab: Slab | None) 
     """
     split = Split(recipe.training.holdout, 0) if recipe.training.target == "kspace" else None
     sets, mask = recipe.network.sets, scan.mask_shape(recipe)
-    return _made(recipe.data.batch, sets, mask, split, scan, machine, slab)
+    fetched = recipe.training.maps == "host"
+    return _made(recipe.data.batch, sets, mask, split, fetched, scan, machine, slab)
 
 
 @lru_cache(maxsize=256)  # whatever the network, batches are made alike
@@ -42,6 +43,7 @@ def _made(
     sets: int,
     mask: tuple[int, ...],
     split: Split | None,
+    fetched: bool,
     scan: ScanSize,
     machine: Machine,
     slab: Slab | None,
@@ -51,11 +53,13 @@ def _made(
         with (tracer := Tracer([])):
             read(items, None).measure()
         return tracer.trace.peak.total
-    raw = read(items, None)
+    raw = read(items, None, fetched=fetched)
     voxels = math.prod(raw.kspace[0].shape[1:]) * count
     raw = replace(raw, coils_at_once=machine.coils(scan.coils, voxels)[1])
-    if split is None:
+    if split is None or fetched:
         raw = replace(raw, kspace=[one.to(HOST) for one in raw.kspace])
+    if fetched:
+        raw = replace(raw, maps=raw.maps.to(HOST))
     there = [one for one in tensors(vars(raw)) if one.device != HOST]
     with (tracer := Tracer(there, gpu=True)):
         raw.measure()

@@ -19,6 +19,7 @@ from gleam.physics.measurement import Measurement
 from gleam.physics.prediction import HeldOut
 from gleam.physics.sampling import DIMENSIONS
 from gleam.physics.sense import Sense
+from gleam.planning.trace import HOST
 from gleam.recipe import Recipe
 
 LARGEST = 2**20  # of any number in a size
@@ -142,11 +143,13 @@ class ScanSize:
         def image(space: Sequence[int], first: int = sets) -> Tensor:
             return torch.empty(count, first, frames, *space, dtype=torch.complex64)
 
-        sense = Sense(maps(wide), mask(), axes, at_once)
+        fetched = recipe.training.maps == "host"
+        sense = Sense(maps(wide), mask(), axes, at_once, fetched)
         heldout = None
         if recipe.training.target == "kspace":
             of_core = sense.maps if slab is None else maps(core)
-            heldout = HeldOut(Sense(of_core, mask(), axes, at_once), image(core, coils))
+            of_samples = Sense(of_core, mask(), axes, at_once, fetched)
+            heldout = HeldOut(of_samples, image(core, coils))
         return Batch(
             measurement=Measurement(sense, image(wide), torch.empty(count)),
             target=None if heldout else image(wide),
@@ -192,6 +195,18 @@ def scan_of(
         )
     examples = taken(find(recipe.data.train, recipe.network.sets), recipe.data.volumes)
     return max(map(ScanSize.of, examples), key=lambda one: one.size)
+
+
+def as_on_gpu(batch: Batch) -> Batch:
+    """The same batch, of which what is fetched lies on the host."""
+    measurement, heldout = batch.measurement.whole(), batch.heldout
+    if not measurement.sense.fetched:
+        return batch
+    sense = replace(measurement.sense, maps=measurement.sense.maps.to(HOST))
+    if isinstance(heldout, HeldOut):
+        of_samples = replace(heldout.sense, maps=heldout.sense.maps.to(HOST))
+        heldout = HeldOut(of_samples, heldout.kspace.to(HOST))
+    return replace(batch, measurement=replace(measurement, sense=sense), heldout=heldout)
 
 
 def tensors_of(batch: Batch) -> list[Tensor]:

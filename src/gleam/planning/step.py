@@ -15,7 +15,7 @@ from gleam.networks.state import ImageState
 from gleam.planning.errors_of_inverses import told
 from gleam.planning.machine import Machine
 from gleam.planning.offload import Elsewhere, offload
-from gleam.planning.scans import ScanSize, tensors_of
+from gleam.planning.scans import ScanSize, as_on_gpu, tensors_of
 from gleam.planning.trace import Hollow, Trace, Tracer, bytes_of, fake, filled
 from gleam.recipe import Recipe
 from gleam.runs.assembly import make_learner
@@ -70,10 +70,12 @@ def traced_step(recipe: Recipe, scan: ScanSize, machine: Machine) -> Step:
         with Tracer([]):  # which has no memory even for fused updates
             make_states(learner.modules)
         batch = scan.batch(recipe, slab, coils, at_once)
+        whole = scan.batch(recipe, slab, scan.coils, at_once)
+        if machine.is_gpu:
+            batch, whole = as_on_gpu(batch), as_on_gpu(whole)
         state = _first(network, batch.measurement)
         there = [*weights_and_states(learner.modules), *tensors_of(batch), *tensors(state)]
         tracer = Tracer(there, machine.workspace, gpu=machine.is_gpu)
-        whole = scan.batch(recipe, slab, scan.coils, at_once)
         parameters = sum(weight.nbytes for weight in network.parameters())
         optimizer = state_bytes(learner.modules) - parameters
         of_batch, of_state = tensors_of(whole), tensors(state)

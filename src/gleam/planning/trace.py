@@ -129,7 +129,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._kept: dict[int, tuple[int, bool]] = {}  # bytes of a memory, and whether of gradients
         self._held = [0, 0]  # activations, gradients
         self._quiet, self._asked = False, 0
-        self._before = sum(tensor.nbytes for tensor in before)
+        self._before = bytes_of(before)
         for tensor in before:
             self._take(tensor, 0)
         if self._allocator:
@@ -176,8 +176,8 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             result = _densified(result)
         for one in tree_leaves(result):
             if isinstance(one, Tensor):
-                counts = not self._quiet and one.device != HOST
-                self._take(one, one.untyped_storage().nbytes() if counts else 0)
+                away = self._quiet or one.device == HOST
+                self._take(one, 0 if away else one.untyped_storage().nbytes())
         self._note(self._workspace(func, args, result) if convolves and self._workspace else 0)
         self._count(func, packet, args, result)
         return result
@@ -277,8 +277,9 @@ def memory_of(tensor: AnyTensor) -> int:
 
 
 def bytes_of(tensors: Iterable[Tensor]) -> int:
-    """Bytes of tensors; those of the same memory count once."""
-    return sum({memory_of(tensor): tensor.nbytes for tensor in tensors}.values())
+    """Bytes of tensors on the device; those of the same memory count once."""
+    here = (tensor for tensor in tensors if tensor.device != HOST)
+    return sum({memory_of(tensor): tensor.nbytes for tensor in here}.values())
 
 
 @cache

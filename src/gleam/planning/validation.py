@@ -15,7 +15,7 @@ from gleam.planning.few import SHORT
 from gleam.planning.hollow import empty
 from gleam.planning.machine import Machine
 from gleam.planning.making import making
-from gleam.planning.scans import ScanSize, tensors_of
+from gleam.planning.scans import ScanSize, as_on_gpu, tensors_of
 from gleam.planning.step import hollow_network
 from gleam.planning.trace import Phase, Tracer, bytes_of, fake, filled
 from gleam.recipe import Recipe, TrainingRecipe
@@ -29,12 +29,12 @@ def validation(recipe: Recipe, scan: ScanSize, machine: Machine) -> int:
     if recipe.data.validation is None:
         return 0
     # However the network is cut, stored and trained, it is validated alike, and traced once.
-    target, holdout = recipe.training.target, recipe.training.holdout
+    t = recipe.training
     recipe = Recipe(
         data=recipe.data,
         mask=recipe.mask,
         network=recipe.network,
-        training=TrainingRecipe(modules=1, target=target, holdout=holdout),
+        training=TrainingRecipe(modules=1, target=t.target, holdout=t.holdout, maps=t.maps),
     )
     if recipe.network.build is None and recipe.network.iterations > SHORT:
         recipe = recipe.changed(network={"iterations": SHORT})  # others are like its last
@@ -90,6 +90,8 @@ def _traced(recipe: Recipe, scan: ScanSize, machine: Machine, size: int | None) 
         learner = make_learner(network, recipe)
         whole = scan.batch(recipe, None, scan.coils, at_once)
         batch = scan.batch(recipe, None, coils, at_once)
+        if machine.is_gpu and size is None:  # slabs are small, and their maps are there
+            whole, batch = as_on_gpu(whole), as_on_gpu(batch)
     before = [*network.parameters(), *network.buffers(), *tensors_of(batch)]
     there = bytes_of(tensors_of(whole))
     if size is not None:

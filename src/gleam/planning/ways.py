@@ -33,6 +33,7 @@ STORE = {"storage": "store", "offload_to": None}
 CHECKPOINT = {"storage": "checkpoint", "offload_to": None}
 ANEW = {"graph": "never"}  # no buffers of what modules hand on, but each kernel is launched
 ON_HOST = {"idle": "host"}  # whose kernels are launched anew as well
+MAPS = {"maps": "host"}  # which are copied for every AᴴA
 PATCHES = {"patch": "auto"}
 
 # What costs least time first. Whoever adds a way adds a line: each is tried by itself, on top of
@@ -50,6 +51,8 @@ FREE = (
     Way({"training": CHECKPOINT | ON_HOST}, gpu=True),
     Way({"training": CHECKPOINT | ANEW, "network": PATCHES}, gpu=True),
     Way({"training": CHECKPOINT | ON_HOST, "network": PATCHES}, gpu=True),
+    Way({"training": MAPS}, gpu=True),
+    Way({"training": CHECKPOINT | ON_HOST | MAPS, "network": PATCHES}, gpu=True),
 )
 
 

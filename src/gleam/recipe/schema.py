@@ -57,6 +57,9 @@ class TrainingRecipe(Part):
     """Place of the modules that are not at work, with their weights, gradients and optimizer
     states: on the device, in host memory (of which a CPU has no other), or in files in this folder,
     mapped into memory. It changes no number."""
+    maps: Literal["device", "host"] = "device"
+    """Place of the coil sensitivities of a batch: on the device, or in host memory, from where a
+    GPU fetches those of a few coils at a time, whenever it needs them. It changes no number."""
     deterministic: bool = False
     """Compute with kernels that repeat themselves to the bit, at the price of time: see
     docs/schemes.md."""
@@ -202,6 +205,11 @@ class Recipe(Part):
             raise ValueError(
                 "data.masks: a scan whose held-out samples are learnt has one mask, or others "
                 "would show them; give a single mask with training.target: kspace"
+            )
+        if t.maps == "host" and n.build is not None:
+            raise ValueError(
+                "training.maps: host is for the networks of this program; nobody knows what "
+                f"{n.build} does with maps; leave it out"
             )
         if t.offload_to is not None and t.storage != "offload":
             raise ValueError("training.offload_to is for training.storage: offload only")

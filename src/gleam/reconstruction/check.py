@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from gleam.data.batch import Batch
-from gleam.data.collate import Item, collate, collate_volume, masks_of
+from gleam.data.collate import Item, collate, masks_of
 from gleam.data.example import Example, on_disk
 from gleam.data.holdout import Draw, centre
 from gleam.data.loader import SLAB
 from gleam.data.masks import mask_seed
+from gleam.data.volume import collate_volume
 from gleam.errors import BadInput
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.checked import Check, Plan

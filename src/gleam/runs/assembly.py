@@ -6,7 +6,8 @@ from functools import partial
 import torch
 
 from gleam.data.example import Example
-from gleam.data.loader import Goal, Slabs, TrainingBatches
+from gleam.data.goal import Goal
+from gleam.data.loader import Slabs, TrainingBatches
 from gleam.networks import Unrolled
 from gleam.parallel.neighbours import ALONE, Neighbours
 from gleam.recipe import Recipe
@@ -36,8 +37,8 @@ def training_batches(
         network.reach(-1)  # whether it knows is found out before anything is made
         slabs = Slabs(data.slab, network.reach if margin is None else lambda axis: margin)
     goal = goal_of(recipe)
-    masks = recipe.training_masks
-    return TrainingBatches(examples, masks, data.batch, recipe.seed, share, slabs, goal)
+    masks, fetched = recipe.training_masks, recipe.training.maps == "host"
+    return TrainingBatches(examples, masks, data.batch, recipe.seed, share, slabs, goal, fetched)
 
 
 def goal_of(recipe: Recipe) -> Goal:

@@ -109,6 +109,7 @@ class Setup:
             max(data.slab or 0, SLAB),
             group.device,
             goal_of(self.recipe),
+            self.recipe.training.maps == "host",
         )
 
 

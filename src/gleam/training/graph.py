@@ -196,6 +196,8 @@ def graphable(recipe: Recipe) -> str | None:
         return "training.overlap: gradients live on from module to module"
     if training.idle != "device":
         return f"training.idle: {training.idle}, so weights are not always in the same memory"
+    if training.maps != "device":
+        return f"training.maps: {training.maps}, of which a replay would find no others"
     if training.storage in ("invert", "offload"):
         return f"training.storage: {training.storage} waits for the GPU"
     return _waits(recipe)

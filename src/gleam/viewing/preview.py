@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gleam.arrays import crop
-from gleam.data.collate import Item, collate, collate_volume, upright_of
+from gleam.data.collate import Item, collate, upright_of
 from gleam.data.example import Example
 from gleam.data.loader import SLAB
+from gleam.data.volume import collate_volume
 from gleam.formats.lazy import each_coil
 from gleam.formats.pictures import grey
 from gleam.formats.scan import Array, Scan

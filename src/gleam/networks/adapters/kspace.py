@@ -113,7 +113,7 @@ def given_maps(measurement: Measurement) -> Float[Tensor, "batch frame coil *spa
     sets, frames = measurement.adjoint.shape[1:3]
     if sets > 1:
         raise BadInput("network.sets: this network takes one set of maps; set it to 1")
-    maps = measurement.sense.maps[:, 0].movedim(2, 1)
+    maps = measurement.sense.maps[:, 0].movedim(2, 1).to(measurement.adjoint.device)
     return torch.view_as_real(maps.expand(-1, frames, *maps.shape[2:]).contiguous())
 
 
