@@ -187,3 +187,11 @@ def test_real_brain(shared_data):
     assert abs(found.image).max() == 254
     assert found.voxel == (1, 1, 1)
     np.testing.assert_allclose(found.affine @ [90, 125, 71, 1], [0, 0, 0, 1])
+
+
+def test_version_2_is_read(tmp_path):
+    numbers = np.random.default_rng(0).random((5, 6, 7), np.float32)
+    affine = np.diag([2.0, 2.0, 3.0, 1.0])
+    nibabel.save(nibabel.Nifti2Image(numbers, affine), tmp_path / "image.nii.gz")
+    found = nifti.read_image(tmp_path / "image.nii.gz")
+    np.testing.assert_allclose(found.image[0, 0], numbers.T, rtol=1e-6)

@@ -1,4 +1,4 @@
-"""NIfTI-1 images, both ways: axes (x, y, z), then frame if there are several.
+"""NIfTI images, version 1 both ways and 2 read: axes (x, y, z), then frame if there are several.
 
 Magnitudes are written, as float32; z is the slice of a 2D scan. Read are numbers of any kind: three
 axes are a volume; four are a series of 2D slices, as cardiac cine comes; two are one slice.
@@ -35,7 +35,10 @@ def read_image(path: Path) -> Volume:
     """
     nibabel = _nibabel(path)
     try:
-        file = nibabel.Nifti1Image.from_filename(path, mmap=False)
+        second, _ = nibabel.Nifti2Image.path_maybe_image(path)
+        kind = nibabel.Nifti2Image if second else nibabel.Nifti1Image
+        with nibabel.imageglobals.LoggingOutputSuppressor():
+            file = kind.from_filename(path, mmap=False)
         shape, dtype = file.shape, file.get_data_dtype()
         most = path.stat().st_size * (BEST_COMPRESSION if path.suffix.lower() == ".gz" else 1)
         size = math.prod(shape) * dtype.itemsize

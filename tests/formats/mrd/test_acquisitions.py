@@ -1,5 +1,6 @@
 """What lines make, judged by a scanner that knows all of k-space exactly."""
 
+from dataclasses import replace
 from functools import partial
 
 import ismrmrd
@@ -600,3 +601,20 @@ def test_the_centre_of_energy_is_not_looked_for_in_an_empty_slice(scanner, read)
             scanner.acquisitions[-1].idx.kspace_encode_step_1 = line - 8
     scan = read(scanner, header)
     np.testing.assert_array_equal(np.flatnonzero(scan.sampled.any((0, 1))), range(8, 24))
+
+
+def test_calibration_with_an_encoding_of_its_own_is_the_reference(scanner, read):
+    """Eight lines of all, of a matrix as small, as converters have them of another sequence."""
+    header = scanner.header()
+    small = replace(scanner, encoded=(32, 8, 1), recon=(16, 8, 1), step_1=(7, 4), acquisitions=[])
+    header.encoding.append(small.header().encoding[0])
+    for line in range(0, 24, 2):
+        scanner.acquire(line)
+    for line in range(8):
+        own = small.acquire(line, flags=(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,))
+        own.encoding_space_ref = 1
+        scanner.acquisitions.append(own)
+    scan = read(scanner, header)
+    assert scan.kspace.shape == (1, 3, 1, 32, 24)
+    np.testing.assert_allclose(scan.reference.kspace[0][:, 0], small.ideal(), **READ)
+    assert scan.reference.reference is None

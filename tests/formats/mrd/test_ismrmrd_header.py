@@ -136,3 +136,10 @@ def test_document_types_and_their_entities_are_refused(declaration, encoding):
     xml = f'<?xml version="1.0" encoding="{encoding}"?>{declaration}{body}'.encode(encoding)
     with pytest.raises(BadInput, match="document type"):
         parse(xml)
+
+
+def test_names_in_latin_1_that_do_not_say_so():
+    vendor = b"<systemVendor>H\xe4ndler</systemVendor><systemFieldStrength_T>"
+    xml = serialise(HEADER).replace(b"<systemFieldStrength_T>", vendor)
+    assert b"H\xe4ndler" in xml
+    assert parse(xml) == parse(serialise(HEADER))

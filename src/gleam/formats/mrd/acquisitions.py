@@ -22,8 +22,9 @@ Source: the MRD specification, https://ismrmrd.readthedocs.io, `mrd_raw_data.md`
   correction, feedback, dummies and the like are left out, and so are lines beyond the encoding
   limits, where mridata.org's 2D FSE scans have their phase correction.
 - Lines for calibration alone go into k-space as sampled where imaging has none, unless the header
-  calls the calibration separate or external: those have another contrast, and become a scan of
-  their own, the `reference`. One that contradicts the header is left out.
+  calls the calibration separate or external, or they have an encoding of their own: those have
+  another contrast, and become a scan of their own, the `reference`. One that contradicts the header
+  is left out.
 - What is zero in every slice all along a line, or a column, was filled in by the vendor and is not
   sampled.
 - What is not one even stack of slices, or one slab, falls into parts, each a scan: see
@@ -93,7 +94,7 @@ def assemble(
     scans: dict[str, Callable[[], Scan]] = {}
     for kind, encoding, channels in found:
         try:
-            laid = _laid_out(named(name, kind), header(encoding), heads, load, encoding, channels)
+            laid = _laid_out(named(name, kind), header, heads, load, encoding, channels)
         except BadInput as error:
             if len(found) == 1:
                 raise
@@ -115,8 +116,8 @@ class _Laid:
 
     Attributes:
         name, heads, load: see `assemble`.
-        stated: the header of the encoding.
-        header: with what was acquired of it.
+        stated: the header of an encoding, by its number.
+        header: that of this one, with what was acquired of it.
         lines: the table of `lay_out`.
         imaging, noise, apart: (acquisition,) bool; the lines that make the scan, those of noise,
             and calibration of another contrast.
@@ -124,7 +125,7 @@ class _Laid:
     """
 
     name: str
-    stated: Header
+    stated: Callable[[int], Header]
     header: Header
     heads: Records
     load: Load
@@ -140,14 +141,22 @@ class _Laid:
 
 
 def _laid_out(
-    name: str, stated: Header, heads: Records, load: Load, encoding: int, channels: int
+    name: str,
+    stated: Callable[[int], Header],
+    heads: Records,
+    load: Load,
+    encoding: int,
+    channels: int,
 ) -> _Laid:
     noise = flagged(heads, NOISE)
-    of_kind = (heads["encoding_space_ref"] == encoding) & (heads["active_channels"] == channels)
-    imaging, calibration, apart = _sort(name, stated, heads, of_kind & ~noise)
+    of_coils = heads["active_channels"] == channels
+    own = heads["encoding_space_ref"] == encoding
+    imaging, calibration, apart = _sort(name, stated(encoding), heads, own & of_coils & ~noise)
+    if not apart.any():
+        apart = of_coils & ~own & _calibration_alone(heads)
     left_out, stopped = unfinished(heads, imaging)
     imaging = imaging & ~left_out
-    header = as_acquired(stated, heads, imaging | calibration, load)
+    header = as_acquired(stated(encoding), heads, imaging | calibration, load)
     lines = lay_out(name, header, heads, imaging, calibration)
     return _Laid(name, stated, header, heads, load, lines, imaging, noise, apart, stopped)
 
@@ -223,6 +232,16 @@ def _sort(
     return imaging, alone & (not separate), alone & separate
 
 
+def _calibration_alone(heads: Records) -> NDArray[np.bool_]:
+    """(acquisition,): the lines of the first encoding that has lines for calibration alone, if one
+    has: they are of another matrix than the images'."""
+    lines = ~flagged(heads, NOISE | NO_IMAGING)
+    alone = lines & flagged(heads, CALIBRATION) & ~flagged(heads, CALIBRATION_AND_IMAGING)
+    encoding = heads["encoding_space_ref"]
+    apart = np.setdiff1d(encoding[alone], encoding[lines & ~alone])[:1]
+    return alone & np.isin(encoding, apart)
+
+
 def _reference(laid: _Laid) -> Scan | None:
     """The scan of the calibration lines that do not join the imaging lines."""
     slices = laid.heads["idx"]["slice"]
@@ -232,7 +251,7 @@ def _reference(laid: _Laid) -> Scan | None:
     name = f"{laid.name}'s calibration"
     of_these = partial(_load_some, load=laid.load, some=np.flatnonzero(apart))
     try:
-        return only(name, assemble(name, lambda _: laid.stated, laid.heads[apart], of_these))
+        return only(name, assemble(name, laid.stated, laid.heads[apart], of_these))
     except BadInput:  # it is needed only where the scan has no centre of its own
         return None
 

@@ -85,10 +85,7 @@ def parse(xml: bytes, encoding: int = 0) -> Header:
         BadInput: not XML, not an ISMRMRD header, not Cartesian, or a number is missing or wrong.
             The message does not name the file: the caller knows it.
     """
-    try:
-        root = ET.fromstring(xml, ET.XMLParser(target=_NoDoctype()))
-    except (ET.ParseError, ValueError, LookupError) as error:  # the latter: unknown encodings
-        raise BadInput("the header is not well-formed XML") from error
+    root = _root(xml)
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
 
@@ -168,6 +165,24 @@ def parse(xml: bytes, encoding: int = 0) -> Header:
         _number(root.findtext(_ECHO_SPACING, "")) or 0.0,
         tuple(warnings),
     )
+
+
+def _root(xml: bytes) -> ET.Element:
+    """The XML's outermost element.
+
+    Scanners have names in Latin-1, and not all converters say so or bring them to UTF-8.
+    """
+    texts: list[bytes | str] = [xml]
+    try:
+        xml.decode()
+    except UnicodeDecodeError:
+        texts.append(xml.decode("latin-1"))
+    for text in texts:
+        try:
+            return ET.fromstring(text, ET.XMLParser(target=_NoDoctype()))
+        except (ET.ParseError, ValueError, LookupError) as error:  # the latter: unknown encodings
+            wrong = error
+    raise BadInput("the header is not well-formed XML") from wrong
 
 
 def _number(text: str) -> float | None:
