@@ -1,5 +1,6 @@
 import io
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,10 +80,10 @@ def test_run_speaks_before_its_first_step_and_into_its_log(
     log = tmp_path / "train.log"
     with displayed(log, 10, 50, quiet) as display:
         while not log.exists() or "step 10 of 50, after" not in log.read_text():
-            pass
+            time.sleep(0.005)
         display.step([0.25, 0.125])
         while "step 11 of 50, loss 0.250 0.125, " not in log.read_text():
-            pass
+            time.sleep(0.005)
         display.say("step 11: validation PSNR 30.00 dB")
     assert log.read_text().endswith("PSNR 30.00 dB\n")
     assert ("step 11 of 50, loss 0.250 0.125, " in listener.getvalue()) != quiet

@@ -15,7 +15,7 @@ import torch
 from benchmarks.rivals.crew import Answer, Order
 from benchmarks.rivals.ways import WAYS, Way
 from gleam import recipe as recipes
-from gleam.comparison.measure import largest
+from gleam.comparison.measure import largest_batch
 from gleam.parallel.group import Group
 from gleam.parallel.meeting import process_group
 from gleam.training.meter import state_bytes
@@ -34,7 +34,7 @@ def work(file: Path) -> None:
             if not (order.alone and group.rank):
                 key = order.way, order.batch
                 if key not in made:
-                    batch = largest(recipe, order.batch).to(group.device)
+                    batch = largest_batch(recipe, order.batch).to(group.device)
                     way = WAYS[order.way](recipe, batch, group)
                     made[key] = way, *memory(way, group)
                 way, activations, states = made[key]

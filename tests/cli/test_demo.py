@@ -23,9 +23,6 @@ def test_demo_goes_the_whole_way_and_names_its_report(
 ) -> None:
     out = tmp_path / "demo"
     assert main(["demo", "--out", str(out)]) == 0
-    assert main(["demo", "--out", str(out)]) == 2
-    assert "is there already; replace it with --force" in capsys.readouterr().err
-    assert main(["demo", "--out", str(out), "--force"]) == 0
     said = capsys.readouterr().out.splitlines()
     report = out / "report" / "report.html"
     assert said[-2] == f"report: {report}"
@@ -42,6 +39,28 @@ def test_demo_goes_the_whole_way_and_names_its_report(
     page = report.read_text()
     assert all(name in page for name in ("zero-filled", "CG-SENSE", "end-to-end", "greedy"))
     assert (out / "scan-0000.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_earlier_demo_is_replaced_where_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_commands(out: Path) -> list[list[str]]:
+        (out / "report").mkdir()
+        lines = ["method,scan,slice,psnr_complex"]
+        lines += [f"{name},scan,0,1" for name in ("zero-filled", "CG-SENSE", "greedy")]
+        (out / "report" / "metrics.csv").write_text("\n".join(lines))
+        return []
+
+    monkeypatch.setattr(demo, "commands", no_commands)
+    out = tmp_path / "demo"
+    assert main(["demo", "--out", str(out)]) == 0
+    (out / "earlier").touch()
+    assert main(["demo", "--out", str(out)]) == 2
+    assert "is there already; replace it with --force" in capsys.readouterr().err
+    assert (out / "earlier").exists()
+    assert main(["demo", "--out", str(out), "--force"]) == 0
+    assert not (out / "earlier").exists()
+    assert (out / "report" / "metrics.csv").exists()
 
 
 def test_demo_does_not_replace_a_folder_it_did_not_make(

@@ -1,5 +1,7 @@
 """Pages at any width, light and dark: nothing sticks out, and screen readers can read them."""
 
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,15 @@ from gleam.report.page import write_page
 SERIOUS = ("serious", "critical")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("kind", ["slices_page", "series_page"])
+def pages() -> Iterator[Any]:
+    """Every two of kind, size and colours go together in a quick test, all three in a slow one."""
+    for kind, size, dark in product(("slices_page", "series_page"), (WIDE, PHONE), (False, True)):
+        quick = ((kind == "slices_page") + (size == WIDE) + dark) % 2 == 0
+        name = f"{kind}-{'desktop' if size == WIDE else 'phone'}-{'dark' if dark else 'light'}"
+        yield pytest.param(kind, size, dark, id=name, marks=[] if quick else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("kind", "size", "dark"), pages())
 def test_fits_and_is_readable(
     kind: str, size: tuple[int, int], dark: bool, show: Any, request: pytest.FixtureRequest
 ) -> None:

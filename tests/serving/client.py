@@ -88,6 +88,7 @@ class Server:
             )
         while (listening := re.search(r"listening on .*:(\d+)\n", self._log.read_text())) is None:
             assert self.process.poll() is None, self._log.read_text()
+            time.sleep(0.01)
         self.port = int(listening[1])
 
     def connect(self) -> socket.socket:
@@ -106,6 +107,7 @@ class Server:
         deadline = time.monotonic() + 60
         while len(lines := self._of_connections()) < len(self.connections):
             assert time.monotonic() < deadline, lines
+            time.sleep(0.01)
         assert len(lines) == len(self.connections), lines
         return lines
 

@@ -41,17 +41,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert not any("Traceback" in line for line in running.lines())
 
 
-def test_eight_clients_at_once_get_the_images_of_a_real_scan(server, shared_data: Path) -> None:
+def test_clients_at_once_get_the_images_of_a_real_scan(server, shared_data: Path) -> None:
+    """One more than it serves at the same time."""
     path = shared_data / "ismrmrd_Skyra_R3acs_14ch.h5"
     content = stream_of(path)
-    with ThreadPoolExecutor(8) as clients:
-        answers = list(clients.map(lambda _: server.exchange(content), range(8)))
+    with ThreadPoolExecutor(5) as clients:
+        answers = list(clients.map(lambda _: server.exchange(content), range(5)))
     volume = reconstruct(CG_SENSE, Prepared(read_scan(path), Settings()))
     for (image,) in answers:
         pixels = image.data[0, 0].T
         assert np.abs(pixels - np.abs(volume.image[0, 0])).max() < 1e-5 * pixels.max()
     served = [line for line in server.lines() if "69 acquisitions" in line]
-    assert len(served) == 8
+    assert len(served) == 5
     assert all(
         re.search(r"127\.0\.0\.1:\d+: .* 1 image, 0\.1 MB out; [\d.]+ s$", s) for s in served
     )
@@ -108,7 +109,7 @@ def mutated(server: Server, seeds: range) -> None:
 
 
 def test_mutated_streams_are_answered(server) -> None:
-    mutated(server, range(100))
+    mutated(server, range(60))
 
 
 @pytest.mark.slow
