@@ -86,6 +86,7 @@ def test_the_other_processes_end_too(examples: Path, tmp_path: Path) -> None:
 
 
 IDLE = "training.idle: host (on a CPU, a folder)"
+MAPS = "training.maps: host (on a GPU)"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ IDLE = "training.idle: host (on a CPU, a folder)"
         ),
         (
             {"network": {"regulariser": {"dimensions": 3}}, "training": {"modules": 8}},
-            ["training.storage: checkpoint", IDLE, "data.slab, for volumes"],
+            ["training.storage: checkpoint", IDLE, "data.slab, for volumes", MAPS],
         ),
         (
             {"training": {"modules": 8, "overlap": 2}, "data": {"slab": 12}},

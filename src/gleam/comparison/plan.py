@@ -106,7 +106,7 @@ class Plan(Part):
 
 # Rivals are trained whole and from the beginning, whatever the recipe does.
 _WHOLE: dict[str, Any] = BY_ITSELF | END_TO_END
-_WHOLE |= {"storage": "store", "offload_to": None, "idle": "device"}
+_WHOLE |= {"storage": "store", "offload_to": None, "idle": "device", "maps": "device"}
 _CHECKPOINT = {"training": _WHOLE | {"storage": "checkpoint"}, "budget": "time"}
 _REVERSIBLE = {
     "network": {"family": "reversible", "regulariser": {"inputs": (), "coupling": False}},

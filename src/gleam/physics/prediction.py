@@ -125,8 +125,11 @@ class _Misfit(torch.autograd.Function):
         sense = heldout.sense
         kept = sense.mask > 0
         for coil in range(sense.maps.shape[2]):
-            one = replace(sense, maps=sense.maps[:, :, coil : coil + 1])
-            kspace = heldout.kspace[:, coil : coil + 1].to(image.device, non_blocking=True)
+            maps, kspace = (
+                whole.narrow(axis, coil, 1).to(image.device, non_blocking=True)
+                for whole, axis in ((sense.maps, 2), (heldout.kspace, 1))
+            )
+            one = replace(sense, maps=maps)
             residual = (one.forward(image) - kspace) * kept
             size = residual.abs()
             absolute += size.flatten(1).sum(1)

@@ -52,6 +52,8 @@ def smaller(recipe: Recipe) -> list[str]:
         ways.append(f"a smaller data.slab (now {data.slab})")
     elif recipe.network.convolves[0] == 3:
         ways.append("data.slab, for volumes")
+        if t.maps == "device" and recipe.network.build is None:
+            ways.append("training.maps: host (on a GPU)")
     if recipe.network.width is not None:
         ways.append(f"a smaller network.regulariser.width (now {recipe.network.width})")
     return ways or ["a smaller network"]
