@@ -97,6 +97,21 @@ def with_noise(scan: Scan, path: Path, layout: Layout | None = None) -> Scan:
     return replace(scan, noise=noise, warnings=warnings)
 
 
+def without_useless_noise(scan: Scan) -> Scan:
+    """The scan, without its own noise scan where coils cannot be whitened with that.
+
+    A coil may have been switched off, say; nobody can take it out of a scanner's file.
+    """
+    if scan.noise is None:
+        return scan
+    try:
+        whitening_matrix(torch.from_numpy(scan.noise))
+    except BadInput as error:
+        why = f"its {str(error).rpartition(';')[0]}; {NOT_WHITENED}"
+        return replace(scan, noise=None, warnings=(*scan.warnings, why))
+    return scan
+
+
 def _of_scans(path: Path, layout: Layout | None) -> NDArray[np.complex64]:
     """(coil, samples): the noise scan that one of the file's scans has, or all they sampled."""
     kept = (

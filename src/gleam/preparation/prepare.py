@@ -33,7 +33,7 @@ from gleam.physics.espirit import Sensitivities
 from gleam.physics.fourier import ifft, shift_free
 from gleam.preparation.calibration import calibrate
 from gleam.preparation.grid import Grid
-from gleam.preparation.noise_file import with_noise
+from gleam.preparation.noise_file import with_noise, without_useless_noise
 from gleam.preparation.noise_level import whitened
 from gleam.preparation.readout_store import Decoded
 
@@ -97,6 +97,7 @@ class Prepared:
     ) -> None:
         if settings.noise is not None:
             scan = with_noise(scan, settings.noise, settings.layout)
+        scan = without_useless_noise(scan)
         self.scan, self.sets, self.complete = scan, settings.sets, scan.complete
         self.settings = replace(settings, noise=None)  # which the scan has now
         self._grid = grid = Grid.of(scan)
