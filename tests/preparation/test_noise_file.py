@@ -142,7 +142,9 @@ def test_what_is_no_noise_is_refused(tmp_path: Path, noise: Noise, change, says)
 @pytest.mark.parametrize("fault", ["a coil that is switched off", "two samples"])
 def test_a_noise_scan_that_whitens_nothing_is_left_out(noise: Noise, fault: str) -> None:
     """In a file of noise it is a mistake, which can be mended; in a scanner's file it cannot."""
-    useless = noise[:, :2] if fault == "two samples" else noise * np.array([[1], [0], [1]], np.float32)
+    useless = (
+        noise[:, :2] if fault == "two samples" else noise * np.array([[1], [0], [1]], np.float32)
+    )
     scan = tiny_scan()
     example = Prepared(replace(scan, noise=useless), Settings())
     without = Prepared(scan, Settings())
