@@ -43,10 +43,12 @@ def test_on_several_devices(cpu, made_up):
     assert fit(wide, TINY, cpu, 672, devices=2) == (wide, [])
 
 
-def test_a_training_that_just_fits_is_never_taken_for_a_small_one(cpu):
-    """The guess is never below half of what it takes."""
-    for one in (recipe(4), recipe(4, "modl", training={"modules": 1}, data={"batch": 3})):
-        scan = ScanSize((48, 40), 3)
+@pytest.mark.parametrize("coils", [3, 48])
+def test_a_training_that_just_fits_is_never_taken_for_a_small_one(coils, cpu):
+    """The guess is never below half of what it takes, the next batch in the making included."""
+    kspace = recipe(2, network={"sets": 2}, training={"target": "kspace"})
+    for one in (recipe(4), recipe(4, "modl", training={"modules": 1}, data={"batch": 3}), kspace):
+        scan = ScanSize((48, 40), coils)
         peak = footprint(one, scan, cpu).peak
         assert not is_small(one, scan, peak)
         assert is_small(one, scan, 1000 * peak)
