@@ -22,7 +22,8 @@ from tiny import (
 from gleam import recipe as recipes
 from gleam.cli import main
 from gleam.data.example import write
-from gleam.formats import write_scan
+from gleam.errors import BadInput
+from gleam.formats import check_spares, write_scan
 from gleam.networks import build
 from gleam.recipe import MaskRecipe
 from gleam.runs import folder as run_folder
@@ -468,7 +469,26 @@ def test_scan_is_never_overwritten_by_its_image(made: Path, tmp_path: Path, refu
     before = scan.read_bytes()
     said = refuse("reconstruct", "zero-filled", scan, "-o", scan)
     assert "is the scan itself" in said
+    map_there = ("--map", scan, "--force", "-o", tmp_path / "check.json")
+    assert "is the scan itself" in refuse("check", scan, "wavelet", "zero-filled", *map_there)
     assert scan.read_bytes() == before
+
+
+def test_image_called_as_its_scan_is_replaced(made: Path, tmp_path: Path) -> None:
+    scan, image = tmp_path / "scan.h5", tmp_path / "scan.png"
+    scan.write_bytes((made / "scans" / "scan-0.h5").read_bytes())
+    for _ in range(2):
+        assert main(["reconstruct", "zero-filled", str(scan), "-o", str(image), "--force"]) == 0
+
+
+def test_neither_half_of_a_scan_is_overwritten_by_its_image(tmp_path: Path) -> None:
+    for name in ("brain.cfl", "brain.hdr", "brain.npy"):
+        (tmp_path / name).write_bytes(b"")
+    for scan in ("brain", "brain.cfl", "brain.hdr"):
+        with pytest.raises(BadInput, match="is the scan itself"):
+            check_spares(tmp_path / "brain.cfl", tmp_path / scan)
+        check_spares(tmp_path / "brain.npy", tmp_path / scan)
+        check_spares(tmp_path / "brain", tmp_path / scan)  # a folder for DICOM
 
 
 def test_results_do_not_go_into_a_run(made: Path, refuse: Refuse) -> None:

@@ -13,7 +13,7 @@ from gleam.cli.parts import part_of
 from gleam.device import described
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder, sha256_of
-from gleam.formats import image_writer, read_scans, scan_file
+from gleam.formats import check_spares, image_writer, read_scans, scan_file
 from gleam.formats.scan import choose
 from gleam.preparation.prepare import Prepared
 from gleam.reconstruction.check import check, sets_of
@@ -43,6 +43,7 @@ def main(a: Arguments) -> None:
     if a.map is not None:
         maps = {part: a.map if whole or not part else part_of(a.map, part) for part in wanted}
     for path in maps.values():
+        check_spares(path, a.scan)
         check_new(path, a.force)
     sha256, found = sha256_of(scan_file(a.scan)), list[Check]()
     for part, read in wanted.items():

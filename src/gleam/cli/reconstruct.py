@@ -20,7 +20,7 @@ from gleam.device import choose as choose_device
 from gleam.device import described
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder, sha256_of
-from gleam.formats import Volume, image_writer, read_scans, scan_file
+from gleam.formats import Volume, check_spares, image_writer, read_scans, scan_file
 from gleam.formats.dicom import writer as dicom
 from gleam.formats.scan import choose
 from gleam.planning.adapting import fitted_adaptation
@@ -49,8 +49,8 @@ def main(a: Arguments) -> None:
     many = a.scan.is_dir()
     if many and part is not None:
         raise BadInput("reconstruct: --part is for one file; of a folder, all are reconstructed")
-    if a.out.exists() and a.out.resolve().with_suffix("") == a.scan.resolve().with_suffix(""):
-        raise BadInput(f"{a.out}: is the scan itself; give the image another name")
+    if not many:
+        check_spares(a.out, a.scan)
     format = a.format or ("nii.gz" if many else None)
     write = image_writer(a.out, format)
     is_dicom = write is dicom.write_image

@@ -31,6 +31,7 @@ __all__ = [
     "Scan",
     "Scans",
     "Volume",
+    "check_spares",
     "image_name",
     "image_writer",
     "is_scan_file",
@@ -134,6 +135,26 @@ def scan_file(path: Path) -> Path:
     pair = path.parent / f"{path.stem if path.suffix == '.hdr' else path.name}.cfl"
     stands_for_it = path.suffix == ".hdr" or not path.exists()
     return pair if stands_for_it and pair.is_file() else path
+
+
+def check_spares(out: Path, scan: Path) -> None:
+    """Have no image replace the scan that it is made of, whatever is forced.
+
+    Args:
+        out: the image file that is to be written.
+        scan: the scan's, of which it may be BART's other half.
+
+    Raises:
+        BadInput: it is the scan's.
+    """
+    if not _files(out).isdisjoint(_files(scan_file(scan))):
+        raise BadInput(f"{out}: is the scan itself; give the image another name")
+
+
+def _files(path: Path) -> set[Path]:
+    whole = path.resolve()
+    halves = (".cfl", ".hdr")
+    return {whole.with_suffix(half) for half in halves} if path.suffix in halves else {whole}
 
 
 def read_scans(path: Path, layout: Layout | None = None, measurement: str | None = None) -> Scans:
