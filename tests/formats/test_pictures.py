@@ -84,3 +84,18 @@ def test_pictures_larger_than_webp_can_be_are_refused(tmp_path, cine):
     with pytest.raises(BadInput, match=r"wide.webp: .*16384 × 2 pixels"):
         pictures.write_webp(replace(cine, image=wide), tmp_path / "wide.webp")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("voxel", "size"), [((1.0, 3.0, 5.0), (72, 48)), ((3.0, 1.5, 5.0), (24, 96))]
+)
+def test_pixels_are_square(tmp_path, voxel, size):
+    image = np.zeros((1, 1, 48, 24), np.complex64)
+    image[..., 12:36, 6:18] = 1
+    affine = np.diag([voxel[1], voxel[0], 5.0, 1.0])
+    pictures.write_png(Volume(image, voxel, affine), tmp_path / "image.png")
+    picture = np.asarray(Image.open(tmp_path / "image.png"))
+    assert picture.shape == size[::-1]
+    rows, columns = np.nonzero(picture > 127)  # half of either side, as of the voxels
+    assert np.ptp(rows) + 1 == pytest.approx(size[1] / 2, abs=1)
+    assert np.ptp(columns) + 1 == pytest.approx(size[0] / 2, abs=1)

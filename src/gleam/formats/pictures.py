@@ -2,7 +2,8 @@
 
 Black is 0, white the 99.5th percentile of the whole volume. Tiles have the head up, and left and
 right as radiologists see them (see `gleam.formats.upright`); where the place is not known, they are
-as stored (y down, x to the right). They stand side by side, row by row, in a near-square montage.
+as stored (y down, x to the right). Pixels are square: where voxels are longer one way, they are
+interpolated along it. They stand side by side, row by row, in a near-square montage.
 
 | file | what it shows |
 | --- | --- |
@@ -26,6 +27,8 @@ from gleam.files import replacing
 from gleam.formats.volume import Volume
 
 _LARGEST = 16383  # pixels along a side of a WebP
+_SQUARE = 0.02  # of the logarithm of a pixel's sides' ratio; nobody sees it
+_STRETCHED = 16  # times as long as wide; beyond, the sizes are none
 _USUAL, _LONGEST = 50.0, 2**24 - 1  # ms, of a frame of a WebP
 
 
@@ -69,8 +72,28 @@ def write_webp(volume: Volume, path: Path) -> None:
 
 def slices(volume: Volume) -> NDArray[np.uint8]:
     """(frame, slice, rows, columns): grey levels of every slice, z in 3D, the head up if known."""
-    levels, planes = grey(volume.magnitude), volume.upright
+    in_plane = volume.voxel[volume.image.ndim - 4 :]  # z is before y and x in 3D
+    levels, planes = squared(grey(volume.magnitude), in_plane), volume.upright
     return levels if planes is None else planes[0].shown(levels)
+
+
+def squared(images: NDArray[np.uint8], voxel: tuple[float, ...]) -> NDArray[np.uint8]:
+    """Images (…, rows, columns) whose pixels are square: the longer side is divided.
+
+    Args:
+        images: grey levels.
+        voxel: sizes along rows and columns, and whatever follows, in any unit.
+    """
+    rows, columns = images.shape[-2:]
+    tall = voxel[0] / voxel[1]
+    if abs(math.log(tall)) < _SQUARE or not 1 / _STRETCHED < tall < _STRETCHED:
+        return images
+    size = (round(columns * max(1, 1 / tall)), round(rows * max(1, tall)))
+    larger = [
+        np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BILINEAR))
+        for one in images.reshape(-1, rows, columns)
+    ]
+    return np.stack(larger).reshape(*images.shape[:-2], *size[::-1])
 
 
 def grey(magnitude: NDArray[np.float32]) -> NDArray[np.uint8]:
