@@ -41,7 +41,7 @@ def less_filling(
     slices: Iterable[Iterable[NDArray[np.complexfloating]]],
     across: Iterable[tuple[int, ...]],
 ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """What was sampled, less the lines that a vendor filled with zeros, in all slices alike.
+    """Sampled lines less those that a vendor filled with zeros, in all slices alike.
 
     As many slices are read as it takes to find data in every line: one, if nothing was filled in.
     An empty slice says nothing.
