@@ -17,15 +17,12 @@ from torch import Tensor
 
 from gleam import trust
 from gleam.arrays import Image
-from gleam.data.example import Example
-from gleam.data.kind import ScanKind
 from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.files import check_exists, sha256_of
 from gleam.physics.measurement import Measured, Measurement
 from gleam.physics.noise import USUAL_NOISE
 from gleam.physics.slabs import Slabbed
-from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstructor import CPU, Reconstructor
 from gleam.words import not_installed
 
@@ -69,7 +66,7 @@ class Exported(Reconstructor):
         run: tensors by name → the image.
         facts: what it is.
         fingerprint: of its file.
-        force: use it on other kinds of scans too.
+        force: see `Reconstructor`.
     """
 
     run: Run
@@ -100,23 +97,14 @@ class Exported(Reconstructor):
         """Map sets."""
         return self.facts.sets
 
-    def takes_slices_of(self, kind: ScanKind) -> bool:
-        """Whether its network was trained on slices, and not on volumes."""
-        return self.facts.trained_on.takes_slices_of(kind)
-
-    def learnt_from(self, example: Example) -> bool:
-        """Whether its network has learnt from this very scan."""
-        return bool(self.facts.trained_on.seen([example]))
+    @property
+    def trained_on(self) -> TrainedOn:
+        """What its network has learnt from."""
+        return self.facts.trained_on
 
     def content(self) -> Iterator[bytes]:
         """Its file."""
         yield self.fingerprint.encode()
-
-    def check(self, example: Example, mask: MaskRecipe | None = None) -> list[str]:
-        """Make sure that it is for a scan; see `Reconstructor`."""
-        doubts, known = super().check(example, mask), self.facts.trained_on
-        wrong = known.check_kind(self.name, example, self.force)
-        return doubts + wrong + known.doubts(example, mask)
 
     def _images(self, measurement: Measured) -> Iterator[Image]:
         axes = self.facts.axes

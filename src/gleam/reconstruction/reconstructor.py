@@ -95,13 +95,23 @@ class Reconstructor(ABC):
         """Whether its image is taken only where a check without the truth ranks it first."""
         return False
 
-    def takes_slices_of(self, kind: ScanKind) -> bool:
-        """Whether scans of a kind, volumes, are stacks of slices to it."""
+    @property
+    def trained_on(self) -> TrainedOn | None:
+        """What it has learnt from; None where it has not, or nobody knows."""
+        return None
+
+    @property
+    def force(self) -> bool:
+        """Whether it is used on kinds of scans that it was not trained on."""
         return False
 
+    def takes_slices_of(self, kind: ScanKind) -> bool:
+        """Whether scans of a kind, volumes, are stacks of slices to it."""
+        return self.trained_on is not None and self.trained_on.takes_slices_of(kind)
+
     def learnt_from(self, example: Example) -> bool:
-        """Whether it has seen this very scan, as far as is known."""
-        return False
+        """Whether it has seen this very scan, or was chosen by it, as far as is known."""
+        return self.trained_on is not None and bool(self.trained_on.seen([example]))
 
     def content(self) -> Iterator[bytes]:
         """Facts that its images depend on beside its `words`."""
@@ -118,8 +128,8 @@ class Reconstructor(ABC):
             What may make its images worse, sentences that go on from "`name`: ".
 
         Raises:
-            BadInput: a mask that cannot be, or for a scan that is undersampled already; or a
-                network was trained on another kind of scans.
+            BadInput: a mask that cannot be, or for a scan that is undersampled already; a network
+                takes other map sets, or was trained on another kind of scans.
         """
         if mask is not None:
             name = example.header.name
@@ -128,7 +138,10 @@ class Reconstructor(ABC):
                     f"{name}: was undersampled when it was scanned; reconstruct it without a mask"
                 )
             sampling(example, mask_seed(name), mask)
-        return []
+        if self.trained_on is None:
+            return []
+        wrong = self.trained_on.check_kind(self.name, example, self.force)
+        return wrong + self.trained_on.doubts(example, mask)
 
 
 @dataclass(frozen=True)
@@ -160,9 +173,7 @@ class Trained(Reconstructor):
         iterations: how many to make at most; None makes all.
         change: stop at the end of a module whose image differs from that of the one before by less
             than this, ‖difference‖ / ‖image‖ of every example; None does not look.
-        sets, words, on_trial: see `Reconstructor`.
-        trained_on: what the network has seen; None where nobody knows.
-        force: use it on other kinds of scans too.
+        sets, words, trained_on, force, on_trial: see `Reconstructor`.
         call: has an iteration computed; see `Unrolled.advance`.
     """
 
@@ -227,14 +238,6 @@ class Trained(Reconstructor):
         """Whether it may end before the last of its iterations."""
         return self.iterations is not None or self.change is not None
 
-    def takes_slices_of(self, kind: ScanKind) -> bool:
-        """Whether it was trained on slices, and not on volumes."""
-        return self.trained_on is not None and self.trained_on.takes_slices_of(kind)
-
-    def learnt_from(self, example: Example) -> bool:
-        """Whether it was trained on this very scan, or chose its weights by it."""
-        return self.trained_on is not None and bool(self.trained_on.seen([example]))
-
     def content(self) -> Iterator[bytes]:
         """Its weights, when it stops, and whether another method may stand in for it."""
         yield repr((self.modules, self.iterations, self.change)).encode()
@@ -245,17 +248,13 @@ class Trained(Reconstructor):
 
     def check(self, example: Example, mask: MaskRecipe | None = None) -> list[str]:
         """Make sure that it is for a scan; see `Reconstructor`."""
-        doubts = super().check(example, mask)
         if example.sets != self.sets:
             raise BadInput(
                 f"{self.name}: takes {counted(self.sets, 'map set')}, but {example.header.name} "
                 f"was prepared with {example.sets}; prepare it with as many, or take "
                 f"{compressed_sensing_of(example.shape[2])}, which takes any"
             )
-        if self.trained_on is None:
-            return doubts
-        wrong = self.trained_on.check_kind(self.name, example, self.force)
-        return doubts + wrong + self.trained_on.doubts(example, mask)
+        return super().check(example, mask)
 
     def _images(self, measurement: Measured) -> Iterator[Image]:
         ends = set(accumulate(self.modules))
