@@ -32,7 +32,6 @@ def bare_scans(
     arrangement: Arrangement,
     load: Load,
     format: str,
-    mask: NDArray[np.bool_] | None = None,
 ) -> Scans:
     """Scans of a file that says nothing beyond its k-space.
 
@@ -46,7 +45,6 @@ def bare_scans(
         arrangement: of its array.
         load: see `Stored`.
         format: see `Scan`.
-        mask: (frame, *space), any axis may have length 1; what else was not sampled.
 
     Raises:
         BadInput: values that are not finite.
@@ -57,8 +55,6 @@ def bare_scans(
     empty: list[int] = []
     each_slice = (each_coil(kspace, index) for index in range(kspace.shape[0]))
     for index, sampled in enumerate(sampled_by_zeros(each_slice, arrangement.readout)):
-        if mask is not None:
-            sampled = sampled & mask
         key = np.packbits(sampled).tobytes()
         patterns[key] = sampled
         (slices.setdefault(key, []) if sampled.any() else empty).append(index)

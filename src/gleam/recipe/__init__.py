@@ -15,9 +15,9 @@ from gleam.recipe.schema import (
     END_TO_END,
     STEPS,
     Recipe,
+    StageRecipe,
     TrainingRecipe,
 )
-from gleam.recipe.stage import StageRecipe
 
 __all__ = [
     "BY_ITSELF",

@@ -9,7 +9,6 @@ from pydantic import Field, field_validator, model_validator
 from gleam.recipe.data import DataRecipe, HoldoutRecipe, MaskRecipe
 from gleam.recipe.network import NetworkRecipe
 from gleam.recipe.part import Count, FilePath, Part, Positive
-from gleam.recipe.stage import StageRecipe
 
 STEPS = 2000  # of training, if nothing is said
 
@@ -17,6 +16,21 @@ STEPS = 2000  # of training, if nothing is said
 END_TO_END: dict[str, Any] = {"modules": 1, "overlap": 0, "loss_weights": "flat"}
 # Of training: from drawn weights, and nothing that follows.
 BY_ITSELF: dict[str, Any] = {"start": None, "frozen": 0, "copies": False, "stages": (), "polish": 0}
+
+
+class StageRecipe(Part):
+    """A deeper network that training goes on with: as the recipe, but for what is said here."""
+
+    iterations: Count
+    """Number of iterations; those beyond the stage before begin as copies of its last one."""
+    modules: Count | list[Count] | None = None
+    """Number of modules, or the iterations of each; null has modules as long as before."""
+    steps: Count | None = None
+    """Number of steps; null takes as many as the stage before, or as long."""
+    minutes: Positive | None = None
+    """Minutes to train for, instead of a number of steps."""
+    learning_rate: Positive | None = None
+    """Learning rate at its highest; null takes that of the stage before."""
 
 
 class TrainingRecipe(Part):

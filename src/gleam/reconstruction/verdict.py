@@ -73,7 +73,7 @@ def judged(
     )
     tells = ranked and _missed(ranked[0]) <= _GUESSED and not _drowned(check)
     check = check.model_copy(update={"best": ranked[0].method if tells else None})
-    return check.model_copy(update={"verdict": " ".join(_sentences(check))})
+    return check.model_copy(update={"verdict": " ".join(_sentences(check, ranked))})
 
 
 def _prediction(trial: Trial, energies: Sequence[float], noise: float) -> Prediction:
@@ -108,10 +108,7 @@ def _missed(one: Prediction) -> float:
     return one.error.value if one.beyond_noise is None else one.beyond_noise
 
 
-def _sentences(check: Check) -> list[str]:
-    ranked = sorted(
-        (one for one in check.methods if not one.learnt), key=lambda one: one.error.value
-    )
+def _sentences(check: Check, ranked: Sequence[Prediction]) -> list[str]:
     sentences = []
     if check.best is not None:
         sentences = [_of_best(check, ranked[0]), *(_of_other(check, one) for one in ranked[1:])]

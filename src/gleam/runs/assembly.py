@@ -9,7 +9,6 @@ from gleam.data.example import Example
 from gleam.data.goal import Goal
 from gleam.data.loader import Slabs, TrainingBatches
 from gleam.networks import Unrolled
-from gleam.parallel.neighbours import ALONE, Neighbours
 from gleam.recipe import Recipe
 from gleam.runs.initial import initial
 from gleam.runs.learner import Learner
@@ -76,7 +75,6 @@ def make_learner(
     network: Unrolled,
     recipe: Recipe,
     numbers: range | None = None,
-    neighbours: Neighbours = ALONE,
     idle: Idle | None = None,
 ) -> Learner:
     """The learner of a network, or of the part of it that holds some modules, by a recipe.
@@ -86,14 +84,18 @@ def make_learner(
             taken in by `idle`.
         recipe: of the whole network.
         numbers: of the modules that it holds; None for all.
-        neighbours: see `Learner`.
         idle: has its modules on the device for their turns.
     """
     modules = make_modules(network, recipe, numbers, idle)
     t = recipe.training
     device = next(network.parameters()).device if idle is None else idle.device
     return Learner(
-        network, modules, LOSSES[t.loss], t.overlap, neighbours, recorder(recipe, device), device
+        network,
+        modules,
+        LOSSES[t.loss],
+        t.overlap,
+        recorder=recorder(recipe, device),
+        device=device,
     )
 
 
