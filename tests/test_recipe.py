@@ -89,6 +89,10 @@ def test_wrong_type_in_any_field_is_named_with_its_value(path: tuple[str, ...]) 
         ({"mask": {"acceleration": 0.5}}, "mask.acceleration: .* equal to 1 \\(got 0.5\\)"),
         ({"mask": {"kind": "spiral"}}, "mask.kind: .*'equispaced'.* \\(got 'spiral'\\)"),
         ({"mask": {"shutter": True}}, "mask: shutter .* two axes, .*kind equispaced .* poisson"),
+        (
+            {"training": {"holdout": {"share": 0.5}}},
+            r"training.holdout: share: 3 splits of 0.5 are .* at most 0.33, or fewer splits",
+        ),
         ({"training": {"modules": 0}}, "training.modules: .* equal to 1 \\(got 0\\)"),
         ({"training": {"modules": "x"}}, "training.modules: .*integer.* \\(got 'x'\\)"),
         ({"training": {"modules": [8, 0, 8]}}, "training.modules: .* equal to 1 \\(got 0\\)"),

@@ -411,6 +411,7 @@ OVERRIDES: dict[str, object] = {
     "training.target": "mixed",
     "training.holdout.pattern": "samples",
     "training.holdout.share": 0.2,
+    "training.holdout.splits": 2,
     "training.holdout.guard": 0.05,
     "training.storage": "offload",
     "training.offload_to": "scratch",

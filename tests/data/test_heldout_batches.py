@@ -24,8 +24,8 @@ MASK = MaskRecipe(acceleration=1.6)
 PATTERNS = ("lines", "segments", "samples", "mixed")
 
 
-def goal(pattern: str = "lines", target: str = "kspace") -> Goal:
-    return Goal(target, HoldoutRecipe(pattern=pattern))
+def goal(pattern: str = "lines", target: str = "kspace", splits: int = 1) -> Goal:
+    return Goal(target, HoldoutRecipe(pattern=pattern, splits=splits))
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,40 @@ def test_what_is_given_what_is_predicted_and_the_guard_are_apart(
         assert (spread(whole.mask, kspace) >= seen).all()
         drawn.append(predicted)
     assert any(not torch.equal(drawn[0], other) for other in drawn[1:])
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_the_splits_of_a_step_hold_out_different_samples(complete: Example, pattern: str) -> None:
+    one = TrainingBatches([complete], MASK, 2, seed=3, goal=goal(pattern)).at(1)
+    several = TrainingBatches([complete], MASK, 2, seed=3, goal=goal(pattern, splits=3))
+    batch, items = several.at(1), several._items(1)
+    assert several.shape(1)[0] == len(batch.scans) == len(items) == 6
+    assert [item.index for item in items] == [i for i in batch.slices[::3] for _ in range(3)]
+    assert isinstance(batch.heldout, HeldOut)
+    assert isinstance(one.heldout, HeldOut)
+    assert one.slices == batch.slices[::3]
+    held, given = (
+        spread(mask, batch.heldout.kspace)
+        for mask in (batch.heldout.sense.mask, batch.measurement.mask)
+    )
+    assert held[::3].equal(spread(one.heldout.sense.mask, one.heldout.kspace))
+    for first in (0, 3):
+        own = held[first : first + 3]
+        assert own.flatten(1).any(1).all()
+        assert own.sum(0).max() == 1
+        whole = own | given[first : first + 3]
+        assert (whole == whole[:1]).all()
+        # A share of 0.3 by three leaves little that is never predicted.
+        outside = whole[0] & ~given[first : first + 3].all(0)
+        assert own.any(0).equal(outside)
+
+
+def test_replicas_have_whole_slices_with_all_their_splits(complete: Example) -> None:
+    def batches(*share: int) -> TrainingBatches:
+        return TrainingBatches([complete], MASK, 2, 3, tuple(share), goal=goal(splits=2))
+
+    parts = [batches(i, 2).at(1) for i in range(2)]
+    assert [part.slices for part in parts] == [[one] * 2 for one in batches(0, 1).at(1).slices[::2]]
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

@@ -53,6 +53,11 @@ def test_schemes_are_cut_differently():
             lambda r: r.training.overlap < 1,
             "training.overlap: 0 (now 2)",
         ),
+        (
+            recipe(training={"target": "kspace"}),
+            lambda r: r.images_per_step < 2,
+            "training.holdout.splits: 1 (now 3)",
+        ),
         (recipe(data={"batch": 8}), lambda r: r.data.batch < 3, "data.batch: 2 (now 8)"),
         (
             recipe(regulariser={"dimensions": 3}),

@@ -105,6 +105,10 @@ MAPS = "training.maps: host (on a GPU)"
             ["training.storage: checkpoint", IDLE, "data.slab, for volumes", MAPS],
         ),
         (
+            {"training": {"modules": 8, "target": "kspace"}},
+            ["training.storage: checkpoint", IDLE, "fewer training.holdout.splits (now 3)"],
+        ),
+        (
             {"training": {"modules": 8, "overlap": 2}, "data": {"slab": 12}},
             ["less training.overlap (now 2)", "training.storage: checkpoint", IDLE,
              "a smaller data.slab (now 12)"],

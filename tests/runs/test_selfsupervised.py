@@ -10,11 +10,15 @@ import torch
 from ends import assert_same_end
 from tiny import every_second_line, prepared, tiny_recipe, tiny_scan, undersampled
 
-from gleam.data.example import write
+from gleam.data.example import find, write
 from gleam.errors import BadInput
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import Recipe
 from gleam.runs import checkpoint
 from gleam.runs import folder as run_folder
+from gleam.runs.assembly import training_batches
+from gleam.runs.data import find_data
+from gleam.runs.initial import initial
 from gleam.runs.run import Run
 from gleam.runs.train import train
 
@@ -66,6 +70,34 @@ def test_it_learns_to_predict_what_it_was_not_given(recipe: Recipe, tmp_path: Pa
     train(longer, tmp_path / "run", quiet=True)
     last = quality(tmp_path / "run")[2::3]
     assert max(last[3:]) > last[0] + 0.3
+
+
+def test_of_scans_that_are_not_validated_all_samples_are_learnt(
+    recipe: Recipe, scans: Path, tmp_path: Path
+) -> None:
+    def seen(recipe: Recipe) -> torch.Tensor:
+        """The samples that several steps are given, or predict."""
+        batches = training_batches(find(scans)[:1], recipe, initial(recipe))
+        several = [batches.at(step) for step in range(4)]
+        masks = (mask for b in several for mask in (b.measurement.mask, b.heldout.sense.mask))
+        return torch.cat([*masks]).any(0)
+
+    also, other = recipe, recipe.changed(data={"validation": tmp_path})
+    assert recipe.data.train == recipe.data.validation
+    assert seen(other).sum() == find(scans)[0].sampled.sum() > seen(also).sum()
+    assert seen(recipe.changed(data={"validation": None})).sum() == seen(other).sum()
+
+
+def test_scans_that_are_learnt_whole_and_validated_too_are_said(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    scan = undersampled(tiny_scan(name="scan", oversampling=1), every_second_line())
+    write(Prepared(scan, Settings(calibration=6), sha256="a" * 64), tmp_path / "one" / "scan.h5")
+    shutil.copytree(tmp_path / "one", tmp_path / "copied")
+    recipe = recipe.changed(data={"train": tmp_path / "one", "validation": tmp_path / "one"})
+    assert not [*find_data(recipe).doubts()]
+    (doubt,) = find_data(recipe.changed(data={"validation": tmp_path / "copied"})).doubts()
+    assert "are in data.train too" in doubt[1]
 
 
 def test_no_target_is_read(recipe: Recipe, tmp_path: Path) -> None:

@@ -33,6 +33,11 @@ class Item:
     slab: Slab | None = None
     split: Split | Draw | None = None
 
+    @property
+    def place(self) -> tuple[int, int, Slab | None]:
+        """What is read of which example."""
+        return id(self.example), self.index, self.slab
+
     def read(self) -> Slice:
         """Read the item's data, and nothing else of a volume."""
         if self.slab is None:
@@ -183,7 +188,8 @@ def read(
     Raises:
         BadInput: an acceleration that the calibration region alone exceeds.
     """
-    slices = [item.read() for item in items]
+    there = {item.place: item.read() for item in items}  # several splits of a slice read it once
+    slices = [there[item.place] for item in items]
     masks, axes = masks_of(items, mask)
     splits = [
         item.split(item.example, m, axes)

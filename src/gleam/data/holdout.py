@@ -6,7 +6,7 @@ vary while F does not run there. Of a scan undersampled along one axis, few line
 centre, and a line need not be held out whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -36,10 +36,12 @@ class Split:
     Attributes:
         recipe: how much is held out, and in which pattern.
         seed: of a training step's draw, from all but the guard; None holds out the guard itself.
+        number: of the draw, where a step makes several; no two hold out the same sample.
     """
 
     recipe: HoldoutRecipe
     seed: int | None = None
+    number: int = 0
 
     def __call__(
         self, example: Example, sampled: Samples, axes: Sequence[int]
@@ -64,7 +66,13 @@ class Split:
         rest = sampled & ~guard
         if self.seed is None:
             return rest, guard
-        loss = drawn(rest, recipe.share, patterns[self.seed % len(patterns)], name, self.seed)
+        seed, pattern = (name, self.seed), patterns[self.seed % len(patterns)]
+        loss = _one_of_several(
+            self.number,
+            recipe.share,
+            rest,
+            lambda samples, share, number: drawn(samples, share, pattern, *seed, number),
+        )
         return rest & ~loss, loss
 
     def _patterns(self, free: Samples, axes: Sequence[int]) -> Sequence[Pattern]:
@@ -95,12 +103,15 @@ class Draw:
         where nothing is left."""
         space, calibration = example.shape[3:], example.header.calibration
         inside = centre(space, axes, calibration)
-        rest, drawn = sampled, torch.zeros_like(sampled)
-        for number in range(self.number + 1):
-            rest = rest & ~drawn
-            share = self.share / (1 - min(number * self.share, 1 - self.share))
-            seed = mask_seed(example.header.name), number
-            drawn = held_out(rest, inside, axes, space, share, self.pattern, seed)
+        name = mask_seed(example.header.name)
+        drawn = _one_of_several(
+            self.number,
+            self.share,
+            sampled,
+            lambda samples, share, number: held_out(
+                samples, inside, axes, space, share, self.pattern, (name, number)
+            ),
+        )
         if len(sampled) > 1 and not all(calibration[axis] for axis in axes):
             # Maps are of the average over time: a position stays that no other frame has.
             drawn = drawn & (sampled & ~drawn).any(0)
@@ -187,6 +198,24 @@ def held_out(
     segments = padded.reshape(*wide[:axis], -1, SEGMENT, *wide[len(wide) + axis + 1 :]).any(axis)
     drawn = _some(segments, share, random).repeat_interleave(SEGMENT, axis)
     return drawn.narrow(axis, first, length) & free
+
+
+def _one_of_several(
+    number: int, share: float, samples: Samples, draw: Callable[[Samples, float, int], Samples]
+) -> Samples:
+    """What the draw of a number holds out, of several that each take a share, no sample twice.
+
+    Args:
+        number: from 0 on.
+        share: that each draw takes.
+        samples: that all of them draw from.
+        draw: what is left, the share of it, a number → some of it.
+    """
+    rest, drawn = samples, torch.zeros_like(samples)
+    for before in range(number + 1):
+        rest = rest & ~drawn
+        drawn = draw(rest, share / (1 - min(before * share, 1 - share)), before)
+    return drawn
 
 
 def _lines(free: Tensor, axes: Sequence[int]) -> Tensor:

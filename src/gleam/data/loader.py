@@ -6,7 +6,7 @@ on however many devices.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 
@@ -113,13 +113,13 @@ class TrainingBatches:
 
     def raw(self, step: int, pinned: bool = False) -> Raw:
         """Data of a step's batch, as they were read; see `gleam.data.collate.read`."""
-        items = self._items(step)[self._share]
+        items = self._items(step)
         mask = self._mask(step) if items[0].example.complete else None
         return read(items, mask, pinned, self.fetched)
 
     def shape(self, step: int) -> tuple[int, ...]:
         """Shape of the image of a step's batch, (batch, set, frame, *space); nothing is read."""
-        items = self._items(step)[self._share]
+        items = self._items(step)
         shape = list(image_shape(items[0].example, len(items)))
         if items[0].slab is not None:
             shape[items[0].slab.axis] = len(items[0].slab.wide)
@@ -134,20 +134,22 @@ class TrainingBatches:
         return self.masks[np.random.default_rng((self.seed, 3, step)).integers(len(self.masks))]
 
     def _items(self, step: int) -> list[Item]:
+        """What this process has of a step's batch."""
         members = self._members(step)
         seeds = np.random.default_rng((self.seed, 1, step)).integers(MASKS, size=len(members))
         places = np.random.default_rng((self.seed, 2, step)).random(len(members))
-        return [
-            self._item(*member, int(seed), float(place))
-            for member, seed, place in zip(members, seeds, places, strict=True)
-        ]
+        drawn = list(zip(members, seeds, places, strict=True))[self._share]
+        each = (self._of_slice(*member, int(seed), float(place)) for member, seed, place in drawn)
+        return [item for items in each for item in items]
 
-    def _item(self, example: Example, index: int, seed: int, place: float) -> Item:
+    def _of_slice(self, example: Example, index: int, seed: int, place: float) -> list[Item]:
+        """A slice, as often as it is in the batch."""
         slab = None if self.slabs is None else self.slabs.draw(example, place)
         heldout = self.goal.heldout(example)
         if heldout is None:
-            return Item(example, index, seed, slab)
-        return Item(example, index, mask_seed(example.header.name), slab, Split(heldout, seed))
+            return [Item(example, index, seed, slab)]
+        one = Item(example, index, mask_seed(example.header.name), slab)
+        return [replace(one, split=Split(heldout, seed, n)) for n in range(heldout.splits)]
 
     def _members(self, step: int) -> list[tuple[Example, int]]:
         epoch, position = divmod(step, self.steps_per_epoch)

@@ -50,7 +50,7 @@ def is_small(recipe: Recipe, scan: ScanSize, memory: int) -> bool:
         return False
     maps = 2 * network.regulariser.blocks + 3
     iterations = max(recipe.module_sizes()) * (t.overlap + 1)
-    positions = math.prod(scan.space) * scan.frames * recipe.data.batch
+    positions = math.prod(scan.space) * scan.frames * recipe.images_per_step
     images = 2 * network.sets * (16 + 6 * scan.coils)  # those of the next batch, too
     return 4 * positions * (images + 2 * iterations * maps * network.width) < SHARE * memory
 

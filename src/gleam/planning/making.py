@@ -34,12 +34,13 @@ def making(recipe: Recipe, scan: ScanSize, machine: Machine, slab: Slab | None) 
     split = Split(recipe.training.holdout, 0) if recipe.training.target == "kspace" else None
     sets, mask = recipe.network.sets, scan.mask_shape(recipe)
     fetched = recipe.training.maps == "host"
-    return _made(recipe.data.batch, sets, mask, split, fetched, scan, machine, slab)
+    slices, splits = recipe.data.batch, recipe.images_per_step // recipe.data.batch
+    return _made((slices, splits), sets, mask, split, fetched, scan, machine, slab)
 
 
 @lru_cache(maxsize=256)  # whatever the network, batches are made alike
 def _made(
-    count: int,
+    count: tuple[int, int],
     sets: int,
     mask: tuple[int, ...],
     split: Split | None,
@@ -48,13 +49,14 @@ def _made(
     machine: Machine,
     slab: Slab | None,
 ) -> int:
-    items = [Item(_hollow(scan, sets, mask), 0, 0, slab, split)] * count
+    (slices, splits), example = count, _hollow(scan, sets, mask)
+    items = [Item(example, n, 0, slab, split) for n in range(slices) for _ in range(splits)]
     if not machine.is_gpu:
         with (tracer := Tracer([])):
             read(items, None).measure()
         return tracer.trace.peak.total
     raw = read(items, None, fetched=fetched)
-    voxels = math.prod(raw.kspace[0].shape[1:]) * count
+    voxels = math.prod(raw.kspace[0].shape[1:]) * len(items)
     raw = replace(raw, coils_at_once=machine.coils(scan.coils, voxels)[1])
     if split is None or fetched:
         raw = replace(raw, kspace=[one.to(HOST) for one in raw.kspace])

@@ -117,7 +117,7 @@ class ScanSize:
 
     def voxels(self, recipe: Recipe, positions: range | None) -> int:
         """Voxels of a coil in a batch, where all positions are taken or some."""
-        return recipe.data.batch * self.frames * math.prod(self._part(positions))
+        return recipe.images_per_step * self.frames * math.prod(self._part(positions))
 
     def batch(self, recipe: Recipe, slab: Slab | None, coils: int, at_once: int) -> Batch:
         """A training batch, whatever tensors are made of just now.
@@ -128,7 +128,7 @@ class ScanSize:
             coils: how many are there.
             at_once: coils that are transformed together; 0 as suits the device.
         """
-        axes, count, sampled = self.axes(recipe), recipe.data.batch, self.mask_shape(recipe)
+        axes, count, sampled = self.axes(recipe), recipe.images_per_step, self.mask_shape(recipe)
         wide, core = self._part(None), self._part(None)
         if slab is not None:
             wide, core = self._part(slab.wide), self._part(slab.core)

@@ -30,11 +30,12 @@ def validation(recipe: Recipe, scan: ScanSize, machine: Machine) -> int:
         return 0
     # However the network is cut, stored and trained, it is validated alike, and traced once.
     t = recipe.training
+    holdout = t.holdout.changed(splits=1)
     recipe = Recipe(
         data=recipe.data,
         mask=recipe.mask,
         network=recipe.network,
-        training=TrainingRecipe(modules=1, target=t.target, holdout=t.holdout, maps=t.maps),
+        training=TrainingRecipe(modules=1, target=t.target, holdout=holdout, maps=t.maps),
     )
     if recipe.network.build is None and recipe.network.iterations > SHORT:
         recipe = recipe.changed(network={"iterations": SHORT})  # others are like its last

@@ -119,6 +119,12 @@ def _smaller(recipe: Recipe) -> Iterator[Iterator[tuple[str, Recipe]]]:
             yield _each(recipe, "training", "overlap", range(t.overlap - 1, -1, -1))
         cuts = sorted({math.ceil(left / size) for size in (4, 2, 1)} - {*range(now + 1)})
         yield _each(recipe, "training", "modules", cuts)
+    if recipe.images_per_step > data.batch:
+        yield (
+            (f"training.holdout.splits: {number} (now {t.holdout.splits})", one)
+            for number in range(t.holdout.splits - 1, 0, -1)
+            if (one := _changed(recipe, training={"holdout": {"splits": number}}))
+        )
     yield _each(recipe, "data", "batch", _halves(data.batch))
     if data.slab is not None:
         yield _each(recipe, "data", "slab", _halves(data.slab))

@@ -6,7 +6,7 @@ makes another one, and checks it like one that was read. It imports nothing of t
 formats, physics and simulation do not import it. Begin at `schema`.
 """
 
-from gleam.recipe.data import DataRecipe, HoldoutRecipe, MaskRecipe
+from gleam.recipe.data import OF_ONE_SCAN, DataRecipe, HoldoutRecipe, MaskRecipe
 from gleam.recipe.files import load, parse, read, save
 from gleam.recipe.network import NetworkRecipe, RegulariserRecipe
 from gleam.recipe.part import Count, FilePath, Part, Positive, first_problem
@@ -22,6 +22,7 @@ from gleam.recipe.schema import (
 __all__ = [
     "BY_ITSELF",
     "END_TO_END",
+    "OF_ONE_SCAN",
     "STEPS",
     "Count",
     "DataRecipe",

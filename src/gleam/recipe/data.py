@@ -76,6 +76,23 @@ class HoldoutRecipe(Part):
     share: Annotated[float, Field(gt=0, lt=1)] = 0.3
     """Share of the samples outside the centre that is held out, drawn anew in every step: the loss
     is their prediction. Larger ones leave less to reconstruct from."""
+    splits: Count = 3
+    """Number of times that a slice is in a step's batch, each time without other samples: with a
+    share of a third, three splits predict all that lies outside the centre. More give gradients
+    with less noise, and take as many times the memory and nearly the time."""
     guard: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of the samples that no step sees; validation is their prediction. Larger ones judge
-    better, and leave less to learn from."""
+    """Share of the samples that no step sees, of scans that are both learnt from and validated;
+    validation is their prediction. Larger ones judge better, and leave less to learn from."""
+
+    @model_validator(mode="after")
+    def _no_sample_twice(self) -> "HoldoutRecipe":
+        if self.splits * self.share > 1:
+            raise ValueError(
+                f"share: {self.splits} splits of {self.share:g} are more than all samples; give at "
+                f"most {1 / self.splits:.2g}, or fewer splits"
+            )
+        return self
+
+
+# Where one scan is learnt from for many steps: none of them needs to see all of it.
+OF_ONE_SCAN = HoldoutRecipe(pattern="mixed", splits=1)

@@ -234,6 +234,12 @@ class Recipe(Part):
         """The masks that each step draws one of."""
         return self.data.masks or (self.mask,)
 
+    @property
+    def images_per_step(self) -> int:
+        """Images that a step makes: its slices, each as often as samples of it are held out."""
+        t = self.training
+        return self.data.batch * (t.holdout.splits if t.target == "kspace" else 1)
+
     def lasting(self, steps: int) -> "Recipe":
         """The recipe with so many steps, validated as often in all."""
         t = self.training

@@ -27,7 +27,7 @@ from gleam.parallel.placement import Placement
 from gleam.physics.sampling import DIMENSIONS
 from gleam.preparation.jobs import find_scans, prepare_one
 from gleam.preparation.prepare import Settings
-from gleam.recipe import BY_ITSELF, STEPS, HoldoutRecipe, MaskRecipe, Recipe
+from gleam.recipe import BY_ITSELF, OF_ONE_SCAN, STEPS, HoldoutRecipe, MaskRecipe, Recipe
 from gleam.runs import folder as run_folder
 from gleam.runs.data import find_data
 from gleam.runs.start import Start
@@ -35,7 +35,6 @@ from gleam.runs.train import train
 from gleam.terminal import followed, warn
 from gleam.words import counted
 
-HOLDOUT = HoldoutRecipe(pattern="mixed")
 LENGTH = 100  # steps, if nothing else is said
 ROWS, PLANES = 64, 8  # positions along the readout of slices and volumes that a step looks at
 EXAMPLES = "examples"  # folder inside a run
@@ -63,7 +62,7 @@ class Adaptation:
     minutes: float | None = None
     modules: int | None = None
     last: int | None = None
-    holdout: HoldoutRecipe = HOLDOUT
+    holdout: HoldoutRecipe = OF_ONE_SCAN
     learning_rate: float = 1e-3
     consistency_rate: float = 30.0
     mask: MaskRecipe | None = None

@@ -1,6 +1,7 @@
 """Parts of training made from a recipe: batches, modules, and the learner of both."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -35,14 +36,22 @@ def training_batches(
         margin = data.margin
         network.reach(-1)  # whether it knows is found out before anything is made
         slabs = Slabs(data.slab, network.reach if margin is None else lambda axis: margin)
-    goal = goal_of(recipe)
+    goal = learnt_goal(recipe)
     masks, fetched = recipe.training_masks, recipe.training.maps == "host"
     return TrainingBatches(examples, masks, data.batch, recipe.seed, share, slabs, goal, fetched)
 
 
 def goal_of(recipe: Recipe) -> Goal:
-    """The goal that modules learn to predict."""
+    """The goal that modules learn to predict, as validation judges it."""
     return Goal(recipe.training.target, recipe.training.holdout)
+
+
+def learnt_goal(recipe: Recipe) -> Goal:
+    """The same in steps, which learn all samples of scans that validation does not ask about."""
+    goal = goal_of(recipe)
+    if recipe.data.validation == recipe.data.train:
+        return goal
+    return replace(goal, holdout=goal.holdout.changed(guard=0))
 
 
 def part_of(network: Unrolled, recipe: Recipe, numbers: range) -> Unrolled:

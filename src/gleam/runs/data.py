@@ -12,7 +12,7 @@ from gleam.data.versions import check_versions
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
 from gleam.runs import folder as run_folder
-from gleam.runs.assembly import goal_of
+from gleam.runs.assembly import goal_of, learnt_goal
 from gleam.runs.initial import fingerprint_of_start
 
 
@@ -47,9 +47,10 @@ class TrainingData:
         old = check_versions([*self.training, *self.validation])
         if old is not None:
             yield str(self.recipe.data.train), old
-        # Of a scan whose samples are learnt, validation holds out some that no step sees.
-        images = self.recipe.training.target != "kspace"
-        learnt = {one.header.sha256 for one in self.training if images} - {""}
+        # With one folder for both, samples that validation asks about are kept from all steps.
+        data, images = self.recipe.data, self.recipe.training.target != "kspace"
+        kept_apart = not images and data.validation == data.train
+        learnt = set() if kept_apart else {one.header.sha256 for one in self.training} - {""}
         shared = [one.header.name for one in self.validation if one.header.sha256 in learnt]
         if shared:
             yield (
@@ -73,7 +74,7 @@ def find_data(recipe: Recipe) -> TrainingData:
     named = data.validation
     validation = [] if named is None else taken(find(named, sets), data.volumes)
     for mask in recipe.training_masks:
-        check(training, mask, goal_of(recipe))
+        check(training, mask, learnt_goal(recipe))
     check(validation, recipe.mask, goal_of(recipe))
     check_kinds([*training, *validation], recipe)
     check_versions([*training, *validation])

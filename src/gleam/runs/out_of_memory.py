@@ -46,6 +46,8 @@ def smaller(recipe: Recipe) -> list[str]:
         ways.append("training.storage: checkpoint")
     if t.idle == "device" and modules > 1:
         ways.append("training.idle: host (on a CPU, a folder)")
+    if recipe.images_per_step > data.batch:
+        ways.append(f"fewer training.holdout.splits (now {t.holdout.splits})")
     if data.batch > 1:
         ways.append(f"a smaller data.batch (now {data.batch})")
     if data.slab is not None:

@@ -8,7 +8,7 @@ import tyro
 
 from gleam.cli.arguments import Device, Flag, Trust
 from gleam.cli.options.scan import ScanArguments
-from gleam.recipe import Count, HoldoutRecipe, Positive
+from gleam.recipe import OF_ONE_SCAN, Count, HoldoutRecipe, Positive
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Arguments:
     last: Count | None = None
     """Number of last modules that learn, while the others stay as they are: faster, and not as
     good. By default all learn."""
-    holdout: HoldoutRecipe = field(default_factory=lambda: HoldoutRecipe(pattern="mixed"))
+    holdout: HoldoutRecipe = OF_ONE_SCAN
     of_scan: Annotated[ScanArguments, tyro.conf.arg(name="")] = field(default_factory=ScanArguments)
     device: Device = "auto"
     trust: Trust = ()
