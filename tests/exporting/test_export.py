@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import tiny_scan
+from tiny import prepared, tiny_scan
 from toy_runs import SCANS, toy_run
 from toys import toy_measurement, toy_sense
 
@@ -157,6 +157,12 @@ def test_broken_files_are_said_in_a_line(tmp_path: Path, content: bytes) -> None
         Exported.of(broken)
     with pytest.raises(BadInput, match="does not exist; make one with `gleam export`"):
         Exported.of(tmp_path / "none.pt2")
+
+
+def test_other_map_sets_are_refused_as_by_the_run(exported: Exported) -> None:
+    assert exported.check(prepared(tiny_scan())) is not None
+    with pytest.raises(BadInput, match=r"takes 1 map set, but .* was prepared with 2; prepare"):
+        exported.check(prepared(tiny_scan(), sets=2))
 
 
 def test_other_kinds_of_scans_are_refused_as_by_the_run(

@@ -80,6 +80,10 @@ class Reconstructor(ABC):
         """Map sets that scans are to be prepared with."""
         return 1
 
+    def takes(self, sets: int) -> bool:
+        """Whether scans of so many map sets can be given to it."""
+        return sets == self.sets
+
     @property
     def stops(self) -> bool:
         """Whether it may end before the last of its iterations."""
@@ -138,6 +142,12 @@ class Reconstructor(ABC):
                     f"{name}: was undersampled when it was scanned; reconstruct it without a mask"
                 )
             sampling(example, mask_seed(name), mask)
+        if not self.takes(example.sets):
+            raise BadInput(
+                f"{self.name}: takes {counted(self.sets, 'map set')}, but {example.header.name} "
+                f"was prepared with {example.sets}; prepare it with as many, or take "
+                f"{compressed_sensing_of(example.shape[2])}, which takes any"
+            )
         if self.trained_on is None:
             return []
         wrong = self.trained_on.check_kind(self.name, example, self.force)
@@ -153,6 +163,10 @@ class Classical(Reconstructor):
     """
 
     method: Callable[[Measured], Image]
+
+    def takes(self, sets: int) -> bool:
+        """Any number of map sets."""
+        return True
 
     @property
     def learns(self) -> bool:
@@ -245,16 +259,6 @@ class Trained(Reconstructor):
             yield b"on trial"
         for name, tensor in sorted(weights_of(self.network).items()):
             yield name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes()
-
-    def check(self, example: Example, mask: MaskRecipe | None = None) -> list[str]:
-        """Make sure that it is for a scan; see `Reconstructor`."""
-        if example.sets != self.sets:
-            raise BadInput(
-                f"{self.name}: takes {counted(self.sets, 'map set')}, but {example.header.name} "
-                f"was prepared with {example.sets}; prepare it with as many, or take "
-                f"{compressed_sensing_of(example.shape[2])}, which takes any"
-            )
-        return super().check(example, mask)
 
     def _images(self, measurement: Measured) -> Iterator[Image]:
         ends = set(accumulate(self.modules))
