@@ -30,7 +30,8 @@ from gleam.training import homes
 from gleam.training.flow import train_step
 from gleam.training.graph import graphable
 from gleam.training.greedy import greedy
-from gleam.training.idle import STAYS, Away, Idle, idle_at
+from gleam.training.idle import Away, Idle, idle_at
+from gleam.training.turn import STAYS
 
 CPU = torch.device("cpu")
 OTHERS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {

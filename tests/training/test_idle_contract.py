@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from gleam.training.greedy import greedy
 from gleam.training.homes import Fetched, Lodging, Mapped
-from gleam.training.idle import STAYS, Idle, Turn
+from gleam.training.idle import Idle
+from gleam.training.turn import STAYS, Turn
 
 CPU = torch.device("cpu")
 

@@ -35,7 +35,7 @@ class Item:
 
     @property
     def place(self) -> tuple[int, int, Slab | None]:
-        """What is read of which example."""
+        """Example, slice and slab that are read."""
         return id(self.example), self.index, self.slab
 
     def read(self) -> Slice:

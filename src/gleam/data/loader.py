@@ -134,7 +134,7 @@ class TrainingBatches:
         return self.masks[np.random.default_rng((self.seed, 3, step)).integers(len(self.masks))]
 
     def _items(self, step: int) -> list[Item]:
-        """What this process has of a step's batch."""
+        """Items of a step's batch that are this process's share."""
         members = self._members(step)
         seeds = np.random.default_rng((self.seed, 1, step)).integers(MASKS, size=len(members))
         places = np.random.default_rng((self.seed, 2, step)).random(len(members))

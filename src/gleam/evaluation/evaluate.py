@@ -33,7 +33,7 @@ ROOM = 2**28  # bytes of pictures, packed, that an evaluation keeps unless it is
 
 @dataclass
 class _Images:
-    """What a method made of a scan: an image of each slice, and PSNR after each iteration."""
+    """Results of a method on a scan: an image of each slice, and PSNR after each iteration."""
 
     images: list[Tensor] = field(default_factory=list)
     progress: list[list[float]] = field(default_factory=list)

@@ -57,7 +57,7 @@ def _extended(few: Sequence[int], short: Trace, longer: Trace) -> Trace:
 
 
 def _grown(short: Numbers, longer: Numbers, times: int) -> Numbers:
-    """What is still longer, by so many times the difference of these."""
+    """Numbers of what is still longer, by so many times the difference of these."""
     numbers = zip(vars(short).values(), vars(longer).values(), strict=True)
     return type(longer)(*(b + times * (b - a) for a, b in numbers))
 

@@ -99,7 +99,7 @@ class Exported(Reconstructor):
 
     @property
     def trained_on(self) -> TrainedOn:
-        """What its network has learnt from."""
+        """Data that its network has learnt from."""
         return self.facts.trained_on
 
     def content(self) -> Iterator[bytes]:

@@ -101,7 +101,7 @@ class Reconstructor(ABC):
 
     @property
     def trained_on(self) -> TrainedOn | None:
-        """What it has learnt from; None where it has not, or nobody knows."""
+        """Data that it has learnt from; None where it has not, or nobody knows."""
         return None
 
     @property

@@ -13,61 +13,14 @@ update.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gleam.training.homes import Fetched, Lodging, Mapped
+from gleam.training.module import GreedyModule
 from gleam.training.offload import on_gpu
-
-if TYPE_CHECKING:
-    from gleam.training.module import GreedyModule
-
-
-@runtime_checkable  # the tests check types at run time
-class Turn(Protocol):
-    """The time a module works: from its forward pass to its update.
-
-    `check_turn` of tests/training/test_idle_contract.py holds each to this.
-    """
-
-    @property
-    def stays(self) -> bool:
-        """Whether the module lies on its device at all times."""
-
-    def begin(self) -> None:
-        """Have the module on its device."""
-
-    def end(self) -> None:
-        """It is not wanted there until its next turn."""
-
-    def leave(self) -> None:
-        """The same, and nothing of it has changed."""
-
-    def settle(self) -> None:
-        """Wait until all modules are at home whose turn has ended: there they may be read."""
-
-
-class Stays:
-    """A module that lies on its device, whether it works or not."""
-
-    stays = True
-
-    def begin(self) -> None:
-        """It is there."""
-
-    def end(self) -> None:
-        """It stays there."""
-
-    def leave(self) -> None:
-        """It stays there."""
-
-    def settle(self) -> None:
-        """They are where they always are."""
-
-
-STAYS = Stays()
 
 
 class Idle:
@@ -95,7 +48,7 @@ class Idle:
         block.register_forward_hook(self._called)
         return block
 
-    def turns(self, modules: Sequence["GreedyModule"]) -> list["GreedyModule"]:
+    def turns(self, modules: Sequence[GreedyModule]) -> list[GreedyModule]:
         """The same modules, made of blocks that were taken in, which come for their turns."""
         made: list[GreedyModule] = []
         following: Away | None = None

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from gleam.arrays import AnyTensor
 from gleam.errors import BadInput
-from gleam.training.idle import STAYS, Turn
 from gleam.training.plateau import Plateau
 from gleam.training.storage import Storage, name_of
+from gleam.training.turn import STAYS, Turn
 
 TIMES = "times"  # of an optimizer's group of weights: how many times the schedule's rate is theirs
 
