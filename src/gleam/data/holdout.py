@@ -203,7 +203,7 @@ def held_out(
 def _one_of_several(
     number: int, share: float, samples: Samples, draw: Callable[[Samples, float, int], Samples]
 ) -> Samples:
-    """Samples that one of several draws holds out: each takes a share, and none a sample of another.
+    """Samples that one of several draws holds out; each takes a share, and no two the same one.
 
     Args:
         number: from 0 on.
