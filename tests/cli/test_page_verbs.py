@@ -42,7 +42,7 @@ def test_a_report_of_runs_takes_what_is_there(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("gleam.evaluation.kept.evaluate", never)
+    monkeypatch.setattr("gleam.evaluation.kept.scored", never)
     assert main(["report", str(made / "run"), *data]) == 2
     assert "is there already" in capsys.readouterr().err
     assert main(["report", str(made / "run"), *data, "--force"]) == 0

@@ -404,6 +404,7 @@ OVERRIDES: dict[str, object] = {
     "training.copies": True,
     "training.consistency_rate": 30.0,
     "training.idle": "host",
+    "training.maps": "host",
     "training.frozen": 1,
     "training.modules": [2, 2],
     "training.overlap": 1,
@@ -450,6 +451,7 @@ FOREIGN = {
     "network.build": "mine.network:build",
     "network.dimensions": 3,
     "training.storage": "offload",
+    "training.maps": "device",
 }
 
 # What a field that cannot be changed together with some of those above is changed to.

@@ -25,12 +25,15 @@ def one(tmp_path, *arguments, **parts):
 @pytest.mark.parametrize("family", ["pgd", "modl", "reversible"])
 @pytest.mark.parametrize("target", ["image", "kspace"])
 def test_it_is_what_the_profiler_finds(family, target, cpu, tmp_path):
-    said = one(tmp_path, 5, family, data={"batch": 2}, training={"target": target, "modules": 5})
+    training = {"target": target, "modules": 5, "holdout": {"splits": 1}}  # validation has one
+    said = one(tmp_path, 5, family, data={"batch": 2}, training=training)
+    splits = said.changed(training={"holdout": {"splits": 3}})
     network = build(said.network)
     learner, batch = make_learner(network, said), batch_of(said, TINY, network)
     _, peak = metered(lambda: learner.validate([batch]), torch.device("cpu"))
     there = bytes_of(tensors_of(batch))
     assert validation(said, TINY, cpu) == pytest.approx(peak + there, rel=0.03)
+    assert validation(splits, TINY, cpu) == validation(said, TINY, cpu)
 
 
 def test_volumes_are_validated_in_slabs(cpu, tmp_path):

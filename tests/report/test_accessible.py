@@ -27,7 +27,7 @@ def pages() -> Iterator[Any]:
         yield pytest.param(kind, size, dark, id=name, marks=[] if quick else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("kind", "size", "dark"), pages())
+@pytest.mark.parametrize(("kind", "size", "dark"), [*pages()])
 def test_fits_and_is_readable(
     kind: str, size: tuple[int, int], dark: bool, show: Any, request: pytest.FixtureRequest
 ) -> None:

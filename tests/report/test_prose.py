@@ -4,8 +4,8 @@ import pytest
 
 from gleam.evaluation.scores import Score
 from gleam.evaluation.summary import summarise
-from gleam.report.page import _differences
 from gleam.report.prose import memory, outcome, size
+from gleam.report.quality import _differences
 
 
 def scores_of(*gaps: float) -> list[Score]:
