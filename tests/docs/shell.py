@@ -14,6 +14,7 @@ from itertools import pairwise, takewhile
 from pathlib import Path
 
 from gleam.cli import main, options
+from gleam.comparison import plan
 
 ROOT = Path(__file__).parents[2]
 KNOWN = ("gleam", "pip", "python", "python3", "make", "torchrun", "tensorboard", "pre-commit")
@@ -108,8 +109,16 @@ def _gleam(words: list[str], slow: bool, unmade: set[str]) -> None:
     if verb == "serve":
         _serves(rest)
         return
+    if verb == "compare" and not _has_data(rest[0]):
+        rest = [*takewhile(lambda word: word != "--out", rest), "--dry-run"]
     code = main([verb, *rest, *_replacing(verb, rest)])
     assert code == 0, " ".join(["gleam", verb, *rest])
+
+
+def _has_data(recipe: str) -> bool:
+    """Whether a comparison finds its data; of a study's, the recipe says how to get them."""
+    base, schemes = plan.read(Path(recipe))
+    return all(path.exists() for path in (base.data.train, *schemes.test.values()))
 
 
 def _serves(words: Sequence[str]) -> None:
