@@ -8,7 +8,7 @@ from tiny import every_second_line, prepared, tiny_scan, undersampled
 
 from gleam.arrays import narrow
 from gleam.data.batch import Batch
-from gleam.data.collate import collate
+from gleam.data.collate import Item, collate
 from gleam.data.example import Example, find, write
 from gleam.data.goal import Goal
 from gleam.data.holdout import Split, check_split
@@ -124,6 +124,16 @@ def test_the_splits_of_a_step_hold_out_different_samples(complete: Example, patt
         # A share of 0.3 by three leaves little that is never predicted.
         outside = whole[0] & ~given[first : first + 3].all(0)
         assert own.any(0).equal(outside)
+
+
+def test_the_splits_of_a_slice_read_it_once(
+    complete: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, read = list[int](), Item.read
+    monkeypatch.setattr(Item, "read", lambda item: seen.append(item.index) or read(item))
+    batch = TrainingBatches([complete], MASK, 2, seed=3, goal=goal(splits=3)).at(1)
+    assert len(batch.slices) == 6
+    assert sorted(seen) == sorted({*batch.slices})
 
 
 def test_replicas_have_whole_slices_with_all_their_splits(complete: Example) -> None:

@@ -188,7 +188,8 @@ def read(
     Raises:
         BadInput: an acceleration that the calibration region alone exceeds.
     """
-    there = {item.place: item.read() for item in items}  # several splits of a slice read it once
+    places = {item.place: item for item in items}  # several splits of a slice read it once
+    there = {place: item.read() for place, item in places.items()}
     slices = [there[item.place] for item in items]
     masks, axes = masks_of(items, mask)
     splits = [
