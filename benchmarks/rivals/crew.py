@@ -39,7 +39,7 @@ class Answer:
 
     Attributes:
         seconds: per step, once all work.
-        sent: bytes that left through the processes' network interface, per step.
+        sent: bytes that all processes send to each other, per step.
         activations: bytes that a step allocates at most.
         states: bytes of weights and optimizer states.
     """
@@ -57,7 +57,7 @@ class Workers:
         self.processes = processes
 
     def ask(self, order: Order) -> Answer:
-        """The seconds of the last process that worked, and the most of the rest.
+        """The seconds of the last process that worked, bytes of all, and the most of the rest.
 
         Raises:
             BadInput: a process died.
@@ -77,7 +77,7 @@ class Workers:
             seconds=answers[-1].seconds,
             activations=max(answer.activations for answer in answers),
             states=max(answer.states for answer in answers),
-            sent=max(answer.sent for answer in answers),
+            sent=sum(answer.sent for answer in answers),
         )
 
 
