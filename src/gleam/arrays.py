@@ -59,3 +59,15 @@ def tensors(state: Any) -> list[Tensor]:
     found: list[Tensor] = []
     mapped(found.append, state)
     return found
+
+
+def described(state: Any) -> str:
+    """Types and shapes, for messages: `complex64 (2, 1, 1, 24, 20)`, and devices but the CPU."""
+    if isinstance(state, Tensor):
+        where = "" if state.device.type == "cpu" else f" on {state.device}"
+        return f"{str(state.dtype).removeprefix('torch.')} {tuple(state.shape)}{where}"
+    if isinstance(state, dict):
+        return f"{{{', '.join(f'{name}: {described(part)}' for name, part in state.items())}}}"
+    if isinstance(state, list | tuple):
+        return f"({', '.join(map(described, state))})"
+    return type(state).__name__

@@ -3,19 +3,21 @@
 import copy
 import inspect
 import tempfile
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from toys import noise, toy_network
 
-from gleam.arrays import mapped, tensors
+from gleam.arrays import described, mapped, tensors
 from gleam.errors import BadInput
 from gleam.training.flow import train_step
 from gleam.training.greedy import even, greedy
-from gleam.training.states import described
+from gleam.training.states import unseen
 from gleam.training.storage import offload
 
 SGD = partial(torch.optim.SGD, lr=0.1)
@@ -319,6 +321,29 @@ def test_checkpoint_draws_the_same_random_numbers_again():
     assert_close(*found)
 
 
+class Normed(Block):
+    """With running statistics, to which a batch is added when it is computed."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(5)
+
+    def forward(self, x):
+        return super().forward(self.norm(x))
+
+
+def test_checkpoint_adds_a_batch_to_running_statistics_once():
+    found = []
+    for storage in ("store", "checkpoint"):
+        blocks = chain(Normed)
+        modules = greedy(blocks, [3, 1], optimizer=SGD, storage=storage)
+        found.append(gradients_of_step(blocks, modules, real(3, 5), None, real(3, 5, seed=1)))
+        found.append([*blocks.buffers()])
+        assert all(block.norm.momentum == 0.1 for block in blocks)
+    assert_close(found[0], found[2])
+    assert_close(found[1], found[3])
+
+
 class Sharing(Block):
     """Holds a network that other blocks hold, too."""
 
@@ -441,6 +466,16 @@ WRONG = {
     },
     "optimizer makes a list; give": {"optimizer": list},
     "optimizer cannot be made of weights": {"optimizer": lambda: None},
+    "optimizer makes a SGD of other weights than those of module 1 of 2": {
+        "optimizer": lambda weights: SGD(Block().parameters())
+    },
+    r"optimizer makes a LBFGS, whose step asks for the loss again and again \(a closure\)": {
+        "optimizer": torch.optim.LBFGS
+    },
+    "modules is '4'; give how many there are, or a list of the number": {"modules": "4"},
+    r"modules is 2\.0; give": {"modules": 2.0},
+    "clip is -1; the largest norm of a gradient is above 0": {"clip": -1},
+    "blocks holds no module; an iterator": {"blocks": iter([])},
     "blocks is one Linear; give the sequence": {"blocks": nn.Linear(1, 1)},
     r"blocks\[1\] is a type; give nn.Modules": {"blocks": [Block(), Block]},
     "module 1 of 2, block 1: has no weight to learn": {"blocks": [nn.Tanh(), Block()]},
@@ -456,6 +491,62 @@ def test_what_cannot_be_is_refused(message):
         )
 
 
+def test_any_whole_number_counts_modules():
+    whole = np.int64(2)
+    for modules in (whole, [whole, whole], np.array([2, 2])):
+        made = as_users_call_it(greedy)(chain(), modules, optimizer=SGD)
+        assert [len(module.iterations) for module in made] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("modules", "settings", "message"),
+    [
+        (chain(), {}, "modules is one ModuleList; give the list that gleam.greedy makes"),
+        ([*chain()], {}, r"modules\[0\] is a Block; give the list that gleam.greedy makes"),
+        ([], {}, "modules is empty; give the list"),
+        (greedy(chain(), 2, optimizer=SGD), {"overlap": -1}, "overlap is -1; give 0, or how many"),
+        (
+            greedy(chain(), 2, optimizer=SGD, loss_weights=[0.0, 1.0]),
+            {},
+            "module 1 of 2, .* has weight 0 and, with an overlap of 0, no later loss reaches it",
+        ),
+    ],
+    ids=["a network", "blocks", "nothing", "overlap", "never learns"],
+)
+def test_modules_that_cannot_be_trained_are_refused(modules, settings, message):
+    with pytest.raises(BadInput, match=message):
+        as_users_call_it(train_step)(modules, real(3, 5), None, real(3, 5), squared, **settings)
+
+
+@dataclass
+class Remembered:
+    image: torch.Tensor
+
+
+class InAnObject(Block):
+    """Its state is an object that nobody here knows."""
+
+    def forward(self, state):
+        return [Remembered(super().forward(state[0].image))]
+
+
+def test_states_in_which_no_tensor_is_found_are_refused():
+    """They would travel with their graphs, and with the memory of all modules before."""
+    modules = greedy(chain(InAnObject), 2, optimizer=SGD)
+    with pytest.raises(BadInput, match="module 1 of 2, blocks 1-2: puts out a Remembered, whose"):
+        train_step(modules, [Remembered(real(3, 5))], None, None, lambda x, t: x[0].image.mean())
+    assert [*map(unseen, (real(3), "words", None, {"x": (1, real(2))}, [Block()]))] == [""] * 5
+
+
+def test_a_scaler_that_was_not_updated_is_named():
+    modules = greedy(chain(), 2, optimizer=SGD, scaler=torch.amp.GradScaler("cpu"))
+    step = partial(train_step, modules, real(3, 5), None, real(3, 5), squared)
+    step()
+    with pytest.raises(RuntimeError, match="unscale_") as refused:
+        step()
+    assert "call scaler.update() once after every train_step" in refused.value.__notes__[0]
+
+
 def test_invert_with_a_network_before_is_refused():
     with pytest.raises(BadInput, match="would learn nothing"):
         greedy(chain(Undone), 2, optimizer=SGD, storage="invert", with_first=Block())
@@ -466,7 +557,8 @@ def test_errors_say_which_module_and_what_it_was_called_with():
     with pytest.raises(
         BadInput,
         match=r"module 1 of 2, blocks 1-2: Block was called with a state, float32 \(3, 5\), and "
-        r"\(int, int, int\), but its forward\(x, bias=0.0, factor=1.0\) has too many",
+        r"\(int, int, int\), but its forward\(x, bias=0.0, factor=1.0\) does not take that "
+        r"\(too many positional arguments\); a state is one argument, and what blocks are given",
     ):
         train_step(modules, real(3, 5), (1, 2, 3), real(3, 5), squared)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied") as refused:
@@ -496,11 +588,13 @@ def test_errors_in_the_loss_say_what_it_was_called_with():
         (lambda x, t: 0.5, "its loss is float; it"),
         (lambda x, t: t.mean(), "its loss depends on none of its weights"),
         (lambda x, t: x.mean() * 1j, r"its loss is complex64 \(\)"),
+        ("l1", "loss is a str; give a function of a module's output and the target"),
     ],
 )
 def test_losses_that_are_none_are_refused(loss, message):
     modules = greedy(chain(), 2, optimizer=SGD)
-    with pytest.raises(BadInput, match=f"module 1 of 2, blocks 1-2: {message}"):
+    where = "module 1 of 2, blocks 1-2: " if callable(loss) else ""
+    with pytest.raises(BadInput, match=where + message):
         as_users_call_it(train_step)(modules, real(3, 5), None, real(3, 5), loss)
 
 
@@ -510,3 +604,4 @@ def test_states_are_described_by_type_and_shape():
         "{kspace: float32 (3, 5), hidden: (float32 (3, 5), float32 (3, 5)), count: int64 (1,), "
         "words: str}"
     )
+    assert described(torch.empty(2, device="meta")) == "float32 (2,) on meta"

@@ -15,7 +15,13 @@ import torch
 from torch import Tensor
 
 from gleam.arrays import mapped, tensors
-from gleam.training.explain import check_constant, explained, loss_of
+from gleam.training.explain import (
+    check_constant,
+    check_modules,
+    check_state,
+    explained,
+    loss_of,
+)
 from gleam.training.module import GreedyModule
 from gleam.training.states import State, detached
 from gleam.training.storage import store
@@ -102,9 +108,11 @@ def train_step(
         module has stopped.
 
     Raises:
-        BadInput: a block does not take what it is called with, the loss is no real number or
-            depends on no weight, or weights come before the modules which none of them learns.
+        BadInput: a block does not take what it is called with, or puts out an object in which no
+            tensor is found; the loss is no real number, or depends on no weight; a module would
+            never learn; or weights come before the modules which none of them learns.
     """
+    check_modules(modules, overlap)
     given = _arguments(measurement)
     constant = detached(given)
     if not modules[0].shared:
@@ -125,6 +133,7 @@ def train_step(
         blocks, inputs = list(module.iterations), given if module.shared else constant
         with explained(module.name, blocks, state, inputs):
             output = module.storage(blocks, state, *inputs)
+        check_state(output, module.name)
         window.append(_Pass(number, module, state, output))
         if send is not None and unit is directly and module is modules[-1]:
             send(detached(output))

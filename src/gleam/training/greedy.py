@@ -1,6 +1,8 @@
 """`greedy`: cut any network into modules that `train_step` trains, each with its own optimizer."""
 
+import inspect
 import math
+import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -74,15 +76,18 @@ def greedy(
 
     Raises:
         BadInput: the numbers do not fit; the storage does not exist, or cannot undo a block; a
-            module has nothing to learn; or two modules share weights.
+            module has nothing to learn; two modules share weights; or the optimizer is none, is
+            of other weights, or evaluates the loss itself (LBFGS).
     """
     chain = nn.ModuleList(_modules(blocks))
-    sizes = even(modules, len(chain)) if isinstance(modules, int) else list(modules)
+    sizes = _sizes(modules, len(chain))
     run = _storage(storage, chain, with_first is not None)
     if frozen is not None:
         frozen.requires_grad_(False)
     home = idle if isinstance(idle, Idle) else _taken_in(chain, idle)
     common = [] if with_first is None else [*with_first.parameters()]
+    if clip is not None and not clip > 0:
+        raise BadInput(f"clip is {clip}; the largest norm of a gradient is above 0, or None")
     if loss_weights is not None and len(loss_weights) != len(sizes):
         raise BadInput(f"loss_weights are {len(loss_weights)}, but there are {len(sizes)} modules")
     made = []
@@ -154,6 +159,21 @@ def split(
         first += size
 
 
+def _sizes(modules: object, blocks: int) -> list[int]:
+    """Blocks in each module; of any type that stands for whole numbers, such as NumPy's."""
+    try:
+        return even(operator.index(modules), blocks)  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    try:
+        return [operator.index(size) for size in modules]  # type: ignore[attr-defined]
+    except TypeError as error:
+        raise BadInput(
+            f"modules is {modules!r}; give how many there are, or a list of the number of blocks "
+            "in each, such as [4, 2, 2]"
+        ) from error
+
+
 def _taken_in(chain: nn.ModuleList, where: str | Path) -> Idle | None:
     device = next((weight.device for weight in chain.parameters()), torch.device("cpu"))
     home = idle_at(where, device)
@@ -173,6 +193,8 @@ def _modules(blocks: object) -> list[nn.Module]:
     for number, block in enumerate(found):
         if not isinstance(block, nn.Module):
             raise BadInput(f"blocks[{number}] is a {type(block).__name__}; give nn.Modules alone")
+    if not found:
+        raise BadInput("blocks holds no module; an iterator that was gone through holds none, too")
     return found
 
 
@@ -200,7 +222,8 @@ def _optimizer(make: object, weights: Weights, name: str) -> torch.optim.Optimiz
     """Made of those weights that are trained.
 
     Raises:
-        BadInput: there is none, or what makes optimizers does not.
+        BadInput: there is none; or what makes optimizers does not, or makes those of other weights,
+            or of the kind that evaluates the loss itself.
     """
     trained = [weight for weight in weights if weight.requires_grad]
     if not trained:
@@ -216,6 +239,18 @@ def _optimizer(make: object, weights: Weights, name: str) -> torch.optim.Optimiz
         raise BadInput(f"optimizer cannot be made of weights: {error}; {like}") from error
     if not isinstance(made, torch.optim.Optimizer):
         raise BadInput(f"optimizer makes a {type(made).__name__}; {like}")
+    known = {id(weight) for weight in trained}
+    if not known.issuperset(id(one) for group in made.param_groups for one in group["params"]):
+        raise BadInput(
+            f"optimizer makes a {type(made).__name__} of other weights than those of {name}, which "
+            f"it is called with; {like}"
+        )
+    closure = inspect.signature(made.step).parameters.get("closure")
+    if closure is not None and closure.default is inspect.Parameter.empty:
+        raise BadInput(
+            f"optimizer makes a {type(made).__name__}, whose step asks for the loss again and "
+            f"again (a closure), but a module runs once in a step; {like}"
+        )
     return made
 
 

@@ -82,7 +82,7 @@ class GreedyModule:
     def update(self) -> None:
         """Step the optimizer with the gradients there are, and free them: its turn ends."""
         if self.scaler is not None:
-            self.scaler.unscale_(self.optimizer)
+            _unscale(self.scaler, self.optimizer)
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.weights, self.clip)
         if self.scaler is None:
@@ -98,3 +98,11 @@ class GreedyModule:
             f"<{self.name}: {count:,} weights, {type(self.optimizer).__name__}, "
             f"{name_of(self.storage)}>"
         )
+
+
+def _unscale(scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
+    try:
+        scaler.unscale_(optimizer)
+    except RuntimeError as error:  # torch's words are of its own loop
+        error.add_note("after the step before: call scaler.update() once after every train_step")
+        raise

@@ -7,7 +7,7 @@ or hidden states by name. Whatever is no tensor, and integers, travel along unch
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gleam.arrays import AnyTensor, mapped, tensors
 
@@ -38,12 +38,15 @@ def needs_gradient(state: State) -> bool:
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors(state))
 
 
-def described(state: State) -> str:
-    """Types and shapes, for messages: `complex64 (2, 1, 1, 24, 20)`."""
+def unseen(state: State) -> str:
+    """The type of an object in it that holds tensors, a dataclass say; empty where there is none.
+
+    Such an object would travel along unchanged, graph and all.
+    """
     if isinstance(state, Tensor):
-        return f"{str(state.dtype).removeprefix('torch.')} {tuple(state.shape)}"
-    if isinstance(state, dict):
-        return f"{{{', '.join(f'{name}: {described(part)}' for name, part in state.items())}}}"
-    if isinstance(state, list | tuple):
-        return f"({', '.join(map(described, state))})"
-    return type(state).__name__
+        return ""
+    if isinstance(state, dict | list | tuple):
+        parts = state.values() if isinstance(state, dict) else state
+        return next(filter(None, map(unseen, parts)), "")
+    own = {} if isinstance(state, nn.Module | type) else getattr(state, "__dict__", {})
+    return type(state).__name__ if tensors([*own.values()]) else ""

@@ -5,12 +5,15 @@ A storage changes no value. `recompute` is activation checkpointing, `checkpoint
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
 from gleam.arrays import AnyTensor
@@ -55,9 +58,46 @@ def recompute(
     with set_checkpoint_early_stop(False):
         for iteration in early:
             state = checkpoint(
-                iteration, state, *given, use_reentrant=False, preserve_rng_state=random
+                iteration,
+                state,
+                *given,
+                use_reentrant=False,
+                preserve_rng_state=random,
+                context_fn=partial(_of_checkpoint, iteration),
             )
     return last(state, *given)
+
+
+class _StatisticsKept:
+    """Has batch and instance norms compute as ever, and add nothing to their running statistics.
+
+    The forward pass has added this batch already. May be entered again, when it was left.
+    """
+
+    def __init__(self, iteration: nn.Module) -> None:
+        self._iteration = iteration
+        self._kept: list[tuple[_NormBase, float | None, Tensor | None]] = []
+
+    def __enter__(self) -> None:
+        parts = [part for part in self._iteration.modules() if isinstance(part, _NormBase)]
+        for norm in parts:
+            if norm.training and norm.track_running_stats:
+                count = norm.num_batches_tracked
+                count = None if count is None else count.clone()
+                self._kept.append((norm, norm.momentum, count))
+                norm.momentum = 0.0  # the share of a batch in what runs
+
+    def __exit__(self, *_: object) -> None:
+        for norm, momentum, count in self._kept:
+            norm.momentum = momentum
+            if count is not None and norm.num_batches_tracked is not None:
+                norm.num_batches_tracked.copy_(count)
+        self._kept.clear()
+
+
+def _of_checkpoint(iteration: nn.Module) -> tuple[AbstractContextManager[None], _StatisticsKept]:
+    """The contexts of a forward pass and of its recomputation."""
+    return nullcontext(), _StatisticsKept(iteration)
 
 
 def invert(iterations: Sequence[nn.Module], state: AnyTensor, *given: Any) -> AnyTensor:
