@@ -1,3 +1,4 @@
+import inspect
 import math
 import shutil
 import subprocess
@@ -236,6 +237,20 @@ def test_misfits_are_refused():
     for sets in (0, 3):
         with pytest.raises(BadInput, match="ask for 1 to 2"):
             espirit(box, (16, 16), sets)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        np.zeros((1, 2, 1, 8, 8), np.complex64),
+        torch.zeros(1, 2, 1, 8, 8),
+        torch.zeros(2, 8, 8) + 0j,
+    ],
+    ids=["NumPy", "real", "axes missing"],
+)
+def test_calibration_that_is_none_is_refused(given):
+    with pytest.raises(BadInput, match=r"calibration is .*; give a complex tensor \(slice, coil"):
+        inspect.unwrap(espirit)(given, (16, 16))
 
 
 def test_a_slice_by_itself_is_estimated_as_among_others():

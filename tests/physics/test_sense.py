@@ -1,6 +1,8 @@
 import math
 from dataclasses import replace
 
+import jaxtyping
+import numpy as np
 import pytest
 import torch
 from adjointness import assert_adjoint
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 from toys import EACH_SHAPE, toy_image, toy_kspace, toy_sense
 
+from gleam.errors import BadInput
 from gleam.physics.sense import Sense, coils_together
 from gleam.physics.solve import solve_steps
 from gleam.training.meter import metered
@@ -298,3 +301,56 @@ def test_maps_that_are_fetched_change_no_number(shape) -> None:
         assert torch.equal(*results)
         slopes = [torch.autograd.grad(one.abs().sum(), x)[0] for one in results]
         assert torch.equal(*slopes)
+
+
+@pytest.fixture
+def as_for_users():
+    """Shapes are not checked at run time."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+MAPS = torch.ones(1, 1, 3, 1, 6, 4, dtype=torch.complex64)
+MASK = torch.ones(1, 1, 1, 1, 4, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"maps": MAPS.numpy()}, "maps are ndarray; give"),
+        ({"maps": MAPS.real}, r"maps are float32 \(1, 1, 3, 1, 6, 4\); give"),
+        ({"maps": MAPS.squeeze()}, r"maps are complex64 \(3, 6, 4\); give \(batch, set, coil, 1"),
+        ({"maps": MAPS.expand(1, 1, 3, 2, 6, 4)}, "of several frames"),
+        ({"mask": MASK.numpy()}, "mask is ndarray; give"),
+        ({"mask": MASK[0, 0, 0, 0]}, r"mask is bool \(4,\); give \(1, 1, frame, \*space\)"),
+        ({"axes": -1}, "axes is -1; give some of"),
+        ({"axes": (1,)}, r"axes is \(1,\); give some of \(-2, -1\), x being -1"),
+        ({"axes": (-3,)}, r"axes is \(-3,\); give"),
+    ],
+    ids=str,
+)
+def test_what_makes_no_operator_is_refused(changes, message, as_for_users):
+    with pytest.raises(BadInput, match=message):
+        Sense(**{"maps": MAPS, "mask": MASK, "axes": (-1,)} | changes)
+
+
+@pytest.mark.parametrize(
+    ("way", "x", "message"),
+    [
+        ("forward", torch.ones(1, 1, 1, 6, 4), r"image is float32 .* here \(1, 1, frame, 6, 4\)"),
+        ("normal", np.ones((1, 1, 1, 6, 4), np.complex64), "image is ndarray; give"),
+        ("forward", torch.ones(1, 2, 1, 6, 4) + 0j, r"image is complex64 \(1, 2, 1, 6, 4\)"),
+        (
+            "forward",
+            torch.ones(1, 1, 6, 4) + 0j,
+            r"image is complex64 \(1, 1, 6, 4\); give \(batch",
+        ),
+        ("adjoint", torch.ones(1, 3, 6, 4) + 0j, r"k-space is complex64 \(1, 3, 6, 4\)"),
+        ("adjoint", torch.ones(1, 3, 1, 4, 6) + 0j, r"here \(1, 3, frame, 6, 4\)"),
+    ],
+    ids=["real", "NumPy", "sets", "no frames", "k-space without frames", "transposed"],
+)
+def test_what_torch_would_broadcast_is_refused(way, x, message, as_for_users):
+    with pytest.raises(BadInput, match=message):
+        getattr(Sense(MAPS, MASK, (-1,)), way)(x)

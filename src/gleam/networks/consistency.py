@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gleam.arrays import Image, Scalar
+from gleam.errors import BadInput
 from gleam.physics.measurement import Measurement
 from gleam.physics.noise import USUAL_NOISE, known
 from gleam.physics.solve import solve_steps, solve_to
@@ -32,6 +33,9 @@ class ModelBased(nn.Module):
         steps: CG steps, differentiated exactly.
         tolerance: solve to this relative residual instead, with the implicit gradient.
         gradient_input: R also sees the gradient AᴴA x − Aᴴy; costs one more AᴴA.
+
+    Raises:
+        BadInput: the weight is not above 0.
     """
 
     def __init__(
@@ -43,6 +47,8 @@ class ModelBased(nn.Module):
         gradient_input: bool = False,
     ) -> None:
         super().__init__()
+        if not weight > 0:
+            raise BadInput(f"ModelBased: weight is {weight}; it is learnt as exp(a), so above 0")
         self.regulariser = regulariser
         self.log_weight = nn.Parameter(torch.tensor(math.log(weight)))
         self.noise_power = nn.Parameter(torch.tensor(1.0))

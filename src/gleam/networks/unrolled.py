@@ -10,7 +10,7 @@ from torch import nn
 
 from gleam.arrays import Image
 from gleam.networks.state import IMAGE_ALONE, StateFormat
-from gleam.physics.measurement import Measured, Measurement
+from gleam.physics.measurement import Measured, Measurement, check_measured
 
 Call = Callable[[nn.Module, Any, Measurement], Any]
 Placed = Callable[[int, nn.Module], object]
@@ -57,6 +57,7 @@ class Unrolled(nn.Module):
 
     def forward(self, measurement: Measured) -> Image:
         """The reconstruction, (batch, set, frame, *space)."""
+        check_measured(measurement, "the network")
         return deque(self.iterates(measurement), maxlen=1).pop()
 
     def iterates(self, measurement: Measured) -> Iterator[Image]:

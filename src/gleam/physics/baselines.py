@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gleam.arrays import Image
 from gleam.physics.cg import conjugate_gradients
-from gleam.physics.measurement import Measured, Measurement
+from gleam.physics.measurement import Measured, Measurement, check_measured
 from gleam.physics.partial_fourier import PhaseConstraint, constraint
 
 
@@ -16,7 +16,17 @@ def zero_filled(measurement: Measured) -> Image:
 
     >>> gleam.zero_filled(A).shape  # (batch, set, frame, *space)
     torch.Size([2, 1, 1, 32, 48])
+
+    Args:
+        measurement: of any dimension.
+
+    Returns:
+        (batch, set, frame, *space) complex64, in the measurement's intensities.
+
+    Raises:
+        BadInput: it is no measurement.
     """
+    check_measured(measurement, "zero_filled")
     return measurement.adjoint
 
 
@@ -33,6 +43,17 @@ def cg_sense(measurement: Measured, weight: float = 0.04, steps: int = 20) -> Im
     >>> image = gleam.cg_sense(A)
     >>> (image - target).norm() < (gleam.zero_filled(A) - target).norm()
     tensor(True)
+
+    Args:
+        measurement: of any dimension.
+        weight: more draws to the zero-filled image, with less noise and more aliasing.
+        steps: of conjugate gradients, at most.
+
+    Returns:
+        (batch, set, frame, *space) complex64, in the measurement's intensities.
+
+    Raises:
+        BadInput: it is no measurement.
     """
 
     def solved(phase: Image, part: Measurement) -> Image:
@@ -46,6 +67,7 @@ def cg_sense(measurement: Measured, weight: float = 0.04, steps: int = 20) -> Im
             normal, (1 + weight) * part.adjoint, part.axes, steps, tolerance=1e-4
         )
 
+    check_measured(measurement, "cg_sense")
     strength: Tensor | None = None
     with torch.no_grad():
         image = measurement.advance(solved, measurement.adjoint)

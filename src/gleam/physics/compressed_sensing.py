@@ -20,7 +20,7 @@ import torch
 from gleam.arrays import AnyTensor, Image
 from gleam.errors import BadInput
 from gleam.physics.baselines import sliding_window
-from gleam.physics.measurement import Measured, Measurement
+from gleam.physics.measurement import Measured, Measurement, check_measured
 from gleam.physics.partial_fourier import constraint
 from gleam.physics.series import BLOCK, TotalVariation, shrink_blocks
 from gleam.physics.wavelet import LEVELS, shrink
@@ -72,7 +72,14 @@ def wavelet(measurement: Measured, weight: float | None = None, steps: int = 60)
         measurement: of any dimension.
         weight: more makes the image smoother; None follows the noise level.
         steps: of FISTA.
+
+    Returns:
+        (batch, set, frame, *space) complex64, in the measurement's intensities.
+
+    Raises:
+        BadInput: it is no measurement.
     """
+    check_measured(measurement, "wavelet")
     space, threshold = measurement.adjoint.ndim - 3, WAVELET.weight(measurement, weight)
     axes, shifts = tuple(range(-space, 0)), _shifts(space, 2**LEVELS)
     return _fista(measurement, lambda z: shrink(z, threshold, axes, next(shifts)), steps, SHIFTED)

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Complex
 from torch import Tensor
 
+from gleam.arrays import described
 from gleam.errors import BadInput
 
 CHUNK = 2**21  # entries of G held at a time: 16 MB, and three times that to decompose them
@@ -55,8 +56,15 @@ def espirit(
         signal has zero maps.
 
     Raises:
-        BadInput: `space` does not fit the calibration region, or `sets` does not fit the coils.
+        BadInput: `calibration` is no such tensor, `space` does not fit it, or `sets` does not fit
+            the coils.
     """
+    is_tensor = isinstance(calibration, Tensor)
+    if not is_tensor or not calibration.is_complex() or calibration.ndim not in (5, 6):
+        raise BadInput(
+            f"ESPIRiT: calibration is {described(calibration)}; give a complex tensor "
+            "(slice, coil, frame, y, x), or (1, coil, frame, z, y, x)"
+        )
     return torch.stack(
         [
             Sensitivities(centre, space, sets, kernel, threshold, crop).maps()

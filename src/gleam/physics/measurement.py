@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gleam.arrays import Image, KSpace, Mask
+from gleam.arrays import Image, KSpace, Mask, described
 from gleam.errors import BadInput
 from gleam.physics.fourier import Axes
 from gleam.physics.sense import Sense
@@ -96,6 +96,23 @@ class Measurement:
         self.adjoint.copy_(other.adjoint, non_blocking=True)
         if self.noise is not None and other.noise is not None:
             self.noise.copy_(other.noise, non_blocking=True)
+
+
+def check_measured(measurement: object, what: str) -> None:
+    """Make sure that somebody gives a measurement to reconstruct from.
+
+    Args:
+        measurement: whatever they give.
+        what: takes it, for the message.
+
+    Raises:
+        BadInput: it is something else.
+    """
+    if not hasattr(measurement, "advance"):
+        raise BadInput(
+            f"{what}: takes a Measurement, of Example.measure or Measurement.of, not "
+            f"{described(measurement)}"
+        )
 
 
 @runtime_checkable  # the tests check types at run time

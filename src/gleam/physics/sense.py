@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gleam.arrays import Image, KSpace, Maps, Mask
+from gleam.arrays import Image, KSpace, Maps, Mask, described
 from gleam.errors import BadInput
 from gleam.physics.fourier import Axes, fft
 from gleam.physics.linear import LinearOperator, mapped_over, transformed
@@ -65,6 +65,22 @@ class Sense(LinearOperator):
     axes: Axes
     coils_at_once: int = 0
     fetched: bool = False
+
+    def __post_init__(self) -> None:
+        maps, mask, axes = self.maps, self.mask, self.axes
+        like = "give (batch, set, coil, 1, y, x) or (…, z, y, x), complex"
+        if not isinstance(maps, Tensor) or not maps.is_complex() or maps.ndim not in (6, 7):
+            raise BadInput(f"Sense: maps are {described(maps)}; {like}")
+        if maps.shape[3] != 1:
+            raise BadInput(f"Sense: maps are {described(maps)}, of several frames; {like}")
+        space = range(4 - maps.ndim, 0)
+        if not isinstance(mask, Tensor) or mask.ndim != maps.ndim - 1:
+            raise BadInput(
+                f"Sense: mask is {described(mask)}; give (1, 1, frame, *space) with as many space "
+                f"axes as maps, {len(space)}, any of length 1"
+            )
+        if not isinstance(axes, tuple) or not all(axis in space for axis in axes):
+            raise BadInput(f"Sense: axes is {axes!r}; give some of {tuple(space)}, x being -1")
 
     def __repr__(self) -> str:
         axes = " ".join("zyx"[axis] for axis in self.axes)
@@ -193,6 +209,23 @@ def _combine(maps: Tensor, coil_images: Tensor, others: Tensor | None) -> Tensor
     return others.addcmul_(maps[:, :, 0], coil_images)
 
 
+def _check(x: Tensor, sense: Sense, way: str) -> None:
+    """Make sure that x is what a way through the operator begins with: torch would broadcast it.
+
+    Raises:
+        BadInput: it is not.
+    """
+    maps, first = sense.maps.shape, 2 if way == "_adjoint" else 1
+    good = isinstance(x, Tensor) and x.is_complex() and x.ndim == len(maps) - 1
+    if not good or x.shape[1] != maps[first] or x.shape[3:] != maps[4:]:
+        name = ("image", "k-space")[first - 1]
+        space = ", ".join(map(str, maps[4:]))
+        raise BadInput(
+            f"Sense: {name} is {described(x)}; give (batch, {('set', 'coil')[first - 1]}, frame, "
+            f"*space) complex, here ({maps[0]}, {maps[first]}, frame, {space})"
+        )
+
+
 _ADJOINT = {"_forward": "_adjoint", "_adjoint": "_forward", "_normal": "_normal"}
 
 
@@ -231,6 +264,7 @@ def _apply(x: Tensor, sense: Sense, way: str) -> Tensor:
             "Sense: vmap runs over images and k-space only; put several maps or masks into the "
             "batch axis, which is there for them"
         )
+    _check(x, sense, way)
     recorded = torch.is_grad_enabled() and x.requires_grad
     # What autograd does not record goes straight there: on small images the detour is noticed.
     function = _Linear.apply if recorded or transformed() else _Linear.forward

@@ -13,6 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from gleam.arrays import Image
 from gleam.data.example import Example
@@ -174,7 +175,14 @@ class Classical(Reconstructor):
         return self.method not in CLASSICAL.values()
 
     def _images(self, measurement: Measured) -> Iterator[Image]:
-        yield self.method(measurement)
+        image, like = self.method(measurement), measurement.adjoint
+        if not isinstance(image, Tensor) or image.shape != like.shape:
+            given = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
+            raise BadInput(
+                f"{self.name}: gives {given}; a method gives an image, a tensor of shape "
+                f"{tuple(like.shape)} (batch, set, frame, *space)"
+            )
+        yield image.to(like.dtype)
 
 
 @dataclass(frozen=True)

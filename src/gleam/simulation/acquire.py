@@ -13,6 +13,19 @@ from gleam.simulation.coils import Map
 Series = NDArray[np.complex64]  # (frame, *grid)
 
 
+def generator(seed: int | tuple[int, ...]) -> np.random.Generator:
+    """What everything of a scan is drawn from.
+
+    Raises:
+        BadInput: the seed is none.
+    """
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        first = seed[0] if isinstance(seed, tuple) else seed
+        raise BadInput(f"simulate: seed is {first!r}; use a whole number, 0 or more") from error
+
+
 def draw_receiver(
     coils: int | tuple[int, int], snr: float | tuple[float, float], rng: np.random.Generator
 ) -> tuple[int, float]:

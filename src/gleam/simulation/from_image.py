@@ -4,7 +4,7 @@ import numpy as np
 
 from gleam.errors import BadInput
 from gleam.formats import Scan, Volume
-from gleam.simulation.acquire import acquire, draw_receiver
+from gleam.simulation.acquire import acquire, draw_receiver, generator
 from gleam.simulation.anatomy import draw_phase
 from gleam.simulation.coils import SimulatedCoils
 
@@ -50,7 +50,7 @@ def simulate_from_image(
     if brightest == 0:
         raise BadInput(f"simulate: {image.name} is zero everywhere; give an image")
 
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     count, ratio = draw_receiver(coils, snr, rng)
     maps = SimulatedCoils(grid, count, rng)
     images = [series / brightest for series in image.image]

@@ -6,7 +6,7 @@ import numpy as np
 
 from gleam.errors import BadInput
 from gleam.formats.scan import Scan, centred_affine
-from gleam.simulation.acquire import acquire, draw_receiver
+from gleam.simulation.acquire import acquire, draw_receiver, generator
 from gleam.simulation.anatomy import OVERSIZED, draw_anatomy
 from gleam.simulation.coils import SimulatedCoils
 from gleam.simulation.heart import draw_beating_heart
@@ -56,7 +56,7 @@ def simulate_scan(
         BadInput: a size or ratio that cannot be simulated.
     """
     _check(shape, slices, oversampling, frames, oversized)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     count, ratio = draw_receiver(coils, snr, rng)
     field_of_view, thickness = rng.uniform(180, 260), rng.uniform(2, 5)
 
