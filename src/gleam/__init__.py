@@ -12,8 +12,12 @@ from gleam import threads
 
 if TYPE_CHECKING:  # the same names for editors and type checkers
     from gleam.errors import BadInput as BadInput
+    from gleam.errors import Stopped as Stopped
+    from gleam.face.arrays import from_array as from_array
     from gleam.face.checks import Check as Check
     from gleam.face.checks import check as check
+    from gleam.face.evaluations import Evaluation as Evaluation
+    from gleam.face.evaluations import evaluate as evaluate
     from gleam.face.examples import Example as Example
     from gleam.face.examples import mask as mask
     from gleam.face.examples import open as open
@@ -24,6 +28,8 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     from gleam.face.pages import view as view
     from gleam.face.pages import watch as watch
     from gleam.face.pages import write_report as write_report
+    from gleam.face.plans import Plan as Plan
+    from gleam.face.plans import plan as plan
     from gleam.face.runs import Run as Run
     from gleam.face.runs import adapt as adapt
     from gleam.face.runs import export as export
@@ -53,13 +59,16 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     __version__: str
 
 _HOMES = {
-    "gleam.errors": "BadInput",
+    "gleam.errors": "BadInput Stopped",
+    "gleam.face.arrays": "from_array",
     "gleam.face.checks": "Check check",
+    "gleam.face.evaluations": "Evaluation evaluate",
     "gleam.face.examples": "Example mask open prepare",
     "gleam.face.footprints": "footprint",
     "gleam.face.images": "Image",
     "gleam.face.methods": "reconstruct",
     "gleam.face.pages": "view watch write_report",
+    "gleam.face.plans": "Plan plan",
     "gleam.face.runs": "Run adapt export open_run train",
     "gleam.face.scans": "Scan load simulate",
     "gleam.networks": "ModelBased ProximalGradient Regulariser Unrolled",

@@ -13,7 +13,17 @@ class BadInput(Exception):
 
 
 class Stopped(Exception):
-    """A run stopped before its end and kept what it had. Exit code 1."""
+    """A run stopped before its end and kept what it had. Exit code 1.
+
+    Kinds of it, in `gleam.errors`, are `Diverged`, `OutOfMemory`, `Unwritable` (a full disk) and
+    `Signalled` (Ctrl-C, or the interrupt of a notebook's kernel).
+
+    >>> try:
+    ...     gleam.train("recipe.yaml", "runs/wild", quiet=True, training={"learning_rate": 1e30})
+    ... except gleam.Stopped as stopped:
+    ...     type(stopped), stopped.code
+    (<class 'gleam.errors.Diverged'>, 1)
+    """
 
     code = 1
 

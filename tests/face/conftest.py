@@ -1,8 +1,11 @@
+import inspect
+
 import pytest
 from tiny import example_files, tiny_recipe, tiny_scan
 
 import gleam
 from gleam import recipe as recipes
+from gleam.face.words import in_python
 from gleam.formats import write_scan
 
 
@@ -23,3 +26,9 @@ def there(workplace, monkeypatch):
     """In that folder."""
     monkeypatch.chdir(workplace)
     return workplace
+
+
+@pytest.fixture
+def as_users_call_it():
+    """A function without the check of types that only tests make."""
+    return lambda function: in_python()(inspect.unwrap(function))

@@ -4,6 +4,7 @@ import doctest
 import inspect
 from functools import partial
 
+import numpy
 import pytest
 import torch
 
@@ -16,7 +17,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 def test_examples_in_docstrings_run(name, there):
     data = gleam.open("examples/scan-0.h5")
     A, target = data.measure(gleam.mask(acceleration=4))
-    known = {"gleam": gleam, "torch": torch, "partial": partial}
+    known = {"gleam": gleam, "numpy": numpy, "torch": torch, "partial": partial}
     known |= {"data": data, "A": A, "target": target}
     torch.manual_seed(0)
     shown = doctest.DocTestFinder(exclude_empty=False).find(getattr(gleam, name), name, globs=known)

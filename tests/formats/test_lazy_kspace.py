@@ -19,6 +19,7 @@ from twix_files import header, line
 from gleam.data.example import write
 from gleam.formats import Layout, lazy, read_scan, read_scans
 from gleam.formats.lazy import each_coil
+from gleam.formats.memory import array_scan
 from gleam.formats.mrd.kspace import Assembled
 from gleam.formats.scan import Array, Place, Slices
 from gleam.preparation.prepare import Prepared, Settings
@@ -67,6 +68,12 @@ def test_contract(kind: str, tmp_path: Path) -> None:
     assert read
     for one in read:
         check_kspace(one().kspace)
+
+
+def test_contract_of_arrays(volume: NDArray[np.complex64]) -> None:
+    check_kspace(array_scan("volume", volume, VOLUME).kspace)
+    lines = np.arange(SPACE[1])[:, None] % 2 == 0
+    check_kspace(array_scan("volume", volume, VOLUME, lines).kspace)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from pathlib import Path
 from gleam import trust
 from gleam.amounts import in_bytes
 from gleam.cli.options.train import Arguments
-from gleam.cli.plan import hours, memory_of
 from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.parallel.launch import launch
@@ -17,6 +16,7 @@ from gleam.parallel.meeting import world_size
 from gleam.parallel.placement import Placement
 from gleam.planning.fit import fit, is_small
 from gleam.planning.machine import machine_of
+from gleam.planning.said import hours_of, memory_of
 from gleam.planning.scans import scan_of
 from gleam.recipe import Recipe
 from gleam.runs import folder as run_folder
@@ -36,7 +36,7 @@ def main(a: Arguments) -> None:
         recipe = run_folder.load_recipe(a.resume)
     else:
         recipe = _chosen(a)
-        if (time := hours(a.hours, "train")) is not None:
+        if (time := hours_of(a.hours, "train")) is not None:
             recipe = recipe.changed(training={"minutes": 60 * time})
     trust.check(recipe.network.build)
     choose(a.device)  # what is wrong with it is said once

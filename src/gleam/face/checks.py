@@ -1,7 +1,9 @@
 """`check`: how far images of a scan can be trusted, without the truth."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import PrivateAttr
 
@@ -10,7 +12,7 @@ from gleam.errors import BadInput
 from gleam.face.examples import Example
 from gleam.face.images import Image
 from gleam.face.methods import Data, Method, prepared, way_of
-from gleam.face.words import in_python
+from gleam.face.words import checked_mask, in_python
 from gleam.files import check_new, make_folder
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction import check as checking
@@ -61,7 +63,7 @@ class Check(Found):
 @in_python()
 def check(
     data: Data,
-    methods: str | Sequence[Method] | Mapping[str, Method],
+    methods: str | os.PathLike[str] | Sequence[Method] | Mapping[str, Method],
     mask: MaskRecipe | None = None,
     *,
     draws: int = Plan.draws,
@@ -95,10 +97,11 @@ def check(
     """
     if not 1 <= draws <= MOST_DRAWS:
         raise BadInput(f"check: --draws is 1 to {MOST_DRAWS}, not {draws}")
+    mask = checked_mask(mask)
     if isinstance(methods, Mapping):
         named = {name: _way(method, device, force, trust) for name, method in methods.items()}
     else:
-        several = [methods] if isinstance(methods, str) else methods
+        several = [methods] if isinstance(methods, str | os.PathLike) else methods
         ways = [_way(method, device, force, trust) for method in several]
         named = {way.name: way for way in ways}
         if len(named) < len(ways):
@@ -114,6 +117,6 @@ def check(
     return result
 
 
-def _way(method: Method, device: str | None, force: bool, trust: Sequence[str]) -> Reconstructor:
+def _way(method: Any, device: str | None, force: bool, trust: Sequence[str]) -> Reconstructor:
     with trusting(trust or getattr(method, "trust", ())):
         return way_of(method, device, force=force)

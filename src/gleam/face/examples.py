@@ -13,7 +13,7 @@ from gleam.data.masks import mask_seed
 from gleam.errors import BadInput
 from gleam.face.pictures import Drawn, Grey
 from gleam.face.scans import load
-from gleam.face.words import in_python
+from gleam.face.words import checked_mask, in_python, path_of, whole_numbers
 from gleam.files import check_new, make_folder, sha256_of
 from gleam.formats import scan_file
 from gleam.physics.measurement import Measurement
@@ -58,7 +58,8 @@ class Example(Drawn):
         return self.source.complete
 
     def facts(self) -> Facts:
-        """Facts about the example, by name: sizes, Fourier axes, calibration, noise level, …"""
+        """Facts about the example, by name: sizes, Fourier axes, calibration, noise level,
+        warnings, …"""
         return example_facts(self.source)
 
     @in_python()
@@ -109,16 +110,19 @@ sampled, cpu>>
         Raises:
             BadInput: there is no such slice; or the mask does not fit the scan.
         """
-        count = self.shape[0]
-        chosen = range(count) if slices is None else [slices] if isinstance(slices, int) else slices
-        numbers = [*chosen]
+        mask, count = checked_mask(mask), self.shape[0]
+        numbers = [*range(count)] if slices is None else whole_numbers(slices, "slices")
         if not numbers or not all(0 <= number < count for number in numbers):
             raise BadInput(f"{self.name}: has {counted(count, 'slice')}, from 0 on; not {numbers}")
         if mask is not None and not self.complete:
             raise BadInput(
                 f"{self.name}: was undersampled when it was scanned; measure it without a mask"
             )
-        drawn = mask_seed(self.name) if seed is None else seed
+        drawn = mask_seed(self.name)
+        if seed is not None:
+            drawn, *more = whole_numbers(seed, "seed")
+            if more or drawn < 0:
+                raise BadInput(f"seed is {seed!r}; give a whole number, 0 or more")
         batch = collate([Item(self.source, number, drawn) for number in numbers], mask)
         return batch.measurement.whole(), batch.target
 
@@ -132,6 +136,8 @@ sampled, cpu>>
         known += [counted(coils, "coil"), counted(frames, "frame"), sized(space)]
         known.append(counted(self.source.sets, "map set"))
         known.append("with target" if self.complete else "undersampled")
+        if odd := len(self.source.header.warnings):
+            known.append(counted(odd, "warning"))
         return f"<Example {reprlib.repr(self.name)}: {', '.join(known)}>"
 
 
@@ -167,15 +173,16 @@ def prepare(
     if isinstance(scan, formats.Scan):
         read, sha256 = scan, ""
     else:
-        read, sha256 = load(scan), sha256_of(scan_file(Path(scan)))
+        path = path_of(scan, "a scan, or a scan file's path,")
+        read, sha256 = load(path), sha256_of(scan_file(path))
     if sets not in (1, 2) or (coils is not None and coils < 1):
-        raise BadInput(f"prepare: sets is 1 or 2, coils 1 or more; not {sets} and {coils}")
+        raise BadInput(f"prepare: sets is 1 or 2, coils 1 or more; not {sets!r} and {coils!r}")
     settings = Settings(
         calibration,
         sets,
         coils,
-        reference=None if reference is None else Path(reference),
-        noise=None if noise is None else Path(noise),
+        reference=None if reference is None else path_of(reference, "reference: a scan file"),
+        noise=None if noise is None else path_of(noise, "noise: a file"),
     )
     return Example(Prepared(read, settings, sha256=sha256))
 
@@ -190,7 +197,7 @@ def open(path: str | Path) -> Example:
     Raises:
         BadInput: there is no such file, or it is no example.
     """
-    path = Path(path)
+    path = path_of(path, "an example file's path")
     if path.is_dir():
         raise BadInput(f"{path}: is a folder; open one of the example files in it")
     return Example(ExampleFile(path))

@@ -1,5 +1,6 @@
 """`footprint`: the memory that a training takes, known before it is run."""
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from torch import nn
 
 from gleam.errors import BadInput
 from gleam.face.runs import recipe_of
-from gleam.face.words import in_python
+from gleam.face.words import in_python, whole_numbers
 from gleam.planning.blocks import footprint_of_blocks
 from gleam.planning.footprint import Footprint
 from gleam.planning.footprint import footprint as of_recipe
@@ -16,6 +17,7 @@ from gleam.planning.machine import machine_of
 from gleam.planning.scans import scan_of
 from gleam.recipe import Recipe
 from gleam.trust import trusting
+from gleam.words import nearest
 
 
 @in_python()
@@ -69,6 +71,7 @@ def footprint(
     Raises:
         BadInput: the recipe is for other scans than these; or what is said does not fit.
     """
+    sizes = None if shape is None else whole_numbers(shape, "shape")
     machine = machine_of(device)
     if not isinstance(of, Recipe | str | Path | Mapping):
         if example_inputs is None:
@@ -77,6 +80,9 @@ def footprint(
             )
         if shape is not None or coils is not None or frames is not None or devices != 1:
             raise BadInput("footprint: shape, coils, frames and devices are for recipes")
+        known = [*inspect.signature(footprint_of_blocks).parameters][3:]
+        if unknown := [name for name in settings if name not in known]:
+            raise BadInput(f"footprint: has no {unknown[0]}; {nearest(unknown[0], known)}")
         return footprint_of_blocks(of, example_inputs, machine, **settings)
     if example_inputs is not None:
         raise BadInput(
@@ -84,4 +90,4 @@ def footprint(
         )
     recipe = recipe_of(of).changed(**settings)
     with trusting(trust):
-        return of_recipe(recipe, scan_of(recipe, shape, coils, frames), machine, devices)
+        return of_recipe(recipe, scan_of(recipe, sizes, coils, frames), machine, devices)

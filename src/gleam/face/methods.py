@@ -14,7 +14,7 @@ from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.face.examples import Example, open, prepare
 from gleam.face.images import Image
-from gleam.face.words import in_python
+from gleam.face.words import checked_mask, in_python, path_of
 from gleam.physics.classical import CLASSICAL
 from gleam.planning.checks import needs_checked
 from gleam.planning.inference import needs, planned
@@ -75,6 +75,7 @@ def reconstruct(
         BadInput: there is no such run, name or device, or it does not fit the scan, or the memory
             is too little.
     """
+    mask = checked_mask(mask)
     with trusting(trust or getattr(method, "trust", ())):
         way = way_of(method, device, iterations, until, force)
     example = data if isinstance(data, Example) else prepared(data, way.sets)
@@ -86,7 +87,7 @@ def reconstruct(
 
 
 def way_of(
-    method: Method,
+    method: Any,
     device: str | None,
     iterations: int | None = None,
     until: float | None = None,
@@ -100,7 +101,7 @@ def way_of(
         weight = next(weights, None)
         place = choose(device or "auto") if device or weight is None else weight.device
         return Classical(getattr(method, "__name__", type(method).__name__), method, device=place)
-    name = os.fspath(method)
+    name = os.fspath(path_of(method, "a method's name, a run or a function"))
     known = name in CLASSICAL or name.endswith(SUFFIXES)
     if not known and not is_there(shipped.located(Path(name))):
         names = [*CLASSICAL, *shipped.names()]
@@ -108,9 +109,9 @@ def way_of(
     return reconstructor(name, device or "auto", iterations, until, force)
 
 
-def prepared(data: formats.Scan | str | os.PathLike[str], sets: int) -> Example:
+def prepared(data: Any, sets: int) -> Example:
     """A scan, or the file of a scan or of an example, as an example."""
     if isinstance(data, formats.Scan):
         return prepare(data, sets=sets)
-    path = Path(data)
+    path = path_of(data, "a scan, an example, or the path of either")
     return open(path) if is_example(path) else prepare(path, sets=sets)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gleam.errors import BadInput
 from gleam.evaluation.examples import Pictured
+from gleam.face.evaluations import Folder, folders_of, mask_of
 from gleam.face.methods import Data, Method, reconstruct
 from gleam.face.words import in_python
 from gleam.files import check_new, make_folder
@@ -16,10 +17,7 @@ from gleam.report.made import make_report
 from gleam.report.opened import images_pictured, is_image, page_of, read_images
 from gleam.report.page import write_page
 from gleam.report.served import Served, answers
-from gleam.runs.folder import load_recipe
 from gleam.trust import trusting
-
-Folder = str | os.PathLike[str]
 
 
 @in_python()
@@ -95,7 +93,7 @@ def watch(run: Folder, *, browser: bool = True) -> Served:
     return _shown(Served(watching.answers(Path(run))), browser)
 
 
-@in_python()
+@in_python(out="to")
 def write_report(
     runs: Folder | Sequence[Folder],
     to: str | Path = "report",
@@ -118,7 +116,7 @@ def write_report(
         runs: folders of runs, one or several.
         to: folder of the report, where results are kept.
         data: examples to score on; by default the report tells of the training alone.
-        mask: of the scans; by default the one that the first run learnt with.
+        mask: of the scans; by default the one that the runs learnt with.
         scans: names of those to show; by default all.
         device: where to compute.
         force: replace a report; and score on scans that were learnt from.
@@ -130,11 +128,10 @@ def write_report(
     Raises:
         BadInput: a folder is no run, or the data are no test of it.
     """
-    several = [runs] if isinstance(runs, str | os.PathLike) else runs
-    folders = [Path(run) for run in several]
+    folders = folders_of(runs)
     if not folders:
         raise BadInput("report: names no run; give one or several")
-    chosen = load_recipe(folders[0]).mask if mask is None else mask
+    chosen = mask_of(folders, mask, "report")
     where = None if data is None else Path(data)
     with trusting(trust):
         return make_report(folders, Path(to), where, chosen, device or "auto", force, scans)

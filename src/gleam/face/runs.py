@@ -2,7 +2,7 @@
 
 import os
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from gleam import recipe as recipes
 from gleam.errors import BadInput
 from gleam.face.images import Image
 from gleam.face.methods import Data, reconstruct
-from gleam.face.words import in_python
+from gleam.face.words import checked_mask, in_python, path_of
 from gleam.networks import Unrolled
+from gleam.parallel.placement import Placement
 from gleam.recipe import MaskRecipe, Recipe
 from gleam.runs import adaptation
 from gleam.runs import folder as run_folder
@@ -94,6 +95,7 @@ def train(
     resume: bool = False,
     force: bool = False,
     quiet: bool = False,
+    device: str | None = None,
     trust: Sequence[str] = (),
     **changes: Any,
 ) -> Run:
@@ -111,6 +113,7 @@ def train(
         resume: go on with the run in `folder`, as its own recipe says; `recipe` is not read.
         force: replace another run in `folder`.
         quiet: show no progress.
+        device: "cpu", "cuda", "cuda:1"; by default a GPU if there is one.
         trust: modules that may be imported for a network of your own, as `network.build` names it.
         changes: of the recipe, part by part: training={"modules": 8}, seed=1.
 
@@ -125,18 +128,19 @@ def train(
     if changes and resume:
         raise BadInput("train: resume goes on with the run's own recipe; give no changes")
     chosen = chosen.changed(**changes)
+    placement = Placement(device=device or "auto")
     with trusting(trust):
-        last = train_in_stages(chosen, folder, resume, quiet, force=force)
+        last = train_in_stages(chosen, folder, resume, quiet, placement, force=force)
     return Run(last or folder, trust=trust)
 
 
-def recipe_of(source: Recipe | str | Path | Mapping[str, Any]) -> Recipe:
+def recipe_of(source: object) -> Recipe:
     """The recipe of a file, or of its fields."""
     if isinstance(source, Recipe):
         return source
     if isinstance(source, Mapping):
         return recipes.parse(dict(source), "recipe")
-    return recipes.load(Path(source))
+    return recipes.load(path_of(source, "a recipe, its file or its fields,"))
 
 
 @in_python()
@@ -184,16 +188,23 @@ def adapt(
     Raises:
         BadInput: a scan cannot be used, has nothing to hold out, or is none for the network.
     """
-    paths = [scans] if isinstance(scans, str | os.PathLike) else scans
+    several = isinstance(scans, Iterable) and not isinstance(scans, str | os.PathLike)
+    paths: Iterable[object] = scans if several else [scans]  # type: ignore[assignment]
+    where = [path_of(path, "a file of a scan or an example, or a folder,") for path in paths]
     usual = Adaptation()
     how = Adaptation(
-        steps, minutes, modules, last, usual.holdout.changed(**(holdout or {})), mask=mask
+        steps,
+        minutes,
+        modules,
+        last,
+        usual.holdout.changed(**(holdout or {})),
+        mask=checked_mask(mask),
     )
     trust = trust or getattr(run, "trust", ())
     with trusting(trust):
         done = adaptation.adapt(
             Path(run),
-            [Path(path) for path in paths],
+            where,
             Path(folder),
             how,
             force=force,

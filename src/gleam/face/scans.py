@@ -8,12 +8,13 @@ from pathlib import Path
 from gleam import formats
 from gleam.errors import BadInput
 from gleam.face.pictures import Drawn, Grey
-from gleam.face.words import in_python
+from gleam.face.words import in_python, path_of, whole_numbers
 from gleam.formats import Layout, read_scan
 from gleam.preparation.description import Facts, scan_facts
 from gleam.preparation.prepare import Prepared, Settings
 from gleam.simulation import simulate_scan
 from gleam.viewing.preview import of_scan
+from gleam.words import counted
 
 
 @dataclass(frozen=True, repr=False)
@@ -21,8 +22,9 @@ class Scan(Drawn, formats.Scan):
     """One acquisition as it came from a file: k-space, sampling, geometry.
 
     `scan.kspace[i]` reads (coil, frame, *space) complex64 of slice i, `space` being `y x` or
-    `z y x`; `scan.kspace.shape` is (slice, coil, frame, *space). The other attributes are those of
-    `gleam.formats.Scan`. A notebook draws it.
+    `z y x`; `scan.kspace.shape` is (slice, coil, frame, *space). `scan.warnings` says what was left
+    out of the file or looks odd in it. The other attributes are those of `gleam.formats.Scan`. A
+    notebook draws it.
 
     >>> scan = gleam.load("scan.h5")
     >>> scan
@@ -32,6 +34,10 @@ class Scan(Drawn, formats.Scan):
     >>> scan.facts()["readout"]
     'y'
     """
+
+    def __repr__(self) -> str:
+        line, odd = super().__repr__(), len(self.warnings)
+        return f"{line[:-1]}, {counted(odd, 'warning')}>" if odd else line
 
     def facts(self) -> Facts:
         """Facts about the scan, by name: axes, sizes, acceleration, calibration lines, contrast,
@@ -82,8 +88,21 @@ def load(
         BadInput: there is no such file or part, or it cannot be read as a scan; one line says why.
     """
     given = axes, variable, oversampled
-    layout = None if given == (None, None, None) else Layout.parse(*given)
-    return Scan.of(read_scan(Path(path), layout, measurement, part))
+    layout = None if given == (None, None, None) else layout_of(*given)
+    return Scan.of(read_scan(path_of(path, "a scan file's path"), layout, measurement, part))
+
+
+def layout_of(axes: object, variable: str | None = None, oversampled: str | None = None) -> Layout:
+    """The layout that is said in words.
+
+    Raises:
+        BadInput: see `Layout.parse`; or axes are no text.
+    """
+    if axes is not None and not isinstance(axes, str):
+        raise BadInput(
+            f"axes is a {type(axes).__name__}; give words in one text, such as 'coil y x'"
+        )
+    return Layout.parse(axes, variable, oversampled)
 
 
 @in_python()
@@ -116,4 +135,5 @@ def simulate(
     Raises:
         BadInput: a size that cannot be simulated.
     """
+    shape = tuple(whole_numbers(shape, "shape"))
     return Scan.of(simulate_scan(shape, coils, slices, snr, seed, name=name, frames=frames))

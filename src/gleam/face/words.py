@@ -1,24 +1,79 @@
-"""Messages are written for the command line; in Python, options are arguments."""
+"""Messages are written for the command line; in Python, options are arguments. And what people give
+in place of an argument."""
 
+import operator
+import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from gleam.errors import BadInput
+from gleam.recipe import MaskRecipe
 
 
 @contextmanager
-def in_python() -> Iterator[None]:
+def in_python(**names: str) -> Iterator[None]:
     """A context around what may raise `BadInput`: it says `force=True` for --force, `part=…` for
-    --part."""
+    --part.
+
+    Args:
+        names: of arguments, by the options that are called otherwise.
+    """
+
+    def argument(option: re.Match[str]) -> str:
+        name = option[1].replace("-", "_")
+        value = "True" if name in ("force", "resume") else option[2] or "…"
+        return f"{names.get(name, name)}={value}"
+
     try:
         yield
     except BadInput as error:
         text = re.sub(r"--trust (\S+)", r'trust=["\1"]', str(error))
-        text = re.sub(r"--([a-z][a-z-]*)", _argument, text)
+        text = re.sub(r"--([a-z][a-z-]*)(?: ('[^']*'))?", argument, text)
         raise type(error)(text, *error.args[1:]) from None  # the caller's, and not the way to it
 
 
-def _argument(option: re.Match[str]) -> str:
-    name = option[1].replace("-", "_")
-    return f"{name}=True" if name in ("force", "resume") else f"{name}=…"
+def path_of(given: object, what: str) -> Path:
+    """The path that somebody gives.
+
+    Args:
+        given: a path; what is none is refused.
+        what: it is to be, for the message.
+
+    Raises:
+        BadInput: it is no path.
+    """
+    if isinstance(given, str | os.PathLike):
+        return Path(given)
+    made = " (gleam.from_array makes a scan of an array)" if hasattr(given, "shape") else ""
+    raise BadInput(f"{what} is expected, not a {type(given).__name__}{made}")
+
+
+def whole_numbers(given: object, what: str) -> list[int]:
+    """One whole number, or several; of any type that stands for such, NumPy's say.
+
+    Raises:
+        BadInput: it is something else.
+    """
+    with suppress(TypeError):
+        return [operator.index(given)]  # type: ignore[arg-type]
+    try:
+        return [operator.index(number) for number in given]  # type: ignore[attr-defined]
+    except TypeError as error:
+        raise BadInput(f"{what} is {given!r}; give a whole number, or several") from error
+
+
+def checked_mask(mask: object) -> MaskRecipe | None:
+    """A mask, if one is given.
+
+    Raises:
+        BadInput: it is something else.
+    """
+    if mask is None or isinstance(mask, MaskRecipe):
+        return mask
+    own = "; a pattern of your own goes with the scan: gleam.from_array(…, sampled=pattern)"
+    raise BadInput(
+        f"mask is a {type(mask).__name__}; give what gleam.mask makes, or none"
+        + (own if hasattr(mask, "shape") else "")
+    )

@@ -62,12 +62,12 @@ def bare_scans(
     alike = {first[0]: sorted(first[1] + empty), **dict(others)}
     parts = {which_slices(own) if others else "": (key, own) for key, own in alike.items()}
     return {
-        part: partial(_bare_scan, path, arrangement, load, format, patterns[key], part, own)
+        part: partial(bare_scan, path, arrangement, load, format, patterns[key], part, own)
         for part, (key, own) in parts.items()
     }
 
 
-def _bare_scan(
+def bare_scan(
     path: Path,
     arrangement: Arrangement,
     load: Load,
@@ -76,6 +76,14 @@ def _bare_scan(
     part: str,
     slices: list[int],
 ) -> Scan:
+    """One scan of such a file, as `bare_scans` makes it.
+
+    Args:
+        path, arrangement, load, format: see there.
+        sampled: (frame, *space) bool, every axis at its full length.
+        part: the name of the scan among those of the file; empty where it is the only one.
+        slices: the numbers of its slices.
+    """
     shape = (len(slices), *arrangement.shape[1:])
     matrix, voxel = arrangement.matrix, (1.0, 1.0, 1.0)
     kspace = Stored(path, shape, partial(_load_some, load=load, slices=slices))

@@ -27,7 +27,7 @@ from gleam.formats.layout import Arrangement, Layout
 from gleam.formats.scan import Scans
 from gleam.formats.volume import Volume
 
-_USUAL = {
+USUAL = {
     3: Layout(("coil", "y", "x")),
     4: Layout(("slice", "coil", "y", "x")),
     5: Layout(("slice", "coil", "frame", "y", "x")),
@@ -45,7 +45,7 @@ def read(path: Path, layout: Layout | None = None) -> Scans:
     if layout and layout.variable is not None:
         raise BadInput(f"{path}: holds one array without a name; leave --variable out")
     shape = _mapped(path).shape
-    layout = (layout or Layout()).or_else(_USUAL.get(len(shape), Layout()))
+    layout = (layout or Layout()).or_else(USUAL.get(len(shape), Layout()))
     if layout.axes is None:
         raise BadInput(
             f"{path}: holds an array of shape {shape}; (coil, y, x), (slice, coil, y, x) and "

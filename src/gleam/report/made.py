@@ -1,4 +1,5 @@
-"""A report of runs in a folder, from what is there and what is missing."""
+"""What is written of runs into a folder: an evaluation, or a report from what is there and what is
+missing."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,14 +7,41 @@ from pathlib import Path
 from gleam.evaluation.kept import RESULTS, Kept
 from gleam.files import check_new, make_folder
 from gleam.recipe import MaskRecipe
-from gleam.report.evaluation import report
+from gleam.report.evaluation import report, write_report
 from gleam.report.page import check_libraries, write_page
-from gleam.report.scored import evaluated, names_of
+from gleam.report.scored import Evaluated, evaluated, names_of
 from gleam.report.tables import write_tables
 from gleam.report.training import RunSummary, summary_of
 from gleam.runs.run import Run
 
 FILE = "report.html"
+
+
+def make_evaluation(
+    runs: Sequence[Path],
+    data: Path,
+    out: Path,
+    mask: MaskRecipe,
+    device: str,
+    force: bool = False,
+    raw: Path | None = None,
+    checks: bool = False,
+) -> Evaluated:
+    """Score runs anew, and write tables and report.html into a folder.
+
+    Args:
+        out: the folder.
+        runs, data, mask, device, force, raw, checks: see `gleam.report.scored.evaluated`.
+
+    Raises:
+        BadInput: an evaluation is there already; or see `evaluated`.
+    """
+    check_new(out / "summary.json", force)
+    kept = Kept(out / RESULTS, fresh=True)
+    found = evaluated(runs, data, mask, device, force, kept, raw=raw, checks=checks)
+    write_tables(found.evaluation, out)
+    write_report(out / FILE, found.evaluation, found.runs, found.title)
+    return found
 
 
 def make_report(
