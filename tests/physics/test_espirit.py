@@ -172,6 +172,49 @@ def test_slices_do_not_depend_on_each_other_or_on_chunks(monkeypatch):
     assert (together - alone).abs().max() < 1e-5
 
 
+def by_definition(region, space, width, threshold, crop):
+    """Maps (coil, *space) of one set: patch by patch and pixel by pixel, in double precision."""
+    region = region.to(torch.complex128)
+    coils, frames, *box = region.shape
+    places = [(y, x) for y in range(box[0] - width + 1) for x in range(box[1] - width + 1)]
+    patches = [region[:, f, y : y + width, x : x + width] for f in range(frames) for y, x in places]
+    _, values, rows = torch.linalg.svd(torch.stack(patches).flatten(1), full_matrices=False)
+    rows = rows[values > threshold * values[0]].reshape(-1, coils, width, width)
+    waves = [
+        torch.exp(2j * math.pi / n * torch.outer(torch.arange(n) - n // 2, torch.arange(width)))
+        for n in space
+    ]
+    seen = torch.einsum("rcab,ya,xb->yxcr", rows, *[w.to(torch.complex128) for w in waves]) / width
+    values, vectors = torch.linalg.eigh(seen @ seen.mH)
+    return (vectors[..., -1] * (values[..., -1:] > crop)).permute(2, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("coils", "frames"),
+    [
+        pytest.param(3, 1, id="more patches than samples in each"),
+        pytest.param(26, 1, id="fewer patches"),
+        pytest.param(26, 2, id="fewer in two frames"),
+    ],
+)
+def test_maps_are_those_of_the_definition(coils, frames):
+    space = (20, 24)
+    kspace = simulated(space, coils)[2]
+    region = centre(kspace, (10, 10))[0].expand(-1, frames, -1, -1).clone()
+    noise = torch.randn(
+        region.shape, dtype=region.dtype, generator=torch.Generator().manual_seed(0)
+    )
+    region += 1e-3 * region.abs().max() * noise
+    expected = by_definition(region, space, 4, 0.02, 0.8)
+    maps = espirit(region[None], space)[0, 0, :, 0]
+    both = (maps.norm(dim=0) > 0) & (expected.norm(dim=0) > 0)
+    assert ((maps.norm(dim=0) > 0) == (expected.norm(dim=0) > 0)).float().mean() > 0.99
+    assert both.float().mean() > 0.3
+    product = (maps.conj() * expected).sum(0)
+    turned = expected * (product.conj() / product.abs())
+    assert (maps - turned)[:, both].abs().max() < 0.01
+
+
 @pytest.mark.parametrize("unit", [1e-22, 1e-9, 1e15])
 def test_units_do_not_matter(unit):
     space = (32, 32)

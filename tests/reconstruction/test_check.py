@@ -17,6 +17,7 @@ from gleam.data.example import Example, ExampleFile, write
 from gleam.errors import BadInput
 from gleam.formats import Scan
 from gleam.physics.classical import CLASSICAL
+from gleam.physics.espirit import Sensitivities
 from gleam.physics.measurement import Measured
 from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
@@ -29,13 +30,16 @@ from gleam.simulation import simulate_scan
 
 MASK = MaskRecipe(acceleration=2)
 WAVELET = Classical("wavelet", CLASSICAL["wavelet"])
-KINDS = ("2D", "volume", "series", "series without a centre")
+KINDS = ("2D", "unequal coils", "volume", "series", "series without a centre")
 
 
 def scanned(kind: str) -> tuple[Scan, dict[str, int]]:
     """A scan that was undersampled when it was made, and how it is prepared."""
-    if kind == "2D":
-        return undersampled(tiny_scan((24, 40)), every_second_line(40)), {"calibration": 8}
+    if kind in ("2D", "unequal coils"):
+        scan = undersampled(tiny_scan((24, 40)), every_second_line(40))
+        gains = np.array([20 if kind == "unequal coils" else 1, 1, 1], np.float32)
+        kspace = np.stack([scan.kspace[i] for i in range(2)]) * gains[:, None, None, None]
+        return replace(scan, kspace=kspace), {"calibration": 8}
     if kind == "volume":
         scan = tiny_scan((16, 16, 20), slices=1)
         keep = every_second_line(20)[:, None]
@@ -123,6 +127,31 @@ def spoil(path: Path, held: np.ndarray) -> None:
             place = np.repeat(place.take([0], axis), kspace.shape[axis], axis)
         values = kspace[()]
         kspace[()] = np.where(place, np.complex64(1e3 - 1e3j), values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "times"),
+    [
+        pytest.param("2D", 2, id="each of two slices"),
+        pytest.param("volume", 1, id="a volume"),
+        pytest.param("unequal coils", 3, id="coils weighted anew in each draw"),
+        pytest.param("series without a centre", 3, id="maps made anew in each draw"),
+    ],
+)
+def test_what_no_draw_changes_is_prepared_once(
+    kind: str, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan, settings = scanned(kind)
+    example = prepared(scan, **settings)
+    made: list[Sensitivities] = []
+
+    def noted(calibration: Tensor, space: tuple[int, ...], sets: int) -> Sensitivities:
+        made.append(Sensitivities(calibration, space, sets))
+        return made[-1]
+
+    monkeypatch.setattr("gleam.preparation.prepare.Sensitivities", noted)
+    check({"zero-filled": ZERO_FILLED}, example, None, Plan(draws=3, share=0.1))
+    assert len(made) == times
 
 
 def test_an_example_file_whose_maps_saw_everything_is_refused(tmp_path: Path) -> None:

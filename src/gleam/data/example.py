@@ -206,15 +206,19 @@ def _place(example: Example, positions: range) -> _Place:
 
 
 @contextmanager
-def on_disk(example: Example) -> Iterator[Example]:
+def on_disk(example: Example, again: bool = False) -> Iterator[Example]:
     """The same example; of a volume that is not on disk yet, a file that is gone afterwards.
 
     Volumes are read again and again, a slab at a time, and would be prepared anew each time.
 
+    Args:
+        example: in a file, or being prepared.
+        again: slices are read more often than once, too.
+
     Raises:
         Unwritable: there is no room for the temporary file.
     """
-    if not in_slabs(example) or example.path is not None:
+    if not (in_slabs(example) or again) or example.path is not None:
         yield example
         return
     with TemporaryDirectory() as folder:

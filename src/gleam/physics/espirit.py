@@ -20,6 +20,7 @@ from torch import Tensor
 
 from gleam.arrays import described
 from gleam.errors import BadInput
+from gleam.physics.eigenvectors import leading_eigenvectors
 
 CHUNK = 2**21  # entries of G held at a time: 16 MB, and three times that to decompose them
 
@@ -129,41 +130,63 @@ class Sensitivities:
 
     def _pixels(self, at: Sequence[Tensor]) -> Tensor:
         """Maps (pixel, coil, set) at some indices along each axis."""
-        # Exact; iterating for the leading vectors alone was at best twice as fast.
-        values, vectors = torch.linalg.eigh(_evaluate(self._operator, self.space, at))
+        matrices = _evaluate(self._operator, self.space, at)
+        values, vectors = leading_eigenvectors(matrices, self.sets, self.crop)
         maps = vectors * (values > self.crop)[:, None]
-        return _turned(maps[..., -self.sets :].flip(2), self._reference)  # eigenvalues ascend
+        return _turned(maps.flip(2), self._reference)  # eigenvalues ascend
 
 
 def _operator(centre: Tensor, widths: Sequence[int], threshold: float) -> Tensor:
     """G as a trigonometric polynomial: coefficients (*displacement, coil, coil), in FFT order."""
-    gram = torch.stack([_gram(frame, widths) for frame in centre.unbind(1)]).sum(0)
-    power, vectors = _spectrum(gram)
-    kept = power > threshold**2 * power[-1]
-    degrees = [2 * width - 1 for width in widths]
-    if not kept.any():  # no signal at all
-        return centre.new_zeros(*degrees, len(centre), len(centre))
-    rows = vectors[:, kept].mH.reshape(-1, len(centre), *widths)
+    coils, degrees = len(centre), [2 * width - 1 for width in widths]
+    rows = _row_space(centre, widths, threshold).reshape(-1, coils, *widths)
     # Averaged over all patches, two samples act on each other by their displacement alone. So the
     # projector is summed over equal displacements: the correlation of its rows, by FFT.
     axes = tuple(range(2, rows.ndim))
-    spectrum = torch.fft.fftn(rows, degrees, axes)
-    spectrum = spectrum.permute(*axes, 1, 0)
-    correlation: Tensor = torch.fft.ifftn(spectrum @ spectrum.mH, dim=tuple(range(len(widths))))
+    power = centre.new_zeros(*degrees, coils, coils)
+    if not len(rows):  # no signal at all
+        return power
+    for some in torch.split(rows, max(1, CHUNK // (coils * math.prod(degrees)))):
+        spectrum = torch.fft.fftn(some, degrees, axes).permute(*axes, 1, 0)
+        power += spectrum @ spectrum.mH
+    correlation: Tensor = torch.fft.ifftn(power, dim=tuple(range(len(widths))))
     return correlation / math.prod(widths)
 
 
-def _gram(frame: Tensor, widths: Sequence[int]) -> Tensor:
-    """PᴴP of the calibration matrix P (patch, coil · *width) of one frame (coil, *calibration)."""
+def _row_space(centre: Tensor, widths: Sequence[int], threshold: float) -> Tensor:
+    """Orthonormal rows (row, coil · *width) that span all patches, but for noise.
+
+    They are right singular vectors of the calibration matrix P: eigenvectors of PᴴP, or with fewer
+    patches than samples in each, P = LQ, of LᴴL, times Q.
+    """
+    frames = centre.unbind(1)
+    patches = [n - width + 1 for n, width in zip(centre.shape[2:], widths, strict=True)]
+    samples = len(centre) * math.prod(widths)
+    basis = None
+    if len(frames) * math.prod(patches) < samples:
+        every = torch.cat([_patches(frame, widths) for frame in frames])
+        basis, factor = torch.linalg.qr(every.mH)
+        gram = factor @ factor.mH
+    else:
+        gram = centre.new_zeros(samples, samples)
+        for frame in frames:
+            one = _patches(frame, widths)
+            gram += one.mH @ one
+    power, vectors = _spectrum(gram)
+    kept = vectors[:, power > threshold**2 * power[-1]]
+    return (kept if basis is None else basis @ kept).mH
+
+
+def _patches(frame: Tensor, widths: Sequence[int]) -> Tensor:
+    """The calibration matrix P (patch, coil · *width) of one frame (coil, *calibration)."""
     patches = frame
     for axis, width in enumerate(widths, 1):
         patches = patches.unfold(axis, width, 1)
-    patches = patches.movedim(0, len(widths)).flatten(len(widths)).flatten(0, -2)
-    return patches.mH @ patches
+    return patches.movedim(0, len(widths)).flatten(len(widths)).flatten(0, -2)
 
 
 def _spectrum(gram: Tensor) -> tuple[Tensor, Tensor]:
-    """The squared singular values of P, ascending, and its right singular vectors as columns."""
+    """Eigenvalues, ascending, and eigenvectors as columns."""
     try:
         power, vectors = torch.linalg.eigh(gram)
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]

@@ -108,7 +108,8 @@ class Prepared:
         # A centre that masks keep is seen in any case.
         centre = part if settings.calibration == 0 else scan
         source = calibrate(centre, grid, settings.calibration, reference)
-        self._mixing, noise = whitened(part)
+        self._whitening, noise = whitened(part)
+        self._mixing = self._whitening
         self._calibration = self._mixed(source.kspace)
         if not self._calibration.abs().max() <= LARGEST:
             raise BadInput(f"{scan.name}: its noise scan holds next to no noise; leave it out")
@@ -139,6 +140,20 @@ class Prepared:
             warnings=(*scan.warnings, *_of_reference(reference), *source.warnings),
             version=VERSION,
         )
+
+    def header_from(self, seen: NDArray[np.bool_]) -> Header | None:
+        """The header if no more had been seen; None if maps and k-space, too, would be others.
+
+        Args:
+            seen: as for the class.
+        """
+        if self.settings.calibration == 0:
+            return None
+        whitening, noise = whitened(replace(self.scan, sampled=self.scan.sampled & seen))
+        if not _equal(whitening, self._whitening):
+            return None
+        level = None if noise is None else noise / self.header.scale
+        return self.header.model_copy(update={"noise": level})
 
     def __getitem__(self, index: int) -> Slice:
         """Read and prepare one slice."""
@@ -199,6 +214,12 @@ def _reference(settings: Settings, part: str) -> Scan | None:
             f"{part or 'alone'!r}; give a reference of the same parts as the scan"
         )
     return only(str(path), scans)
+
+
+def _equal(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return torch.equal(one, other)
 
 
 def _of_reference(reference: Scan | None) -> tuple[str, ...]:

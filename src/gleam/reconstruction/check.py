@@ -9,7 +9,9 @@ samples; the slices of a stack have them in turn, a single slice or a volume all
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -64,28 +66,42 @@ def check(
     }
     _check_samples(example, mask, plan)
     energies, noises, done = dict[int, list[float]](), list[float](), 0
-    for draw, slices in plan.turns(example.shape[0]):
-        split = Draw(draw, plan.share, plan.pattern)
-        given, _, axes = _split(example, mask, split)
-        with on_disk(without(example, given, axes)) as left:
-            noise = left.header.noise
-            for index in slices:
-                batch = held_out_batch(left, index, mask, split, slab)
-                assert batch.heldout is not None
-                energies.setdefault(draw, []).append(float(batch.heldout.energy().square()))
-                noises.append(math.nan if noise is None else noise**2)
-                for name, trial in trials.items():
-                    start = time.perf_counter()
-                    image = trial.method(batch.measurement).cpu()
-                    seconds = time.perf_counter() - start
-                    if not torch.view_as_real(image).isfinite().all():
-                        raise BadInput(f"{name}: its image of {left.header.name} is not finite")
-                    error = float(batch.heldout.error(image).square())
-                    trial.add(draw, error, seconds)
-                    seen(index, name, image[0] * left.header.scale)
-                done += 1
-                progress(done)
+    for split, slices, left in _without_each_draw(example, mask, plan):
+        noise = left.header.noise
+        for index in slices:
+            batch = held_out_batch(left, index, mask, split, slab)
+            assert batch.heldout is not None
+            energies.setdefault(split.number, []).append(float(batch.heldout.energy().square()))
+            noises.append(math.nan if noise is None else noise**2)
+            for name, trial in trials.items():
+                start = time.perf_counter()
+                image = trial.method(batch.measurement).cpu()
+                seconds = time.perf_counter() - start
+                if not torch.view_as_real(image).isfinite().all():
+                    raise BadInput(f"{name}: its image of {left.header.name} is not finite")
+                error = float(batch.heldout.error(image).square())
+                trial.add(split.number, error, seconds)
+                seen(index, name, image[0] * left.header.scale)
+            done += 1
+            progress(done)
     return judged(example.header.name, plan, energies, noises, list(trials.values()))
+
+
+def _without_each_draw(
+    example: Example, mask: MaskRecipe | None, plan: Plan
+) -> Iterator[tuple[Draw, range, Example]]:
+    """Every draw, the slices that have it, and the scan as it is known without what it holds out.
+
+    What no draw changes, as a rule all but the noise level, is prepared once for all of them.
+    """
+    with ExitStack() as stack:
+        again = plan.draws > example.shape[0]
+        prepared = cache(lambda: stack.enter_context(on_disk(example, again)))
+        for number, slices in plan.turns(example.shape[0]):
+            split = Draw(number, plan.share, plan.pattern)
+            given, _, axes = _split(example, mask, split)
+            with on_disk(without(example, given, axes, prepared)) as left:
+                yield split, slices, left
 
 
 def _check_samples(example: Example, mask: MaskRecipe | None, plan: Plan) -> None:

@@ -5,6 +5,7 @@ other samples, which may be. What is read off these is read again without those 
 """
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gleam.data.example import Example, ExampleFile
+from gleam.data.header import Header
 from gleam.errors import BadInput
 from gleam.formats.scan import Array, Place, Scan, slice_and_coils
 from gleam.physics.fourier import Axes, centred, fft
@@ -22,11 +24,12 @@ from gleam.preparation.prepare import Prepared
 Given = Bool[Tensor, "#frame *#space"]
 
 
-def without(example: Example, given: Given, axes: Axes) -> Example:
+def without(example: Example, given: Given, axes: Axes, prepared: Callable[[], Example]) -> Example:
     """The same scan, calibrated from what is given alone.
 
-    A scan that is only prepared is prepared again. Of an example file the noise level is read
-    again; its maps and its scale come from the centre, and how coils were weighted stays as it is.
+    The noise level is read again. Maps and scale come from the centre; a scan that is not in a file
+    yet is prepared again where they do not, or where coils are weighted otherwise without the rest.
+    In an example file how coils were weighted stays as it is.
 
     A mask may undersample a readout that the scan sampled in full. No scanner does, and of so few
     single samples no level can be told: then it stays that of the whole scan.
@@ -35,6 +38,7 @@ def without(example: Example, given: Given, axes: Axes) -> Example:
         example: the scan.
         given: the samples that are left, shift-free along `axes`. A line counts if all of it is.
         axes: the space axes in k-space.
+        prepared: gives the same example, to read arrays from if they stay as they are.
 
     Raises:
         BadInput: an example whose maps may have been made of any sample.
@@ -44,10 +48,11 @@ def without(example: Example, given: Given, axes: Axes) -> Example:
     seen = torch.fft.fftshift(lines, dim=axes).numpy()
     own = set(axes) <= set(example.header.axes)
     if own and isinstance(example, Prepared):
-        header = example.header
-        return Prepared(
-            example.scan, example.settings, header.fingerprint, header.sha256, seen=seen
-        )
+        header = example.header_from(seen)
+        if header is None:
+            of = example.header
+            return Prepared(example.scan, example.settings, of.fingerprint, of.sha256, seen=seen)
+        return _with(prepared(), header)
     if not all(example.header.calibration[axis] for axis in axes):
         raise BadInput(
             f"{example.header.name}: its maps come from no centre that masks keep, so they may "
@@ -55,12 +60,17 @@ def without(example: Example, given: Given, axes: Axes) -> Example:
             "phase encoding"
         )
     if not own:
-        return example
-    assert isinstance(example, ExampleFile)
-    left = copy.copy(example)
+        return prepared()
     level = noise_level(_scan_of(example, seen))
-    left.header = example.header.model_copy(update={"noise": level})
-    return left
+    return _with(example, example.header.model_copy(update={"noise": level}))
+
+
+def _with(example: Example, header: Header) -> Example:
+    """An example of the same arrays."""
+    assert isinstance(example, Prepared | ExampleFile)
+    other = copy.copy(example)
+    other.header = header
+    return other
 
 
 class _KSpace:
