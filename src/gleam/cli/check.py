@@ -14,7 +14,7 @@ from gleam.device import described
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder, sha256_of
 from gleam.formats import check_spares, image_writer, read_scans, scan_file
-from gleam.formats.scan import choose
+from gleam.formats.parts import choose
 from gleam.preparation.prepare import Prepared
 from gleam.reconstruction.check import check, sets_of
 from gleam.reconstruction.checked import MOST_DRAWS, Check, Plan, Prediction, Range, write

@@ -13,7 +13,7 @@ from gleam.errors import BadInput
 from gleam.face import pictures
 from gleam.files import check_new
 from gleam.formats import Scan, read_scans
-from gleam.formats.scan import choose
+from gleam.formats.parts import choose
 from gleam.preparation.description import Facts, example_facts, scan_facts
 from gleam.preparation.noise_file import checked_noise
 from gleam.preparation.prepare import Prepared, Settings

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gleam.formats.scan import named
+from gleam.formats.parts import named
 
 
 def part_of(out: Path, part: str) -> Path:

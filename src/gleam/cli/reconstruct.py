@@ -22,7 +22,7 @@ from gleam.errors import BadInput
 from gleam.files import check_new, make_folder, sha256_of
 from gleam.formats import Volume, check_spares, image_writer, read_scans, scan_file
 from gleam.formats.dicom import writer as dicom
-from gleam.formats.scan import choose
+from gleam.formats.parts import choose
 from gleam.planning.adapting import fitted_adaptation
 from gleam.planning.checks import needs_checked
 from gleam.planning.inference import in_words, needs, planned, seconds

@@ -11,7 +11,7 @@ from gleam.errors import BadInput
 from gleam.evaluation.examples import Pictured
 from gleam.files import check_exists, check_new, make_folder
 from gleam.formats import read_scans
-from gleam.formats.scan import choose
+from gleam.formats.parts import choose
 from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.check import sets_of

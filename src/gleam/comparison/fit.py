@@ -5,6 +5,7 @@ from typing import Literal
 
 from gleam.errors import BadInput
 from gleam.recipe import Recipe
+from gleam.search import largest
 
 
 def largest_that_fits(
@@ -35,11 +36,5 @@ def largest_that_fits(
             return recipe.changed(network={"regulariser": {"width": value}})
         return recipe.changed(network={"iterations": value})
 
-    low, high = fewest - 1, most  # what is known to fit, and what may
-    while low < high:
-        middle = (low + high + 1) // 2
-        if fits(at(middle)):
-            low = middle
-        else:
-            high = middle - 1
-    return at(low) if low >= fewest else None
+    found = largest(lambda value: fits(at(value)), fewest, most)
+    return None if found is None else at(found)

@@ -20,7 +20,8 @@ from gleam.formats.matlab import file as matlab
 from gleam.formats.mrd import file as ismrmrd
 from gleam.formats.mrd import image as ismrmrd_image
 from gleam.formats.mrd import version2 as mrd2
-from gleam.formats.scan import Scan, Scans, only
+from gleam.formats.parts import Scans, only
+from gleam.formats.scan import Scan
 from gleam.formats.siemens import twix
 from gleam.formats.volume import Volume
 

@@ -11,18 +11,9 @@ from numpy.typing import NDArray
 from gleam.errors import BadInput
 from gleam.formats.layout import Arrangement, Layout
 from gleam.formats.lazy import Load, Stored, each_coil
+from gleam.formats.parts import Scans, called, named, which_slices
 from gleam.formats.plausible import doubts
-from gleam.formats.scan import (
-    LARGEST,
-    Scan,
-    Scans,
-    calibration_box,
-    called,
-    centred_affine,
-    named,
-    usable,
-    which_slices,
-)
+from gleam.formats.scan import LARGEST, Scan, calibration_box, centred_affine, usable
 from gleam.formats.volume import Volume
 from gleam.formats.zeros import sampled_by_zeros
 

@@ -36,7 +36,8 @@ from gleam.files import replacing
 from gleam.formats.bare import bare_scans
 from gleam.formats.geometry import Geometry
 from gleam.formats.layout import Arrangement, Layout
-from gleam.formats.scan import Array, Scan, Scans, only
+from gleam.formats.parts import Scans, only
+from gleam.formats.scan import Array, Scan
 from gleam.formats.volume import Volume
 
 _RANK, _LARGEST_RANK = 16, 32  # NumPy's own limit, with BART's sizes of 1 beyond its 16

@@ -39,7 +39,8 @@ from gleam.formats.hdf5 import variable as hdf5_variable
 from gleam.formats.hdf5.writer import creating
 from gleam.formats.lazy import Stored
 from gleam.formats.mrd.header import Header, parse, serialise
-from gleam.formats.scan import Array, Scan, calibration_box, called, centred_affine, outwards
+from gleam.formats.parts import called
+from gleam.formats.scan import Array, Scan, calibration_box, centred_affine, outwards
 from gleam.formats.zeros import less_filling
 
 

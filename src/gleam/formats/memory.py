@@ -16,7 +16,8 @@ from gleam.errors import BadInput
 from gleam.formats import npy
 from gleam.formats.bare import bare_scan, bare_scans
 from gleam.formats.layout import Arrangement, Layout
-from gleam.formats.scan import LARGEST, Scan, Scans, named, only, usable
+from gleam.formats.parts import Scans, named, only
+from gleam.formats.scan import LARGEST, Scan, usable
 
 FORMAT = "array in memory"
 

@@ -21,7 +21,8 @@ import numpy as np
 
 from gleam.errors import BadInput
 from gleam.files import BEST_COMPRESSION, replacing
-from gleam.formats.scan import called, usable
+from gleam.formats.parts import called
+from gleam.formats.scan import usable
 from gleam.formats.volume import Volume
 from gleam.words import not_installed
 

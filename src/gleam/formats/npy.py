@@ -24,7 +24,7 @@ from gleam.errors import BadInput
 from gleam.files import replacing
 from gleam.formats.bare import bare_image, bare_scans, image_arrangement
 from gleam.formats.layout import Arrangement, Layout
-from gleam.formats.scan import Scans
+from gleam.formats.parts import Scans
 from gleam.formats.volume import Volume
 
 USUAL = {

@@ -1,5 +1,5 @@
-"""`hollow_example`: an example of the same size whose arrays have no memory, for a trace of what is
-done with it. Its masks are as they are.
+"""`hollow_example`, `hollow_network`: an example or network of the same size whose arrays have no
+memory, for a trace of what is done with it. An example's masks are as they are.
 """
 
 import copy
@@ -9,13 +9,16 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Complex
-from torch import Tensor
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
 
 from gleam.data.example import Example, Slice
 from gleam.data.header import Header
+from gleam.networks import Unrolled, build
 from gleam.physics.espirit import CHUNK
 from gleam.preparation.prepare import Prepared
+from gleam.recipe import Recipe
 
 _OF_MAPS = 3  # times what ESPIRiT decomposes at once: matrices, eigenvectors, and their making
 
@@ -105,3 +108,38 @@ def empty(mode: FakeTensorMode, *shape: int) -> Complex[Tensor, "..."]:
     """Complex numbers that are not there."""
     with mode:
         return torch.empty(shape, dtype=torch.complex64)
+
+
+def hollow_network(recipe: Recipe, mode: FakeTensorMode) -> Unrolled:
+    """The network of a recipe; its weights and buffers are shapes."""
+    if recipe.network.build is not None:  # what somebody's code does with weights is not known
+        network = build(recipe.network, recipe.seed)
+    else:
+        with _OfShapes():
+            network = build(recipe.network, recipe.seed)
+    with mode:
+        for part in network.modules():
+            for name, weight in part._parameters.items():
+                if weight is not None:
+                    part._parameters[name] = nn.Parameter(_like(weight), weight.requires_grad)
+            for name, buffer in part._buffers.items():
+                if buffer is not None:
+                    part._buffers[name] = _like(buffer)
+    return network
+
+
+class _OfShapes(TorchFunctionMode):
+    """A context in which layers are made whose weights have no memory, nor values."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """See `TorchFunctionMode`."""
+        kwargs = dict(kwargs or {})
+        if func is torch.empty:
+            kwargs["device"] = "meta"
+        return func(*args, **kwargs)
+
+
+def _like(tensor: Tensor) -> Tensor:
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cpu")

@@ -1,86 +1,47 @@
-"""Offloading as it is traced: see `gleam.training.offload`, which asks for addresses."""
+"""Offloading as it is traced: the store that trains, but that fake tensors have no addresses, and
+that the device need not be here."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Hashable, Iterable
+from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from gleam.arrays import AnyTensor
 from gleam.planning.trace import Tracer, memory_of
-from gleam.training.offload import SMALL
-from gleam.training.states import State
-from gleam.training.storage import store
+from gleam.training.offload import ActivationStore
 
 
-@dataclass(frozen=True)
-class Elsewhere:
-    """The place where activations wait.
-
-    Attributes:
-        tracer: does not count them while they do.
-        on_gpu: host memory is another than the device's.
-        to_file: they wait in a file.
-    """
-
-    tracer: Tracer
-    on_gpu: bool
-    to_file: bool
-
-
-def offload(where: Elsewhere, iterations: Sequence[nn.Module], state: State, *given: Any) -> State:
-    """Run iterations as `gleam.training.storage.offload` does, as far as a trace sees it."""
-    weights = {memory_of(p) for iteration in iterations for p in iteration.parameters()}
-    kept = TracedStore(where, weights)
-    with torch.autograd.graph.saved_tensors_hooks(kept.put, kept.get):
-        return store(iterations, state, *given)
-
-
-class TracedStore:
-    """Holds the activations of one forward pass: see `gleam.training.offload.ActivationStore`.
+class TracedStore(ActivationStore):
+    """Holds the activations of one forward pass, and writes none of them.
 
     Args:
-        where: they wait.
-        weights: memories of tensors that stay.
+        tracer: does not count them while they wait.
+        gpu: work as on a GPU: host memory is another than the device's.
+        weights: see `ActivationStore`.
+        folder: see `ActivationStore`.
     """
 
-    def __init__(self, where: Elsewhere, weights: Collection[int]) -> None:
-        self.where, self.weights = where, weights
-        self.kept: list[Tensor] = []
-        self.back: dict[int, Tensor] = {}
-        self.latest: tuple[Tensor, int] | None = None
+    def __init__(
+        self, tracer: Tracer, gpu: bool, weights: Iterable[Tensor], folder: Path | None = None
+    ) -> None:
+        super().__init__(weights, folder)
+        self.tracer, self.gpu = tracer, gpu
 
-    def put(self, tensor: AnyTensor) -> int | AnyTensor:
-        """Take an activation away: its number, or itself if it stays."""
-        stays = not self.where.on_gpu and not self.where.to_file
-        if stays or tensor.nbytes < SMALL or memory_of(tensor) in self.weights:
-            return tensor
-        if self.latest is None or not _same(self.latest, tensor):
-            with self.where.tracer.elsewhere():
-                self.kept.append(torch.empty_like(tensor))
-            self.latest = tensor, tensor._version
-        return len(self.kept) - 1
+    def _address(self, tensor: Tensor) -> Hashable:
+        return memory_of(tensor), tensor.storage_offset()
 
-    def get(self, kept: int | AnyTensor) -> AnyTensor:
-        """An activation: on a GPU it is copied there, and the one that is wanted next, too."""
-        if isinstance(kept, Tensor):
-            return kept
-        self.latest = None
-        if not self.where.on_gpu:
-            return self.kept[kept]
-        for number in (kept, kept - 1):
+    def _there(self, tensor: Tensor) -> bool:
+        return self.folder is None and not self.gpu
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        with self.tracer.elsewhere():
+            return torch.empty_like(tensor)
+
+    def _returned(self, kept: int) -> Tensor:
+        if not self.gpu:
+            return self.kept[kept][0]
+        for number in (kept, kept - 1):  # the one that is wanted next is copied, too
             if number >= 0 and number not in self.back:
-                self.back[number] = torch.empty_like(self.kept[number])
+                self.back[number] = torch.empty_like(self.kept[number][0])
         self.back = {n: tensor for n, tensor in self.back.items() if n in (kept - 1, kept)}
         return self.back[kept]
-
-
-def _same(latest: tuple[Tensor, int], tensor: Tensor) -> bool:
-    before, version = latest
-    return (
-        memory_of(before) == memory_of(tensor)
-        and before.storage_offset() == tensor.storage_offset()
-        and (before.shape, before.stride(), before.dtype, version)
-        == (tensor.shape, tensor.stride(), tensor.dtype, tensor._version)
-    )

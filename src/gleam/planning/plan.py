@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from gleam.amounts import in_bytes
 from gleam.errors import BadInput
 from gleam.planning.footprint import Footprint, footprint
-from gleam.planning.largest import largest, widest
 from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize
 from gleam.planning.speed import Speed, amount, speed
 from gleam.planning.ways import fitted, proposals, schemes
+from gleam.planning.widest import widest
 from gleam.recipe import STEPS, Recipe
+from gleam.search import largest
 from gleam.terminal import followed
 
 ENOUGH = 1000  # steps; with fewer, a shallow network learns more in the time (docs/study.md)

@@ -10,25 +10,19 @@ from torch import Tensor, nn
 
 from gleam.arrays import tensors
 from gleam.data.batch import Slab
-from gleam.networks import Unrolled, build
+from gleam.networks import Unrolled
 from gleam.networks.state import ImageState
 from gleam.planning.errors_of_inverses import told
+from gleam.planning.hollow import hollow_network
 from gleam.planning.machine import Machine
-from gleam.planning.offload import Elsewhere, offload
+from gleam.planning.offload import TracedStore
 from gleam.planning.scans import ScanSize, as_on_gpu, tensors_of
-from gleam.planning.trace import Hollow, Trace, Tracer, bytes_of, fake, filled
+from gleam.planning.trace import Trace, Tracer, bytes_of, fake
 from gleam.recipe import Recipe
 from gleam.runs.assembly import make_learner
 from gleam.training.meter import state_bytes
 from gleam.training.module import GreedyModule
-
-
-def hollow_network(recipe: Recipe) -> Unrolled:
-    """The network of a recipe; its weights are shapes."""
-    if recipe.network.build is not None:  # what somebody's code does with weights is not known
-        return build(recipe.network, recipe.seed)
-    with Hollow():
-        return build(recipe.network, recipe.seed)
+from gleam.training.storage import offload
 
 
 @dataclass(frozen=True)
@@ -60,12 +54,12 @@ class Step:
 
 def traced_step(recipe: Recipe, scan: ScanSize, machine: Machine) -> Step:
     """One update of every module, as it is once optimizers have their states."""
-    network = hollow_network(recipe)
+    mode = fake()
+    network = hollow_network(recipe, mode)
     slab = scan.slab(recipe, network)
     voxels = scan.voxels(recipe, None if slab is None else slab.wide)
     coils, at_once = machine.coils(scan.coils, voxels)
-    with fake():
-        filled(network)
+    with mode:
         learner = make_learner(network, recipe)
         with Tracer([]):  # which has no memory even for fused updates
             make_states(learner.modules)
@@ -137,12 +131,10 @@ def watched(module: GreedyModule, number: int, tracer: Tracer, machine: Machine)
         for weight in iteration.parameters():
             accumulated = partial(_accumulated, tracer, on("backward", k))
             weight.register_post_accumulate_grad_hook(accumulated)  # type: ignore[no-untyped-call]
-    storage = getattr(module.storage, "func", module.storage)
-    if getattr(storage, "__name__", "") != "offload":
+    if getattr(module.storage, "func", module.storage) is not offload:
         return module
-    folder = getattr(module.storage, "keywords", {}).get("folder")
-    where = Elsewhere(tracer, on_gpu=machine.is_gpu, to_file=folder is not None)
-    return replace(module, storage=partial(offload, where))
+    made = partial(TracedStore, tracer, machine.is_gpu)
+    return replace(module, storage=partial(module.storage, made=made))
 
 
 def _accumulated(tracer: Tracer, at: Callable[[], None], weight: Tensor) -> None:

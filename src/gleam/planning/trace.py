@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -27,7 +27,6 @@ from torch._subclasses.fake_tensor import (
     FakeTensor,
     FakeTensorMode,
 )
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
@@ -241,34 +240,6 @@ def copied(mode: FakeTensorMode, whole: T) -> T:
     """The same of fake tensors; nothing is copied but shapes."""
     with FakeCopyMode(mode):
         return copy.deepcopy(whole)
-
-
-class Hollow(TorchFunctionMode):
-    """A context in which layers are made whose weights have no memory: see `filled`."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        """See `TorchFunctionMode`."""
-        kwargs = dict(kwargs or {})
-        if func is torch.empty:
-            kwargs["device"] = "meta"
-        return func(*args, **kwargs)
-
-
-def filled(network: nn.Module) -> None:
-    """Make all weights and buffers of a network fake ones, within `fake`."""
-    for part in network.modules():
-        for name, weight in part._parameters.items():
-            if weight is not None:
-                part._parameters[name] = nn.Parameter(_like(weight), weight.requires_grad)
-        for name, buffer in part._buffers.items():
-            if buffer is not None:
-                part._buffers[name] = _like(buffer)
-
-
-def _like(tensor: Tensor) -> Tensor:
-    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cpu")
 
 
 def memory_of(tensor: AnyTensor) -> int:

@@ -12,12 +12,11 @@ from torch import Tensor
 from gleam.data.loader import SLAB
 from gleam.physics.slabs import Slabbed
 from gleam.planning.few import SHORT
-from gleam.planning.hollow import empty
+from gleam.planning.hollow import empty, hollow_network
 from gleam.planning.machine import Machine
 from gleam.planning.making import making
 from gleam.planning.scans import ScanSize, as_on_gpu, tensors_of
-from gleam.planning.step import hollow_network
-from gleam.planning.trace import Phase, Tracer, bytes_of, fake, filled
+from gleam.planning.trace import Phase, Tracer, bytes_of, fake
 from gleam.recipe import Recipe, TrainingRecipe
 from gleam.runs.assembly import make_learner
 
@@ -66,7 +65,7 @@ def _few(recipe: Recipe, scan: ScanSize, size: int) -> int:
     """Positions of a volume of which two slabs have all their surroundings: while one is worked on,
     what became of the one before is still there.
     """
-    network = hollow_network(recipe)
+    network = hollow_network(recipe, fake())
     around = network.reach(scan.first) + network.alignment(scan.first)
     return size * (2 + 2 * -(-around // size))
 
@@ -83,11 +82,11 @@ def _largest(held: dict[Phase, int]) -> int:
 
 def _traced(recipe: Recipe, scan: ScanSize, machine: Machine, size: int | None) -> dict[Phase, int]:
     """Bytes while each iteration is at work, and after it; in slabs of a size, or whole."""
-    network, mode = hollow_network(recipe), fake()
+    mode = fake()
+    network = hollow_network(recipe, mode)
     voxels = scan.voxels(recipe, None if size is None else range(size))
     coils, at_once = machine.coils(scan.coils, voxels)
     with mode:
-        filled(network)
         learner = make_learner(network, recipe)
         whole = scan.batch(recipe, None, scan.coils, at_once)
         batch = scan.batch(recipe, None, coils, at_once)

@@ -16,7 +16,7 @@ from gleam.data.header import VERSION
 from gleam.errors import BadInput, Stopped
 from gleam.files import check_exists, check_new, sha256_of
 from gleam.formats import SCAN_SUFFIXES, is_scan_file, read_scans, scan_file
-from gleam.formats.scan import named
+from gleam.formats.parts import named
 from gleam.memory import exhausted
 from gleam.preparation.prepare import Prepared, Settings
 from gleam.workers import map_in_processes

@@ -27,7 +27,8 @@ from gleam.data.header import VERSION, Header
 from gleam.errors import BadInput
 from gleam.formats import read_scans
 from gleam.formats.layout import Layout
-from gleam.formats.scan import LARGEST, Scan, only
+from gleam.formats.parts import only
+from gleam.formats.scan import LARGEST, Scan
 from gleam.physics.coils import compression_matrix, mix
 from gleam.physics.espirit import Sensitivities
 from gleam.physics.fourier import ifft, shift_free

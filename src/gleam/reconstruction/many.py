@@ -12,7 +12,7 @@ from pathlib import Path
 from gleam.errors import Stopped
 from gleam.files import check_new, sha256_of
 from gleam.formats import Scan, image_name, read_scans
-from gleam.formats.scan import named
+from gleam.formats.parts import named
 from gleam.formats.volume import Volume
 from gleam.preparation import manifest
 from gleam.preparation.jobs import MADE_OTHERWISE, Outcome, fingerprint, reason

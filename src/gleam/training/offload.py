@@ -8,7 +8,7 @@ only the file makes a difference.
 
 import tempfile
 import weakref
-from collections.abc import Collection
+from collections.abc import Hashable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -26,8 +26,10 @@ SMALL = 1024  # bytes; what is smaller stays where it is
 class ActivationStore:
     """Holds the activations of one forward pass.
 
+    Four methods ask for memory or the device; a trace has its own (`gleam.planning.offload`).
+
     Args:
-        weights: data pointers of tensors that stay on the device.
+        weights: tensors that stay on the device.
         folder: where to make the file, which has no name and is gone with the graph; None for
             host memory.
 
@@ -36,8 +38,8 @@ class ActivationStore:
         Unwritable: the disk is full.
     """
 
-    def __init__(self, weights: Collection[int], folder: Path | None = None) -> None:
-        self.weights, self.folder = weights, folder
+    def __init__(self, weights: Iterable[Tensor], folder: Path | None = None) -> None:
+        self.weights, self.folder = {self._address(weight) for weight in weights}, folder
         self.kept: list[tuple[Tensor, torch.device]] = []  # in the order of the forward pass
         self.back: dict[int, Tensor] = {}  # what is on the device again, or on its way
         self.latest: tuple[Tensor, int] | None = None
@@ -46,14 +48,12 @@ class ActivationStore:
 
     def put(self, tensor: AnyTensor) -> int | AnyTensor:
         """Take an activation off the device: its number, or itself if it stays."""
-        there = self.folder is None and not on_gpu(tensor.device)
-        if there or tensor.nbytes < SMALL or tensor.data_ptr() in self.weights:
+        if self._there(tensor) or tensor.nbytes < SMALL or self._address(tensor) in self.weights:
             return tensor
         # An activation is often kept twice in a row, as the result of one operation and as the
         # input of the next. The first is held on to: its memory cannot be another's by then.
-        if self.latest is None or not _same(self.latest, tensor):
-            moved = self._to_host(tensor) if self.folder is None else self._to_file(tensor)
-            self.kept.append((moved, tensor.device))
+        if self.latest is None or not self._same(*self.latest, tensor):
+            self.kept.append((self._moved(tensor), tensor.device))
             self.latest = tensor, tensor._version
         return len(self.kept) - 1
 
@@ -62,6 +62,28 @@ class ActivationStore:
         if isinstance(kept, Tensor):
             return kept
         self.latest = None
+        return self._returned(kept)
+
+    def _same(self, before: Tensor, version: int, tensor: Tensor) -> bool:
+        return (
+            (self._address(before), before.shape, before.stride(), before.dtype, version)
+            == (self._address(tensor), tensor.shape, tensor.stride(), tensor.dtype, tensor._version)
+        )  # fmt: skip
+
+    def _address(self, tensor: Tensor) -> Hashable:
+        """Names the place in memory where a tensor begins."""
+        return tensor.data_ptr()
+
+    def _there(self, tensor: Tensor) -> bool:
+        """Whether it lies already where activations wait."""
+        return self.folder is None and not on_gpu(tensor.device)
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        """The same where activations wait."""
+        return self._to_host(tensor) if self.folder is None else self._to_file(tensor)
+
+    def _returned(self, kept: int) -> Tensor:
+        """The same on its device again."""
         device = self.kept[kept][1]
         if not on_gpu(device):
             return self.kept[kept][0]
@@ -108,14 +130,6 @@ class ActivationStore:
         dense = torch.empty_like(tensor, device="meta")  # axes in memory as the tensor has them
         kept = torch.from_numpy(mapped).view(tensor.dtype)
         return kept.as_strided(dense.shape, dense.stride()).copy_(tensor)
-
-
-def _same(latest: tuple[Tensor, int], tensor: Tensor) -> bool:
-    before, version = latest
-    return (
-        (before.data_ptr(), before.shape, before.stride(), before.dtype, version)
-        == (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor._version)
-    )  # fmt: skip
 
 
 def on_gpu(device: torch.device) -> bool:

@@ -178,11 +178,14 @@ def _check(found: Tensor, kept: Tensor) -> None:
 
 
 def offload(
-    iterations: Sequence[nn.Module], state: State, *given: Any, folder: Path | None = None
+    iterations: Sequence[nn.Module],
+    state: State,
+    *given: Any,
+    folder: Path | None = None,
+    made: Callable[..., ActivationStore] = ActivationStore,
 ) -> State:
     """Keep every activation in host memory, or in a file under `folder`; see `ActivationStore`."""
-    weights = {p.data_ptr() for iteration in iterations for p in iteration.parameters()}
-    kept = ActivationStore(weights, folder)
+    kept = made((p for iteration in iterations for p in iteration.parameters()), folder)
     with torch.autograd.graph.saved_tensors_hooks(kept.put, kept.get):
         return store(iterations, state, *given)
 

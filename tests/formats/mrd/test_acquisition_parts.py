@@ -11,7 +11,8 @@ from gleam.errors import BadInput
 from gleam.formats.mrd.acquisitions import assemble
 from gleam.formats.mrd.head import ACQUISITION_HEADER
 from gleam.formats.mrd.header import parse
-from gleam.formats.scan import Scan, only
+from gleam.formats.parts import only
+from gleam.formats.scan import Scan
 
 READ = {"rtol": 2e-5, "atol": 2e-4}
 

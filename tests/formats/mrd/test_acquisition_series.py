@@ -12,7 +12,7 @@ from gleam.formats.mrd.acquisitions import assemble
 from gleam.formats.mrd.head import ACQUISITION_HEADER
 from gleam.formats.mrd.header import parse
 from gleam.formats.mrd.series import unfinished
-from gleam.formats.scan import only
+from gleam.formats.parts import only
 
 COUNTERS = {"line": "kspace_encode_step_1", "partition": "kspace_encode_step_2"}
 

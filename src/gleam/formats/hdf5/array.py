@@ -26,7 +26,7 @@ from gleam.errors import BadInput
 from gleam.formats.bare import bare_scans
 from gleam.formats.hdf5 import file as hdf5
 from gleam.formats.layout import Arrangement, Layout
-from gleam.formats.scan import Scans
+from gleam.formats.parts import Scans
 from gleam.words import nearest
 
 _USUAL = "kspace"

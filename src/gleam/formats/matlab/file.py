@@ -29,7 +29,7 @@ from gleam.formats.layout import Arrangement, Layout
 from gleam.formats.lazy import Load
 from gleam.formats.matlab import cmrxrecon
 from gleam.formats.matlab import version5 as matlab5
-from gleam.formats.scan import Scans
+from gleam.formats.parts import Scans
 from gleam.formats.volume import Volume
 
 

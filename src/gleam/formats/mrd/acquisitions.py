@@ -58,17 +58,8 @@ from gleam.formats.mrd.lines import lay_out
 from gleam.formats.mrd.parts import kinds, stacks
 from gleam.formats.mrd.series import unfinished
 from gleam.formats.mrd.time import frame_time
-from gleam.formats.scan import (
-    LARGEST,
-    NOT_WHITENED,
-    Array,
-    Scan,
-    calibration_box,
-    named,
-    only,
-    outwards,
-    usable,
-)
+from gleam.formats.parts import named, only
+from gleam.formats.scan import LARGEST, NOT_WHITENED, Array, Scan, calibration_box, outwards, usable
 from gleam.formats.zeros import less_filling
 
 

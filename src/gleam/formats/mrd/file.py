@@ -33,7 +33,8 @@ from gleam.formats.mrd import version2 as mrd2
 from gleam.formats.mrd.acquisitions import assemble
 from gleam.formats.mrd.head import ACQUISITION_HEADER, NOISE, Records, flagged
 from gleam.formats.mrd.header import Header, parse
-from gleam.formats.scan import NOT_WHITENED, Array, Scan, Scans, called
+from gleam.formats.parts import Scans, called
+from gleam.formats.scan import NOT_WHITENED, Array, Scan
 
 _MEASUREMENT = re.compile(r"dataset(?:_(\d+))?")
 

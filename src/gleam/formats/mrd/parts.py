@@ -29,7 +29,7 @@ from gleam.formats.mrd.geometry import (
     slice_order,
 )
 from gleam.formats.mrd.head import Records
-from gleam.formats.scan import which_slices
+from gleam.formats.parts import which_slices
 
 JITTER = 0.1  # of the slice distance
 PATTERN = ["frame", "step_1", "step_2", "start", "stop"]  # a line's place within its slice

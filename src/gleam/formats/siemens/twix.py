@@ -40,8 +40,9 @@ from gleam.formats.mrd.head import (
     NOISE,
     REVERSED,
 )
+from gleam.formats.parts import Scans, called
 from gleam.formats.region import bounding_box, is_complete
-from gleam.formats.scan import Scan, Scans, called
+from gleam.formats.scan import Scan
 from gleam.formats.siemens.blocks import load, measurements
 from gleam.formats.siemens.protocol import header
 

@@ -1,4 +1,4 @@
-"""`largest`, `widest`: the most iterations and features that fit, by asking about few of them."""
+"""`widest`: the most features that fit, by asking about few."""
 
 import math
 from collections.abc import Callable
@@ -9,19 +9,6 @@ from gleam.planning.footprint import Footprint
 
 WIDEST = 4096  # features that a recipe may say
 FILLED = 0.95  # of the memory: a width that fills so much is called the widest
-
-
-def largest(fits: Callable[[int], bool], least: int, most: int, near: int = 1) -> int | None:
-    """The largest number that fits, if what fits is all up to it; None if none does."""
-    low, high = least - 1, most + 1
-    guess = min(max(least, near), most)
-    while high - low > 1:
-        if fits(guess):
-            low, guess = guess, 2 * guess if high > most else (guess + high) // 2
-        else:
-            high, guess = guess, (low + guess) // 2
-        guess = min(max(guess, low + 1), high - 1)
-    return low if low >= least else None
 
 
 def widest(taken: Callable[[int], Footprint], width: int, memory: int) -> int | None:

@@ -1,13 +1,7 @@
 import pytest
 
 from gleam.planning.footprint import Footprint
-from gleam.planning.largest import largest, widest
-
-
-@pytest.mark.parametrize("limit", [0, 1, 7, 63, 64, 100])
-@pytest.mark.parametrize("near", [1, 5, 64])
-def test_the_largest_is_found_wherever_it_is(limit, near):
-    assert largest(lambda n: n <= limit, 1, 64, near) == (min(limit, 64) or None)
+from gleam.planning.widest import widest
 
 
 def taken(width, bent=0.0):
