@@ -38,7 +38,8 @@ def work(file: Path) -> None:
             if not (order.alone and group.rank):
                 key = order.way, order.batch
                 if key not in made:
-                    batch = largest_batch(recipe, order.batch).to(group.device)
+                    one = recipe.changed(data={"batch": order.batch})
+                    batch = largest_batch(one).to(group.device)
                     way = WAYS[order.way](recipe, batch, group)
                     made[key] = way, *memory(way, group)
                 way, activations, states = made[key]

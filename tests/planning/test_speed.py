@@ -43,6 +43,14 @@ def test_only_small_scans_are_timed(cpu, monkeypatch):
     assert found.per_work > 0
 
 
+def test_what_begins_with_another_run_is_timed_by_itself(cpu, monkeypatch):
+    timed = []
+    monkeypatch.setattr(speeds, "_timed", lambda recipe, *_: timed.append(recipe) or 1.0)
+    grown = {"start": "run", "frozen": 2, "copies": True, "stages": [{"iterations": 6}]}
+    speed(recipe(4, training=grown), TINY, cpu)
+    assert all(one.training.start is None and one.module_sizes() == [2] for one in timed)
+
+
 def test_what_is_timed_is_not_solved_at_once(cpu, monkeypatch):
     """Where CG goes on to a tolerance, constant numbers would take a step or two."""
     steps = []

@@ -85,6 +85,14 @@ def test_too_few_modules_divide_each_batch(cpu):
     }
 
 
+def test_of_a_recipe_with_stages_the_first_is_planned(cpu):
+    """However deep it may be; a stage that is no deeper falls away."""
+    found = plan(DEEP.changed(training={"stages": [{"iterations": 20}]}), TINY, cpu, Budget(10_000))
+    assert found.missing == {}
+    assert all(one.deepest > 20 for one in found.offers)
+    assert all(len(one.recipe.training.stages) == 1 for one in found.offers)
+
+
 def test_depth_keeps_modules_as_long_as_they_are():
     four = _of_depth(recipe(8, training={"modules": 4}), 13)
     assert four.module_sizes() == [2] * 6 + [1]

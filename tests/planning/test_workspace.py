@@ -21,17 +21,17 @@ def arguments(image, weight):
 def test_a_convolution_is_known_by_its_arguments():
     image = torch.zeros(1, 8, 40, 30).to(memory_format=torch.channels_last)
     given = arguments(image, torch.zeros(8, 8, 3, 3))
-    one = found(given, aten.convolution.default)
+    one = found(aten.convolution.default, given)
     assert replace(one, backend="") == replace(PLAIN, weight_layout="first", backend="")
     back = (torch.zeros(1, 8, 40, 30), *given[:2], [0], *given[3:], [False, True, False])
-    backward = found(back, aten.convolution_backward.default)
+    backward = found(aten.convolution_backward.default, back)
     assert backward.wanted == (False, True)
     assert backward.gradient_layout == "first"
 
 
 def test_small_ones_are_measured_as_they_are(tmp_path):
     image = torch.zeros(1, 2, 9, 8)
-    one = found(arguments(image, torch.zeros(4, 2, 3, 3)), aten.convolution.default)
+    one = found(aten.convolution.default, arguments(image, torch.zeros(4, 2, 3, 3)))
     if one.backend != "Slow2d":
         pytest.skip("this PyTorch convolves few channels in another way")
     columns = 2 * 9 * 9 * 8 * 4

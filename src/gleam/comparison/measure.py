@@ -72,7 +72,7 @@ def measure(plan: Plan, folder: Path, device: torch.device) -> dict[str, Entry |
     path = folder / "costs.json"
     known = known_costs(path)
     try:
-        against = Stepper(plan.base, largest_batch(plan.base, plan.base.data.batch), device)
+        against = Stepper(plan.base, largest_batch(plan.base), device)
         limit = against.cost().memory
     except Exception as error:
         if not exhausted(error):
@@ -89,7 +89,7 @@ def measure(plan: Plan, folder: Path, device: torch.device) -> dict[str, Entry |
         if _completed(known.get(name, {}).get("asked")) != asked:
             known[name] = {"asked": asked, "found": None}
             found: Recipe | None = recipe
-            batch = largest_batch(recipe, recipe.data.batch)
+            batch = largest_batch(recipe)
             if scheme.fit is not None:
                 fits = partial(_fits, batch=batch, device=device, limit=limit)
                 found = largest_that_fits(recipe, scheme.fit, fits)
@@ -151,9 +151,8 @@ def _fits(recipe: Recipe, batch: Batch, device: torch.device, limit: int) -> boo
         return False
 
 
-def largest_batch(recipe: Recipe, slices: int) -> Batch:
-    """A training batch of so many slices, or slabs, of the example with the most numbers in one."""
-    recipe = recipe.changed(data={"batch": slices})
+def largest_batch(recipe: Recipe) -> Batch:
+    """A training batch of slices, or slabs, of the example with the most numbers in one."""
     network = build(recipe.network)
 
     def size(example: Example) -> int:

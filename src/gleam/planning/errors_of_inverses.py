@@ -3,7 +3,7 @@
 It follows from the few numbers beside the CNN, so an iteration with the smallest of CNNs tells it.
 """
 
-from functools import cache, partial
+from functools import cache
 
 import torch
 
@@ -34,9 +34,4 @@ def told(network: Unrolled, recipe: Recipe) -> None:
         return after
 
     for iteration in network.iterations:
-        iteration.error_of_inverse = partial(_asked, error)  # type: ignore[assignment]
-
-
-def _asked(error: object, before: float, measurement: Measurement) -> float:
-    assert callable(error)
-    return float(error(before))
+        iteration.error_of_inverse = lambda before, _: error(before)  # type: ignore[assignment]

@@ -89,10 +89,9 @@ def plan(recipe: Recipe, scan: ScanSize, machine: Machine, budget: Budget) -> Pl
     """
     scan.check(recipe)
     pace = speed(recipe, scan, machine) if machine.at_hand else None
-    offers, missing = [], {}
+    planner, offers, missing = _Planner(scan, machine, budget, pace), [], {}
     cuts = schemes(recipe)
     for name, one in followed(cuts.items(), "planning", len(cuts)):
-        planner = _Planner(scan, machine, budget, pace)
         try:
             offer = planner.offer(name, one)
         except BadInput as error:
@@ -103,7 +102,7 @@ def plan(recipe: Recipe, scan: ScanSize, machine: Machine, budget: Budget) -> Pl
         else:
             offers.append(offer)
     if not offers:
-        raise BadInput(_nothing(recipe, scan, machine, budget, missing))
+        raise BadInput(planner.nothing(recipe, missing))
     return Plan(scan, machine, budget, offers, max(offers, key=_pays), missing)
 
 
@@ -179,6 +178,15 @@ class _Planner:
         """Reason that a scheme does not fit."""
         return f"takes {in_bytes(self._peak(_of_depth(recipe, recipe.training.frozen + 1)))}"
 
+    def nothing(self, recipe: Recipe, missing: dict[str, str]) -> str:
+        """Reason that no scheme fits, and what would."""
+        least = "; ".join(f"{name} {why}" for name, why in missing.items())
+        single, memory = self.budget.devices == 1, in_bytes(self.budget.memory)
+        found = proposals(recipe, self.machine, self.fits) if single else []
+        ways = [words for words, _ in found]
+        what = f"it fits with {' or with '.join(ways)}" if ways else "give it smaller scans or more"
+        return f"nothing fits into {memory}, not even one iteration ({least}); {what}"
+
     def _peak(self, recipe: Recipe) -> int:
         return peak(recipe, self.scan, self.machine, self.budget.devices)[0].peak
 
@@ -207,23 +215,14 @@ class _Planner:
 
 
 def _of_depth(recipe: Recipe, iterations: int) -> Recipe:
-    """The same scheme of another depth: modules stay as long as they are."""
+    """The same scheme of another depth: modules stay as long as they are, and shallower stages
+    fall away."""
     t = recipe.training
     longest, left = max(recipe.module_sizes()), iterations - t.frozen
     modules = 1 if len(recipe.module_sizes()) == 1 else math.ceil(left / longest)
     overlap = min(t.overlap, modules - 1)
     if t.loss_weights == "last":
         overlap = modules - 1
-    training = {"modules": modules, "overlap": overlap}
+    stages = tuple(stage for stage in t.stages if stage.iterations >= iterations)
+    training = {"modules": modules, "overlap": overlap, "stages": stages}
     return recipe.changed(network={"iterations": iterations}, training=training)
-
-
-def _nothing(
-    recipe: Recipe, scan: ScanSize, machine: Machine, budget: Budget, missing: dict[str, str]
-) -> str:
-    least = "; ".join(f"{name} {why}" for name, why in missing.items())
-    fits = _Planner(scan, machine, budget, None).fits
-    single = budget.devices == 1
-    ways = [words for words, _ in proposals(recipe, machine, fits)] if single else []
-    what = f"it fits with {' or with '.join(ways)}" if ways else "give it smaller scans or more"
-    return f"nothing fits into {in_bytes(budget.memory)}, not even one iteration ({least}); {what}"

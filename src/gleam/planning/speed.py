@@ -17,7 +17,7 @@ from gleam.planning.machine import Machine
 from gleam.planning.scans import ScanSize, tensors_of
 from gleam.planning.step import traced_step
 from gleam.planning.trace import Work
-from gleam.recipe import Recipe
+from gleam.recipe import BY_ITSELF, END_TO_END, Recipe
 from gleam.runs.assembly import make_learner
 from gleam.training.graph import EAGER
 from gleam.training.timing import settled
@@ -66,9 +66,8 @@ def speed(
         machine: the device.
         clock: seconds; of the process, say, where others keep the machine busy.
     """
-    training = {"modules": 1, "overlap": 0, "storage": "store", "offload_to": None}
-    beginning = {"start": None, "frozen": 0, "polish": 0, "loss_weights": "flat"}
-    one = recipe.changed(network={"iterations": 2}, training=training | beginning)
+    training = BY_ITSELF | END_TO_END | {"storage": "store", "offload_to": None}
+    one = recipe.changed(network={"iterations": 2}, training=training)
     here = replace(machine, is_gpu=machine.device.type == "cuda", workspace=None)
     large = _reduced(one, scan, here)
     small = _halved(one, large)

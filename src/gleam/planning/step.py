@@ -117,19 +117,13 @@ def weights_and_states(modules: Iterable[GreedyModule]) -> list[Tensor]:
 
 def watched(module: GreedyModule, number: int, tracer: Tracer, machine: Machine) -> GreedyModule:
     """A module that tells the tracer where in it a step is: way, module, iteration."""
-
-    def on(way: str, k: int) -> Callable[..., None]:
-        def at(*_: Any) -> None:
-            tracer.phase = way, number, k
-
-        return at
-
     for k, iteration in enumerate(module.iterations):
-        iteration.register_forward_pre_hook(on("forward", k))
+        forth, back = (tracer.at((way, number, k)) for way in ("forward", "backward"))
+        iteration.register_forward_pre_hook(forth)
         if hasattr(iteration, "back"):
-            _preceded(iteration, "back", on("backward", k))
+            _preceded(iteration, "back", back)
         for weight in iteration.parameters():
-            accumulated = partial(_accumulated, tracer, on("backward", k))
+            accumulated = partial(_accumulated, tracer, back)
             weight.register_post_accumulate_grad_hook(accumulated)  # type: ignore[no-untyped-call]
     if getattr(module.storage, "func", module.storage) is not offload:
         return module

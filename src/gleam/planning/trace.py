@@ -43,8 +43,8 @@ aten = torch.ops.aten
 HOST = torch.device("meta")  # other memory than the device's: what is made there does not count
 LIES_THERE, WORKSPACE = -1, -2  # names of memory that no tensor of the trace has
 Phase = tuple[str, int, int]  # of work: the way (forward, backward), the part, and the place in it
-# An operation, its arguments and its result → the bytes that it takes besides while it runs.
-Workspace = Callable[[Any, tuple[Any, ...], Any], int]
+# An operation and its arguments → the bytes that it takes besides its result while it runs.
+Workspace = Callable[[Any, tuple[Any, ...]], int]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, before: Sequence[Tensor], workspace: Workspace | None = None, gpu: bool = False
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.phase: Phase = ("forward", 0, 0)  # of what is being done; whoever knows sets it
+        self.phase: Phase = ("forward", 0, 0)  # of what is being done; see `at`
         self.trace = Trace()
         self._workspace = workspace
         self._allocator = Allocator() if gpu else None
@@ -144,6 +144,14 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._kept[key] = size, True
             self._held[0] -= size
             self._held[1] += size
+
+    def at(self, phase: Phase) -> Callable[..., None]:
+        """A hook that says that a phase begins."""
+
+        def begin(*_: Any) -> None:
+            self.phase = phase
+
+        return begin
 
     @property
     def reserved(self) -> int:
@@ -177,7 +185,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if isinstance(one, Tensor):
                 away = self._quiet or one.device == HOST
                 self._take(one, 0 if away else one.untyped_storage().nbytes())
-        self._note(self._workspace(func, args, result) if convolves and self._workspace else 0)
+        self._note(self._workspace(func, args) if convolves and self._workspace else 0)
         self._count(func, packet, args, result)
         return result
 

@@ -2,10 +2,8 @@
 volumes, though in slabs, and no module's gradients. Of a long volume few slabs are traced.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 from torch import Tensor
 
@@ -47,18 +45,18 @@ def _kept(key: str, scan: ScanSize, machine: Machine) -> int:
     in_slabs = len(scan.space) == 3 and scan.first not in scan.axes(recipe)
     if not in_slabs:
         made = making(recipe, scan, machine, None)
-        return max(made, _largest(_traced(recipe, scan, machine, None)))
+        return max(made, *_traced(recipe, scan, machine, None).values())
     recipe = recipe.changed(data={"batch": 1})
     size = max(recipe.data.slab or 0, SLAB)
     few = _few(recipe, scan, size)
     more = scan.space[scan.first] - few - size
     if more <= 0:
-        return _largest(_traced(recipe, scan, machine, size))
+        return max(_traced(recipe, scan, machine, size).values())
     # With every further position of the volume as much more is held, whatever is being done.
     short, longer = (_traced(recipe, _cut(scan, n), machine, size) for n in (few, few + size))
     for phase, held in longer.items():
         longer[phase] = held + more * (held - short[phase]) // size
-    return _largest(longer)
+    return max(longer.values())
 
 
 def _few(recipe: Recipe, scan: ScanSize, size: int) -> int:
@@ -74,10 +72,6 @@ def _cut(scan: ScanSize, length: int) -> ScanSize:
     space = list(scan.space)
     space[scan.first] = length
     return replace(scan, space=tuple(space))
-
-
-def _largest(held: dict[Phase, int]) -> int:
-    return max(held.values())
 
 
 def _traced(recipe: Recipe, scan: ScanSize, machine: Machine, size: int | None) -> dict[Phase, int]:
@@ -109,17 +103,10 @@ def _traced(recipe: Recipe, scan: ScanSize, machine: Machine, size: int | None) 
         batch = replace(batch, measurement=slabs)
     tracer = Tracer(before, machine.workspace, machine.is_gpu)
     for k, iteration in enumerate(network.iterations):
-        iteration.register_forward_pre_hook(_told(tracer, ("forward", 0, k)))
-        iteration.register_forward_hook(_told(tracer, ("after", 0, k)))
+        iteration.register_forward_pre_hook(tracer.at(("forward", 0, k)))
+        iteration.register_forward_hook(tracer.at(("after", 0, k)))
     with tracer:
         learner.validate([batch])
     peaks = {phase: held.total for phase, held in tracer.trace.peaks.items()}
     spread = max(1.0, tracer.reserved / max(peaks.values()))
     return {phase: there + round(spread * peak) for phase, peak in peaks.items()}
-
-
-def _told(tracer: Tracer, phase: Phase) -> Callable[..., None]:
-    def at(*_: Any) -> None:
-        tracer.phase = phase
-
-    return at

@@ -138,13 +138,14 @@ class Workspaces:
         name = "".join(
             c if c.isalnum() else "-" for c in f"{described(device)} {torch.__version__}"
         )
-        self._path = (folder or kept_in()) / f"workspace-{name}.json"
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gleam"
+        self._path = (folder or cache) / f"workspace-{name}.json"
         self._lines = _read(self._path)  # bytes = first + second · positions, by kind and grids
         self._exact: dict[Convolution, int] = {}
 
-    def __call__(self, func: Any, args: tuple[Any, ...], result: Any) -> int:
+    def __call__(self, func: Any, args: tuple[Any, ...]) -> int:
         """See `Workspace`."""
-        return self.of(found(args, func))
+        return self.of(found(func, args))
 
     def of(self, one: Convolution) -> int:
         """Bytes of a convolution."""
@@ -178,12 +179,7 @@ class Workspaces:
             pass
 
 
-def kept_in() -> Path:
-    """The folder of what is measured once per device."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gleam"
-
-
-def found(args: tuple[Any, ...], func: Any) -> Convolution:
+def found(func: Any, args: tuple[Any, ...]) -> Convolution:
     """The convolution that an operation is."""
     backward = func.overloadpacket is aten.convolution_backward
     image, weight, _, stride, padding, dilation = args[1:7] if backward else args[:6]

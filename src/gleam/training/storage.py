@@ -184,7 +184,8 @@ def offload(
     folder: Path | None = None,
     made: Callable[..., ActivationStore] = ActivationStore,
 ) -> State:
-    """Keep every activation in host memory, or in a file under `folder`; see `ActivationStore`."""
+    """Keep every activation in host memory, or in a file under `folder`; see `ActivationStore`, of
+    which a trace has a kind of its own."""
     kept = made((p for iteration in iterations for p in iteration.parameters()), folder)
     with torch.autograd.graph.saved_tensors_hooks(kept.put, kept.get):
         return store(iterations, state, *given)
