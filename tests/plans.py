@@ -1,4 +1,5 @@
-"""Plans of comparisons on tiny scans: fixtures for whoever imports them."""
+"""Plans of comparisons on tiny scans, and of trainings without a trace: fixtures for whoever
+imports them."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,28 @@ import pytest
 from tiny import example_files, tiny_recipe
 
 from gleam.comparison.plan import CompareRecipe, Plan, make
+from gleam.planning import plan as planning
+from gleam.planning.footprint import Footprint
+from gleam.planning.machine import Machine
+from gleam.planning.scans import ScanSize
+from gleam.planning.speed import Speed
+from gleam.planning.trace import Work
+from gleam.recipe import Recipe
 
-__all__ = ["examples", "planned", "unseen"]
+__all__ = ["examples", "planned", "unseen", "untraced"]
+
+
+def made_up(recipe: Recipe, scan: ScanSize, machine: Machine, devices: int = 1) -> Footprint:
+    assert recipe.network.width is not None
+    size = max(recipe.module_sizes()) * recipe.network.width * scan.size
+    return Footprint(0, 0, 0, size, 0, work=Work(recipe.network.iterations))
+
+
+@pytest.fixture
+def untraced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No step of a plan is traced or timed."""
+    monkeypatch.setattr(planning, "speed", lambda *_: Speed(1e-3, 0.0))
+    monkeypatch.setattr(planning, "footprint", made_up)
 
 
 @pytest.fixture(scope="session")

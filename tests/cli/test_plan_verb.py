@@ -1,29 +1,20 @@
 import json
 
 import pytest
+from plans import untraced
 from tiny import tiny_recipe
 
 from gleam import recipe as recipes
 from gleam.cli import main
-from gleam.planning import plan as planning
-from gleam.planning.footprint import Footprint
-from gleam.planning.speed import Speed
-from gleam.planning.trace import Work
 
+__all__ = ["untraced"]
 SCAN = ["--shape", "24", "20", "--coils", "3"]
 
 
-def made_up(recipe, scan, machine, devices=1):
-    size = max(recipe.module_sizes()) * recipe.network.width * scan.size
-    return Footprint(0, 0, 0, size, 0, work=Work(recipe.network.iterations))
-
-
 @pytest.fixture
-def file(tmp_path, monkeypatch):
+def file(tmp_path, monkeypatch, untraced):
     """A recipe whose data are not there; no step of it is traced or timed."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(planning, "speed", lambda *_: Speed(1e-3, 0.0))
-    monkeypatch.setattr(planning, "footprint", made_up)
     path = tmp_path / "recipe.yaml"
     recipes.save(tiny_recipe(tmp_path / "nowhere").changed(network={"cg_steps": 1}), path)
     return path

@@ -7,14 +7,16 @@ from functools import partial
 import numpy
 import pytest
 import torch
+from plans import untraced
 
 import gleam
 
+__all__ = ["untraced"]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 @pytest.mark.parametrize("name", dir(gleam))
-def test_examples_in_docstrings_run(name, there):
+def test_examples_in_docstrings_run(name, there, untraced):
     data = gleam.open("examples/scan-0.h5")
     A, target = data.measure(gleam.mask(acceleration=4))
     known = {"gleam": gleam, "numpy": numpy, "torch": torch, "partial": partial}

@@ -83,7 +83,7 @@ def evaluate(
     """
     folders = folders_of(runs)
     where = None if raw is None else Path(raw)
-    with trusting(trust):
+    with trusting(trust or trust_of(runs)):
         chosen = mask_of(folders, mask, "evaluate")
         found = make_evaluation(
             folders,
@@ -102,6 +102,12 @@ def folders_of(runs: Folder | Sequence[Folder]) -> list[Path]:
     """One run's folder, or several."""
     several = [runs] if isinstance(runs, str | os.PathLike) else runs
     return [path_of(run, "a run, or its folder,") for run in several]
+
+
+def trust_of(runs: Folder | Sequence[Folder]) -> tuple[str, ...]:
+    """The modules that were trusted when these runs were opened."""
+    several = [runs] if isinstance(runs, str | os.PathLike) else runs
+    return tuple(dict.fromkeys(name for run in several for name in getattr(run, "trust", ())))
 
 
 def mask_of(runs: Sequence[Path], mask: MaskRecipe | None, verb: str) -> MaskRecipe:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gleam.errors import BadInput
 from gleam.evaluation.examples import Pictured
-from gleam.face.evaluations import Folder, folders_of, mask_of
+from gleam.face.evaluations import Folder, folders_of, mask_of, trust_of
 from gleam.face.methods import Data, Method, reconstruct
 from gleam.face.words import in_python
 from gleam.files import check_new, make_folder
@@ -133,7 +133,7 @@ def write_report(
         raise BadInput("report: names no run; give one or several")
     chosen = mask_of(folders, mask, "report")
     where = None if data is None else Path(data)
-    with trusting(trust):
+    with trusting(trust or trust_of(runs)):
         return make_report(folders, Path(to), where, chosen, device or "auto", force, scans)
 
 
