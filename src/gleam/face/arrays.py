@@ -39,7 +39,7 @@ def from_array(
     >>> lines[7:17] = True  # and a centre to calibrate coils from
     >>> scan = gleam.from_array(kspace, "y:readout x coil", sampled=lines, name="knee")
     >>> scan
-    <Scan 'knee': array in memory, 1 slice, 4 coils, 1 frame, 32 × 24, 1.41× accelerated>
+    <Scan 'knee': array in memory, 1 slice, 4 coils, 1 frame, 32 × 24, 1.35× accelerated>
     >>> image = gleam.reconstruct(scan, "cg-sense")
 
     Args:
