@@ -215,6 +215,12 @@ def test_runs_stop_early_and_say_what_may_be_wrong(there):
         gleam.reconstruct("scan.h5", run.network, mask, iterations=1)
 
 
+def test_what_has_another_name_in_python_is_called_by_that(tmp_path):
+    np.save(tmp_path / "scan.npy", np.zeros((3, 8, 8)))
+    with pytest.raises(gleam.BadInput, match="measurement=… chooses a measurement of ISMRMRD"):
+        gleam.load(tmp_path / "scan.npy", measurement="1")
+
+
 def test_training_says_what_is_wrong_in_pythons_words(there, tmp_path):
     with pytest.raises(gleam.BadInput, match=r"training.stepz: no such field; did you mean"):
         gleam.train("recipe.yaml", tmp_path / "run", training={"stepz": 3})

@@ -260,6 +260,6 @@ def test_scan_too_large_for_a_worker_is_skipped(scans: Path, tmp_path: Path, bou
     }
     large = done.pop("large.npy")
     assert (large.status, large.reason) == (
-        "skipped", "needs more memory than a worker may take; see --memory and --workers"
+        "skipped", jobs.ROOM
     )  # fmt: skip
     assert [outcome.status for outcome in done.values()] == ["prepared"] * 3

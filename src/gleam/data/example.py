@@ -250,7 +250,7 @@ def find(path: Path, sets: int | None = None) -> list[ExampleFile]:
         if example.sets != sets:
             raise BadInput(
                 f"{example.path}: has {example.sets} map sets, but network.sets is {sets}; set it "
-                f"to {example.sets}, or prepare the data with --sets {sets}"
+                f"to {example.sets}, or prepare the data anew (gleam prepare --sets {sets})"
             )
     return examples
 

@@ -78,7 +78,7 @@ def _rendezvous(patience: timedelta) -> tuple[c10d.Store, int, int]:
     except ValueError as error:
         raise BadInput(
             f"WORLD_SIZE says that there are {world_size()} processes, and other variables are "
-            "missing; start them with torchrun or --devices, or unset it"
+            "missing; start them with torchrun or gleam train --devices, or unset it"
         ) from error
     except RuntimeError as error:
         raise Stopped(f"{STORE} did not answer at {os.environ['MASTER_ADDR']}") from error

@@ -83,7 +83,7 @@ def _averaged(scan: Scan, grid: Grid, pattern: Tensor, box: Box, kept: Box) -> C
         warnings = (
             "its frames differ in sign or contrast: their average over time, which coils are "
             f"calibrated from, holds {100 * left:.2g} % of their energy; keep calibration lines in "
-            "every frame, or give a --reference of the same coils",
+            "every frame, or give gleam prepare or reconstruct a --reference of the same coils",
         )
     average *= (left or 1) ** -0.5  # to the root of the mean energy
     return Calibration(average, kept, warnings=warnings)

@@ -179,7 +179,10 @@ def _done(source: Path, status: Status, example: Example, part: str) -> Outcome:
     return Outcome(source, status, None, example.shape, header.sha256, header.warnings, part)
 
 
-ROOM = "needs more memory than a worker may take; see --memory and --workers"
+ROOM = (
+    "needs more memory than it may take; compress to fewer --coils, or let gleam prepare take more "
+    "by --memory or fewer --workers"
+)
 
 
 def reason(error: Exception, source: Path, out: Path, settings: Settings, room: str = ROOM) -> str:

@@ -114,7 +114,8 @@ def _check_samples(example: Example, mask: MaskRecipe | None, plan: Plan) -> Non
     if mask is None and example.complete:
         raise BadInput(
             f"{name}: was sampled in full, so there is nothing that its image has to guess, and "
-            "nothing to check; say --acceleration to check methods on it as if it were undersampled"
+            "nothing to check; gleam check with --acceleration checks methods on it as if it were "
+            "undersampled"
         )
     for draw in range(plan.draws):
         given, held, axes = _split(example, mask, Draw(draw, plan.share, plan.pattern))
@@ -122,7 +123,8 @@ def _check_samples(example: Example, mask: MaskRecipe | None, plan: Plan) -> Non
         if not (held.any() and (given & ~inside).any()):
             raise BadInput(
                 f"{name}: has too few samples outside its calibration region for {plan.draws} "
-                "draws to hold some out; make fewer, or hold out segments or samples (--pattern)"
+                "draws to hold some out; gleam check takes fewer --draws, or holds out segments or "
+                "samples with --pattern"
             )
 
 
@@ -137,7 +139,7 @@ def sets_of(methods: Mapping[str, Reconstructor]) -> int:
     if len(wanted) > 1:
         one, other = list(wanted.values())[:2]
         raise BadInput(
-            f"check: {one} and {other} want different map sets (network.sets); check them apart"
+            f"{one} and {other} want different map sets (network.sets); name them apart"
         )
     return next(iter(wanted), 1)
 

@@ -71,7 +71,7 @@ def evaluated(
     check_libraries()
     sets = {one.recipe.network.sets for one in trained.values()}
     if len(sets) > 1:
-        raise BadInput("evaluate: the runs have different network.sets; evaluate them apart")
+        raise BadInput("the runs have different network.sets; evaluate them apart")
     examples = _named(find(data, *sets), scans)
     check(examples, mask)
     fastmri = {} if raw is None else references(raw, examples)
@@ -157,4 +157,4 @@ def names_of(folders: Sequence[Path]) -> dict[Path, str]:
         names = {folder: "/".join(folder.resolve().parts[-depth:]) for folder in folders}
         if len(set(names.values())) == len(folders):
             return names
-    raise BadInput("evaluate: two of the runs are the same folder; give each once")
+    raise BadInput("two of the runs are the same folder; give each once")
