@@ -79,6 +79,18 @@ def test_it_stands_upright() -> None:
     assert np.array_equal(np.concatenate(shown), np.concatenate([x.T[:, ::-1] for x in stored]))
 
 
+def test_its_pixels_are_square() -> None:
+    batch, image = shape_batch("2D"), toy_image(toy_sense(), seed=9)
+    plane = Plane("coronal", True, (False, True))
+    placed = replace(batch, upright=[None, (plane, plane, plane)])
+    rows, columns = batch.matrix
+    for one, size in ((batch, (2 * rows, 3 * columns)), (placed, (columns, 3 * 2 * rows))):
+        picture = Picture("first", 5, (2.0, 1.0, 7.0))
+        picture.look(image, one)
+        assert picture.levels is not None
+        assert picture.levels.shape == size
+
+
 def test_without_a_target_the_first_picture_says_what_is_white() -> None:
     batch = replace(shape_batch("2D"), target=None)
     picture, image = Picture("first", 4), toy_image(toy_sense())
@@ -104,6 +116,7 @@ def test_the_middle_of_the_slices_that_come_here(
     examples = find(example_files(tmp_path, 2, slices=4), 1)
     picture = picture_of(examples, batch, share)
     assert (picture.scan, picture.index) == ("scan-0", index)
+    assert picture.voxel == examples[0].header.voxel
     came = every_slice(examples, tiny_recipe(tmp_path).mask, batch, share)
     assert sum("scan-0" in b.scans and index in b.slices for b in came) == 1
 

@@ -15,9 +15,9 @@ from gleam.data.example import Example
 from gleam.data.loader import SLAB
 from gleam.data.volume import collate_volume
 from gleam.formats.lazy import each_coil
-from gleam.formats.pictures import grey
+from gleam.formats.pictures import grey, squared
 from gleam.formats.scan import Array, Scan
-from gleam.formats.upright import CAPTION, upright
+from gleam.formats.upright import CAPTION, Upright, upright
 from gleam.physics.baselines import cg_sense, zero_filled
 from gleam.physics.classical import TITLES
 from gleam.physics.fourier import ifft, shift_free
@@ -37,18 +37,23 @@ class Preview:
             the mean of its frames and a profile over time, of 3D scans three planes.
         sampling: (rows, columns) float32 from 0 to 1, centred k-space: the share of frames that
             sampled a position; of 3D scans, its mean along the readout.
+        voxels: by name of an image, lengths of its voxels along rows and columns in mm; a profile
+            over time has none.
         method: how the image was made.
         caption: which way the planes of a volume are shown; empty where that is not known.
     """
 
     images: dict[str, NDArray[np.float32]]
     sampling: NDArray[np.float32]
+    voxels: dict[str, tuple[float, ...]]
     method: str
     caption: str = ""
 
     def pictures(self) -> list[NDArray[np.uint8]]:
-        """The images in grey levels, the sampling beside them."""
-        return [*map(grey, self.images.values()), (255 * self.sampling).astype(np.uint8)]
+        """The images in grey levels, their pixels square, and the sampling beside them."""
+        square = (1.0, 1.0)
+        levels = [squared(grey(i), self.voxels.get(name, square)) for name, i in self.images.items()]
+        return [*levels, (255 * self.sampling).astype(np.uint8)]
 
 
 def of_scan(scan: Scan, example: Example | None) -> Preview:
@@ -66,7 +71,7 @@ def of_scan(scan: Scan, example: Example | None) -> Preview:
     if sampling.ndim == 3:
         sampling = sampling.mean(axis=scan.readout or 0)
     elif example is not None:
-        return Preview(_seen(example), sampling, TITLES["cg-sense"])
+        return _preview(_seen(example), sampling, TITLES["cg-sense"], scan.voxel, None)
     alike = bool((scan.sampled == scan.sampled[:1]).all())
     energies = []
     for kspace in each_coil(scan.kspace, scan.kspace.shape[0] // 2):
@@ -86,7 +91,7 @@ def of_scan(scan: Scan, example: Example | None) -> Preview:
         sizes = [min(m, n) for m, n in zip(matrix, magnitude.shape, strict=True)]
         image = crop(magnitude, sizes).numpy()
         images[name] = turned(seen)[axis].shown(image) if len(scan.matrix) == 3 else image
-    return Preview(images, sampling, TITLES["zero-filled"], CAPTION if seen else "")
+    return _preview(images, sampling, TITLES["zero-filled"], scan.voxel, seen)
 
 
 def _planes(kspace: Array) -> list[Array]:
@@ -109,8 +114,8 @@ def of_example(example: Example) -> Preview:
     if sampling.ndim == 3:
         sampling = sampling.mean(-3 if header.readout is None else header.readout)
     method = TITLES["cg-sense" if len(example.shape) == 5 else "zero-filled"]
-    caption = CAPTION if len(example.shape) == 6 and upright_of(example) else ""
-    return Preview(_seen(example), sampling.numpy(), method, caption)
+    seen = upright_of(example) if len(example.shape) == 6 else None
+    return _preview(_seen(example), sampling.numpy(), method, header.voxel, seen)
 
 
 @torch.no_grad()
@@ -124,6 +129,23 @@ def _seen(example: Example) -> dict[str, NDArray[np.float32]]:
     magnitude = crop(image.abs().square().sum(0).sqrt(), example.header.matrix)
     found = cuts(magnitude, upright_of(example))
     return {name or _SLICE: cut(magnitude).mean(0).numpy() for name, cut in found.items()}
+
+
+def _preview(
+    images: dict[str, NDArray[np.float32]],
+    sampling: NDArray[np.float32],
+    method: str,
+    voxel: tuple[float, ...],
+    seen: Upright | None,
+) -> Preview:
+    """The preview of images as they are shown: the planes across z, y and x, or that of a slice."""
+    lengths = [voxel[:2]]
+    if _SLICE not in images:
+        across = [voxel[:axis] + voxel[axis + 1 :] for axis in range(3)]
+        planes = zip(turned(seen), across, strict=True)
+        lengths = [along[::-1] if plane.transposed else along for plane, along in planes]
+    voxels = dict(zip(images, lengths, strict=False))  # what follows is over time
+    return Preview(images, sampling, voxels, method, CAPTION if seen else "")
 
 
 def _energy(kspace: Array) -> Float[Tensor, "rows columns"]:
