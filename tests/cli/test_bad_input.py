@@ -362,7 +362,7 @@ def test_scan_and_reference_that_do_not_fit(made: Path, tmp_path: Path, refuse: 
 
 def test_noise_that_does_not_fit(made: Path, tmp_path: Path, refuse: Refuse) -> None:
     scan, noise, out = made / "scans" / "scan-0.h5", tmp_path / "noise.npy", tmp_path / "out"
-    np.save(noise, np.random.default_rng(0).normal(size=(4, 50)) + 0j)
+    np.save(noise, np.random.default_rng(0).normal(size=(4, 100)) + 0j)
     says = f"{noise}: is no noise for scan-0: it has 4 coils, the scan 3"
     assert says in refuse("reconstruct", "cg-sense", scan, "-o", out / "x.npy", "--noise", noise)
     for what in (

@@ -202,6 +202,6 @@ def test_mistakes(arguments: list[str], says: str, capsys: pytest.CaptureFixture
 def test_noise_in_a_file_is_told(inspect: Inspect, tmp_path: Path) -> None:
     file = written(tiny_scan(), tmp_path / "scan.h5")
     rng = np.random.default_rng(0)
-    np.save(tmp_path / "noise.npy", rng.normal(size=(3, 50)) + 1j * rng.normal(size=(3, 50)))
+    np.save(tmp_path / "noise.npy", rng.normal(size=(3, 90)) + 1j * rng.normal(size=(3, 90)))
     assert inspect(file)["scan"]["noise_samples"] == 0
-    assert inspect(file, "--noise", tmp_path / "noise.npy")["scan"]["noise_samples"] == 50
+    assert inspect(file, "--noise", tmp_path / "noise.npy")["scan"]["noise_samples"] == 90

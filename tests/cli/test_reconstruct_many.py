@@ -145,9 +145,9 @@ def test_options_that_do_not_fit(run: Run, options: list[str], message: str) -> 
 def test_another_noise_makes_other_images(run: Run, tmp_path: Path) -> None:
     noise = tmp_path / "noise.npy"
     rng = np.random.default_rng(0)
-    np.save(noise, rng.normal(size=(3, 50)) + 1j * rng.normal(size=(3, 50)))
+    np.save(noise, rng.normal(size=(3, 80)) + 1j * rng.normal(size=(3, 80)))
     assert run("--noise", str(noise)).startswith("2 reconstructed")
     assert run("--noise", str(noise)).startswith("0 reconstructed, 2 kept")
-    np.save(noise, rng.normal(size=(3, 60)) + 1j * rng.normal(size=(3, 60)))
+    np.save(noise, rng.normal(size=(3, 90)) + 1j * rng.normal(size=(3, 90)))
     assert run("--noise", str(noise), "--force").startswith("2 reconstructed")
     assert run("--force").startswith("2 reconstructed")

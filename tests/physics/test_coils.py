@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from gleam.errors import BadInput
+from gleam.formats.noise import PER_COIL
 from gleam.physics.coils import compression_matrix, mix, whitening_matrix
 
 
@@ -32,9 +33,26 @@ def test_a_coil_without_noise_of_its_own_is_named(fault):
         whitening_matrix(noise)
 
 
-def test_too_few_noise_samples_are_refused():
-    with pytest.raises(BadInput, match="3 samples cannot tell"):
-        whitening_matrix(random(4, 3))
+@pytest.mark.parametrize(("samples", "off"), [(3, 115), (4, 100), (99, 20)])
+def test_too_few_noise_samples_are_refused(samples, off):
+    with pytest.raises(BadInput, match=rf"{samples} samples of 4 coils tell .* error of {off} %"):
+        whitening_matrix(random(4, samples))
+
+
+def test_so_many_samples_as_are_asked_for_tell_the_covariance():
+    """Within 20 %, and nearly all of the signal that whitening by the true one would leave."""
+    coils, mixing, errors, kept = 6, random(6, 6, seed=1), [], []
+    true = mixing @ mixing.mH
+    for seed in range(40):
+        matrix = whitening_matrix(mixing @ random(6, PER_COIL * coils, seed=seed))
+        found = torch.linalg.inv(matrix.mH @ matrix)
+        errors.append(float((found - true).norm() / true.norm()))
+        signal = random(6, 1, seed=100 + seed)
+        weights = matrix.mH @ matrix @ signal  # the best combination, as far as is known
+        power = (weights.mH @ signal).abs().square() / (weights.mH @ true @ weights).real
+        kept.append(float(power / (signal.mH @ torch.linalg.inv(true) @ signal).real))
+    assert 0.12 < np.mean(np.square(errors)) ** 0.5 < 0.2
+    assert np.mean(kept) == pytest.approx(1 - 1 / PER_COIL, abs=0.015)
 
 
 def test_half_the_coils_keep_nearly_all_of_the_brain(shared_data):

@@ -123,7 +123,8 @@ def test_noise_of_other_coils_is_refused(tmp_path: Path, noise: Noise) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda noise: noise.T, "holds 3 noise samples of 240 coils"),
+        (lambda noise: noise.T, "3 samples of 240 coils"),
+        (lambda noise: noise[:, :74], "74 samples of 3 coils .* 20 %; give 25 samples"),
         (lambda noise: noise * np.nan, "not finite"),
         (lambda noise: noise[[0, 1, 1]], "coil 2"),
         (lambda noise: noise * 0, "coil 0"),
@@ -139,11 +140,11 @@ def test_what_is_no_noise_is_refused(tmp_path: Path, noise: Noise, change, says)
         read_noise(tmp_path / "none.npy")
 
 
-@pytest.mark.parametrize("fault", ["a coil that is switched off", "two samples"])
+@pytest.mark.parametrize("fault", ["a coil that is switched off", "few samples"])
 def test_a_noise_scan_that_whitens_nothing_is_left_out(noise: Noise, fault: str) -> None:
     """In a file of noise it is a mistake, which can be mended; in a scanner's file it cannot."""
     useless = (
-        noise[:, :2] if fault == "two samples" else noise * np.array([[1], [0], [1]], np.float32)
+        noise[:, :74] if fault == "few samples" else noise * np.array([[1], [0], [1]], np.float32)
     )
     scan = tiny_scan()
     example = Prepared(replace(scan, noise=useless), Settings())

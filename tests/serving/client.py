@@ -26,7 +26,7 @@ def small_scanner(noise: bool = True) -> Scanner:
     scanner.points += [(scanner.voxel(*POINT, distance=5.0), 8.0)]
     if noise:
         rng = np.random.default_rng(0)
-        samples = 0.01 * (rng.normal(size=(3, 64)) + 1j * rng.normal(size=(3, 64)))
+        samples = 0.01 * (rng.normal(size=(3, 96)) + 1j * rng.normal(size=(3, 96)))
         scanner.acquire(0, data=samples, flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,))
     for index in range(2):
         for line in range(24):

@@ -5,6 +5,7 @@ from jaxtyping import Complex
 from torch import Tensor
 
 from gleam.errors import BadInput
+from gleam.formats.noise import PER_COIL
 
 DEPENDENT = 1e-8  # share of a coil's noise power that must be its own
 
@@ -28,13 +29,15 @@ def whitening_matrix(noise: Complex[Tensor, "coil sample"]) -> Complex[Tensor, "
         noise: samples acquired without excitation, with the imaging scan's bandwidth.
 
     Raises:
-        BadInput: there are fewer samples than coils, or a coil has no noise of its own.
+        BadInput: there are too few samples for as many coils (see `gleam.formats.noise`), or a coil
+            has no noise of its own.
     """
     coils, samples = noise.shape
-    if samples < coils:
+    if samples < PER_COIL * coils:
+        off = 100 * (coils / max(1, samples)) ** 0.5
         raise BadInput(
-            f"noise scan: {samples} samples cannot tell the covariance of {coils} coils; "
-            "give at least one sample for each coil"
+            f"noise scan: {samples} samples of {coils} coils tell their covariance with an error "
+            f"of {off:.0f} %; give {PER_COIL} samples or more for each coil, as (coil, samples)"
         )
     noise = noise.to(torch.complex128)
     covariance = noise @ noise.mH / samples

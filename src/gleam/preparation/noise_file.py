@@ -37,7 +37,7 @@ def read_noise(path: Path, layout: Layout | None = None) -> Array:
 
     Raises:
         BadInput: the file cannot be read; or its numbers are not finite, too few for as many
-            coils, or leave a coil without noise of its own.
+            coils (see `gleam.formats.noise`), or leave a coil without noise of its own.
     """
     path = scan_file(path)
     if not path.is_file():
@@ -47,16 +47,10 @@ def read_noise(path: Path, layout: Layout | None = None) -> Array:
     found = _of_scans(path, layout) if alone is None else alone
     with np.errstate(over="ignore", invalid="ignore"):  # seen below
         noise = np.array(found[:, :ENOUGH], np.complex64, order="C")
-    coils, samples = noise.shape
     if not usable(noise):
         raise BadInput(
             f"{path}: holds noise that is not finite numbers, or beyond {LARGEST:g}; export the "
             "file again"
-        )
-    if samples < coils:
-        raise BadInput(
-            f"{path}: holds {samples} noise samples of {coils} coils, which cannot tell their "
-            "covariance; give one sample for each coil or more, as an array (coil, samples)"
         )
     try:
         whitening_matrix(torch.from_numpy(noise))
@@ -100,7 +94,8 @@ def with_noise(scan: Scan, path: Path, layout: Layout | None = None) -> Scan:
 def without_useless_noise(scan: Scan) -> Scan:
     """The scan, without its own noise scan where coils cannot be whitened with that.
 
-    A coil may have been switched off, say; nobody can take it out of a scanner's file.
+    A coil may have been switched off, say, or the noise scan have been short; nobody can mend that
+    in a scanner's file.
     """
     if scan.noise is None:
         return scan

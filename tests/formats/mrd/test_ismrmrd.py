@@ -316,6 +316,9 @@ def test_mridata_orgs_3d_knees(tmp_path):
     assert scan.complete
     covariance = scan.noise @ scan.noise.conj().T / scan.noise.shape[1]
     np.testing.assert_allclose(covariance, np.diag([1, 4, 16]), atol=1e-5)
+    whitened = Prepared(scan, Settings())
+    assert not whitened.header.warnings
+    assert whitened.header.noise is not None
 
 
 @pytest.mark.parametrize("directions", [OBLIQUE, ((0, 1, 0), (0, 0, 1), (1, 0, 0))])
@@ -447,7 +450,7 @@ def test_files_that_are_cut_off_are_refused(tmp_path, scanner, refused):
 
 def test_noise_of_another_file_whitens_as_the_files_own(tmp_path, scanner):
     rng = np.random.default_rng(0)
-    samples = (rng.normal(size=(3, 32)) + 1j * rng.normal(size=(3, 32))).astype(np.complex64)
+    samples = (rng.normal(size=(3, 96)) + 1j * rng.normal(size=(3, 96))).astype(np.complex64)
     scanner.write(tmp_path / "without.h5")
     scanner.acquire(0, data=samples, centre=0, flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,))
     scanner.write(tmp_path / "with.h5")

@@ -33,6 +33,7 @@ from gleam.formats.mrd import version2 as mrd2
 from gleam.formats.mrd.acquisitions import assemble
 from gleam.formats.mrd.head import ACQUISITION_HEADER, NOISE, Records, flagged
 from gleam.formats.mrd.header import Header, parse
+from gleam.formats.noise import of_levels
 from gleam.formats.parts import Scans, called
 from gleam.formats.scan import NOT_WHITENED, Array, Scan
 
@@ -184,7 +185,7 @@ def _load(
 
 
 def _noise(path: Path, name: str, coils: int) -> tuple[Array | None, tuple[str, ...]]:
-    """(coil, coil): samples whose covariance is that of independent coils; and warnings."""
+    """(coil, samples): such as have the covariance of independent coils; and warnings."""
     with hdf5.opened(path) as file:
         group = hdf5.group(file, name)
         if not hdf5.holds(group, "rec_std"):
@@ -196,4 +197,4 @@ def _noise(path: Path, name: str, coils: int) -> tuple[Array | None, tuple[str, 
             f"its '{name}/rec_std' is not one positive number for each of its {coils} coils; "
             f"{NOT_WHITENED}",
         )
-    return np.diag(deviations * coils**0.5).astype(np.complex64), ()
+    return of_levels(deviations), ()
