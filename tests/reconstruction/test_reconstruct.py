@@ -1,7 +1,10 @@
+import signal
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, get_ident, main_thread
 from typing import Any
 
 import nibabel
@@ -77,6 +80,24 @@ def test_slices_at_once_are_those_in_turn(at_once: int) -> None:
     in_turn = reconstruct(NETWORK, example, mask)
     assert np.array_equal(volume.image, in_turn.image)
     assert seen == [1, 2, 3, 4, 5]
+
+
+def test_who_stops_it_waits_for_an_iteration_and_not_for_an_image() -> None:
+    made = 0
+
+    class Long(Classical):
+        def _images(self, measurement: Measured) -> Iterator[torch.Tensor]:
+            nonlocal made
+            assert get_ident() != main_thread().ident
+            for made in range(10_000):  # noqa: B020, as many as both make
+                if made == 5:
+                    signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+                yield measurement.adjoint
+                time.sleep(1e-3)
+
+    with pytest.raises(KeyboardInterrupt):
+        reconstruct(Long("long", CG_SENSE.method), prepared(tiny_scan(slices=3)), at_once=2)
+    assert made < 5_000
 
 
 def test_slices_at_once_are_no_more_than_asked_for() -> None:

@@ -1,10 +1,12 @@
 """Reconstruct a whole scan with any method, slice by slice, and give it its place in space."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from threading import Event
 from typing import TypeVar
 
 import numpy as np
@@ -73,10 +75,12 @@ def reconstruct(
     images, used = list[Tensor](), list[int]()
     with on_disk(example) as stored:
         batches = every_slice([stored], mask, slab=slab)
-        for image, iterations in _in_order(partial(one_image, method, stored), batches, at_once):
-            images.append(image)
-            used.append(iterations)
-            progress(len(images))
+        make = partial(one_image, method, stored)
+        with closing(_in_order(make, batches, at_once)) as made:
+            for image, iterations in made:
+                images.append(image)
+                used.append(iterations)
+                progress(len(images))
     stopped = f", stopped after {min(used)}" + (f" to {max(used)}" if len({*used}) > 1 else "")
     return Reconstruction(
         torch.cat(images).numpy(),
@@ -92,26 +96,43 @@ def reconstruct(
 
 
 def one_image(
-    method: Reconstructor, example: Example, batch: Batch
+    method: Reconstructor,
+    example: Example,
+    batch: Batch,
+    given_up: Callable[[], bool] = lambda: False,
 ) -> tuple[Complex[Tensor, "1 frame *matrix"], int]:
-    """The image of a slice or a volume, (1, frame, *matrix), and the iterations it took."""
+    """The image of a slice or a volume, (1, frame, *matrix), and the iterations it took.
+
+    Once it is given up, nobody waits for the others.
+    """
     header = example.header
-    made = deque(enumerate(method.iterates(batch.measurement), 1), maxlen=1).pop()
-    iterations, image = made[0], made[1].cpu()
+    for made, one in enumerate(method.iterates(batch.measurement), 1):
+        iterations, image = made, one
+        if given_up():
+            break
+    image = image.cpu()
     image = image[:, 0] if example.sets == 1 else magnitude(image).to(image.dtype)
     return crop(image, header.matrix) * header.scale, iterations
 
 
-def _in_order(work: Callable[[Batch], T], batches: Iterable[Batch], at_once: int) -> Iterator[T]:
-    """The results; so many batches are worked on, and in memory, at the same time."""
+def _in_order(work: Callable[..., T], batches: Iterable[Batch], at_once: int) -> Generator[T, None, None]:
+    """The results; so many batches are worked on, and in memory, at the same time.
+
+    Args:
+        work: on a batch, and on whether nobody wants its result any more.
+        batches, at_once: see above.
+    """
     if at_once == 1:
         yield from map(work, batches)
         return
+    left, coming = Event(), deque[Future[T]]()
     with ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        coming: deque[Future[T]] = deque()
-        for batch in batches:
-            coming.append(pool.submit(work, batch))
-            if len(coming) == at_once:
+        try:
+            for batch in batches:
+                coming.append(pool.submit(work, batch, left.is_set))
+                if len(coming) == at_once:
+                    yield coming.popleft().result()
+            while coming:
                 yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()
+        finally:
+            left.set()

@@ -188,6 +188,11 @@ def read_metrics(folder: Path) -> list[Row]:
         raise BadInput(f"{path}: is broken ({error})") from error
 
 
+def was_validated(folder: Path, step: int) -> bool:
+    """Whether validation followed a step, by metrics.csv."""
+    return any(row.step == step and row.metric != "loss" for row in read_metrics(folder))
+
+
 def save_model(folder: Path, weights: Mapping[str, Tensor]) -> None:
     """Write model.safetensors: a network's weights by name."""
     with replacing(folder / MODEL) as temporary:

@@ -4,7 +4,7 @@ import math
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -68,6 +68,7 @@ class Journal:
         record: of the run; None in the processes that keep none.
         step: updates noted.
         ended: whether every module has stopped, as far as is known here.
+        owes: whether validation of the last step noted was broken off by who asked for a stop.
         picture: of validation, where the record is kept.
     """
 
@@ -75,6 +76,7 @@ class Journal:
     record: Record | None
     step: int
     ended: bool
+    owes: bool = False
     picture: Picture | None = None
 
     @property
@@ -136,7 +138,7 @@ class Journal:
 
         Raises:
             Diverged: a loss or a weight was not finite.
-            Signalled: before its last step.
+            Signalled: before its last step, or before that was validated.
         """
         group, folder = self.setup.group, self.setup.folder
         if self.record is None:
@@ -145,7 +147,7 @@ class Journal:
         checkpoint.discard(folder / "checkpoints")
         if self.record.failure:
             raise self.record.failure
-        if self.step < self.setup.recipe.training.steps and not self.ended:
+        if self.owes or (self.step < self.setup.recipe.training.steps and not self.ended):
             number = stop_asked() or group.stop_signal()
             raise Signalled(f"stopped at step {self.step}; {go_on(folder)}", number)
         group.barrier()
@@ -173,7 +175,10 @@ def journal(setup: Setup, quiet: bool) -> Iterator[Journal]:
     with kept if setup.group.records else silence() as record:
         if record:
             record.display.say(_where(setup))
-        written = Journal(setup, record, progress.step, setup.ended)
+        noted = progress.step - setup.owes  # a step that is still to be validated is noted again
+        if record:
+            record.progress = replace(progress, step=noted)
+        written = Journal(setup, record, noted, setup.ended)
         if record and setup.validation:
             size, share = setup.recipe.data.batch, setup.group.share
             written.picture = picture_of(setup.validation, size, share)

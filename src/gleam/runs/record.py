@@ -23,6 +23,7 @@ from gleam.runs.pace import Pace
 from gleam.runs.progress import Display, displayed
 
 EVERY = 1.0  # seconds between two events that tell of steps
+SPEED = ("seconds_per_step", "slices_per_second", "waiting")  # in summary.json
 METRICS = {  # of validation, by what is learnt: in files, and in words
     "image": ("psnr", "PSNR"),
     "kspace": ("prediction", "prediction of held-out samples"),
@@ -88,7 +89,7 @@ class Record:
 
     def __post_init__(self) -> None:
         summary = run_folder.read_summary(self.folder)
-        self.memory = summary.get("peak_memory_bytes", 0)
+        self._earlier, self.memory = summary, summary.get("peak_memory_bytes", 0)
         self.before = summary.get("validation_before_db")
         self.pace = Pace(self.recipe.data.batch)
         self._told = time.monotonic()
@@ -115,14 +116,9 @@ class Record:
             self.failure = self._diverged(*note.failure)
         if self.failure:
             return False
-        self.pace.add(note.losses, seconds, waited)
-        shown: dict[int, float | None] = dict.fromkeys(note.stopped) | note.losses
-        self.display.step([loss for _, loss in sorted(shown.items())])
-        self._rows("loss", note.losses)
-        if note.memory:
-            self.memory = max(self.memory, note.memory)  # modules that have stopped take less
-            self.display.memory(self.memory)
-        self._stops(note)
+        if note.losses:  # else the step was told of before, and is noted again as it is validated
+            self._tell_of(note, seconds, waited)
+        self.stopped = note.stopped
         if note.psnr or time.monotonic() - self._told > EVERY:
             self._tell_steps()
         if not note.psnr:
@@ -138,9 +134,19 @@ class Record:
         self.progress = replace(done, best_psnr=final, best_step=done.step)
         return True
 
+    def _tell_of(self, note: Note, seconds: float, waited: float) -> None:
+        self.pace.add(note.losses, seconds, waited)
+        shown: dict[int, float | None] = dict.fromkeys(note.stopped) | note.losses
+        self.display.step([loss for _, loss in sorted(shown.items())])
+        self._rows("loss", note.losses)
+        if note.memory:
+            self.memory = max(self.memory, note.memory)  # modules that have stopped take less
+            self.display.memory(self.memory)
+        self._stops(note)
+
     def _stops(self, note: Note) -> None:
         """Tell which modules have stopped with this step."""
-        self.stopped, t = note.stopped, self.recipe.training
+        t = self.recipe.training
         new = sorted(m for m, step in note.stopped.items() if step == self.progress.step)
         if new:
             self._tell_steps()  # from here on they have no loss
@@ -204,14 +210,15 @@ class Record:
             self.rows.append(Row(done.step, metric, index, value, round(done.seconds, 3)))
 
     def _summary(self) -> dict[str, object]:
-        done, pace, modules = self.progress, self.pace.whole(), self.recipe.module_sizes()
+        done, modules = self.progress, self.recipe.module_sizes()
+        speed = {name: self._earlier[name] for name in SPEED if name in self._earlier}
+        if pace := self.pace.whole():  # of none where a step is noted again
+            speed = {"seconds_per_step": pace.pop("ms_per_step") / 1e3} | pace
         stopped = [self.stopped.get(module) for module in range(len(modules))]
         return {
             "steps": done.step,
             "seconds": done.seconds,
-            "seconds_per_step": pace["ms_per_step"] / 1e3,
-            "slices_per_second": pace["slices_per_second"],
-            "waiting": pace["waiting"],
+            **speed,
             "peak_memory_bytes": self.memory,
             **asdict(self.place),
             "parameters": self.parameters,

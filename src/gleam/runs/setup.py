@@ -56,6 +56,7 @@ class Setup:
         grown: how many iterations that run had, if others are appended to them; else 0.
         progress: what the run goes on from.
         ended: it goes on from where every module had stopped.
+        owes: validation of the step that it goes on from was broken off, and comes first.
     """
 
     recipe: Recipe
@@ -71,6 +72,7 @@ class Setup:
     grown: int
     progress: RunProgress
     ended: bool
+    owes: bool = False
 
     @property
     def modules(self) -> dict[int, GreedyModule]:
@@ -166,6 +168,8 @@ def prepare(
         progress=progress,
         ended=not learns,
     )
+    if progress.step and setup.validates(progress.step, setup.ended):
+        setup = replace(setup, owes=not run_folder.was_validated(folder, progress.step))
     if group.world_size > 1:
         learner.neighbours = _neighbours(setup)
     return setup
@@ -277,7 +281,7 @@ def _neighbours(setup: Setup) -> Pipeline:
 
     def shapes() -> Iterator[tuple[int, ...]]:
         """Shapes of all states that travel between modules from here on, in order."""
-        if setup.judges_start:
+        if setup.judges_start or setup.owes:
             yield from of_validation()
         for step in range(setup.progress.step, recipe.training.steps):
             yield network.state_shape(setup.batches.shape(step))
@@ -289,4 +293,5 @@ def _neighbours(setup: Setup) -> Pipeline:
             yield network.state_shape(image_shape(example, len(slices)))
 
     numbers = len(recipe.module_sizes()) + recipe.network.iterations
-    return Pipeline(group, shapes, recipe.training.steps - setup.progress.step, numbers)
+    notes = recipe.training.steps - setup.progress.step + setup.owes
+    return Pipeline(group, shapes, notes, numbers)

@@ -7,9 +7,11 @@ Before it stands `gleam.runs.setup`, what it writes down is `gleam.runs.journal`
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
 
+from gleam.arrays import Image
+from gleam.data.batch import Batch
 from gleam.data.feed import Feed
 from gleam.errors import Stopped
 from gleam.parallel.faults import Lost
@@ -67,14 +69,38 @@ def train(
             setup = prepare(recipe, folder, resume, quiet, placement, group, force)
             feed = setup.feed()
             with stop_signals() as stop_asked, journal(setup, quiet) as written, closing(feed):
-                if setup.judges_start:
-                    written.begin(setup.learner.validate(setup.validation_batches()))
-                _loop(setup, feed, written, stop_asked)
+                if not setup.judges_start or _judge_start(setup, written, stop_asked):
+                    _loop(setup, feed, written, stop_asked)
                 written.end(stop_asked)
         except Lost as lost:
             again = f"; {go_on(folder)}" if run_folder.is_there(folder) else ""
             raise Stopped(f"{group.find_hung(lost)}{again}") from lost
     return group.records
+
+
+def _judge_start(setup: Setup, written: Journal, stop_asked: Callable[[], int]) -> bool:
+    """Validate the network that the run starts from; say whether that came to its end."""
+    psnr = _validate(setup, stop_asked)
+    if psnr:
+        written.begin(psnr)
+    return bool(psnr)
+
+
+def _validate(
+    setup: Setup,
+    stop_asked: Callable[[], int],
+    look: Callable[[Image, Batch], None] | None = None,
+) -> list[float]:
+    """The quality after each iteration, see `Learner.validate`; nothing if it was broken off.
+
+    It may take as long as many steps, so who asks for a stop need not wait for its end; several
+    processes come to that together.
+    """
+    batches = setup.validation_batches()
+    if setup.group.world_size > 1:
+        return setup.learner.validate(batches, look)
+    psnr = setup.learner.validate(takewhile(lambda _: not stop_asked(), batches), look)
+    return [] if stop_asked() else psnr
 
 
 def _loop(setup: Setup, feed: Feed, written: Journal, stop_asked: Callable[[], int]) -> None:
@@ -95,7 +121,8 @@ def _loop(setup: Setup, feed: Feed, written: Journal, stop_asked: Callable[[], i
             newest = not running
             note.last = written.step + 1 == steps or setup.all_stopped(note)
             if newest and setup.validates(step, note.last):
-                psnr = learner.validate(setup.validation_batches(), written.look)
+                psnr = _validate(setup, stop_asked, written.look)
+                written.owes = not psnr
                 note.psnr = dict(enumerate(psnr, setup.first_iteration))
 
             note = neighbours.receive_note(note, stop_asked() if newest else 0)
@@ -110,10 +137,12 @@ def _loop(setup: Setup, feed: Feed, written: Journal, stop_asked: Callable[[], i
 
 def _step(setup: Setup, feed: Feed, step: int, watch: Stopwatch) -> StepTaken | None:
     """Learn from the next batch, if there is one; nobody holds it while the one after is made."""
+    learner = setup.learner
+    if step == setup.progress.step:  # it was taken before the run stopped, and not validated
+        return StepTaken({}, learner.stopped, float, 0.0)
     batch = next(feed, None)
     if batch is None:
         return None
-    learner = setup.learner
     watch.start()
     if step > setup.progress.step + METERED:
         losses, memory = learner.step(batch, step - 1), 0
