@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from gleam.formats import Layout, Volume, image_writer, is_scan_file, read_scan, write_scan
+from gleam.formats import (
+    FORMATS,
+    Layout,
+    Volume,
+    image_name,
+    image_writer,
+    is_scan_file,
+    read_scan,
+    write_scan,
+)
 
 
 @pytest.mark.parametrize("name", ["scan.h5", "scan.cfl"])
@@ -20,6 +29,25 @@ def test_images_are_written_and_nothing_else(tmp_path, name):
     image_writer(path)(volume, path)
     expected = {name, "a.hdr"} if name == "a.cfl" else {name}
     assert {path.name for path in (tmp_path / "new folder").iterdir()} == expected
+
+
+@pytest.mark.parametrize("name", ["a.NII.GZ", "a.NPY", "a.PNG", "a.Webp", "a.MRD", "a.DCM"])
+def test_images_are_written_in_capitals_too(tmp_path, name):
+    volume = Volume(np.ones((1, 1, 4, 5), np.complex64), (1.0, 1.0, 1.0), np.eye(4))
+    image_writer(tmp_path / name)(volume, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_format_has_its_suffix(tmp_path, format, refused):
+    """Under another, others' programs would not know what it is; or the library that writes it."""
+    volume = Volume(np.ones((2, 1, 4, 5), np.complex64), (1.0, 1.0, 1.0), np.eye(4))
+    path = tmp_path / image_name("P1.2", format)
+    image_writer(path, format)(volume, path)
+    assert path.name in [one.name for one in tmp_path.iterdir()]
+    for name in ("scan", "scan.v2", "scan.jpg") if format != "dicom" else ():
+        said = refused(lambda path: image_writer(path, format), tmp_path / name)
+        assert f"an image of --format {format} ends in .{path.name.removeprefix('P1.2.')};" in said
 
 
 def test_unknown_suffixes_name_the_known_ones(tmp_path, make_scan, refused):

@@ -20,7 +20,14 @@ from gleam.device import choose as choose_device
 from gleam.device import described
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder, sha256_of
-from gleam.formats import Volume, check_spares, image_writer, read_scans, scan_file
+from gleam.formats import (
+    Volume,
+    check_spares,
+    image_name,
+    image_writer,
+    read_scans,
+    scan_file,
+)
 from gleam.formats.dicom import writer as dicom
 from gleam.formats.parts import choose
 from gleam.planning.adapting import fitted_adaptation
@@ -52,7 +59,7 @@ def main(a: Arguments) -> None:
     if not many:
         check_spares(a.out, a.scan)
     format = a.format or ("nii.gz" if many else None)
-    write = image_writer(a.out, format)
+    write = image_writer(Path(image_name("", format)) if many and format else a.out, format)
     is_dicom = write is dicom.write_image
     if is_dicom:
         write = partial(dicom.write_image, tags=dicom.parse_tags(a.tag), force=a.force)

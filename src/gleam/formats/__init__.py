@@ -245,12 +245,17 @@ def image_writer(path: Path, format: str | None = None) -> Callable[[Volume, Pat
         format: one of `FORMATS`; by default what the suffix says.
 
     Raises:
-        BadInput: the suffix or the format is not known; when writing, a library for the format is
+        BadInput: the suffix or the format is not known, or they do not fit each other; when writing, a library for the format is
             missing, the format cannot hold the image, or the folder cannot be written to.
     """
     if format is None:
         return _by_suffix(_WRITE_IMAGE, path)
-    return _format(format)[1]
+    suffix, write = _format(format)
+    if not path.name.lower().endswith(suffix):
+        raise BadInput(
+            f"{path}: an image of --format {format} ends in {suffix}; give it that suffix"
+        )
+    return write
 
 
 def image_name(name: str, format: str) -> str:
@@ -288,4 +293,6 @@ def _by_suffix(table: dict[str, _T], path: Path) -> _T:
     for suffix, function in table.items():
         if name.endswith(suffix):
             return function
-    raise BadInput(f"{path}: unknown suffix; known here are {', '.join(table)}")
+    suffixes = ", ".join(suffix for suffix in table if suffix != "/")
+    folder = "; a folder of DICOM files has none" if "/" in table else ""
+    raise BadInput(f"{path}: unknown suffix; known here are {suffixes}{folder}")

@@ -87,8 +87,8 @@ def write_image(volume: Volume, path: Path) -> None:
     Raises:
         BadInput: the folder cannot be written to.
     """
-    with replacing(path) as temporary:
-        np.save(temporary, volume.image, allow_pickle=False)
+    with replacing(path) as temporary, temporary.open("wb") as file:  # whose name is as it is
+        np.save(file, volume.image, allow_pickle=False)
 
 
 def _mapped(path: Path, kinds: str = "c") -> NDArray[Any]:

@@ -40,7 +40,7 @@ def write_png(volume: Volume, path: Path) -> None:
     """
     images = slices(volume)
     with replacing(path) as temporary:
-        Image.fromarray(tiled(images.reshape(-1, *images.shape[2:]))).save(temporary)
+        Image.fromarray(tiled(images.reshape(-1, *images.shape[2:]))).save(temporary, "PNG")
 
 
 def write_webp(volume: Volume, path: Path) -> None:
@@ -62,6 +62,7 @@ def write_webp(volume: Volume, path: Path) -> None:
     with replacing(path) as temporary:
         first.save(
             temporary,
+            "WEBP",
             save_all=True,
             append_images=others,
             duration=duration,

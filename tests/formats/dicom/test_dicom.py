@@ -114,6 +114,18 @@ def test_dciodvfy_finds_no_error(kind: str, tags: list[str], tmp_path: Path) -> 
     assert not subprocess.run(entities, capture_output=True, check=True).stderr
 
 
+def test_names_are_in_the_order_of_many_images(tmp_path: Path) -> None:
+    one = oblique("2D")
+    many = replace(one, image=np.ones((1, 10_001, 1, 1), np.complex64))
+    names = []
+    with pytest.MonkeyPatch.context() as patched:  # to make so many files takes long
+        patched.setattr(dicom_series, "save", lambda _, path: names.append(path.name))
+        patched.setattr(dicom_series, "images", lambda *_: iter(range(10_001)))
+        dicom.write_image(many, tmp_path / "series")
+    assert names == sorted(names)
+    assert names[-1] == "10001.dcm"
+
+
 def test_a_series_of_derived_images_that_are_not_for_diagnosis(tmp_path: Path) -> None:
     images = written(replace(oblique("cine"), thickness=3.5), tmp_path / "series")
     assert [path.name for path in sorted((tmp_path / "series").iterdir())] == [

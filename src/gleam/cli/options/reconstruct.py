@@ -33,8 +33,8 @@ class Arguments:
     suffix is a folder for a DICOM series."""
     format: str | None = None
     """Format of the images of a folder of scans: nii.gz (by default), nii, npy, mrd, png, webp,
-    cfl, dicom, or what a challenge takes, fastmri or cmrxrecon. For one image it overrides what the
-    suffix says."""
+    cfl, dicom, or what a challenge takes, fastmri or cmrxrecon. One image needs it for these two
+    alone: else its suffix says it."""
     adapt: Flag = False
     """Have the run's network learn from the scan first, without ground truth, in minutes: see
     `gleam adapt`."""

@@ -1,7 +1,7 @@
 """DICOM images out: one series of MR images, a file for each slice and frame.
 
-- A name without suffix is a folder of nothing else: 0001.dcm, 0002.dcm, … run over the slices (z
-  in 3D) of the first frame, then of the next. A name that ends in .dcm is a file with one image.
+- A name that ends in .dcm is a file with one image. Any other is a folder of nothing else: 0001.dcm,
+  0002.dcm, … run over the slices (z in 3D) of the first frame, then of the next.
 - Classic MR Image Storage, which every archive takes, in explicit little endian.
 - Every image is marked as derived and as not for diagnosis; `gleam.formats.dicom.series` says how.
 - Patient and study are empty, UIDs new, unless the user says them: `TAGS`.
@@ -79,17 +79,19 @@ def write_image(
         BadInput: see `check`; or DICOM cannot hold the image's axes, or the folder cannot be
             written to.
     """
-    check(path, math.prod(volume.image.shape[:-2]), force)
+    count = math.prod(volume.image.shape[:-2])
+    check(path, count, force)
     from gleam.formats.dicom import series as dicom_series
 
     images = dicom_series.images(volume, tags)
     with replacing(path) as temporary:
-        if path.suffix:
+        if _is_file(path):
             dicom_series.save(next(images), temporary)
             return
         temporary.mkdir()
+        digits = max(4, len(str(count)))  # so that names are in the images' order
         for number, image in enumerate(images, 1):
-            dicom_series.save(image, temporary / f"{number:04}.dcm")
+            dicom_series.save(image, temporary / f"{number:0{digits}}.dcm")
 
 
 def check(path: Path, images: int, force: bool = False) -> None:
@@ -100,7 +102,7 @@ def check(path: Path, images: int, force: bool = False) -> None:
             holds something that is not to be replaced.
     """
     _need_pydicom()
-    if path.suffix:
+    if _is_file(path):
         if images > 1:
             raise BadInput(
                 f"{path}: a DICOM file holds one image and this scan makes {images}; give a "
@@ -109,6 +111,11 @@ def check(path: Path, images: int, force: bool = False) -> None:
     elif path.exists() and not (path.is_dir() and all(p.suffix == ".dcm" for p in path.iterdir())):
         raise BadInput(f"{path}: is there already, and no DICOM series; give a new folder")
     check_new(path, force)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a path is that of a file: a folder that is named after a scan may have dots, too."""
+    return path.suffix.lower() == ".dcm"
 
 
 def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
