@@ -215,10 +215,25 @@ def test_runs_stop_early_and_say_what_may_be_wrong(there):
         gleam.reconstruct("scan.h5", run.network, mask, iterations=1)
 
 
-def test_what_has_another_name_in_python_is_called_by_that(tmp_path):
-    np.save(tmp_path / "scan.npy", np.zeros((3, 8, 8)))
-    with pytest.raises(gleam.BadInput, match="measurement=… chooses a measurement of ISMRMRD"):
-        gleam.load(tmp_path / "scan.npy", measurement="1")
+def test_numpy_takes_an_image_for_its_array():
+    values = (np.arange(24) + 1j).astype(np.complex64).reshape(2, 1, 3, 4)
+    image = gleam.Image(values, (1.0, 1.0, 5.0), np.eye(4))
+    assert np.shares_memory(np.asarray(image), values)
+    assert np.array_equal(np.abs(image), np.abs(values))
+    assert np.array(image, copy=True).base is None
+    assert np.asarray(image, np.complex128).dtype == np.complex128
+    with pytest.raises(ValueError, match="copy"):
+        np.array(image, np.complex128, copy=False)
+
+
+def test_numpy_takes_a_scan_and_an_example_for_nothing(there):
+    scan = gleam.load("scan.h5")
+    assert np.array_equal(np.abs(scan.kspace)[1], np.abs(scan.kspace[1]))
+    with pytest.raises(ValueError, match="is a copy"):
+        np.array(scan.kspace, copy=False)
+    for several in (scan, gleam.open("examples/scan-0.h5")):
+        with pytest.raises(TypeError, match="is no array"):
+            np.asarray(several)
 
 
 def test_training_says_what_is_wrong_in_pythons_words(there, tmp_path):

@@ -67,7 +67,12 @@ def test_contract(kind: str, tmp_path: Path) -> None:
     read = [r for path in KINDS[kind].make(tmp_path) for r in read_scans(path, layout).values()]
     assert read
     for one in read:
-        check_kspace(one().kspace)
+        kspace = one().kspace
+        check_kspace(kspace)
+        for given, dtype in ((None, np.complex64), (np.complex128, np.complex128)):
+            array = np.asarray(kspace, given)
+            assert array.dtype == dtype
+            assert np.array_equal(array, [kspace[index] for index in range(kspace.shape[0])])
 
 
 def test_contract_of_arrays(volume: NDArray[np.complex64]) -> None:

@@ -58,7 +58,7 @@ def test_volume_shows_three_planes(shape: tuple[int, ...]) -> None:
 
 
 def test_pixels_are_square() -> None:
-    """Voxels of 2 × 1 mm, twice as many rows; what is over time has no millimetres."""
+    """Voxels of 2 mm have twice as many pixels; what is over time has no millimetres."""
     scan = replace(series(), voxel=(2.0, 1.0, 5.0))
     for preview in (of_scan(scan, prepared(scan)), of_example(prepared(scan)), of_scan(scan, None)):
         image, *over_time, sampling = [picture.shape for picture in preview.pictures()]
@@ -66,14 +66,14 @@ def test_pixels_are_square() -> None:
         assert over_time == [picture.shape for name, picture in preview.images.items()][1:]
         assert sampling == preview.sampling.shape
 
-    scan = replace(tiny_scan((8, 12, 10), slices=1), voxel=(3.0, 1.0, 1.0))
-    seen = [(12, 10), (24, 10), (24, 12)]
-    sideways = scan.affine[:, [1, 0, 2, 3]] * (1, -1, 1, 1)  # y is to the right, x to the back
-    for affine, across in ((scan.affine, seen[0]), (sideways, seen[0][::-1])):
+    scan = replace(tiny_scan((16, 18, 20), slices=1), voxel=(1.0, 2.0, 1.0))
+    across = [(36, 20), (16, 20), (16, 36)]
+    sideways = scan.affine[:, [1, 0, 2, 3]]  # y to the left, x to the back
+    for affine, first in ((scan.affine, across[0]), (sideways, across[0][::-1])):
         placed = replace(scan, affine=affine)
         for preview in (of_scan(placed, None), of_example(prepared(placed))):
             *images, _ = [picture.shape for picture in preview.pictures()]
-            assert images == [across, *seen[1:]]
+            assert images == [first, *across[1:]]
 
 
 @pytest.mark.parametrize("shape", [(24, 20), (16, 18, 20)], ids=["slice", "volume"])

@@ -3,6 +3,7 @@
 import reprlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from gleam import formats
 from gleam.arrays import Image
@@ -125,6 +126,9 @@ sampled, cpu>>
                 raise BadInput(f"seed is {seed!r}; give a whole number, 0 or more")
         batch = collate([Item(self.source, number, drawn) for number in numbers], mask)
         return batch.measurement.whole(), batch.target
+
+    def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
+        raise TypeError("an example is no array; its measure() gives tensors of what it holds")
 
     def pictures(self) -> Sequence[Grey]:
         """The middle slice, or three planes of a volume, and where k-space was sampled."""

@@ -21,7 +21,8 @@ class Image(Drawn, Reconstruction):
     """A reconstructed image with its place in the patient. A notebook draws it.
 
     `image.image` is (slice, frame, *space) complex64 in the scan's own intensities, `space` being
-    `y x`, or `z y x` with one slice; `image.magnitude` is (frame, z, y, x) float32. The other
+    `y x`, or `z y x` with one slice; NumPy's functions, given the image, take that array.
+    `image.magnitude` is (frame, z, y, x) float32. The other
     attributes are those of `gleam.formats.Volume`; `image.doubts` says what may have made it worse,
     such as a network that was trained on other scans.
 
@@ -39,7 +40,7 @@ class Image(Drawn, Reconstruction):
 
         Args:
             path: its suffix says the format; a name without suffix is a folder of DICOM files.
-            format: what else to write, "fastmri" or "cmrxrecon" for submissions.
+            format: what else to write, "fastmri" (.h5) or "cmrxrecon" (.mat) for submissions.
             force: replace what is there.
 
         Raises:

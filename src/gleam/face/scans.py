@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from gleam import formats
 from gleam.errors import BadInput
@@ -22,9 +23,9 @@ class Scan(Drawn, formats.Scan):
     """One acquisition as it came from a file: k-space, sampling, geometry.
 
     `scan.kspace[i]` reads (coil, frame, *space) complex64 of slice i, `space` being `y x` or
-    `z y x`; `scan.kspace.shape` is (slice, coil, frame, *space). `scan.warnings` says what was left
-    out of the file or looks odd in it. The other attributes are those of `gleam.formats.Scan`. A
-    notebook draws it.
+    `z y x`; `scan.kspace.shape` is (slice, coil, frame, *space), and `np.asarray(scan.kspace)`
+    reads all of it. `scan.warnings` says what was left out of the file or looks odd in it. The
+    other attributes are those of `gleam.formats.Scan`. A notebook draws it.
 
     >>> scan = gleam.load("scan.h5")
     >>> scan
@@ -43,6 +44,9 @@ class Scan(Drawn, formats.Scan):
         """Facts about the scan, by name: axes, sizes, acceleration, calibration lines, contrast,
         …"""
         return scan_facts(self)
+
+    def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
+        raise TypeError("a scan is no array; np.asarray(scan.kspace) is its k-space")
 
     def pictures(self) -> Sequence[Grey]:
         """The middle slice, or three planes of a volume, and where k-space was sampled."""

@@ -7,9 +7,10 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from gleam.errors import BadInput
 from gleam.formats.scan import LARGEST, Array, Place, Slices, slice_and_coils, usable
@@ -45,6 +46,32 @@ class Stored:
                 f"beyond {LARGEST:g}; export the file again"
             )
         return data
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """All of it; see `whole`."""
+        return whole(self, dtype, copy)
+
+
+def whole(
+    kspace: Slices, dtype: DTypeLike | None = None, copy: bool | None = None
+) -> NDArray[Any]:
+    """All slices, read into memory: what NumPy's functions are given where they are given k-space.
+
+    Args:
+        kspace: in a file.
+        dtype: of the numbers; complex64 by default.
+        copy: as NumPy's `__array__` has it; False cannot be.
+
+    Raises:
+        BadInput: see `Slices`.
+        ValueError: it is to be no copy.
+    """
+    if copy is False:
+        raise ValueError("k-space is in its file, so an array of it is a copy")
+    array = np.empty(kspace.shape, np.complex64 if dtype is None else dtype)
+    for index in range(len(array)):
+        array[index] = kspace[index]
+    return array
 
 
 def each_coil(kspace: Slices, index: int) -> Iterator[Array]:

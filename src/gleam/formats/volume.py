@@ -1,9 +1,10 @@
 """`Volume`: a reconstructed image with its geometry, ready for any image format."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from gleam.formats.scan import Array
 from gleam.formats.upright import Upright, upright
@@ -33,6 +34,10 @@ class Volume:
     method: str = ""
     thickness: float | None = None
     verdict: str = ""
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """`image`, for NumPy and all that takes its arrays."""
+        return np.asarray(self.image, dtype=dtype, copy=copy)
 
     @property
     def upright(self) -> Upright | None:

@@ -1,11 +1,13 @@
 """K-space put together from its acquisitions, some coils of a slice at a time."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from gleam.errors import BadInput
+from gleam.formats.lazy import whole
 from gleam.formats.mrd.extent import Load
 from gleam.formats.mrd.head import Records
 from gleam.formats.mrd.parts import PATTERN
@@ -50,6 +52,10 @@ class Assembled:
         if self.sampled is not None:
             kspace[:, ~self.sampled] = 0
         return kspace
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """All of it; see `whole`."""
+        return whole(self, dtype, copy)
 
 
 def where(line: np.void, phases: int) -> tuple[int | slice, ...]:
