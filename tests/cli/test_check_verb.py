@@ -48,6 +48,18 @@ def test_what_is_found_is_printed_and_written(
     assert again["best"] == check.best
 
 
+def test_a_map_in_dicom_is_replaced_where_that_is_said(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["check", scan, "cg-sense", "zero-filled", "-o", tmp_path / "f.json", "--draws", 1]
+    for force in ([], ["--force"]):
+        assert run(*command, "--map", tmp_path / "map", *force) == 0
+    assert [path.name for path in sorted((tmp_path / "map").iterdir())] == ["0001.dcm", "0002.dcm"]
+    monkeypatch.setattr("gleam.cli.check.check", None)  # what cannot be written is said before
+    assert run(*command, "--force", "--map", tmp_path / "map.dcm") == 2
+    assert "a DICOM file holds one image and this scan makes 2" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "what"),
     [

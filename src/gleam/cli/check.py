@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -9,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from gleam.cli.options.check import Arguments
-from gleam.cli.parts import part_of
+from gleam.cli.parts import check_dicom, part_of
 from gleam.device import described
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder, sha256_of
 from gleam.formats import check_spares, image_writer, read_scans, scan_file
+from gleam.formats.dicom import writer as dicom
 from gleam.formats.parts import choose
 from gleam.preparation.prepare import Prepared
 from gleam.reconstruction.check import check, sets_of
@@ -32,6 +34,9 @@ def main(a: Arguments) -> None:
     if a.map is not None and len({*a.methods}) < 2:
         raise BadInput("check: --map shows where methods disagree; name two of them or more")
     write_image = None if a.map is None else image_writer(a.map)
+    is_dicom = write_image is dicom.write_image
+    if is_dicom:
+        write_image = partial(dicom.write_image, force=a.force)
     mask, settings = a.of_scan.mask_recipe("check"), a.of_scan.settings()
     plan = Plan(draws=a.draws, pattern=a.pattern)
     methods = {name: reconstructor(name, a.device, force=a.force) for name in a.methods}
@@ -49,6 +54,8 @@ def main(a: Arguments) -> None:
     for part, read in wanted.items():
         example = Prepared(read(), settings, sha256=sha256)
         warn(example.header.name, example.header.warnings)
+        if is_dicom:
+            check_dicom(maps[part], example, a.force)
         if not found:
             say(f"checking on {described(next(iter(methods.values())).device)}")
         disagreement = Disagreement(example)

@@ -14,7 +14,7 @@ import torch
 from gleam.amounts import bytes_of, in_bytes
 from gleam.cli.options.reconstruct import Arguments
 from gleam.cli.outcomes import report
-from gleam.cli.parts import check_beside, part_of
+from gleam.cli.parts import check_beside, check_dicom, part_of
 from gleam.data.example import Example
 from gleam.device import choose as choose_device
 from gleam.device import described
@@ -102,8 +102,7 @@ def main(a: Arguments) -> None:
         example = Prepared(wanted[name](), settings, sha256=sha256)
         warn(example.header.name, example.header.warnings)
         if is_dicom:
-            slices, _, frames, *_ = example.shape
-            dicom.check(out, slices * frames * math.prod(example.header.matrix[:-2]), a.force)
+            check_dicom(out, example, a.force)
         chosen.check(example, mask)
         if number == 0:
             say(where)
