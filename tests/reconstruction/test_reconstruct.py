@@ -89,7 +89,7 @@ def test_who_stops_it_waits_for_an_iteration_and_not_for_an_image() -> None:
         def _images(self, measurement: Measured) -> Iterator[torch.Tensor]:
             nonlocal made
             assert get_ident() != main_thread().ident
-            for made in range(10_000):  # noqa: B020, as many as both make
+            for made in range(10_000):
                 if made == 5:
                     signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
                 yield measurement.adjoint

@@ -1,4 +1,4 @@
-"""Who asks a run to stop waits for a step, and not for a validation; and the run goes on from there."""
+"""Who asks a run to stop waits for a step, not for a validation; and the run goes on from there."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -87,7 +87,7 @@ def test_validation_of_the_start_is_broken_off_too(
     recipe = tiny_recipe(examples, start=undisturbed, steps=2)
     with monkeypatch.context() as patched:
         made = stop_in_validation(patched, 1)
-        with pytest.raises(Signalled, match="^stopped at step 0; "):
+        with pytest.raises(Signalled, match=r"^stopped at step 0; "):
             train(recipe, folder)
     assert made() == 2
     train(recipe, folder, resume=True)

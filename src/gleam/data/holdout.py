@@ -132,7 +132,7 @@ def check_split(example: Example, sampled: Samples, recipe: HoldoutRecipe) -> No
     if not (loss.any() and (rest & ~inside).any() and (guard.any() or not recipe.guard)):
         raise BadInput(
             f"{example.header.name}: has too few samples outside its calibration region for some "
-            "to be held out; hold out segments or samples (holdout.pattern, of a recipe or of gleam "
+            "to be held out; hold out segments or samples (holdout.pattern, of a recipe or gleam "
             "adapt), or prepare it with fewer calibration lines (gleam prepare --calibration)"
         )
 

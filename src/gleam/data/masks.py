@@ -59,8 +59,8 @@ def sampling(example: Example, seed: int, mask: MaskRecipe | None) -> Bool[Tenso
         )
     except BadInput as error:
         raise BadInput(
-            f"{header.name}: {error}; --calibration sets its size (of gleam prepare, where that made "
-            "the example)"
+            f"{header.name}: {error}; --calibration sets its size (of gleam prepare, where that "
+            "made the example)"
         ) from error
     pattern = torch.from_numpy(np.fft.ifftshift(drawn, tuple(range(-len(axes), 0))))
     whole = [space[a] if a in axes else 1 for a in space_axes(sampled)]

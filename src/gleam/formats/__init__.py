@@ -245,8 +245,9 @@ def image_writer(path: Path, format: str | None = None) -> Callable[[Volume, Pat
         format: one of `FORMATS`; by default what the suffix says.
 
     Raises:
-        BadInput: the suffix or the format is not known, or they do not fit each other; when writing, a library for the format is
-            missing, the format cannot hold the image, or the folder cannot be written to.
+        BadInput: the suffix or the format is not known, or they do not fit each other; when
+            writing, a library for the format is missing, the format cannot hold the image, or the
+            folder cannot be written to.
     """
     if format is None:
         return _by_suffix(_WRITE_IMAGE, path)

@@ -52,9 +52,7 @@ class Stored:
         return whole(self, dtype, copy)
 
 
-def whole(
-    kspace: Slices, dtype: DTypeLike | None = None, copy: bool | None = None
-) -> NDArray[Any]:
+def whole(kspace: Slices, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
     """All slices, read into memory: what NumPy's functions are given where they are given k-space.
 
     Args:

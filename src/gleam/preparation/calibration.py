@@ -81,8 +81,8 @@ def from_itself(scan: Scan, grid: Grid, lines: int | None) -> Calibration:
     if available is None:
         raise BadInput(
             f"{scan.name}: has no fully sampled centre of k-space to calibrate coils from; scan "
-            "with calibration lines, or give gleam prepare or reconstruct a --reference of the same "
-            "coils"
+            "with calibration lines, or give gleam prepare or reconstruct a --reference of the "
+            "same coils"
         )
     box = _box(scan, grid, available, lines)
     return read_centre(scan, grid, pattern, box, _kept(grid, box, lines))

@@ -138,9 +138,7 @@ def sets_of(methods: Mapping[str, Reconstructor]) -> int:
     wanted = {method.sets: name for name, method in methods.items() if method.learns}
     if len(wanted) > 1:
         one, other = list(wanted.values())[:2]
-        raise BadInput(
-            f"{one} and {other} want different map sets (network.sets); name them apart"
-        )
+        raise BadInput(f"{one} and {other} want different map sets (network.sets); name them apart")
     return next(iter(wanted), 1)
 
 

@@ -115,7 +115,9 @@ def one_image(
     return crop(image, header.matrix) * header.scale, iterations
 
 
-def _in_order(work: Callable[..., T], batches: Iterable[Batch], at_once: int) -> Generator[T, None, None]:
+def _in_order(
+    work: Callable[..., T], batches: Iterable[Batch], at_once: int
+) -> Generator[T, None, None]:
     """The results; so many batches are worked on, and in memory, at the same time.
 
     Args:

@@ -52,7 +52,10 @@ class Preview:
     def pictures(self) -> list[NDArray[np.uint8]]:
         """The images in grey levels, their pixels square, and the sampling beside them."""
         square = (1.0, 1.0)
-        levels = [squared(grey(i), self.voxels.get(name, square)) for name, i in self.images.items()]
+        levels = [
+            squared(grey(image), self.voxels.get(name, square))
+            for name, image in self.images.items()
+        ]
         return [*levels, (255 * self.sampling).astype(np.uint8)]
 
 

@@ -1,7 +1,7 @@
 """DICOM images out: one series of MR images, a file for each slice and frame.
 
-- A name that ends in .dcm is a file with one image. Any other is a folder of nothing else: 0001.dcm,
-  0002.dcm, … run over the slices (z in 3D) of the first frame, then of the next.
+- A name that ends in .dcm is a file with one image. Any other is a folder of nothing else:
+  0001.dcm, 0002.dcm, … run over the slices (z in 3D) of the first frame, then of the next.
 - Classic MR Image Storage, which every archive takes, in explicit little endian.
 - Every image is marked as derived and as not for diagnosis; `gleam.formats.dicom.series` says how.
 - Patient and study are empty, UIDs new, unless the user says them: `TAGS`.
