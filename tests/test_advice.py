@@ -41,6 +41,7 @@ HEARD = {  # by file or folder: the verbs that say what it says
     "formats/submission.py": {"reconstruct"},
     "planning/adapting.py": {"reconstruct"},
     "planning/inference.py": {"reconstruct"},
+    "planning/said.py": {"plan"},
     "planning/scans.py": {"plan"},
     "preparation/calibration.py": SCANS,  # of --calibration 0
     "preparation/cluster.py": {"prepare"},

@@ -151,6 +151,10 @@ WRONG = {
         ONES,
         {"noise": np.ones((99, 3), complex)},
     ),
+    r"noise has shape \(3, 74\); .* of 3 coils, and 75 samples or more, 25 for each coil": (
+        ONES,
+        {"noise": np.ones((3, 74), complex)},
+    ),
     "noise is float64": (ONES, {"noise": np.ones((3, 99))}),
     "noise holds values that are not finite": (ONES, {"noise": np.full((3, 99), np.inf + 0j)}),
     r"voxel is \(1.0, 2.0\); give three sizes in mm": (ONES, {"voxel": (1, 2)}),

@@ -12,6 +12,7 @@ from gleam.errors import BadInput
 from gleam.face.scans import Scan, layout_of
 from gleam.face.words import in_python
 from gleam.formats.memory import array_scan
+from gleam.formats.noise import PER_COIL
 from gleam.formats.scan import LARGEST, Array, centred_affine, usable
 
 
@@ -50,7 +51,8 @@ def from_array(
         sampled: the positions that were acquired, truth values or 0 and 1, for the same axes
             without coil and slice; leading axes may be missing and any may have length 1. By
             default those that are not zero in every coil.
-        noise: samples of noise alone, (coil, samples) complex, by which coils are whitened.
+        noise: samples of noise alone, (coil, samples) complex, by which coils are whitened; 25 or
+            more for each coil.
         oversampled: the readout where its field of view is wider than the image's, which is cropped
             to the middle: "y" where it is twice as wide, or "y:1.5".
         voxel: three sizes in mm: of y and x, and the distance of slices; or of z, y and x.
@@ -112,10 +114,10 @@ def _truths(given: Any) -> NDArray[np.bool_]:
 
 def _noise(given: Any, coils: int) -> Array:
     array = _numbers(given, "noise")
-    if array.ndim != 2 or len(array) != coils or array.shape[1] < coils:
+    if array.ndim != 2 or len(array) != coils or array.shape[1] < PER_COIL * coils:
         raise BadInput(
-            f"noise has shape {array.shape}; give (coil, samples) of {coils} coils, and as many "
-            "samples or more"
+            f"noise has shape {array.shape}; give (coil, samples) of {coils} coils, and "
+            f"{PER_COIL * coils} samples or more, {PER_COIL} for each coil"
         )
     with np.errstate(over="ignore", invalid="ignore"):
         noise = np.array(array, np.complex64, order="C")
