@@ -74,7 +74,9 @@ def test_a_validation_is_broken_off_and_made_up_for(
     assert made() == 2 < BATCHES
     assert checkpoint.step_of(checkpoint.found(folder / "checkpoints")[-1]) == step
     assert not run_folder.was_validated(folder, step)
+    assert not run_folder.finished(folder, 6)
     train(recipe, folder, resume=True)
+    assert run_folder.finished(folder, 6)
     assert_same_end(folder, undisturbed)
     told = [e.losses for e in read_events(folder) if e.kind == "steps"]
     assert sorted({at for losses in told for at, _, _ in losses}) == [*range(1, 7)]

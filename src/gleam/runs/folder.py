@@ -251,10 +251,12 @@ def recipe_of_network(folder: Path) -> Recipe:
 
 def finished(folder: Path, steps: int) -> bool:
     """Whether the folder holds a run that was trained for so many steps, or until every module
-    had stopped.
+    had stopped, and validated then.
     """
     summary = read_summary(folder)
-    return summary.get("steps") == steps or None not in summary.get("stopped", [None])
+    if summary.get("steps") != steps and None in summary.get("stopped", [None]):
+        return False
+    return load_recipe(folder).data.validation is None or was_validated(folder, summary["steps"])
 
 
 def best_validation(summary: Mapping[str, Any]) -> float | None:
