@@ -61,7 +61,7 @@ HEARD = {  # by file or folder: the verbs that say what it says
 }
 GIVEN = {  # said of an option that was given
     "formats/__init__.py": {"--format"},
-    "formats/scan.py": {"--part"},  # in Python, to `gleam.load`
+    "formats/parts.py": {"--part"},  # in Python, to `gleam.load`
     "preparation/jobs.py": {"--workers", "--memory"},  # there are no workers without them
     "report/scored.py": {"--scans"},
 }
