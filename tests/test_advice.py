@@ -35,6 +35,7 @@ HEARD = {  # by file or folder: the verbs that say what it says
     "exporting": {"export"},
     "face/checks.py": {"check"},
     "face/methods.py": {"reconstruct"},
+    "face/plans.py": {"plan"},
     "files.py": WRITERS,
     "formats": SCANS,  # `read_image`'s of simulate, too
     "formats/dicom/writer.py": {"reconstruct"},
