@@ -22,7 +22,7 @@ from statistics import fmean
 
 import torch
 
-from benchmarks.adaptation_cases import FAMILIES, example_of, real, scan_of, trained
+from benchmarks.adaptation_cases import FAMILIES, anatomy, example_of, real, scan_of, trained
 from benchmarks.adaptation_outcome import HEAD, USUAL, Outcome, Setting, remembered, row
 from benchmarks.measure import Figures, figure, keep, show
 from gleam import recipe as recipes
@@ -85,9 +85,7 @@ def small(work: Path, name: str, seed: int = 0, **training: object) -> Path:
     return trained(
         work,
         name,
-        SIZE,
-        20,
-        CENTRE,
+        anatomy(work, SIZE, 20, CENTRE),
         seed=seed,
         network={"iterations": 6, "regulariser": {"width": 16}},
         training={"modules": 3, "steps": 800, "learning_rate": 2e-3, "loggers": ()} | training,
@@ -97,7 +95,8 @@ def small(work: Path, name: str, seed: int = 0, **training: object) -> Path:
 def shows(work: Path, data: Path | None, start: Path | None) -> Figures:
     """One network with one setting on every scan, greedily and end-to-end."""
     if start is None:
-        start = trained(work, "start", (96, 96), 40, training={"steps": 600, "learning_rate": 2e-3})
+        data = anatomy(work, (96, 96), 40)
+        start = trained(work, "start", data, training={"steps": 600, "learning_rate": 2e-3})
     if data is None:
         scans = [scan_of(family, (96, 96), 10) for family in FAMILIES]
         examples, masks = [example_of(scan, work / "scans") for scan in scans], MASKS[:1]

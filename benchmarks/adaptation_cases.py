@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ Grey = NDArray[np.floating]
 
 FINER = 2  # points of an image per voxel
 COILS, SNR = 6, 80.0
+TRAINING_SNR = 10.0, 200.0
 
 
 def fractal(shape: tuple[int, int], rng: np.random.Generator) -> Grey:
@@ -93,31 +95,42 @@ def real(data: Path, work: Path) -> list[ExampleFile]:
     return [ExampleFile(path) for path in sorted(folder.glob("*.h5"))]
 
 
-def trained(
+def anatomy(
     work: Path,
-    name: str,
     shape: tuple[int, int],
     scans: int,
     calibration: int | None = None,
-    **fields: object,
+    snr: tuple[float, float] = TRAINING_SNR,
 ) -> Path:
-    """A run trained on simulated anatomy, unless it is there.
+    """A folder of simulated anatomy to train on; files that are there are kept.
 
     Args:
         work: folder of data and runs.
-        name: of the run.
-        shape: of its training slices.
+        shape: of slices.
         scans: of four slices each.
         calibration: see `Settings`.
+        snr: the lowest and the highest.
+    """
+    limits = "" if snr == TRAINING_SNR else f"-{snr[0]:g}-{snr[1]:g}"
+    data = work / f"anatomy-{'x'.join(map(str, shape))}{limits}"
+    for seed in range(scans):
+        name = f"anatomy-{seed}"
+        if not (data / f"{name}.h5").exists():
+            scan = simulate_scan(shape, (4, 8), 4, snr, (11, seed), name=name)
+            example_of(scan, data, calibration)
+    return data
+
+
+def trained(work: Path, name: str, examples: Path, **fields: Any) -> Path:
+    """A run trained on a folder of examples, unless it is there.
+
+    Args:
+        work: folder of runs.
+        name: of the run.
+        examples: to learn from.
         fields: of the recipe.
     """
     folder = work / name
-    if (folder / "summary.json").exists():
-        return folder
-    data = work / f"anatomy-{'x'.join(map(str, shape))}"
-    for seed in range(scans):
-        scan = simulate_scan(shape, (4, 8), 4, (10.0, 200.0), (11, seed), name=f"anatomy-{seed}")
-        example_of(scan, data, calibration=calibration)
-    recipe = Recipe().changed(data={"train": data}, **fields)
-    train(recipe, folder)
+    if not (folder / "summary.json").exists():
+        train(Recipe().changed(data={"train": examples}).changed(**fields), folder)
     return folder

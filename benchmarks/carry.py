@@ -5,25 +5,33 @@
 Small networks are trained on simulated anatomy, each otherwise than the first in one thing, and
 scored on simulated slices of other families: as they are, and after a short greedy adaptation to
 the undersampled slice itself. Weights, training slices' masks and test scans differ from seed to
-seed; variants are compared slice by slice. Data, networks and outcomes stay in the work folder, so
-the same command goes on where it was.
+seed; variants are compared slice by slice, without the families that one of the two has seen. Data,
+networks and outcomes stay in the work folder, so the same command goes on where it was.
 """
 
 import argparse
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import torch
-from torch import Tensor, nn
 
 from benchmarks.adaptation import written
-from benchmarks.adaptation_cases import COILS, FAMILIES, SNR, example_of, scan_of, trained
+from benchmarks.adaptation_cases import (
+    COILS,
+    FAMILIES,
+    SNR,
+    anatomy,
+    example_of,
+    scan_of,
+    trained,
+)
 from benchmarks.adaptation_outcome import USUAL, Setting, remembered
+from benchmarks.carry_optimizers import decaying, muon
 from benchmarks.measure import Figures, figure, keep, show
 from gleam.data.loader import every_slice
 from gleam.recipe import MaskRecipe
@@ -31,60 +39,43 @@ from gleam.reconstruction.reconstructor import Trained
 from gleam.runs.learner import quality_of
 from gleam.simulation.scan import simulate_scan
 from gleam.training.adam import Adam, recordable
+from gleam.trust import trusting
 
 SIZE, CENTRE, SCANS = (48, 64), 6, 20
 STEPS, RATE = 400, 2e-3
 ADAPTING = Setting("40 steps, 3 modules", replace(USUAL, steps=40, modules=3))
-DECAY, MOMENTUM = 1e-2, 0.95
-NEWTON_SCHULZ, ROUNDS = (3.4445, -4.7750, 2.0315), 5  # Jordan et al., Muon, 2024
+SEEN = "fractal"  # the family that some variants are shown
 
 
-def decaying(weights: Sequence[nn.Parameter], rate: float, scalars: float = 1.0) -> Adam:
-    """AdamW (Loshchilov & Hutter 2019): weights decay apart from Adam's update."""
-    adam = recordable(weights, rate, scalars)
-    for group in adam.param_groups:
-        group["weight_decay"], group["decoupled_weight_decay"] = DECAY, True
-    return adam
+def plain(work: Path) -> Path:
+    """Training examples: simulated anatomy at an SNR of 10 to 200."""
+    return anatomy(work, SIZE, SCANS, CENTRE)
 
 
-class Muon(Adam):
-    """Momentum made orthogonal, of convolutions as matrices of (output, input and window); all
-    other weights learn by Adam.
-    """
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> Any:
-        """One update."""
-        for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.ndim < 4 or weight.grad is None:
-                    continue
-                state = self.state[weight]
-                momentum = state.setdefault("momentum", torch.zeros_like(weight))
-                momentum.lerp_(weight.grad, 1 - MOMENTUM)
-                update = orthogonal(weight.grad.lerp(momentum, MOMENTUM).flatten(1))
-                scale = 0.2 * math.sqrt(max(update.shape))  # as long as Adam's
-                weight -= float(group["lr"]) * scale * update.reshape(weight.shape)
-                weight.grad = None  # Adam passes over it
-        return super().step(closure)
+def quiet(work: Path) -> Path:
+    """The same at an SNR of 10 to 3000."""
+    return anatomy(work, SIZE, SCANS, CENTRE, (10.0, 3000.0))
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """About U Vᵀ of a matrix U S Vᵀ, by iterations of Newton and Schulz."""
-    a, b, c = NEWTON_SCHULZ
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-7)
-    for _ in range(ROUNDS):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
-    return x.T if tall else x
+def seen(work: Path, count: int) -> Path:
+    """So many slices of another family; not those that are scored."""
+    folder = work / f"{SEEN}-{count}"
+    for seed in range(100, 100 + count):
+        if not (folder / f"{SEEN}-{seed}.h5").exists():
+            example_of(scan_of(SEEN, SIZE, seed), folder, CENTRE)
+    return folder
 
 
-def muon(weights: Sequence[nn.Parameter], rate: float, scalars: float = 1.0) -> Muon:
-    """`Muon`, its learning rate as `recordable` has it."""
-    groups = recordable(weights, rate, scalars).param_groups
-    return Muon([{**group} for group in groups], fused=True, capturable=True)
+def mixed(work: Path) -> Path:
+    """Half of the anatomy, and as many slices of another family."""
+    folder = work / f"anatomy-and-{SEEN}"
+    folder.mkdir(parents=True, exist_ok=True)
+    anatomies = sorted(plain(work).glob("*.h5"))[: SCANS // 2]
+    for path in (*anatomies, *seen(work, 2 * SCANS).glob("*.h5")):
+        link = folder / path.name
+        if not link.exists():
+            link.symlink_to(path.resolve())
+    return folder
 
 
 @dataclass(frozen=True)
@@ -92,55 +83,94 @@ class Variant:
     """What differs from the first.
 
     Attributes:
-        training, regulariser: fields of the recipe.
+        training, network: fields of the recipe.
         optimizer: of each module.
+        data: training examples, in the work folder.
+        masks: learnt with.
+        chosen: the checkpoint is, by validation on another family.
     """
 
     training: Mapping[str, Any] = field(default_factory=dict)
-    regulariser: Mapping[str, Any] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
     optimizer: Callable[..., Adam] = recordable
+    data: Callable[[Path], Path] = plain
+    masks: tuple[MaskRecipe, ...] = ()
+    chosen: bool = False
+
+    @property
+    def sees(self) -> bool:
+        """Whether it has to do with the family `SEEN` before it is scored."""
+        return self.chosen or self.data is mixed
 
 
 BASE = "greedy, Adam"
+SMALL = {"iterations": 6, "regulariser": {"width": 16}}
+MASKS = (
+    MaskRecipe(),
+    MaskRecipe(acceleration=3),
+    MaskRecipe(kind="random"),
+    MaskRecipe(kind="random", acceleration=6),
+)
 VARIANTS = {
     BASE: Variant(),
     "end-to-end": Variant({"modules": 1}),
     "AdamW": Variant(optimizer=decaying),
     "Muon": Variant(optimizer=muon),
-    "gradient and last change shown": Variant(regulariser={"inputs": ["gradient", "change"]}),
+    "gradient and last change shown": Variant(
+        network={"regulariser": {"width": 16, "inputs": ["gradient", "change"]}}
+    ),
+    "SNR up to 3000": Variant(data=quiet),
+    "half of the slices fractal": Variant(data=mixed),
+    "four masks": Variant(masks=MASKS),
+    "checkpoint chosen on fractals": Variant({"validate_every": STEPS // 10}, chosen=True),
+    "first image by wavelets": Variant(network={"first_image": "wavelet"}),
+    "learnt wavelets first": Variant(
+        {"modules": 4},
+        {
+            "family": "python",
+            "build": "benchmarks.carry_wavelets:WaveletsFirst",
+            "iterations": 8,
+            "arguments": {"wavelets": 2, "width": 16},
+            "regulariser": {},
+        },
+    ),
+    "four times as long": Variant({"steps": 4 * STEPS}),
+    "end-to-end, four times as long": Variant({"modules": 1, "steps": 4 * STEPS}),
 }
 
 
-def network(work: Path, name: str, seed: int, steps: int = STEPS) -> Path:
-    """A run of a variant, trained unless it is there."""
+def network(work: Path, name: str, seed: int, **training: Any) -> Path:
+    """A run of a variant, trained unless it is there; with other fields of training, if any."""
     variant = VARIANTS[name]
+    data: dict[str, Any] = {"masks": variant.masks}
+    if variant.chosen:
+        data["validation"] = seen(work, 8)
+    usual = {"modules": 3, "steps": STEPS, "learning_rate": RATE, "loggers": ()}
     with mock.patch("gleam.runs.assembly.recordable", variant.optimizer):
         return trained(
             work,
             f"{name}, seed {seed}",
-            SIZE,
-            SCANS,
-            CENTRE,
+            variant.data(work),
             seed=seed,
-            network={"iterations": 6, "regulariser": {"width": 16} | dict(variant.regulariser)},
-            training={"modules": 3, "steps": steps, "learning_rate": RATE, "loggers": ()}
-            | dict(variant.training),
+            data=data,
+            network=SMALL | dict(variant.network),
+            training=usual | dict(variant.training) | training,
         )
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Complex PSNR in dB of a variant, slice by slice, those of all seeds.
+    """Complex PSNR in dB of a variant, by slice, those of all seeds.
 
     Attributes:
         home: of the network as it is, on slices of the family it was trained on.
-        before: the same, on slices of other families.
+        before: the same, on slices of families that it has not seen.
         adapted: of the one that was adapted to each of these.
     """
 
-    home: list[float] = field(default_factory=list)
-    before: list[float] = field(default_factory=list)
-    adapted: list[float] = field(default_factory=list)
+    home: dict[str, float] = field(default_factory=dict)
+    before: dict[str, float] = field(default_factory=dict)
+    adapted: dict[str, float] = field(default_factory=dict)
 
 
 def score(work: Path, name: str, seed: int, into: Scores) -> None:
@@ -148,13 +178,16 @@ def score(work: Path, name: str, seed: int, into: Scores) -> None:
     start = network(work, name, seed)
     scan = simulate_scan(SIZE, COILS, 4, SNR, (13, seed), name=f"anatomy-test-{seed}")
     method = Trained.of(start, torch.device("cpu"))
-    for batch in every_slice([example_of(scan, work / "scans", CENTRE)], MaskRecipe()):
-        into.home.extend(quality_of(method(batch.measurement), batch).tolist())
+    for number, batch in enumerate(
+        every_slice([example_of(scan, work / "scans", CENTRE)], MaskRecipe())
+    ):
+        (into.home[f"{seed}, {number}"],) = quality_of(method(batch.measurement), batch).tolist()
     for family in FAMILIES:
-        example = example_of(scan_of(family, SIZE, 20 + seed), work / "scans", CENTRE)
-        found = remembered(work, start, example, MaskRecipe(), ADAPTING)
-        into.before.append(found.before)
-        into.adapted.append(found.chosen)
+        if not (VARIANTS[name].sees and family == SEEN):
+            example = example_of(scan_of(family, SIZE, 20 + seed), work / "scans", CENTRE)
+            found = remembered(work, start, example, MaskRecipe(), ADAPTING)
+            into.before[f"{seed}, {family}"] = found.before
+            into.adapted[f"{seed}, {family}"] = found.chosen
 
 
 def compared(scores: Mapping[str, Scores]) -> tuple[list[str], Figures]:
@@ -166,11 +199,11 @@ def compared(scores: Mapping[str, Scores]) -> tuple[list[str], Figures]:
         cells = [name]
         for what, values in vars(own).items():
             base = getattr(scores[BASE], what)
-            over = [value - other for value, other in zip(values, base, strict=True)]
+            over = [value - base[case] for case, value in values.items()]
             mean, error = statistics.fmean(over), statistics.stdev(over) / math.sqrt(len(over))
-            cells += [f"{statistics.fmean(values):.2f}", f"{mean:+.2f} ± {error:.2f}"]
+            cells += [f"{statistics.fmean(values.values()):.2f}", f"{mean:+.2f} ± {error:.2f}"]
             if name != BASE:
-                key = f"carry.{name.replace(' ', '_')}_{what}_db"
+                key = f"carry.{name.replace(',', '').replace(' ', '_')}_{what}_db"
                 figures[key] = figure(mean, "dB", COMMAND)
         rows.append(f"| {' | '.join(cells)} |")
     return rows, figures
@@ -185,11 +218,12 @@ TEXT = f"""# What carries over to other families of images
 
 Networks of 6 iterations in 3 modules, trained for {STEPS} steps on simulated anatomy, each
 otherwise than the first in one thing; complex PSNR in dB on simulated slices of that family (four
-per seed) and of others ({", ".join(FAMILIES)}; one of each per seed), {SIZE[0]} × {SIZE[1]} voxels,
-4× equispaced: as they are, and adapted greedily, all of them in 3 modules and by Adam, to the
-undersampled slice for {ADAPTING.how.steps} steps. Three seeds of weights, masks and test slices;
-slices of a seed share a network. A gain is over the first on the same slice, ± its standard error
-over slices."""
+per seed) and of others ({", ".join(FAMILIES)}; one of each per seed, without {SEEN} where it was
+seen), {SIZE[0]} × {SIZE[1]} voxels, 4× equispaced: as they are, and adapted greedily, all of them
+in 3 modules and by Adam, to the undersampled slice for {ADAPTING.how.steps} steps. Three seeds of
+weights, masks and test slices; slices of a seed share a network. A gain is over the first on the
+same slice, ± its standard error over slices. Learnt wavelets are two iterations more, before all
+others."""
 
 
 def main() -> None:
@@ -198,10 +232,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     a = parser.parse_args()
     scores = {name: Scores() for name in VARIANTS}
-    for seed in range(a.seeds):
-        for name, own in scores.items():
-            score(a.work, name, seed, own)
-            print(f"seed {seed}, {name}: {statistics.fmean(own.adapted):.2f} dB", flush=True)
+    with trusting("benchmarks.carry_wavelets"):
+        for seed in range(a.seeds):
+            for name, own in scores.items():
+                score(a.work, name, seed, own)
+                mean = statistics.fmean(own.adapted.values())
+                print(f"seed {seed}, {name}: {mean:.2f} dB", flush=True)
     rows, figures = compared(scores)
     written("carry_over.md", TEXT, rows)
     show(figures)

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 from shelves import NAME, put
 from tiny import CG_SENSE, ZERO_FILLED, centred_fft, prepared, tiny_scan
 
-from benchmarks import carry
+from benchmarks import carry, carry_optimizers, carry_wavelets
 from benchmarks import check as checking
 from benchmarks.adaptation_outcome import Outcome
 from benchmarks.bart import undersample
@@ -19,7 +19,9 @@ from gleam.physics.fourier import ifft
 from gleam.recipe import MaskRecipe, Recipe
 from gleam.runs.assembly import make_learner
 from gleam.runs.learner import Learner
+from gleam.runs.run import Run
 from gleam.training.adam import Adam
+from gleam.trust import trusting
 
 
 @pytest.mark.parametrize("kind", ["equispaced", "poisson"])
@@ -70,12 +72,14 @@ def test_families_of_scans_differ() -> None:
 
 @pytest.mark.parametrize("shape", [(4, 9), (9, 4)])
 def test_muon_makes_updates_orthogonal(shape: tuple[int, int]) -> None:
-    made = carry.orthogonal(torch.randn(shape, generator=torch.Generator().manual_seed(0)))
+    made = carry_optimizers.orthogonal(
+        torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    )
     values = torch.linalg.svdvals(made)
     assert 0.6 < values.min() < values.max() < 1.3  # within what five iterations do
 
 
-@pytest.mark.parametrize("optimizer", [carry.decaying, carry.muon])
+@pytest.mark.parametrize("optimizer", [carry_optimizers.decaying, carry_optimizers.muon])
 def test_optimizers_that_are_tried_minimise(
     optimizer: Callable[..., torch.optim.Optimizer],
 ) -> None:
@@ -92,7 +96,7 @@ def test_optimizers_that_are_tried_minimise(
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [(carry.BASE, Adam), ("AdamW", Adam), ("Muon", carry.Muon)]
+    ("name", "kind"), [(carry.BASE, Adam), ("AdamW", Adam), ("Muon", carry_optimizers.Muon)]
 )
 def test_a_variant_is_trained_by_its_own_optimizer(
     name: str, kind: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -105,9 +109,10 @@ def test_a_variant_is_trained_by_its_own_optimizer(
 
     learners: list[Learner] = []
     monkeypatch.setattr(carry, "trained", trained)
+    monkeypatch.setattr(carry, "anatomy", lambda work, *_: work)
     assert carry.network(tmp_path, name, seed=3, steps=7) == tmp_path / f"{name}, seed 3"
     (learner,) = learners
-    decay = carry.DECAY if name == "AdamW" else 0
+    decay = carry_optimizers.DECAY if name == "AdamW" else 0
     for module in learner.modules:
         assert type(module.optimizer) is kind
         assert {group["weight_decay"] for group in module.optimizer.param_groups} == {decay}
@@ -129,20 +134,72 @@ def test_a_variant_is_scored_on_its_own_family_and_the_others(
         return Outcome(example.header.name, "", 0.0, guard, psnr)
 
     monkeypatch.setattr(carry, "remembered", remembered)
-    into = carry.Scores(home=[1.0], before=[2.0], adapted=[3.0])
-    carry.score(tmp_path, "any", 0, into)
+    into = carry.Scores(before={"0, heart": 2.0})
+    carry.score(tmp_path, carry.BASE, 1, into)
     assert [name.partition("-")[0] for name in scans] == [*carry.FAMILIES]
-    assert len(set(into.home)) == 5
-    assert all(10 < value < 60 for value in into.home[1:])
-    assert into.before == [2, 20, 20, 20]
-    assert into.adapted == [3, 22, 22, 22]  # by the guard, not the best
+    assert len(set(into.home.values())) == 4
+    assert all(10 < value < 60 for value in into.home.values())
+    new = {f"1, {family}": 20.0 for family in carry.FAMILIES}
+    assert into.before == {"0, heart": 2.0} | new
+    assert into.adapted == dict.fromkeys(new, 22.0)  # by the guard, not the best
+
+
+@pytest.mark.parametrize("name", ["half of the slices fractal", "checkpoint chosen on fractals"])
+def test_a_variant_is_not_scored_on_what_it_has_seen(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path)
+    monkeypatch.setattr(carry, "SIZE", (24, 32))
+    monkeypatch.setattr(carry, "network", lambda *_: tmp_path / NAME)
+    outcome = Outcome("", "", 0.0, {0: 1.0}, {0: 20.0})
+    monkeypatch.setattr(carry, "remembered", lambda *_: outcome)
+    into = carry.Scores()
+    carry.score(tmp_path, name, 0, into)
+    assert set(into.adapted) == {f"0, {family}" for family in carry.FAMILIES if family != "fractal"}
+
+
+def test_every_variant_is_a_recipe_whose_network_can_be_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And all examples that one learns from are there."""
+    monkeypatch.setattr(carry, "SIZE", (24, 48))
+    monkeypatch.setattr(carry, "SCANS", 2)
+    with trusting("benchmarks.carry_wavelets"):
+        for name in carry.VARIANTS:
+            recipe = Run(carry.network(tmp_path, name, 0, steps=1, validate_every=1)).recipe
+            seen = {path.name.partition("-")[0] for path in recipe.data.train.glob("*.h5")}
+            assert seen == {"anatomy", "fractal"} if "slices" in name else {"anatomy"}
+            assert (recipe.data.validation is not None) == ("chosen" in name)
+
+
+def test_learnt_wavelets_keep_what_is_large_and_learn(tmp_path: Path) -> None:
+    """Thresholds of nothing leave an image alone, large ones take all but large coefficients."""
+    noise = torch.Generator().manual_seed(0)
+    image = torch.randn(2, 1, 1, 22, 37, dtype=torch.complex64, generator=noise)
+    wavelets = carry_wavelets.LearntWavelets()
+    with torch.no_grad():
+        for threshold in wavelets.log_thresholds:
+            threshold.fill_(-20.0)
+    torch.testing.assert_close(wavelets(image), image, rtol=0, atol=1e-5)
+    with torch.no_grad():
+        for threshold in wavelets.log_thresholds:
+            threshold.fill_(0.0)
+    less = wavelets(image)
+    assert less.abs().square().sum() < 0.5 * image.abs().square().sum()
+    less.abs().sum().backward()
+    slopes = [threshold.grad for threshold in wavelets.log_thresholds]
+    assert all(slope is not None and slope < 0 for slope in slopes[:2])  # levels that this size has
+
+
+def scored(*values: Sequence[float]) -> carry.Scores:
+    return carry.Scores(*[{str(n): one for n, one in enumerate(several)} for several in values])
 
 
 def test_variants_are_compared_slice_by_slice() -> None:
     """A slice that is hard for all says nothing of them."""
     scores = {
-        carry.BASE: carry.Scores([25, 26], [20, 30], [21, 31]),
-        "Muon": carry.Scores([25, 26], [21, 31], [20, 32]),
+        carry.BASE: scored([25, 26], [20, 30], [21, 31]),
+        "Muon": scored([25, 26], [21, 31], [20, 32]),
     }
     rows, figures = carry.compared(scores)
     cells = "25.50 | +0.00 ± 0.00 | 26.00 | +1.00 ± 0.00 | 26.00 | +0.00 ± 1.00"
