@@ -1,4 +1,4 @@
-"""Amounts of memory, as people say them."""
+"""Amounts, of memory above all, as people say them."""
 
 import re
 
@@ -25,7 +25,17 @@ def bytes_of(text: str, what: str, least: int = 2**20) -> int:
     return int(number)
 
 
+def rounded(number: float, digits: int = 2) -> str:
+    """To so many digits that count, of large numbers to whole ones: `0.012`, `3.5`, `1234`.
+
+    The format `g` alone says 1234 as 1.2e+03.
+    """
+    return f"{number:.0f}" if abs(number) >= 10**digits - 0.5 else f"{number:.{digits}g}"
+
+
 def in_bytes(count: int) -> str:
     """Bytes as MiB or GiB."""
     mebibytes = count / 2**20
-    return f"{mebibytes:.3g} MiB" if mebibytes < 1000 else f"{mebibytes / 1024:.3g} GiB"
+    if mebibytes < 1000:
+        return f"{mebibytes:.3g} MiB"
+    return f"{rounded(mebibytes / 1024, 3)} GiB"

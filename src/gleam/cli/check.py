@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gleam.amounts import rounded
 from gleam.cli.options.check import Arguments
 from gleam.cli.parts import check_dicom, part_of
 from gleam.device import described
@@ -90,7 +91,7 @@ def _say(check: Check) -> None:
 
 def _cells(one: Prediction) -> tuple[str, ...]:
     over = "unknown" if one.against_noise is None else f"{one.against_noise:.2f} ×"
-    return f"{one.error.value:.3f}", _interval(one.error), over, f"{one.seconds:.2g}"
+    return f"{one.error.value:.3f}", _interval(one.error), over, rounded(one.seconds)
 
 
 def _interval(error: Range) -> str:

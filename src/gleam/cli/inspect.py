@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from gleam.amounts import rounded
 from gleam.cli.options.inspect import Arguments
 from gleam.cli.parts import part_of
 from gleam.data.example import ExampleFile, is_example
@@ -124,7 +125,8 @@ def _scan_rows(scan: Facts) -> dict[str, str]:
         "readout": f"{readout}, oversampled {scan['oversampling']:.3g}×"
         if readout
         else "not known",
-        "acquired": f"{_ranges(axes, scan['acquired'])}, {scan['acceleration']:.3g}× accelerated",
+        "acquired": f"{_ranges(axes, scan['acquired'])}, "
+        f"{rounded(scan['acceleration'], 3)}× accelerated",
         "calibration": _calibration(scan),
         "noise scan": f"{samples} samples" if samples else "none",
         "voxel": _voxel(scan),

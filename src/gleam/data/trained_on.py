@@ -12,6 +12,7 @@ from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from gleam.amounts import rounded
 from gleam.data.example import Example
 from gleam.data.kind import (
     AS_SLICES,
@@ -225,7 +226,9 @@ class TrainedOn(BaseModel):
         sentences = []
         if not lowest / NEAR <= times <= highest * NEAR:
             learnt = f"{lowest:g}×" if lowest == highest else f"{lowest:g} to {highest:g}×"
-            sentences.append(f"was trained at {learnt}, and {this} is {times:.3g}× accelerated")
+            sentences.append(
+                f"was trained at {learnt}, and {this} is {rounded(times, 3)}× accelerated"
+            )
         if other:
             sentences.append(f"was trained with {masks}, and {sampled}")
         if version not in self.preparations:

@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from gleam.amounts import rounded
 from gleam.errors import BadInput
 from gleam.formats.region import acceleration, is_complete
 from gleam.words import counted, sized
@@ -124,7 +125,7 @@ class Scan:
         known += [counted(slices, "slice")] if len(self.matrix) == 2 else []
         known += [counted(coils, "coil"), counted(frames, "frame"), sized(self.matrix)]
         rate = acceleration(self.sampled)
-        known.append("fully sampled" if self.complete else f"{rate:.3g}× accelerated")
+        known.append("fully sampled" if self.complete else f"{rounded(rate, 3)}× accelerated")
         return f"<{type(self).__name__} {reprlib.repr(self.name)}: {', '.join(known)}>"
 
     @property

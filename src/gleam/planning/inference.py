@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gleam.amounts import in_bytes
+from gleam.amounts import in_bytes, rounded
 from gleam.data.example import Example
 from gleam.data.loader import every_slice
 from gleam.errors import BadInput
@@ -194,7 +194,7 @@ def planned(
 
 def in_words(found: Needs, duration: float | None) -> str:
     """Peak and seconds of a reconstruction, in a line."""
-    time = "" if duration is None else f" and about {duration:.2g} s"
+    time = "" if duration is None else f" and about {rounded(duration)} s"
     return f"takes {in_bytes(found.peak)} at its peak{time}"
 
 

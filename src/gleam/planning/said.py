@@ -56,7 +56,7 @@ def _row(offer: Offer) -> tuple[str, ...]:
         name,
         _use(offer.recipe),
         in_bytes(offer.footprint.peak),
-        "–" if offer.seconds is None else f"{1e3 * offer.seconds:.3g}",
+        "–" if offer.seconds is None else rounded(1e3 * offer.seconds, 3),
         *("–" if n is None else str(n) for n in (offer.steps, offer.deepest, offer.widest)),
     )
 

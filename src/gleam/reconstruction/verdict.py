@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gleam.amounts import rounded
 from gleam.reconstruction.checked import Check, Plan, Prediction, jackknifed
 from gleam.reconstruction.reconstructor import Reconstructor
 
@@ -119,8 +120,8 @@ def _sentences(check: Check, ranked: Sequence[Prediction]) -> list[str]:
     elif ranked:
         sentences.append(
             "What was held out is predicted hardly better than by an empty image, with an error of "
-            f"{ranked[0].error.value:.2g} of it at least: too few samples, or coils, are left for "
-            "this check to tell anything."
+            f"{rounded(ranked[0].error.value)} of it at least: too few samples, or coils, are left "
+            "for this check to tell anything."
         )
     return sentences + [
         f"{one.method} has learnt from this very scan, so this check does not apply to it: it "
@@ -131,13 +132,13 @@ def _sentences(check: Check, ranked: Sequence[Prediction]) -> list[str]:
 
 
 def _of_best(check: Check, best: Prediction) -> str:
-    missed = f"an error of {best.error.value:.2g} of what was held out"
+    missed = f"an error of {rounded(best.error.value)} of what was held out"
     if best.error.low is not None and best.error.high is not None:
-        missed += f" ({best.error.low:.2g} to {best.error.high:.2g})"
+        missed += f" ({rounded(best.error.low)} to {rounded(best.error.high)})"
     if check.noise is None:
         floor = "how much of it is noise is not known"
     else:
-        floor = f"noise alone gives {check.noise:.2g}"
+        floor = f"noise alone gives {rounded(check.noise)}"
     alone = len(check.methods) == 1
     return f"{best.method} predicts this scan {'' if alone else 'best, '}with {missed}; {floor}."
 
@@ -163,4 +164,4 @@ def _times(one: Prediction, best: Prediction, ratio: float) -> str:
         ratio = one.beyond_noise / best.beyond_noise
     if ratio < 1.95:
         return f"{100 * (ratio - 1):.0f} % better"
-    return "twice as well" if ratio < 2.25 else f"{ratio:.2g} times as well"
+    return "twice as well" if ratio < 2.25 else f"{rounded(ratio)} times as well"

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from gleam.amounts import rounded
 from gleam.evaluation.result import Evaluation
 from gleam.evaluation.summary import summarise
 from gleam.report import prose
@@ -145,7 +146,7 @@ def _runs(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
             "parameters": f"{run.parameters:,}".replace(",", "\u202f"),
             "memory": prose.size(run.peak_bytes) if run.peak_bytes else None,
             "memory_share": 100 * (run.peak_bytes or 0) / (most or 1),
-            "seconds": f"{run.seconds_per_step:.3g}" if run.seconds_per_step else None,
+            "seconds": rounded(run.seconds_per_step, 3) if run.seconds_per_step else None,
             "seconds_share": 100 * (run.seconds_per_step or 0) / (slowest or 1),
         }
         for run in runs

@@ -12,6 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from gleam.amounts import rounded
 from gleam.evaluation.agreement import agreement
 from gleam.evaluation.fastmri import FastmriScore
 from gleam.evaluation.result import Evaluation
@@ -107,7 +108,7 @@ def formatted(estimate: Estimate, metric: Metric, sign: str = "") -> tuple[str, 
 
 def seconds(time: float) -> str:
     """Two digits that count; what is too fast to time says so."""
-    return f"{time:.2g}" if time >= 1e-3 else "< 0.001"
+    return rounded(time) if time >= 1e-3 else "< 0.001"
 
 
 def write_scores(

@@ -66,9 +66,9 @@ class Pace:
 def in_words(summary: Mapping[str, Any]) -> str:
     """The pace of a run in words, by its summary.json; what that does not know is left out."""
     s = summary
-    phrases = [f"{1e3 * s['seconds_per_step']:.3g} ms per step"]
+    phrases = [f"{rounded(1e3 * s['seconds_per_step'], 3)} ms per step"]
     if "waiting" in s:
-        phrases += [f"{s['slices_per_second']:.3g} slices per second"]
+        phrases += [f"{rounded(s['slices_per_second'], 3)} slices per second"]
         phrases += [f"{100 * s['waiting']:.0f} % of the time waiting for data"]
     phrases += [f"{s['peak_memory_bytes'] / 2**20:.0f} MiB at most"]
     known = enumerate(s.get("stopped", ()))
