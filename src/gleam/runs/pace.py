@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
+from gleam.amounts import rounded
+
 _BEGINNING = 2  # steps that make optimizers' states, plan transforms and are metered
 
 
