@@ -2,7 +2,7 @@
 
 import math
 
-from gleam.amounts import bytes_of, in_bytes
+from gleam.amounts import bytes_of, in_bytes, rounded
 from gleam.errors import BadInput
 from gleam.planning.machine import Machine
 from gleam.planning.plan import Offer, Plan
