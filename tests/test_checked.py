@@ -109,6 +109,5 @@ def test_a_call_like_one_before_is_not_checked(
 def test_all_of_gleam_is_checked() -> None:
     sense = toy_sense()
     for _ in range(2):
-        refused(sense.normal, toy_image(sense)[0])
         refused(centred, torch.ones(3), "x")
         refused(Measurement, sense, toy_image(sense)[0], torch.ones(2))

@@ -26,7 +26,7 @@ def bytes_of(text: str, what: str, least: int = 2**20) -> int:
 
 
 def rounded(number: float, digits: int = 2) -> str:
-    """To so many digits that count, of large numbers to whole ones: `0.012`, `3.5`, `1234`.
+    """A number to so many significant digits, a large one to a whole: `0.012`, `3.5`, `1234`.
 
     The format `g` alone says 1234 as 1.2e+03.
     """

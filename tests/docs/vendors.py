@@ -52,8 +52,8 @@ def twix_file(scan: Scan, path: Path) -> None:
     kspace = scan.kspace[0]
     coils, _, readout, lines = kspace.shape
     rng = np.random.default_rng(0)
-    noise = np.abs(kspace).max() / 1e4 * rng.normal(size=(coils, readout, 2)) @ [1, 1j]
-    measured = [line(noise, flags=["NOISEADJSCAN"])]
+    noise = np.abs(kspace).max() / 1e4 * rng.normal(size=(2, coils, readout, 2)) @ [1, 1j]
+    measured = [line(some, flags=["NOISEADJSCAN"]) for some in noise]
     measured += [line(kspace[:, 0, :, n], Lin=n, CenterLin=lines // 2) for n in range(lines)]
     protocol = {"sKSpace__lBaseResolution": readout // 2, "sKSpace__lPhaseEncodingLines": lines}
     twixtools.write_twix([{"hdr_str": header(**protocol), "mdb": measured}], str(path))

@@ -54,7 +54,7 @@ def plan(
     trust: Sequence[str] = (),
     **changes: Any,
 ) -> Plan:
-    """What of a recipe fits, and which scheme pays most; as `gleam plan` does, see docs/plan.md.
+    """Schemes of a recipe that fit, and the one that pays most; see docs/plan.md.
 
     Nothing is trained, but a step of each scheme is timed where the device is here.
 

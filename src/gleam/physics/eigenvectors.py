@@ -39,7 +39,7 @@ def _decomposed(matrices: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def _lanczos(matrices: Tensor, count: int, above: float) -> tuple[Tensor, Tensor, Tensor]:
-    """As `leading_eigenvectors`, and whether they converged, for each matrix."""
+    """Eigenvalues and eigenvectors, and whether they converged, for each matrix."""
     size = matrices.shape[-1]
     # In general position: no eigenvector is at right angles to it.
     random = torch.Generator().manual_seed(0)

@@ -1,4 +1,4 @@
-"""What people say to a planner, and what it says to them."""
+"""Words of people to a planner, and of a planner to people."""
 
 import math
 

@@ -1,5 +1,5 @@
-"""What is written of runs into a folder: an evaluation, or a report from what is there and what is
-missing."""
+"""Files that are written of runs into a folder: an evaluation, or a report from what is there and
+what is missing."""
 
 from collections.abc import Sequence
 from pathlib import Path

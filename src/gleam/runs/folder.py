@@ -251,12 +251,16 @@ def recipe_of_network(folder: Path) -> Recipe:
 
 def finished(folder: Path, steps: int) -> bool:
     """Whether the folder holds a run that was trained for so many steps, or until every module
-    had stopped, and validated then.
+    had stopped, and validated since: a pipeline learns of a stop some steps later.
     """
     summary = read_summary(folder)
-    if summary.get("steps") != steps and None in summary.get("stopped", [None]):
+    stopped = summary.get("stopped", [None])
+    if None not in stopped:
+        steps = max(stopped)
+    elif summary.get("steps") != steps:
         return False
-    return load_recipe(folder).data.validation is None or was_validated(folder, summary["steps"])
+    validated = (row.step for row in read_metrics(folder) if row.metric != "loss")
+    return load_recipe(folder).data.validation is None or max(validated, default=-1) >= steps
 
 
 def best_validation(summary: Mapping[str, Any]) -> float | None:

@@ -14,7 +14,7 @@ Series = NDArray[np.complex64]  # (frame, *grid)
 
 
 def generator(seed: int | tuple[int, ...]) -> np.random.Generator:
-    """What everything of a scan is drawn from.
+    """Random numbers that all of a scan is drawn from.
 
     Raises:
         BadInput: the seed is none.
