@@ -189,7 +189,10 @@ def _answers() -> dict[str, Callable[..., Any]]:
         "memory_reserved": 0,
         "max_memory_reserved": 2**20,
         "max_memory_allocated": 2**20,
-        "get_device_properties": SimpleNamespace(total_memory=MEMORY, multi_processor_count=8),
+        "get_device_properties": SimpleNamespace(
+            total_memory=MEMORY, multi_processor_count=8, major=8, minor=0
+        ),
+        "is_bf16_supported": True,
     }
     idle = (
         "synchronize", "empty_cache", "reset_peak_memory_stats", "set_device", "set_stream",

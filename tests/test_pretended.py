@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from pretended import GPU, pretended
-from tiny import tiny_recipe
+from tiny import example_files, tiny_recipe
 
 from gleam import recipe as recipes
 from gleam.cli import main
@@ -219,4 +219,4 @@ def test_a_run_is_made_deeper(
 def test_a_comparison(places: dict[str, Place], tmp_path: Path) -> None:
     recipes.save(places["slices"].recipe(), tmp_path / "recipe.yaml")
     words = ("compare", tmp_path / "recipe.yaml", "--out", tmp_path / "out", "--seeds", 1)
-    on_gpu(*words)
+    on_gpu(*words, "--test", example_files(tmp_path / "test", 1, 5), "--schemes", "greedy", "checkpoint")
