@@ -219,4 +219,11 @@ def test_a_run_is_made_deeper(
 def test_a_comparison(places: dict[str, Place], tmp_path: Path) -> None:
     recipes.save(places["slices"].recipe(), tmp_path / "recipe.yaml")
     words = ("compare", tmp_path / "recipe.yaml", "--out", tmp_path / "out", "--seeds", 1)
-    on_gpu(*words, "--test", example_files(tmp_path / "test", 1, 5), "--schemes", "greedy", "checkpoint")
+    on_gpu(
+        *words,
+        "--test",
+        example_files(tmp_path / "test", 1, 5),
+        "--schemes",
+        "greedy",
+        "checkpoint",
+    )
