@@ -126,8 +126,6 @@ def computed(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     inner_args, inner_kwargs = pytree.tree_map(held, (tuple(args), kwargs))
     result = func(*inner_args, **inner_kwargs)
     if not result_there:
-        if func is aten._to_copy.default and there and result is inner_args[0]:
-            return result.clone()
         return result
 
     def wrapped(one: Any) -> Any:

@@ -172,7 +172,7 @@ def test_every_variant_is_a_recipe_whose_network_can_be_trained(
             assert (recipe.data.validation is not None) == ("chosen" in name)
 
 
-def test_learnt_wavelets_keep_what_is_large_and_learn(tmp_path: Path) -> None:
+def test_learnt_wavelets_keep_what_is_large_and_learn() -> None:
     """Thresholds of nothing leave an image alone, large ones take all but large coefficients."""
     noise = torch.Generator().manual_seed(0)
     image = torch.randn(2, 1, 1, 22, 37, dtype=torch.complex64, generator=noise)

@@ -73,7 +73,7 @@ def test_a_validation_is_broken_off_and_made_up_for(
     assert stopped.value.code == 143
     assert made() == 2 < BATCHES
     assert checkpoint.step_of(checkpoint.found(folder / "checkpoints")[-1]) == step
-    assert not run_folder.was_validated(folder, step)
+    assert run_folder.last_validation(folder) < step
     assert not run_folder.finished(folder, 6)
     train(recipe, folder, resume=True)
     assert run_folder.finished(folder, 6)

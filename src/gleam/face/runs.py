@@ -188,8 +188,9 @@ def adapt(
     Raises:
         BadInput: a scan cannot be used, has nothing to hold out, or is none for the network.
     """
-    several = isinstance(scans, Iterable) and not isinstance(scans, str | os.PathLike)
-    paths: Iterable[object] = scans if several else [scans]  # type: ignore[assignment]
+    given: Any = scans
+    several = isinstance(given, Iterable) and not isinstance(given, str | os.PathLike)
+    paths = given if several else [given]
     where = [path_of(path, "a file of a scan or an example, or a folder,") for path in paths]
     usual = Adaptation()
     how = Adaptation(

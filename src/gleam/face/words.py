@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from gleam.errors import BadInput
 from gleam.recipe import MaskRecipe
@@ -50,16 +51,16 @@ def path_of(given: object, what: str) -> Path:
     raise BadInput(f"{what} is expected, not a {type(given).__name__}{made}")
 
 
-def whole_numbers(given: object, what: str) -> list[int]:
+def whole_numbers(given: Any, what: str) -> list[int]:
     """One whole number, or several; of any type that stands for such, NumPy's say.
 
     Raises:
         BadInput: it is something else.
     """
     with suppress(TypeError):
-        return [operator.index(given)]  # type: ignore[arg-type]
+        return [operator.index(given)]
     try:
-        return [operator.index(number) for number in given]  # type: ignore[attr-defined]
+        return [operator.index(number) for number in given]
     except TypeError as error:
         raise BadInput(f"{what} is {given!r}; give a whole number, or several") from error
 

@@ -188,9 +188,10 @@ def read_metrics(folder: Path) -> list[Row]:
         raise BadInput(f"{path}: is broken ({error})") from error
 
 
-def was_validated(folder: Path, step: int) -> bool:
-    """Whether validation followed a step, by metrics.csv."""
-    return any(row.step == step and row.metric != "loss" for row in read_metrics(folder))
+def last_validation(folder: Path) -> int:
+    """The last step that validation followed, by metrics.csv; −1 where there was none."""
+    steps = (row.step for row in read_metrics(folder) if row.metric != "loss")
+    return max(steps, default=-1)
 
 
 def save_model(folder: Path, weights: Mapping[str, Tensor]) -> None:
@@ -259,8 +260,7 @@ def finished(folder: Path, steps: int) -> bool:
         steps = max(stopped)
     elif summary.get("steps") != steps:
         return False
-    validated = (row.step for row in read_metrics(folder) if row.metric != "loss")
-    return load_recipe(folder).data.validation is None or max(validated, default=-1) >= steps
+    return load_recipe(folder).data.validation is None or last_validation(folder) >= steps
 
 
 def best_validation(summary: Mapping[str, Any]) -> float | None:

@@ -169,7 +169,7 @@ def prepare(
         ended=not learns,
     )
     if progress.step and setup.validates(progress.step, setup.ended):
-        setup = replace(setup, owes=not run_folder.was_validated(folder, progress.step))
+        setup = replace(setup, owes=run_folder.last_validation(folder) < progress.step)
     if group.world_size > 1:
         learner.neighbours = _neighbours(setup)
     return setup

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -159,14 +160,14 @@ def split(
         first += size
 
 
-def _sizes(modules: object, blocks: int) -> list[int]:
+def _sizes(modules: Any, blocks: int) -> list[int]:
     """Blocks in each module; of any type that stands for whole numbers, such as NumPy's."""
     try:
-        return even(operator.index(modules), blocks)  # type: ignore[arg-type]
+        return even(operator.index(modules), blocks)
     except TypeError:
         pass
     try:
-        return [operator.index(size) for size in modules]  # type: ignore[attr-defined]
+        return [operator.index(size) for size in modules]
     except TypeError as error:
         raise BadInput(
             f"modules is {modules!r}; give how many there are, or a list of the number of blocks "
