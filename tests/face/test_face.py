@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,13 @@ def test_scans_examples_images_and_runs_say_what_they_are_in_a_line(there):
     for thing in (scan, data, image, gleam.open_run("runs/greedy"), gleam.mask()):
         assert len(repr(thing)) <= 200
         assert "\n" not in repr(thing)
+
+
+def test_simulated_images_are_of_the_kind_asked_for():
+    kinds = {"oversized": 0.0}, {"oversized": 1.0}, {"fractal": 1.0}
+    scans = [gleam.simulate((24, 20), slices=1, **kind) for kind in kinds]
+    images = [np.asarray(scan.kspace) for scan in scans]
+    assert not any(np.array_equal(one, other) for one, other in combinations(images, 2))
 
 
 def test_an_undersampled_scan_says_so(there):

@@ -117,6 +117,8 @@ def simulate(
     slices: int = 4,
     frames: int = 1,
     snr: float = 50.0,
+    oversized: float = 1 / 6,
+    fractal: float = 0.0,
     seed: int = 0,
     name: str = "simulated",
 ) -> Scan:
@@ -133,6 +135,10 @@ def simulate(
         slices: how many; a volume has one. Every slice shows another head.
         frames: of a beating heart; 1 stands still.
         snr: signal-to-noise ratio.
+        oversized: share of slices whose body is larger than the field of view, 0 to 1. One map set
+            does not describe these.
+        fractal: share of slices that show fractal textures in the outline of a body, 0 to 1.
+            Networks that have learnt from them carry over better to images of other kinds.
         seed: the same one gives the same scan.
         name: of the scan.
 
@@ -140,4 +146,15 @@ def simulate(
         BadInput: a size that cannot be simulated.
     """
     shape = tuple(whole_numbers(shape, "shape"))
-    return Scan.of(simulate_scan(shape, coils, slices, snr, seed, name=name, frames=frames))
+    scan = simulate_scan(
+        shape,
+        coils,
+        slices,
+        snr,
+        seed,
+        name=name,
+        frames=frames,
+        oversized=oversized,
+        fractal=fractal,
+    )
+    return Scan.of(scan)
