@@ -14,6 +14,7 @@ from gleam.data.example import ExampleFile, write
 from gleam.formats import Scan, Volume
 from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import Recipe
+from gleam.runs.folder import finished, is_there
 from gleam.runs.train import train
 from gleam.simulation.from_image import simulate_from_image
 from gleam.simulation.scan import simulate_scan
@@ -122,7 +123,7 @@ def anatomy(
 
 
 def trained(work: Path, name: str, examples: Path, **fields: Any) -> Path:
-    """A run trained on a folder of examples, unless it is there.
+    """A run trained on a folder of examples, or on to its end if it was stopped.
 
     Args:
         work: folder of runs.
@@ -131,6 +132,7 @@ def trained(work: Path, name: str, examples: Path, **fields: Any) -> Path:
         fields: of the recipe.
     """
     folder = work / name
-    if not (folder / "summary.json").exists():
-        train(Recipe().changed(data={"train": examples}).changed(**fields), folder)
+    recipe = Recipe().changed(data={"train": examples}).changed(**fields)
+    if not finished(folder, recipe.training.steps):
+        train(recipe, folder, resume=is_there(folder))
     return folder

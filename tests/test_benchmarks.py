@@ -9,15 +9,16 @@ import torch
 from shelves import NAME, put
 from tiny import CG_SENSE, ZERO_FILLED, centred_fft, prepared, tiny_scan
 
-from benchmarks import carry, carry_optimizers, carry_wavelets
+from benchmarks import adaptation_cases, carry, carry_optimizers, carry_wavelets
 from benchmarks import check as checking
 from benchmarks.adaptation_outcome import Outcome
 from benchmarks.bart import undersample
 from gleam.data.example import ExampleFile
 from gleam.networks import build
 from gleam.physics.fourier import ifft
-from gleam.recipe import MaskRecipe, Recipe
+from gleam.recipe import MaskRecipe, Recipe, save
 from gleam.runs.assembly import make_learner
+from gleam.runs.folder import write_summary
 from gleam.runs.learner import Learner
 from gleam.runs.run import Run
 from gleam.training.adam import Adam
@@ -116,6 +117,24 @@ def test_a_variant_is_trained_by_its_own_optimizer(
     for module in learner.modules:
         assert type(module.optimizer) is kind
         assert {group["weight_decay"] for group in module.optimizer.param_groups} == {decay}
+
+
+def test_a_network_that_was_stopped_in_training_is_trained_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A summary is there from the first checkpoint on, and weights are."""
+
+    def train(recipe: Recipe, folder: Path, resume: bool) -> None:
+        ways.append(resume)
+        folder.mkdir(exist_ok=True)
+        save(recipe, folder / "recipe.yaml")
+        write_summary(folder, {"steps": 2 if resume else 1})
+
+    ways: list[bool] = []
+    monkeypatch.setattr(adaptation_cases, "train", train)
+    for _ in range(3):
+        adaptation_cases.trained(tmp_path, "run", tmp_path, training={"steps": 2})
+    assert ways == [False, True]
 
 
 def test_a_variant_is_scored_on_its_own_family_and_the_others(
