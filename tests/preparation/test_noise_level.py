@@ -9,12 +9,13 @@ import pytest
 import torch
 from tiny import every_second_line, prepared, tiny_scan, undersampled
 
+from benchmarks import noise
 from benchmarks.noise import families, found, noisy, outcomes, summary
 from gleam.data.collate import Item, collate
 from gleam.data.example import ExampleFile, write
 from gleam.errors import BadInput
 from gleam.formats import Scan, read_scan
-from gleam.preparation.noise_level import whitened
+from gleam.preparation.noise_level import acquired, whitened
 from gleam.simulation import simulate_scan
 
 
@@ -28,6 +29,48 @@ def test_a_part_of_the_benchmark_holds_what_it_shall() -> None:
     assert some["worst_ratio"] < 1.25
     assert some["worst_ratio_few_coils"] < 1.25
     assert some["unknown_fraction_from_four_coils"] < 0.1
+
+
+@pytest.mark.parametrize(("unequal", "snr"), [(1, 3000), (13, 500), (13, 3000)])
+@pytest.mark.parametrize("four", [False, True])
+def test_four_coils_tell_though_signal_is_everywhere(
+    unequal: float, snr: float, four: bool
+) -> None:
+    """Neither has a place without signal, nor do lines predict each other."""
+    scan = simulate_scan((128, 128), 4, 1, 1e7, 1, 1, oversized=0.0)
+    scan = noise.undersampled(scan) if four else scan
+    assert found(*noisy(scan, snr, unequal, False, 1)) == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "frames", "cropped", "blocks", "lines", "samples"),
+    [
+        ((48, 40), 1, False, 1, 17, 32),
+        ((48, 40), 1, True, 1, 17, 16),
+        ((48, 40), 4, True, 4, 17, 16),
+        ((16, 48, 40), 1, False, 8, 16, 16),  # of 4 planes both ends across, too
+        ((16, 48, 40), 1, True, 4, 16, 16),
+    ],
+)
+def test_calibration_blocks_are_of_both_ends(
+    shape: tuple[int, ...], frames: int, cropped: bool, blocks: int, lines: int, samples: int
+) -> None:
+    """Halves have no sample in common; readouts are twice as long as the matrix."""
+    whole = simulate_scan(shape, 2, 1, 100.0, 1, frames=frames, oversized=0.0)
+    _, found = acquired(noise.undersampled(whole), cropped)
+    assert found is not None
+    assert found.shape == (2, 2, blocks, lines, samples)
+    assert set(found[0, 0].flatten().tolist()).isdisjoint(found[0, 1].flatten().tolist())
+
+
+def test_blocks_that_were_filled_in_do_not_count(clean: Scan) -> None:
+    kspace = np.array(clean.kspace)
+    kspace[1, :, :, -8:] = 0
+    _, some = acquired(replace(clean, kspace=kspace))
+    _, whole = acquired(clean)
+    assert some is not None
+    assert whole is not None
+    assert 0 < some.shape[2] < whole.shape[2]
 
 
 def test_equal_coils_stay_as_they_are(clean: Scan) -> None:

@@ -1,8 +1,9 @@
 """The noise of a scan's coils, and what makes it white: from a noise scan, or from the scan itself.
 
 A noise scan tells the covariance. Without one the level of every coil is read off the acquired
-lines farthest from the centre of k-space (`gleam.physics.noise`); where levels differ clearly,
-coils are scaled to the same one.
+lines farthest from the centre of k-space, or, where these do not tell, off the ends of the
+calibration region (`gleam.physics.noise`); where levels differ clearly, coils are scaled to the
+same one.
 """
 
 import math
@@ -16,15 +17,17 @@ from torch import Tensor
 from gleam.arrays import centre
 from gleam.errors import BadInput
 from gleam.formats.lazy import each_coil
-from gleam.formats.scan import Scan
+from gleam.formats.scan import Array, Scan
 from gleam.physics.coils import mix, whitening_matrix
 from gleam.physics.fourier import centred, fft, ifft, shift_free
-from gleam.physics.noise import Lines, noise_levels
+from gleam.physics.noise import Blocks, Lines, noise_levels
 
 _SLICES = 4  # that are looked at
 _LINES = 512  # of all of them, along each axis
 _MOST = 2**23  # samples of all coils, 64 MB
 _SHORTEST = 16  # samples of a line
+_PLANES = 4  # of all slices, whose ends are looked at
+_TALL, _LONG = (16, 24), (16, 48)  # lines and samples of a block, at least and at most
 _ALONE = 2**13  # samples, where there are no lines
 _UNEQUAL = 1.5  # ratio of coils' levels; estimates of equal ones differ by less
 _AVERAGED = 0.7  # of what a noise scan says: lines that were averaged have less
@@ -78,19 +81,22 @@ def _levels(scan: Scan, matrix: Tensor | None) -> tuple[Float[Tensor, "coil"], b
     field of view has to do.
     """
     for cropped in (False, True):
-        lines = acquired_lines(scan, cropped)
+        lines, blocks = acquired(scan, cropped)
         if matrix is not None:
             lines = [mix(along[None], matrix)[0] for along in lines]
-        levels = noise_levels(*lines)
-        if not levels.isnan().any():
+            blocks = None if blocks is None else mix(blocks[None], matrix)[0]
+        levels = noise_levels(*lines, blocks=blocks)
+        if not levels.isnan().any() or not _oversampled(scan):
             break
     return levels, not cropped
 
 
-def acquired_lines(scan: Scan, cropped: bool = False) -> list[Lines]:
-    """Some lines along every axis that was sampled in full, those farthest from the centre first.
+def acquired(scan: Scan, cropped: bool = False) -> tuple[list[Lines], Blocks | None]:
+    """Lines along every axis that was sampled in full, and the ends of the calibration region.
 
-    Without such an axis, single samples.
+    Some of all lines, those farthest from the centre first; without such an axis, single samples.
+    The two ends of the calibration region's longest axis are the halves that say what the other
+    predicts; None where there is no region.
 
     Args:
         scan: the scan.
@@ -100,9 +106,10 @@ def acquired_lines(scan: Scan, cropped: bool = False) -> list[Lines]:
         BadInput: samples that are no numbers.
     """
     slices, coils, *_ = scan.kspace.shape
-    chosen = sorted({round(i * (slices - 1) / (_SLICES - 1)) for i in range(_SLICES)})
-    places = _places(scan, len(chosen))
+    chosen = _some(slices, _SLICES)
+    places, box = _places(scan, len(chosen)), [slice(*ends) for ends in scan.calibration or ()]
     found: list[list[list[Tensor]]] = [[[] for _ in range(coils)] for _ in places]
+    ends: list[list[Tensor]] = [[] for _ in range(coils)]
     for index in chosen:
         for coil, kspace in enumerate(each_coil(scan.kspace, index)):
             if not np.isfinite(kspace).all():
@@ -111,12 +118,44 @@ def acquired_lines(scan: Scan, cropped: bool = False) -> list[Lines]:
                 lines = np.moveaxis(kspace, axis, -1) if axis is not None else kspace[..., None]
                 some = torch.from_numpy(lines[at][:, run])
                 along[coil].append(_cropped(scan, axis, some) if cropped else some)
+            if box:
+                most = max(1, _PLANES // len(chosen))
+                ends[coil].append(_ends(scan, kspace[:, *box], most, cropped))
     # Slices take turns, so that lines stay in order.
-    return [torch.stack([torch.stack(each, 1).flatten(0, 1) for each in along]) for along in found]
+    taken = [torch.stack([torch.stack(each, 1).flatten(0, 1) for each in along]) for along in found]
+    if not box:
+        return taken, None
+    blocks = torch.stack([torch.cat(some, 1) for some in ends])
+    return taken, blocks[:, :, (blocks != 0).any(0).all(-1).all(-1).all(0)]  # others were filled in
+
+
+def _some(count: int, most: int) -> list[int]:
+    """Indices of so many at most, evenly apart."""
+    return sorted({round(i * (count - 1) / max(1, most - 1)) for i in range(most)})
+
+
+def _ends(scan: Scan, region: Array, most: int, cropped: bool) -> Complex[Tensor, "2 _ _ _"]:
+    """Blocks at the far ends of the longest two axes, of so many planes of the others."""
+    *_, across, along = sorted(range(1, region.ndim), key=lambda axis: region.shape[axis])
+    whole = np.moveaxis(region, (across, along), (-2, -1))
+    others = whole.shape[:-2]
+    planes = torch.from_numpy(whole[np.unravel_index(_some(math.prod(others), most), others)])
+    if cropped:
+        for dim, axis in ((-2, across), (-1, along)):
+            lines = _cropped(scan, axis - region.ndim, planes.movedim(dim, -1))
+            planes = lines.movedim(-1, dim)
+    tall, wide = (
+        min(most, max(least, n // 3))
+        for (least, most), n in zip((_TALL, _LONG), planes.shape[1:], strict=True)
+    )
+    wide = min(wide, planes.shape[2] // 2)
+    if planes.shape[1] >= 2 * tall:
+        planes = torch.cat([planes[:, :tall], planes[:, -tall:]])
+    return torch.stack([planes[..., :wide], planes[..., -wide:]])
 
 
 def looked_at(shape: tuple[int, ...]) -> int:
-    """Samples that `acquired_lines` takes along an axis, at most.
+    """Samples that `acquired` takes along an axis, at most.
 
     Args:
         shape: (slice, coil, frame, *space) of the scan's k-space.
@@ -155,11 +194,16 @@ def _places(scan: Scan, slices: int) -> list[Place]:
     return places
 
 
+def _oversampled(scan: Scan) -> bool:
+    """Whether readouts are of more than the field of view."""
+    return scan.readout is not None and scan.matrix[scan.readout] < scan.space[scan.readout]
+
+
 def _cropped(scan: Scan, axis: int | None, lines: Tensor) -> Tensor:
-    """Lines (line, sample) of the field of view alone, if they are whole readouts."""
+    """Lines (..., sample) of the field of view alone, if they are whole readouts."""
     if axis is None or scan.readout is None or axis != scan.readout - len(scan.space):
         return lines
-    if lines.shape[1] < scan.space[axis] or scan.matrix[axis] >= scan.space[axis]:
+    if lines.shape[-1] < scan.space[axis] or not _oversampled(scan):
         return lines
     image = centre(ifft(shift_free(lines, (-1,)), (-1,)), -1, scan.matrix[axis])
     return centred(fft(image, (-1,)), (-1,))
