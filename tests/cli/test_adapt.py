@@ -121,6 +121,7 @@ def test_an_image_is_written_where_a_scan_cannot_be_learnt_from(
     [
         (["cg-sense", "few.h5", "--adapt"], "nothing to learn with --adapt"),
         (["run", "few.h5", "--steps", "3"], "are of --adapt"),
+        (["run", "few.h5", "--adapt", "--steps", "3", "--minutes", "1"], "both say how long"),
         (["run", "scans", "--adapt"], "--adapt is for one file"),
     ],
 )

@@ -69,6 +69,7 @@ def test_a_map_in_dicom_is_replaced_where_that_is_said(
         (("cg-sense", "wavelets"), "wavelets"),
         (("cg-sense", "--acceleration", "2"), "was undersampled when it was scanned"),
         (("temporal-tv",), "is for series"),
+        ((), "names no method"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -78,6 +79,21 @@ def test_mistakes_are_one_line(
     said = capsys.readouterr().err.splitlines()
     assert what in said[-1]
     assert not list(Path.cwd().glob("found.*"))
+
+
+@pytest.mark.parametrize("what", ["-o", "--map"])
+def test_a_place_that_cannot_be_written_to_is_said_before_the_work(
+    what: str,
+    scan: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gleam.cli.check.check", None)
+    place = scan / {"-o": "found.json", "--map": "map.npy"}[what]
+    assert run("check", scan, "cg-sense", "zero-filled", what, place) == 2
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_an_image_is_checked_when_it_is_made(

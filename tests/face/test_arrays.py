@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import gleam
+from gleam import files
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +167,21 @@ def test_other_arrays_are_refused(message, as_users_call_it):
     kspace, settings = WRONG[message]
     with pytest.raises(gleam.BadInput, match=message):
         as_users_call_it(gleam.from_array)(kspace, **settings)
+
+
+def test_a_scan_is_known_again_wherever_it_came_from(there, kspace):
+    """By that a network knows what it has learnt from, and is not ranked on it."""
+    of_file, of_path = gleam.prepare(gleam.load("scan.h5")), gleam.prepare("scan.h5")
+    assert (
+        of_file.source.header.sha256
+        == of_path.source.header.sha256
+        == files.sha256_of(there / "scan.h5")
+    )
+    other = kspace.copy()
+    other[1, 2, 3, 4] += 1
+    axes = "slice coil y:readout x"
+    one, again, changed = (
+        gleam.prepare(gleam.from_array(array, axes)).source.header.sha256
+        for array in (kspace, kspace.copy(), other)
+    )
+    assert one == again != changed

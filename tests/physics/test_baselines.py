@@ -6,10 +6,12 @@ import pytest
 import torch
 from toys import EACH_SHAPE, cut, toy_image, toy_measurement, toy_sense
 
-from gleam.arrays import Image
+from gleam.arrays import Image, narrow
 from gleam.physics.baselines import cg_sense, sliding_window, zero_filled
-from gleam.physics.measurement import Measurement
+from gleam.physics.measurement import Measured, Measurement
 from gleam.physics.sense import Sense
+from gleam.physics.slabs import Slabbed
+from gleam.physics.slices import AsSlices
 
 
 def solved(sense: Sense, adjoint: Image, weight: float) -> Image:
@@ -127,3 +129,35 @@ def test_window_follows_what_moves() -> None:
 def test_window_over_one_frame_is_cg_sense() -> None:
     measurement, _ = toy_measurement(toy_sense((10, 9)))
     assert torch.allclose(sliding_window(measurement), cg_sense(measurement), atol=1e-6)
+
+
+def test_window_of_an_example_does_not_depend_on_its_neighbours() -> None:
+    """They may have been sampled more densely."""
+    sense = toy_sense((12, 12), coils=6)
+    mask = torch.cat([interleaved(8, every).mask for every in (2, 4)])
+    both, _ = toy_measurement(replace(sense, mask=mask), 8)
+    found = sliding_window(both)
+    for one in range(2):
+        own = slice(one, one + 1)
+        alone = Measurement(
+            replace(both.sense, maps=sense.maps[own], mask=mask[own]), both.adjoint[own]
+        )
+        assert (sliding_window(alone) - found[own]).norm() < 1e-4 * found[own].norm()
+
+
+@pytest.mark.parametrize("method", [cg_sense, sliding_window])
+def test_samples_that_are_held_out_along_the_readout_are_so_in_slabs(
+    method: Callable[[Measured], Image],
+) -> None:
+    """Of volumes that are read in slabs, and of the slices across them."""
+    sense = toy_sense((5, 4, 6), (-2, -1), batch=1, frames=3)
+    held = toy_image(sense, 3)[:, :1].real > -1
+    whole, _ = toy_measurement(replace(sense, mask=sense.mask & held), 3)
+    slabbed = Slabbed(
+        lambda at: narrow(sense.maps, -3, at), whole.mask, whole.axes, -3, 2, whole.adjoint
+    )
+    expected = method(whole)
+    assert (method(slabbed) - expected).norm() < 1e-4 * expected.norm()
+    slices, at_once = AsSlices.of(slabbed), AsSlices.of(whole).whole()
+    expected = method(at_once)
+    assert (method(slices) - expected).norm() < 1e-4 * expected.norm()

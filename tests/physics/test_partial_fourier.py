@@ -16,6 +16,7 @@ from gleam.physics.compressed_sensing import wavelet
 from gleam.physics.measurement import Measurement
 from gleam.physics.partial_fourier import constraint, short_sides
 from gleam.physics.slabs import Slabbed
+from gleam.physics.slices import AsSlices
 from gleam.preparation.description import example_facts
 from gleam.preparation.prepare import Prepared, Settings
 from gleam.simulation import simulate_scan
@@ -97,6 +98,23 @@ def test_volume_slab_by_slab_is_the_whole(method):
     )
     expected = method(whole)
     assert (method(parts) - expected).norm() < 1e-4 * expected.norm()
+
+
+@pytest.mark.parametrize("method", [cg_sense, wavelet])
+def test_slices_of_a_volume_have_one_mask_and_a_phase_each(method):
+    """Those of a slab are reconstructed together, and are each what they would be alone."""
+    sense = toy_sense((5, 8, 32), (-1,), batch=1)
+    mask = torch.fft.ifftshift(torch.arange(32) > 10)
+    sense = replace(sense, mask=mask.expand(1, 1, 1, 1, 1, 32))
+    ramp = torch.linspace(1, 2, 32) * torch.exp(1j * torch.arange(5.0))[:, None, None]
+    volume = Measurement.of(sense, sense.forward(ramp.expand(1, 1, 1, 5, 8, 32).contiguous()))
+    parts = Slabbed(
+        lambda at: narrow(sense.maps, -3, at), volume.mask, volume.axes, -3, 2, volume.adjoint
+    )
+    slices = method(AsSlices.of(parts))
+    for number in range(5):
+        alone = method(AsSlices.of(parts).part(range(number, number + 1)))
+        assert (slices[number] - alone[0]).norm() < 1e-3 * alone.norm()
 
 
 def test_is_said_of_an_example():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from toys import EACH_SHAPE, noise, toy_image, toy_kspace, toy_sense
 
-from gleam.physics.prediction import HeldOut, prediction_loss
+from gleam.physics.prediction import HeldOut, HeldOutSlabs, prediction_loss
 from gleam.physics.sense import Sense
 from gleam.training.meter import metered
 
@@ -101,3 +101,15 @@ def test_samples_and_maps_that_are_fetched_come_coil_by_coil(shape):
     assert torch.equal(fetched.energy(), held.energy())
     part = there.part(-2, range(2, 4)) if -2 not in held.sense.axes else there
     assert part.sense.fetched
+
+
+def test_coils_that_were_switched_off_are_not_heard():
+    held, _ = problem({"coils": 4})
+    assert held.heard.tolist() == [1, 1]
+    kspace = held.kspace.clone()
+    kspace[1, 1:] = 0
+    held = HeldOut(held.sense, kspace)
+    assert held.heard.tolist() == [1, 0.25]
+    rows = [range(5), range(5, 12)]
+    cut = HeldOutSlabs(lambda at: held.part(-2, at), -2, rows)
+    assert torch.allclose(cut.heard, held.heard, atol=1e-6)

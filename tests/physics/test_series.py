@@ -61,3 +61,20 @@ def test_low_rank_of_any_size_and_dimension_with_nothing_to_shrink_is_no_change(
     for space, shift in (((19, 17), (3, 5)), ((5, 9, 8), (1, 2, 7))):
         z = noise(1, 2, 4, *space)
         assert torch.allclose(shrink_blocks(z, 0.0, shift), z, atol=1e-5)
+
+
+def test_low_rank_of_more_frames_than_pixels_takes_no_more_than_the_pixels(monkeypatch):
+    """A block of 64 pixels has no more singular values, be the frames thousands."""
+    z = noise(1, 1, 80, BLOCK, BLOCK)
+    left, values, right = torch.linalg.svd(z.reshape(80, -1).T, full_matrices=False)
+    expected = (left * (values - 9).clamp_min(0)) @ right
+    eigh, sizes = torch.linalg.eigh, []
+
+    def noted(matrices):
+        sizes.append(matrices.shape[-1])
+        return eigh(matrices)
+
+    monkeypatch.setattr(torch.linalg, "eigh", noted)
+    found = shrink_blocks(z, 9.0, (0, 0)).reshape(80, -1).T
+    assert torch.allclose(found, expected, atol=1e-3)
+    assert sizes == [BLOCK**2]

@@ -325,3 +325,13 @@ def test_temporary_folder_without_room_is_named(
     monkeypatch.setattr("tempfile.TemporaryFile", partial(open, "/dev/full", "wb"))
     with pytest.raises(Unwritable, match=r"^tiny: its k-space: cannot be .* with TMPDIR, then"):
         prepared(tiny_scan((16, 18, 17), 1))[0]
+
+
+def test_a_scan_that_is_next_to_all_noise_says_so() -> None:
+    def warnings(snr: float) -> list[str]:
+        scan = simulate_scan((32, 40), 4, 1, snr, 0)
+        example = prepared(undersampled(scan, every_second_line(40)), calibration=8)
+        return [one for one in example.header.warnings if "next to nothing but noise" in one]
+
+    assert len(warnings(0.7)) == 1
+    assert not warnings(5.0)

@@ -343,3 +343,17 @@ def test_networks_of_different_map_sets_are_checked_apart() -> None:
     assert sets_of({"two": Two("two"), "wavelet": WAVELET}) == 2
     with pytest.raises(BadInput, match="different map sets"):
         sets_of({"two": Two("two"), "one": Oracle("one")})
+
+
+def test_coils_that_were_switched_off_hold_no_noise() -> None:
+    """They are as many more samples, of which noise gives nothing."""
+    scan = undersampled(tiny_scan((24, 40)), every_second_line(40))
+    off = replace(scan, kspace=np.concatenate([scan.kspace, 0 * np.array(scan.kspace)], 1))
+    found, same = (
+        check({"zero-filled": ZERO_FILLED}, prepared(one, calibration=8), None, Plan(draws=2))
+        for one in (scan, off)
+    )
+    assert found.noise == pytest.approx(same.noise, rel=1e-3)
+    assert found["zero-filled"].against_noise == pytest.approx(
+        same["zero-filled"].against_noise, rel=1e-3
+    )

@@ -24,9 +24,11 @@ from gleam.errors import BadInput
 from gleam.formats import write_scan
 from gleam.networks import build
 from gleam.networks.weights import weights_of
+from gleam.preparation.prepare import Settings
 from gleam.recipe import HoldoutRecipe, MaskRecipe, Recipe
 from gleam.reconstruction.reconstruct import reconstruct
 from gleam.reconstruction.reconstructor import Trained
+from gleam.runs import adaptation
 from gleam.runs import folder as run_folder
 from gleam.runs.adaptation import EXAMPLES, Adaptation, adapt
 from gleam.runs.run import Run
@@ -283,3 +285,35 @@ def test_a_network_that_has_grown_is_cut_as_before(start: Path, scan: Path, tmp_
     assert recipe.network == last.network
     assert Recipe.model_validate(recipe.model_dump()) == recipe
     assert recipe.module_sizes() == [2, 2, 1]
+
+
+def test_what_is_said_twice_or_not_at_all_is_refused(
+    start: Path, scan: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match="--steps and --minutes both say how long"):
+        Adaptation(steps=2, minutes=1.0)
+    with pytest.raises(BadInput, match="then one scan or more"):
+        adapt(start, [], tmp_path / "own", SHORT, quiet=True)
+    assert "training.steps" in refused(start, scan, tmp_path, Adaptation(steps=0))
+
+
+def test_without_a_guard_nothing_is_judged(start: Path, scan: Path, tmp_path: Path) -> None:
+    how = replace(SHORT, holdout=HoldoutRecipe(guard=0))
+    folder = adapt(start, [scan], tmp_path / "own", how, quiet=True)
+    assert run_folder.load_recipe(folder).data.validation is None
+    assert {row.metric for row in run_folder.read_metrics(folder)}.isdisjoint({"prediction"})
+    assert changed(start, folder) == {0, 1, 2}
+
+
+def test_examples_of_any_name_are_found_and_none_takes_the_place_of_another(
+    start: Path, scan: Path, tmp_path: Path
+) -> None:
+    few = prepared(undersampled(replace(tiny_scan(), name="few-a"), every_second_line()))
+    write(few, tmp_path / "data" / "one.H5")
+    folder = adapt(start, [tmp_path / "data" / "one.H5"], tmp_path / "own", SHORT, quiet=True)
+    assert [file.name for file in (folder / EXAMPLES).iterdir()] == ["one.h5"]
+    place = tmp_path / "gathered"
+    place.mkdir()
+    (place / "one.h5").touch()
+    with pytest.raises(BadInput, match="rename one of them"):
+        adaptation._gather([tmp_path / "data" / "one.H5"], place, Settings(), True)

@@ -150,3 +150,10 @@ def test_a_scan_without_a_target_is_refused_where_its_image_is_to_be_learnt(
     with pytest.raises(BadInput, match=r"training\.target: kspace"):
         train(recipe.changed(training={"target": "image"}), tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_validation_without_a_guard_has_nothing_to_predict(recipe: Recipe) -> None:
+    none = recipe.changed(training={"holdout": {"guard": 0}})
+    with pytest.raises(BadInput, match=r"training\.holdout\.guard: is 0"):
+        find_data(none)
+    find_data(none.changed(data={"validation": None}))

@@ -8,8 +8,6 @@ from gleam.runs.adaptation import Adaptation, adapt
 
 def main(a: Arguments) -> None:
     """Run the verb."""
-    if not a.scans:
-        raise BadInput("adapt: give the run to start from, then one scan or more")
     if a.of_scan.part is not None:
         raise BadInput("adapt: learns from all scans of a file; for a --part, prepare that first")
     mask, settings = a.of_scan.mask_recipe("adapt"), a.of_scan.settings()

@@ -30,6 +30,8 @@ def main(a: Arguments) -> None:
     """Run the verb."""
     if not 1 <= a.draws <= MOST_DRAWS:
         raise BadInput(f"check: --draws is 1 to {MOST_DRAWS}, not {a.draws}")
+    if not a.methods:
+        raise BadInput("check: names no method; give runs or methods after the scan, wavelet say")
     if a.out.suffix != ".json":
         raise BadInput(f"{a.out}: what a check finds is JSON; give it the suffix .json")
     if a.map is not None and len({*a.methods}) < 2:
@@ -51,6 +53,8 @@ def main(a: Arguments) -> None:
     for path in maps.values():
         check_spares(path, a.scan)
         check_new(path, a.force)
+    for path in (a.out, *maps.values()):  # before the work, not after it
+        make_folder(path.parent)
     sha256, found = sha256_of(scan_file(a.scan)), list[Check]()
     for part, read in wanted.items():
         example = Prepared(read(), settings, sha256=sha256)
@@ -66,11 +70,9 @@ def main(a: Arguments) -> None:
             warn(prediction.method, prediction.doubts)
         found.append(one)
         if write_image is not None:
-            make_folder(maps[part].parent)
             write_image(disagreement.volume(), maps[part])
         if not a.json:
             _say(one)
-    make_folder(a.out.parent)
     write(a.out, found)
     if a.json:
         print(json.dumps([json.loads(one.model_dump_json()) for one in found]))

@@ -29,7 +29,7 @@ class Header(BaseModel):
         affine: 4 × 4, voxel index (x, y, z, 1) of the output to mm, LPS.
         contrast: no patient fields.
         fingerprint: of the source and the settings; the same means no need to prepare again.
-        sha256: of the content of the file it was made from.
+        sha256: of the content of the file it was made from, or of k-space that was in none.
         thickness: of 2D slices in mm; None where unknown.
         warnings: the scan's, see `Scan`, and those of what it was calibrated from.
         version: of the preparation that made it (docs/versions.md); the first did not say.

@@ -13,10 +13,9 @@ from gleam.data.example import ExampleFile, write
 from gleam.data.masks import mask_seed
 from gleam.errors import BadInput
 from gleam.face.pictures import Drawn, Grey
-from gleam.face.scans import load
+from gleam.face.scans import identity, load
 from gleam.face.words import checked_mask, in_python, path_of, whole_numbers
-from gleam.files import check_new, make_folder, sha256_of
-from gleam.formats import scan_file
+from gleam.files import check_new, make_folder
 from gleam.physics.measurement import Measurement
 from gleam.preparation.description import Facts, example_facts
 from gleam.preparation.prepare import Prepared, Settings
@@ -174,11 +173,9 @@ def prepare(
     Raises:
         BadInput: the scan has no calibration region, or what is given does not fit it.
     """
-    if isinstance(scan, formats.Scan):
-        read, sha256 = scan, ""
-    else:
-        path = path_of(scan, "a scan, or a scan file's path,")
-        read, sha256 = load(path), sha256_of(scan_file(path))
+    read = scan
+    if not isinstance(read, formats.Scan):
+        read = load(path_of(read, "a scan, or a scan file's path,"))
     if sets not in (1, 2) or (coils is not None and coils < 1):
         raise BadInput(f"prepare: sets is 1 or 2, coils 1 or more; not {sets!r} and {coils!r}")
     settings = Settings(
@@ -188,7 +185,7 @@ def prepare(
         reference=None if reference is None else path_of(reference, "reference: a scan file"),
         noise=None if noise is None else path_of(noise, "noise: a file"),
     )
-    return Example(Prepared(read, settings, sha256=sha256))
+    return Example(Prepared(read, settings, sha256=identity(read)))
 
 
 @in_python()

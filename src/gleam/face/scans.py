@@ -1,5 +1,6 @@
 """`load`: a scan from any file, as an object that says what it holds and shows itself."""
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from gleam import formats
 from gleam.errors import BadInput
 from gleam.face.pictures import Drawn, Grey
 from gleam.face.words import in_python, path_of, whole_numbers
-from gleam.formats import Layout, read_scan
+from gleam.files import sha256_of
+from gleam.formats import Layout, read_scan, scan_file
+from gleam.formats.lazy import each_coil
 from gleam.preparation.description import Facts, scan_facts
 from gleam.preparation.prepare import Prepared, Settings
 from gleam.simulation import simulate_scan
@@ -34,7 +37,12 @@ class Scan(Drawn, formats.Scan):
     (3, 1, 64, 48)
     >>> scan.facts()["readout"]
     'y'
+
+    Attributes:
+        path: of its file; None of what was in none.
     """
+
+    path: Path | None = None
 
     def __repr__(self) -> str:
         line, odd = super().__repr__(), len(self.warnings)
@@ -56,9 +64,9 @@ class Scan(Drawn, formats.Scan):
         return of_scan(self, example).pictures()
 
     @classmethod
-    def of(cls, scan: formats.Scan) -> "Scan":
-        """The same scan."""
-        return cls(**vars(scan))
+    def of(cls, scan: formats.Scan, path: Path | None = None) -> "Scan":
+        """The same scan; and its file, if there is one."""
+        return cls(**vars(scan) | {"path": path})
 
 
 @in_python()
@@ -93,7 +101,23 @@ def load(
     """
     given = axes, variable, oversampled
     layout = None if given == (None, None, None) else layout_of(*given)
-    return Scan.of(read_scan(path_of(path, "a scan file's path"), layout, measurement, part))
+    path = path_of(path, "a scan file's path")
+    return Scan.of(read_scan(path, layout, measurement, part), scan_file(path))
+
+
+def identity(scan: formats.Scan) -> str:
+    """SHA-256 of a scan's file; of its k-space, where it is in none.
+
+    By it a network knows a scan that it has learnt from.
+    """
+    path = scan.path if isinstance(scan, Scan) else None
+    if path is not None:
+        return sha256_of(path)
+    digest = hashlib.sha256(repr(scan.kspace.shape).encode())
+    for index in range(scan.kspace.shape[0]):
+        for coil in each_coil(scan.kspace, index):
+            digest.update(coil.tobytes())
+    return digest.hexdigest()
 
 
 def layout_of(axes: object, variable: str | None = None, oversampled: str | None = None) -> Layout:

@@ -1,11 +1,12 @@
 """Linear reconstructions: zero filling, CG-SENSE, and a sliding window for series."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from gleam.arrays import Image
+from gleam.arrays import Image, Mask
 from gleam.physics.cg import conjugate_gradients
 from gleam.physics.measurement import Measured, Measurement, check_measured
 from gleam.physics.partial_fourier import PhaseConstraint, constraint
@@ -56,9 +57,7 @@ def cg_sense(measurement: Measured, weight: float = 0.04, steps: int = 20) -> Im
         BadInput: it is no measurement.
     """
 
-    def solved(phase: Image, part: Measurement) -> Image:
-        held = None if strength is None else PhaseConstraint(phase, strength)
-
+    def solved(part: Measurement, held: PhaseConstraint | None = None) -> Image:
         def normal(x: Image) -> Image:
             result = part.sense.normal(x) + weight * x
             return result if held is None else result + held.gradient(x)
@@ -67,15 +66,14 @@ def cg_sense(measurement: Measured, weight: float = 0.04, steps: int = 20) -> Im
             normal, (1 + weight) * part.adjoint, part.axes, steps, tolerance=1e-4
         )
 
+    def solved_again(phase: Image, part: Measurement) -> Image:
+        return solved(part, PhaseConstraint(phase))
+
     check_measured(measurement, "cg_sense")
-    strength: Tensor | None = None
     with torch.no_grad():
-        image = measurement.advance(solved, measurement.adjoint)
+        image = measurement.advance(lambda _, part: solved(part), measurement.adjoint)
         held = constraint(image, measurement.mask, measurement.axes)
-        if held is None:
-            return image
-        strength = held.strength
-        return measurement.advance(solved, held.phase)
+        return image if held is None else measurement.advance(solved_again, held.phase)
 
 
 # Chosen on eight simulated hearts (64², 16 frames, 4 to 8 coils, SNR 10 to 200) by the mean complex
@@ -94,21 +92,19 @@ def sliding_window(measurement: Measured, weight: float = 0.04, steps: int = 20)
     2001, for the rest.
     """
     frames = measurement.adjoint.shape[2]
-    mask = measurement.mask.expand(-1, -1, frames, *measurement.mask.shape[3:])
-    window = min(frames, round(1 / float(mask.float().mean())))
-
-    def summed(series: Tensor) -> Tensor:
-        first = (torch.arange(frames) - window // 2).clamp(0, frames - window)
-        return series.unfold(2, window, 1).sum(-1)[:, :, first]
-
-    counts = summed(mask.float())
-    zero_frequency = counts[*[slice(None)] * 3, *[slice(1)] * (mask.ndim - 3)].clamp(min=1)
+    of_all = _windows(measurement.mask, frames)
 
     def solved(_: Image, part: Measurement) -> Image:
+        windows = of_all if len(of_all) == 1 else _windows(part.mask, frames)
+        counts = part.mask.float()
+        counts = _summed(counts.expand(-1, -1, frames, *counts.shape[3:]), windows)
+        zero_frequency = counts.clamp(min=1)
+        for axis in part.axes:
+            zero_frequency = zero_frequency.narrow(axis, 0, 1)
         sense = replace(part.sense, mask=counts)
         return conjugate_gradients(
             lambda x: sense.normal(x) + weight * x,
-            (1 + weight / zero_frequency) * summed(part.adjoint),
+            (1 + weight / zero_frequency) * _summed(part.adjoint, windows),
             sense.axes,
             steps,
             tolerance=1e-4,
@@ -116,3 +112,20 @@ def sliding_window(measurement: Measured, weight: float = 0.04, steps: int = 20)
 
     with torch.no_grad():
         return measurement.advance(solved, measurement.adjoint)
+
+
+def _windows(mask: Mask, frames: int) -> list[int]:
+    """Number of frames of a window; of each example, where masks are its own."""
+    shares = mask.float().flatten(1).mean(1).tolist()
+    return [round(1 / max(share, 1 / frames)) for share in shares]
+
+
+def _summed(series: Tensor, windows: Sequence[int]) -> Tensor:
+    """Each frame's sum over its window, of series (batch, any, frame, *space)."""
+    frames = torch.arange(series.shape[2])
+    each = [series] if len(windows) == 1 else series.split(1)
+    sums = []
+    for some, window in zip(each, windows, strict=True):
+        first = (frames - window // 2).clamp(0, len(frames) - window)
+        sums.append(some.unfold(2, window, 1).sum(-1)[:, :, first])
+    return torch.cat(sums)

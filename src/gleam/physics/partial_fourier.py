@@ -10,6 +10,7 @@ how large μ may be. Where phase is rough, or noise, there is next to no constra
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float
@@ -31,16 +32,19 @@ class PhaseConstraint:
     """μ ‖Q x‖² of some images.
 
     Attributes:
-        phase: φ, as e^{2iφ}.
-        strength: μ of each example, map set and frame; 0 where both sides were acquired.
+        phase: φ and μ, as μ e^{2iφ}: an image, so that it is cut as images are.
     """
 
     phase: Image
-    strength: Float[Tensor, "batch set frame *ones"]
+
+    @cached_property
+    def strength(self) -> Float[Tensor, "batch set frame *space"]:
+        """μ of each example, map set and frame; 0 where both sides were acquired."""
+        return self.phase.abs()
 
     def gradient(self, x: Image) -> Image:
         """μ Q x, half the gradient; linear in real and imaginary part, and symmetric."""
-        return self.strength * (x - self.phase * x.conj()) / 2
+        return (self.strength * x - self.phase * x.conj()) / 2
 
     def drawn(self, x: Image) -> Image:
         """argmin ½ ‖x′ − x‖² + ½ μ ‖Q x′‖²."""
@@ -97,7 +101,9 @@ def constraint(image: Image, mask: Mask, axes: Axes) -> PhaseConstraint | None:
     ratio = (energy - 2 * out) / out.clamp_min(torch.finfo(out.dtype).tiny)  # in, less out
     strength = (ratio / IN_PHASE).clamp(0, 1) ** 5
     partial = torch.stack([side.isfinite() for side in sides.values()]).any(0)
-    return PhaseConstraint(_doubled(whole), strength * partial.reshape(-1, *[1] * (image.ndim - 1)))
+    return PhaseConstraint(
+        _doubled(whole) * (strength * partial.reshape(-1, *[1] * (image.ndim - 1)))
+    )
 
 
 def _doubled(image: Image) -> Image:
@@ -114,7 +120,7 @@ def _low_pass(image: Image, sides: dict[int, Tensor], share: float) -> Image:
         at = torch.fft.fftfreq(size, 1 / size, device=image.device).abs()
         reach = at / (share * side[:, None] + 1)
         window = torch.cos(math.pi / 2 * reach.clamp_max(1)).square()
-        shape = [len(image)] + [1] * (image.ndim - 1)
+        shape = [len(side)] + [1] * (image.ndim - 1)  # one mask may be that of all examples
         shape[axis] = size
         spectrum = spectrum * window.reshape(shape)
     return ifft(spectrum, axes)

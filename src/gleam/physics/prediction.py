@@ -36,6 +36,11 @@ class HeldOut:
         sampled = (self.sense.mask > 0).expand(like.shape).flatten(1).sum(1)
         return (sampled * self.kspace.shape[1]).clamp_min(1).to(like.dtype)
 
+    @property
+    def heard(self) -> Float[Tensor, "batch"]:
+        """Share of the coils that hold anything: noise is of these, others were switched off."""
+        return (self.kspace != 0).flatten(2).any(2).to(self.kspace.real.dtype).mean(1)
+
     def squares(self, image: Image) -> Float[Tensor, "batch"]:
         """Σ |A x − y|² over the samples."""
         return _misfit(image, self)[1]
@@ -86,6 +91,11 @@ class HeldOutSlabs:
     def energy(self) -> Float[Tensor, "batch"]:
         """See `HeldOut`."""
         return self._mean(lambda part, _: part.energy().square() * part.count)
+
+    @property
+    def heard(self) -> Float[Tensor, "batch"]:
+        """See `HeldOut`."""
+        return self._mean(lambda part, _: part.heard * part.count).square()
 
     def to(self, device: torch.device | str) -> "HeldOutSlabs":
         """The same on another device."""

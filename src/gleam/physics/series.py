@@ -74,12 +74,14 @@ def shrink_blocks(z: Image, threshold: float | AnyTensor, shift: tuple[int, ...]
     order = (0, 1, *range(3, z.ndim), *range(z.ndim, blocks.ndim), 2)
     grid = blocks.permute(order)
     matrices = grid.reshape(*grid.shape[: z.ndim - 1], -1, z.shape[2])
-    energies, vectors = torch.linalg.eigh(matrices.mH @ matrices)
+    tall = matrices if matrices.shape[-2] >= matrices.shape[-1] else matrices.mH
+    energies, vectors = torch.linalg.eigh(tall.mH @ tall)  # of the pixels, where they are fewer
     values = energies.clamp_min(0).sqrt()
     if isinstance(threshold, Tensor):  # (batch, set, *block, value)
         threshold = threshold.reshape(-1, *[1] * (values.ndim - 1))
     kept = (1 - threshold / values.clamp_min(1e-30)).clamp_min(0).to(z.dtype)
-    matrices = matrices @ (vectors * kept[..., None, :]) @ vectors.mH
+    shrunk = tall @ (vectors * kept[..., None, :]) @ vectors.mH
+    matrices = shrunk if tall is matrices else shrunk.mH
     grid = matrices.reshape(grid.shape)
     dims = len(space)
     # (batch, set, blocks…, within…, frame) → (batch, set, frame, block, within, block, within, …)

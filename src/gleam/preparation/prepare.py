@@ -22,6 +22,7 @@ from jaxtyping import Complex
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gleam.amounts import rounded
 from gleam.data.example import Slice
 from gleam.data.header import VERSION, Header
 from gleam.errors import BadInput
@@ -37,6 +38,8 @@ from gleam.preparation.grid import Grid
 from gleam.preparation.noise_file import with_noise, without_useless_noise
 from gleam.preparation.noise_level import whitened
 from gleam.preparation.readout_store import Decoded
+
+_DROWNED = 0.5  # of the brightest parts, that noise makes up: a signal-to-noise ratio of 2
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,12 @@ class Prepared:
             contrast=scan.contrast,
             fingerprint=fingerprint,
             sha256=sha256,
-            warnings=(*scan.warnings, *_of_reference(reference), *source.warnings),
+            warnings=(
+                *scan.warnings,
+                *_of_reference(reference),
+                *source.warnings,
+                *_of_noise(noise, scale),
+            ),
             version=VERSION,
         )
 
@@ -225,6 +233,15 @@ def _equal(one: Tensor | None, other: Tensor | None) -> bool:
 
 def _of_reference(reference: Scan | None) -> tuple[str, ...]:
     return () if reference is None else tuple(f"its reference: {w}" for w in reference.warnings)
+
+
+def _of_noise(noise: float | None, scale: float) -> tuple[str, ...]:
+    if noise is None or noise < _DROWNED * scale:
+        return ()
+    return (
+        f"the noise of a sample is {rounded(noise / scale)} of its brightest parts: images show "
+        "next to nothing but noise, whatever makes them",
+    )
 
 
 def _intensity(

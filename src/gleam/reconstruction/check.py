@@ -72,7 +72,8 @@ def check(
             batch = held_out_batch(left, index, mask, split, slab)
             assert batch.heldout is not None
             energies.setdefault(split.number, []).append(float(batch.heldout.energy().square()))
-            noises.append(math.nan if noise is None else noise**2)
+            heard = float(batch.heldout.heard)
+            noises.append(math.nan if noise is None else heard * noise**2)
             for name, trial in trials.items():
                 start = time.perf_counter()
                 image = trial.method(batch.measurement).cpu()

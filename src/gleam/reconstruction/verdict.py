@@ -52,7 +52,7 @@ def judged(
         scan: its name.
         plan: what was held out.
         energies: by draw, mean squares of the samples of each slice.
-        noises: of each image's scan, σ²; NaN where unknown.
+        noises: of each image's samples, σ², the mean over coils; NaN where unknown.
         trials: of all methods.
     """
     each = _means(energies)

@@ -68,6 +68,12 @@ class Adaptation:
     mask: MaskRecipe | None = None
     leaner: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.minutes is not None:
+            raise BadInput(
+                "--steps and --minutes both say how long to learn from the scan; give one of them"
+            )
+
 
 def adapt(
     start: Path,
@@ -102,6 +108,8 @@ def adapt(
         Stopped: see `gleam.runs.train.train`.
     """
     how = how or Adaptation()
+    if not scans:
+        raise BadInput("adapt: give the run to start from, then one scan or more")
     earlier = Start.of(start)  # what is wrong with it is said before scans are prepared
     if folder.resolve() == start.resolve():
         raise BadInput(f"{folder}: is the run to start from; give the new run another folder")
@@ -118,13 +126,18 @@ def adapt(
         for example in examples:
             _check(example, earlier, how, force)
         recipe = adapted(earlier, examples, how)
-        find_data(recipe.changed(data={"train": place, "validation": place}))
+        find_data(recipe.changed(data=_data(place, how)))
         make_folder(folder)
         shutil.rmtree(goal, ignore_errors=True)
         place.rename(goal)
-    recipe = recipe.changed(data={"train": goal, "validation": goal})
+    recipe = recipe.changed(data=_data(goal, how))
     train(recipe, folder, quiet=quiet, placement=Placement(device=device), force=force)
     return folder
+
+
+def _data(examples: Path, how: Adaptation) -> dict[str, Path | None]:
+    """The folders that are learnt from, and judged by; without a guard nothing is judged."""
+    return {"train": examples, "validation": examples if how.holdout.guard else None}
 
 
 def _check_place(folder: Path, goal: Path, force: bool) -> None:
@@ -147,7 +160,9 @@ def adapted(earlier: Start, examples: Sequence[Example], how: Adaptation) -> Rec
     recipe, volumes = earlier.recipe, earlier.volumes(examples)
     examples = taken(examples, volumes)
     slab = _slab(earlier.network, examples, how.mask or recipe.mask, recipe.data.slab)
-    steps = how.steps or (LENGTH if how.minutes is None else STEPS)
+    steps = how.steps
+    if steps is None:
+        steps = LENGTH if how.minutes is None else STEPS
     training: dict[str, Any] = BY_ITSELF | {
         "target": "kspace",
         "holdout": how.holdout,
@@ -231,7 +246,10 @@ def _gather(scans: Sequence[Path], place: Path, settings: Settings, quiet: bool)
     work = sources if quiet else followed(sources, "preparing", len(sources))
     for source in work:
         if is_example(source):
-            _link(source, place / source.name)
+            goal = place / f"{source.stem}.h5"  # some are called .H5
+            if goal.exists():
+                raise BadInput(f"{source}: is called as a part of another scan; rename one of them")
+            _link(source, goal)
             continue
         for outcome in prepare_one(source, place, settings):
             if outcome.reason is not None:

@@ -75,7 +75,13 @@ def find_data(recipe: Recipe) -> TrainingData:
     validation = [] if named is None else taken(find(named, sets), data.volumes)
     for mask in recipe.training_masks:
         check(training, mask, learnt_goal(recipe))
-    check(validation, recipe.mask, goal_of(recipe))
+    goal = goal_of(recipe)
+    if not goal.holdout.guard and any(goal.heldout(example) is not None for example in validation):
+        raise BadInput(
+            "training.holdout.guard: is 0, so validation has no samples to predict; give it a "
+            "share, 0.1 say, or leave out data.validation"
+        )
+    check(validation, recipe.mask, goal)
     check_kinds([*training, *validation], recipe)
     check_versions([*training, *validation])
     kinds = {kind_of(example) for example in training}
