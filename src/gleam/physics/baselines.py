@@ -123,7 +123,8 @@ def _windows(mask: Mask, frames: int) -> list[int]:
 def _summed(series: Tensor, windows: Sequence[int]) -> Tensor:
     """Each frame's sum over its window, of series (batch, any, frame, *space)."""
     frames = torch.arange(series.shape[2])
-    each = [series] if len(windows) == 1 else series.split(1)
+    alone = len(windows) > 1
+    each = [series[k : k + 1] for k in range(len(series))] if alone else [series]
     sums = []
     for some, window in zip(each, windows, strict=True):
         first = (frames - window // 2).clamp(0, len(frames) - window)
