@@ -109,9 +109,7 @@ def adapt(
     """
     how = how or Adaptation()
     if not scans:
-        raise BadInput(
-            "no scan is named; give the run to start from, then one scan or more"
-        )
+        raise BadInput("no scan is named; give the run to start from, then one scan or more")
     earlier = Start.of(start)  # what is wrong with it is said before scans are prepared
     if folder.resolve() == start.resolve():
         raise BadInput(f"{folder}: is the run to start from; give the new run another folder")
