@@ -10,6 +10,7 @@ from tiny import example_files, tiny_recipe
 from torch import equal
 
 from gleam import recipe as recipes
+from gleam.data.example import ExampleFile
 from gleam.errors import BadInput
 from gleam.parallel.group import Group
 from gleam.parallel.placement import ONE_PROCESS
@@ -62,6 +63,25 @@ def test_a_run_of_minutes_is_that_of_as_many_steps(recipe: Recipe, tmp_path: Pat
     assert [(r.step, r.value) for r in psnr[0]] == [(r.step, r.value) for r in psnr[1]]
 
 
+@pytest.mark.parametrize(("pieces", "every"), [(4, 2), (10, 5), (99, STEPS)])
+def test_validation_takes_no_longer_than_the_steps_that_minutes_allow(
+    pieces: int, every: int, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gleam.runs.setup.steps_within", seven)
+    monkeypatch.setattr("gleam.runs.setup.steps_of_validation", lambda *_: pieces // 2)
+    setup = prepare(recipe, tmp_path / "run", False, True, ONE_PROCESS, Group(), False)
+    assert (setup.recipe.training.steps, setup.recipe.training.validate_every) == (STEPS, every)
+    assert run_folder.load_recipe(tmp_path / "run") == setup.recipe
+
+
+def test_steps_that_take_as_long_as_a_validation(examples: Path) -> None:
+    some = [ExampleFile(path) for path in sorted(examples.glob("*.h5"))]
+    slices, rows = sum(one.shape[0] for one in some), some[0].shape[some[0].header.decoded_axis]
+    assert budget.steps_of_validation(some, None) == slices // 2
+    assert budget.steps_of_validation(some, rows // 2) == slices
+    assert budget.steps_of_validation(some, rows) == slices // 2
+
+
 def test_all_processes_of_a_pipeline_make_the_same_steps(recipe: Recipe, tmp_path: Path) -> None:
     timed = recipe.changed(training={"minutes": 0.002})
     in_processes(2, in_a_pipeline, timed, tmp_path / "minutes")
@@ -77,7 +97,7 @@ def test_validation_and_polishing_follow_the_steps(
     last = train_in_stages(recipe.changed(training={"polish": 2}), tmp_path / "run", quiet=True)
     assert last is not None
     said, polished = run_folder.load_recipe(tmp_path / "run"), run_folder.load_recipe(last)
-    assert (said.training.steps, said.training.validate_every) == (STEPS, 2)  # 7 · 700 / 2000
+    assert (said.training.steps, said.training.validate_every) == (STEPS, 3)  # six slices
     assert (polished.training.steps, polished.training.validate_every) == (2, 1)
 
 

@@ -29,6 +29,7 @@ from gleam.preparation.jobs import find_scans, prepare_one
 from gleam.preparation.prepare import Settings
 from gleam.recipe import BY_ITSELF, OF_ONE_SCAN, STEPS, HoldoutRecipe, MaskRecipe, Recipe
 from gleam.runs import folder as run_folder
+from gleam.runs.budget import steps_of_validation
 from gleam.runs.data import find_data
 from gleam.runs.start import Start
 from gleam.runs.train import train
@@ -175,7 +176,7 @@ def adapted(earlier: Start, examples: Sequence[Example], how: Adaptation) -> Rec
         "consistency_rate": how.consistency_rate,
         "warmup": 5,
         "clip": 1.0,
-        "validate_every": _validate_every(examples, slab, steps),
+        "validate_every": min(steps, max(1, steps // _CHECKS, steps_of_validation(examples, slab))),
         "checkpoint_every": LENGTH // _CHECKS,
         "patience": None,
         "steps": steps,
@@ -228,16 +229,6 @@ def _slab(
         return None
     volumes = any(example.header.slab_axis is not None for example in examples)
     return (slab or PLANES) if volumes else ROWS
-
-
-def _validate_every(examples: Sequence[Example], slab: int | None, steps: int) -> int:
-    """Steps: a validation, which is of the scans as a whole, takes no longer than those before."""
-    whole = 0
-    for example in examples:
-        axis = example.header.decoded_axis
-        pieces = 1 if slab is None or axis is None else math.ceil(example.shape[axis] / slab)
-        whole += example.shape[0] * pieces
-    return min(steps, max(1, steps // _CHECKS, whole // 2))
 
 
 def _gather(scans: Sequence[Path], place: Path, settings: Settings, quiet: bool) -> None:

@@ -3,13 +3,16 @@
 Whatever follows depends on what is settled alone, as if the user had said it.
 """
 
+import math
 import statistics
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 
 import torch
 
+from gleam.data.example import Example
 from gleam.data.loader import TrainingBatches
 from gleam.parallel.group import Group
 from gleam.parallel.placement import fastest
@@ -52,6 +55,19 @@ def steps_within(
     step_time = group.maximum(statistics.median(taken[FIRST:]))
     left = 60 * minutes - group.maximum(time.perf_counter() - began)
     return max(1, round(left / step_time))
+
+
+def steps_of_validation(examples: Sequence[Example], slab: int | None) -> int:
+    """Number of steps, of one slab each, that take about as long as a validation, or longer.
+
+    A step goes forward and back, a validation of all examples forward alone.
+    """
+    pieces = 0
+    for example in examples:
+        axis = example.header.decoded_axis
+        slabs = 1 if slab is None or axis is None else math.ceil(example.shape[axis] / slab)
+        pieces += example.shape[0] * slabs
+    return pieces // 2
 
 
 def seconds_of_modules(

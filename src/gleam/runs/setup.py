@@ -25,7 +25,7 @@ from gleam.recipe import Recipe
 from gleam.runs import checkpoint, loggers
 from gleam.runs import folder as run_folder
 from gleam.runs.assembly import goal_of, idle_of, make_learner, part_of, training_batches
-from gleam.runs.budget import seconds_of_modules, steps_within
+from gleam.runs.budget import seconds_of_modules, steps_of_validation, steps_within
 from gleam.runs.checkpoint import RunProgress
 from gleam.runs.data import TrainingData, find_data
 from gleam.runs.environment import code
@@ -141,7 +141,7 @@ def prepare(
         for what, doubt in data.doubts():
             warn(what, [doubt])
     numbers = _place(recipe, batches, placement, group)
-    recipe = _counted(recipe, batches, numbers, group, folder)
+    recipe = _counted(recipe, batches, numbers, group, folder, data.validation)
     grown = grown_from(recipe)
     start = _weights_to_start_from(network, recipe, grown)
     parameters = sum(p.numel() for p in network.parameters())
@@ -233,13 +233,22 @@ def _place(recipe: Recipe, batches: TrainingBatches, placement: Placement, group
 
 
 def _counted(
-    recipe: Recipe, batches: TrainingBatches, numbers: range, group: Group, folder: Path
+    recipe: Recipe,
+    batches: TrainingBatches,
+    numbers: range,
+    group: Group,
+    folder: Path,
+    validation: Sequence[Example],
 ) -> Recipe:
-    """The recipe, with as many steps as its minutes allow."""
+    """The recipe, with as many steps as its minutes allow; and validated so seldom that this takes
+    no longer than the steps do."""
     minutes = recipe.training.minutes
     if minutes is None:
         return recipe
     recipe = recipe.lasting(steps_within(minutes, recipe, batches, numbers, group))
+    t, data = recipe.training, recipe.data
+    seldom = max(t.validate_every, steps_of_validation(validation, data.slab) // data.batch)
+    recipe = recipe.changed(training={"validate_every": min(t.steps, seldom)})
     if group.records:
         recipes.save(recipe, folder / "recipe.yaml")
     return recipe
