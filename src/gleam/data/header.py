@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gleam.errors import BadInput
 
-VERSION = 3  # of preparation: raised when it makes other numbers of the same scan
+VERSION = 4  # of preparation: raised when it makes other numbers of the same scan
 
 
 class Header(BaseModel):
