@@ -104,6 +104,7 @@ class Variant:
 
 
 BASE = "greedy, Adam"
+LONG = "ten times as long"
 SMALL = {"iterations": 6, "regulariser": {"width": 16}}
 MASKS = (
     MaskRecipe(),
@@ -136,6 +137,11 @@ VARIANTS = {
     ),
     "four times as long": Variant({"steps": 4 * STEPS}),
     "end-to-end, four times as long": Variant({"modules": 1, "steps": 4 * STEPS}),
+    LONG: Variant({"steps": 10 * STEPS}),
+    "half fractal, ten times as long": Variant({"steps": 10 * STEPS}, data=mixed),
+    "wavelets first, ten times as long": Variant(
+        {"steps": 10 * STEPS}, {"first_image": "wavelet"}
+    ),
 }
 
 

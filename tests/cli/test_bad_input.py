@@ -224,9 +224,7 @@ COMMAND_LINES = {
     "leave --format h5 out",
     "simulate x --variable v": "--axes and --variable say what an image holds; name it by --from",
     "simulate x --from y.nii --frames 8": "the image says itself what --slices and --frames are, "
-    "and its size; leave them, --oversized and --fractal out",
-    "simulate x --frames 8 --fractal 0.5": "fractal textures do not beat; leave fractal or frames "
-    "out",
+    "and its size; leave them and --oversized out",
     "reconstruct": "missing: RUN; SCAN; -o PATH, --out PATH",
     "reconstruct a b --ot c": "--ot: no such option; did you mean --out?",
     "reconstruct a b c -o d": "c: one value too many",

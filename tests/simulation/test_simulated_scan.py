@@ -160,8 +160,6 @@ def test_scan_shows_the_anatomy_it_drew(monkeypatch):
         ({"frames": 3}, r"3 frames of shape \(32, 32\); use 1, or 4"),
         ({"frames": 0}, "0 frames"),
         ({"oversized": 1.5}, "oversized is 1.5; use a share"),
-        ({"fractal": -0.5}, "fractal is -0.5; use a share"),
-        ({"fractal": 0.5, "frames": 8}, "do not beat; leave fractal or frames out"),
         ({"frames": 8, "shape": (16, 16, 16)}, "8 frames of shape"),
     ],
 )

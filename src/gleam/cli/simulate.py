@@ -43,25 +43,15 @@ def _procedural(a: Arguments) -> tuple[Callable[..., Scan], bool, Sequence[str]]
     static_2d = len(shape) == 2 and frames == 1
     slices = a.slices if a.slices is not None else 8 if static_2d else 1
     oversized = OVERSIZED if a.oversized is None else a.oversized
-    fractal = a.fractal or 0.0
-    draw = partial(
-        simulate_scan,
-        shape,
-        a.coils,
-        slices,
-        a.snr,
-        frames=frames,
-        oversized=oversized,
-        fractal=fractal,
-    )
+    draw = partial(simulate_scan, shape, a.coils, slices, a.snr, frames=frames, oversized=oversized)
     return draw, static_2d, ()
 
 
 def _from_image(a: Arguments, path: Path) -> tuple[Callable[..., Scan], bool, Sequence[str]]:
-    if any(value is not None for value in (a.slices, a.frames, a.oversized, a.fractal)):
+    if any(value is not None for value in (a.slices, a.frames, a.oversized)):
         raise BadInput(
             "simulate: the image says itself what --slices and --frames are, and its size; leave "
-            "them, --oversized and --fractal out"
+            "them and --oversized out"
         )
     image = read_image(path, a.array.layout)
     static_2d = image.image.ndim == 4 and image.image.shape[1] == 1

@@ -17,6 +17,7 @@ from gleam.formats.lazy import each_coil
 from gleam.preparation.description import Facts, scan_facts
 from gleam.preparation.prepare import Prepared, Settings
 from gleam.simulation import simulate_scan
+from gleam.simulation.anatomy import OVERSIZED
 from gleam.viewing.preview import of_scan
 from gleam.words import counted
 
@@ -141,8 +142,7 @@ def simulate(
     slices: int = 4,
     frames: int = 1,
     snr: float = 50.0,
-    oversized: float = 1 / 6,
-    fractal: float = 0.0,
+    oversized: float = OVERSIZED,
     seed: int = 0,
     name: str = "simulated",
 ) -> Scan:
@@ -161,8 +161,6 @@ def simulate(
         snr: signal-to-noise ratio.
         oversized: share of slices whose body is larger than the field of view, 0 to 1. One map set
             does not describe these.
-        fractal: share of slices that show fractal textures in the outline of a body, 0 to 1.
-            Networks that have learnt from them carry over better to images of other kinds.
         seed: the same one gives the same scan.
         name: of the scan.
 
@@ -171,14 +169,6 @@ def simulate(
     """
     shape = tuple(whole_numbers(shape, "shape"))
     scan = simulate_scan(
-        shape,
-        coils,
-        slices,
-        snr,
-        seed,
-        name=name,
-        frames=frames,
-        oversized=oversized,
-        fractal=fractal,
+        shape, coils, slices, snr, seed, name=name, frames=frames, oversized=oversized
     )
     return Scan.of(scan)

@@ -3,14 +3,12 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gleam.errors import BadInput
 from gleam.formats.scan import Scan, centred_affine
 from gleam.simulation.acquire import acquire, draw_receiver, generator
 from gleam.simulation.anatomy import OVERSIZED, draw_anatomy
 from gleam.simulation.coils import SimulatedCoils
-from gleam.simulation.fractal import draw_fractal
 from gleam.simulation.heart import draw_beating_heart
 
 _FINER = 2  # grid points of the anatomy per voxel, along every axis
@@ -29,12 +27,10 @@ def simulate_scan(
     name: str = "simulated",
     frames: int = 1,
     oversized: float = OVERSIZED,
-    fractal: float = 0.0,
 ) -> Scan:
     """A fully sampled scan of procedural anatomy; every slice shows another one.
 
-    With several frames it is a beating heart, over one cycle. A share of slices may show fractal
-    textures (see `draw_fractal`) in the place of anatomy.
+    With several frames it is a beating heart, over one cycle.
 
     The anatomy lives on a grid twice as fine as the voxels, and k-space is the central part of its
     spectrum, so the image has partial volume and Gibbs ringing as real ones have. Of volumes so
@@ -55,12 +51,11 @@ def simulate_scan(
         frames: 1, or 4 or more of a 2D series.
         oversized: share of slices, or volumes, whose body is larger than the field of view. One map
             set does not describe such a scan (Uecker et al., MRM 71, 2014).
-        fractal: share of slices, or volumes, that show fractal textures.
 
     Raises:
         BadInput: a size or ratio that cannot be simulated.
     """
-    _check(shape, slices, oversampling, frames, oversized, fractal)
+    _check(shape, slices, oversampling, frames, oversized)
     rng = generator(seed)
     count, ratio = draw_receiver(coils, snr, rng)
     field_of_view, thickness = rng.uniform(180, 260), rng.uniform(2, 5)
@@ -69,7 +64,7 @@ def simulate_scan(
     fine = tuple(round(n * finer) for n in shape)
     maps = SimulatedCoils(fine, count, rng)
     if frames == 1:
-        anatomies = [_draw(fine, rng, oversized, fractal)[None] for _ in range(slices)]
+        anatomies = [draw_anatomy(fine, rng, oversized)[None] for _ in range(slices)]
     else:
         anatomies = [draw_beating_heart(fine, frames, rng, oversized) for _ in range(slices)]
     space, wide = ((n[0] * oversampling, *n[1:]) for n in (shape, fine))
@@ -95,20 +90,8 @@ def simulate_scan(
     )
 
 
-def _draw(
-    shape: tuple[int, ...], rng: np.random.Generator, oversized: float, fractal: float
-) -> NDArray[np.complex64]:
-    draw = draw_fractal if fractal and rng.random() < fractal else draw_anatomy
-    return draw(shape, rng, oversized)
-
-
 def _check(
-    shape: tuple[int, ...],
-    slices: int,
-    oversampling: int,
-    frames: int,
-    oversized: float,
-    fractal: float,
+    shape: tuple[int, ...], slices: int, oversampling: int, frames: int, oversized: float
 ) -> None:
     def demand(holds: bool, what: str) -> None:
         if not holds:
@@ -126,6 +109,4 @@ def _check(
         f"{frames} frames of shape {shape}; use 1, or {_FEWEST_FRAMES} or more of a shape y x",
     )
     demand(oversampling >= 1, f"oversampling is {oversampling}; use 1 or more")
-    for name, share in (("oversized", oversized), ("fractal", fractal)):
-        demand(0 <= share <= 1, f"{name} is {share}; use a share, from 0 to 1")
-    demand(frames == 1 or not fractal, "fractal textures do not beat; leave fractal or frames out")
+    demand(0 <= oversized <= 1, f"oversized is {oversized}; use a share, from 0 to 1")

@@ -46,10 +46,6 @@ class Arguments:
     oversized: float | None = None
     """Share of slices, or volumes, whose body is larger than the field of view, 0 to 1; by default
     one in six. One map set does not describe such a scan (see --sets of gleam prepare)."""
-    fractal: float | None = None
-    """Share of slices, or volumes, that show fractal textures in the outline of a body in the place
-    of anatomy, 0 to 1; by default none. Networks trained on half of each carried over better to
-    images of other kinds."""
     seed: int = 0
     """Seed of everything drawn: the same seed gives the same scans."""
     format: Literal["h5", "cfl"] | None = None
