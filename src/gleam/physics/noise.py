@@ -150,7 +150,7 @@ def prediction_in_blocks(blocks: Blocks) -> Estimate:
 
 
 def _predicted(blocks: Blocks, patches: Sequence[tuple[int, int]], at_once: int) -> Estimate:
-    """What coils cannot predict of each other, so many at a time."""
+    """Noise levels from what coils cannot predict of each other, so many at a time."""
     coils, _, count, lines, samples = blocks.shape
     levels, sure = torch.full((coils,), math.inf), torch.zeros(coils, dtype=torch.bool)
     height, width = patches[0]
@@ -167,7 +167,7 @@ def _predicted(blocks: Blocks, patches: Sequence[tuple[int, int]], at_once: int)
 
 
 class _Left(NamedTuple):
-    """What of coils is left unpredicted.
+    """The part of coils that is left unpredicted.
 
     Attributes:
         level: of each coil's own noise.
