@@ -70,7 +70,7 @@ def test_validation_takes_no_longer_than_the_steps_that_minutes_allow(
     pieces: int, every: int, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gleam.runs.setup.steps_within", seven)
-    monkeypatch.setattr("gleam.runs.setup.steps_of_validation", lambda *_: pieces // 2)
+    monkeypatch.setattr("gleam.runs.budget.steps_of_validation", lambda *_: pieces // 2)
     setup = prepare(recipe, tmp_path / "run", False, True, ONE_PROCESS, Group(), False)
     assert (setup.recipe.training.steps, setup.recipe.training.validate_every) == (STEPS, every)
     assert run_folder.load_recipe(tmp_path / "run") == setup.recipe

@@ -18,7 +18,7 @@ from gleam.reconstruction.rivals import rival_of
 
 # Where the noise level of a stored scan is read again: copies of a slice's k-space, and then of the
 # lines that are looked at.
-_READ, _LOOKED_AT = 5, 5
+_READ, _LOOKED_AT = 6, 4
 
 
 def needs_checked(

@@ -70,6 +70,13 @@ def steps_of_validation(examples: Sequence[Example], slab: int | None) -> int:
     return pieces // 2
 
 
+def seldom_validated(recipe: Recipe, examples: Sequence[Example]) -> Recipe:
+    """The recipe, validated on examples so seldom that this takes no longer than its steps."""
+    t, data = recipe.training, recipe.data
+    every = max(t.validate_every, steps_of_validation(examples, data.slab) // data.batch)
+    return recipe.changed(training={"validate_every": min(t.steps, every)})
+
+
 def seconds_of_modules(
     recipe: Recipe, batches: TrainingBatches, device: torch.device
 ) -> list[float]:

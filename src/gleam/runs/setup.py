@@ -25,7 +25,7 @@ from gleam.recipe import Recipe
 from gleam.runs import checkpoint, loggers
 from gleam.runs import folder as run_folder
 from gleam.runs.assembly import goal_of, idle_of, make_learner, part_of, training_batches
-from gleam.runs.budget import seconds_of_modules, steps_of_validation, steps_within
+from gleam.runs.budget import seconds_of_modules, seldom_validated, steps_within
 from gleam.runs.checkpoint import RunProgress
 from gleam.runs.data import TrainingData, find_data
 from gleam.runs.environment import code
@@ -240,15 +240,12 @@ def _counted(
     folder: Path,
     validation: Sequence[Example],
 ) -> Recipe:
-    """The recipe, with as many steps as its minutes allow; and validated so seldom that this takes
-    no longer than the steps do."""
+    """The recipe, with as many steps as its minutes allow, and validated as seldom as these ask."""
     minutes = recipe.training.minutes
     if minutes is None:
         return recipe
     recipe = recipe.lasting(steps_within(minutes, recipe, batches, numbers, group))
-    t, data = recipe.training, recipe.data
-    seldom = max(t.validate_every, steps_of_validation(validation, data.slab) // data.batch)
-    recipe = recipe.changed(training={"validate_every": min(t.steps, seldom)})
+    recipe = seldom_validated(recipe, validation)
     if group.records:
         recipes.save(recipe, folder / "recipe.yaml")
     return recipe
