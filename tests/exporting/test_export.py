@@ -77,6 +77,21 @@ def test_all_make_the_same_image(place: Path) -> None:
     assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
 
 
+def test_its_first_image_is_made_before_the_program(place: Path) -> None:
+    run = toy_run(place / "wavelets first", "pgd", 1, first_image="wavelet")
+    export(run, place / "first.pt2")
+    with trusting([str(place / "first.pt2")]):
+        exported = Exported.of(place / "first.pt2")
+    assert exported.facts.first_image == "wavelet"
+    network = Run(run).network
+    for coils, batch in ((1, 1), (4, 3)):
+        measurement, _ = toy_measurement(toy_sense(batch=batch, coils=coils))
+        with torch.no_grad():
+            expected = network(measurement)
+        error = (exported(measurement) - expected).abs().max()
+        assert error < 1e-5 * expected.abs().max()
+
+
 def test_a_pt2_file_is_not_loaded_without_trust(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,7 +145,6 @@ def test_other_axes_are_refused_by_name(exported: Exported) -> None:
     [
         ({"cg_tolerance": 1e-3}, "n.pt2", {}, "network.cg_tolerance"),
         ({"cg_tolerance": 1e-3}, "n.onnx", {}, "network.cg_tolerance"),
-        ({"first_image": "cg-sense"}, "n.pt2", {}, "network.first_image"),
         ({}, "n.pth", {}, "no folder, and no .pt2 or .onnx file"),
         ({}, "n", {"axes": "x"}, "--axes is for .pt2 and .onnx files"),
         ({}, "n.pt2", {"axes": "z"}, "--axes is some of y, x"),

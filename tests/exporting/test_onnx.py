@@ -16,11 +16,14 @@ from gleam.runs.run import Run
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["modl", "reversible"])
-def test_the_image_is_the_networks_at_any_size(tmp_path: Path, family: str) -> None:
+@pytest.mark.parametrize(
+    ("family", "first"),
+    [("modl", "zero-filled"), ("reversible", "zero-filled"), ("pgd", "wavelet")],
+)
+def test_the_image_is_the_networks_at_any_size(tmp_path: Path, family: str, first: str) -> None:
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package, reason="pip install -e '.[onnx]'")
-    run = toy_run(tmp_path / "run", family)
+    run = toy_run(tmp_path / "run", family, first_image=first)
     export(run, tmp_path / "net.onnx")
     network = Run(run).network
     exported = Exported.of(tmp_path / "net.onnx")

@@ -18,6 +18,7 @@ from gleam.networks import build
 from gleam.recipe import Recipe
 from gleam.reconstruction.reconstructor import Trained
 from gleam.terminal import followed
+from gleam.words import counted
 
 _Score = TypeVar("_Score", Score, FrameScore)
 
@@ -54,7 +55,7 @@ def score(
     """
     untrained = build(recipe.network, recipe.seed).requires_grad_(False)
     given = baselines(device, examples)
-    title = f"untrained, {recipe.network.iterations} iterations"
+    title = f"untrained, {counted(recipe.network.iterations, 'iteration')}"
     given[title] = Trained(title, untrained, sets=recipe.network.sets, device=device)
     members = {scheme: [str(folder) for folder in own] for scheme, own in runs.items()}
     learnt = {str(folder): Trained.of(folder, device) for own in runs.values() for folder in own}

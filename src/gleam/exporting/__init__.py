@@ -18,6 +18,7 @@ from gleam.recipe import Recipe
 from gleam.reconstruction.exported import INPUTS, Facts
 from gleam.runs.dry_run import kind_of_data
 from gleam.runs.run import Run
+from gleam.words import counted
 
 __all__ = ["export"]
 
@@ -42,12 +43,14 @@ def export(run: Path, to: Path, axes: str | None = None, force: bool = False) ->
     recipe, network = trained.recipe, trained.network
     known = anonymous(trained.trained_on)
     kind = kind_of_data(recipe)
+    depth = counted(recipe.network.iterations, "iteration")
     space = 3 if kind == "volumes" else 2
     facts = Facts(
-        words=f"neural network, {recipe.network.title} of {recipe.network.iterations} iterations",
+        words=f"neural network, {recipe.network.title} of {depth}",
         axes=_axes(axes, recipe, space),
         sets=recipe.network.sets,
-        inputs=INPUTS[:4],
+        inputs=INPUTS,
+        first_image=recipe.network.first_image,
         consistent=recipe.network.ends_consistent,
         trained_on=known,
     )
@@ -65,9 +68,8 @@ def export(run: Path, to: Path, axes: str | None = None, force: bool = False) ->
 
         write = onnx.write
     check(recipe.network)
-    program = traced(network, space, facts.axes, facts.sets, kind == "2D series")
-    given = len(program.graph_signature.user_inputs)
-    facts = Facts(**{**dict(facts), "inputs": INPUTS[:given]})
+    program, inputs = traced(network, space, facts.axes, facts.sets, kind == "2D series")
+    facts = facts.model_copy(update={"inputs": inputs})
     write(program, facts, to)
     return facts
 

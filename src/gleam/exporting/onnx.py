@@ -14,7 +14,7 @@ from torch.export import Dim, ExportedProgram
 from gleam.errors import BadInput
 from gleam.exporting.real import Real
 from gleam.files import replacing
-from gleam.reconstruction.exported import FACTS, INPUTS, Facts
+from gleam.reconstruction.exported import FACTS, Facts
 from gleam.trust import told
 from gleam.words import not_installed
 
@@ -55,7 +55,7 @@ def write(program: ExportedProgram, facts: Facts, path: Path) -> None:
                 dynamo=True,
                 opset_version=OPSET,
                 custom_translation_table={torch.ops.gleam.dft.default: dft},
-                input_names=list(INPUTS[: len(real)]),
+                input_names=list(facts.inputs),
                 output_names=["image"],
                 verbose=False,
             )

@@ -15,6 +15,7 @@ from gleam.planning.said import hours_of, memory_of, table
 from gleam.planning.scans import scan_of
 from gleam.recipe import Recipe
 from gleam.trust import trusting
+from gleam.words import counted
 
 
 class Plan(planning.Plan):
@@ -33,8 +34,9 @@ class Plan(planning.Plan):
 
     def __repr__(self) -> str:
         chosen, memory = self.chosen, in_bytes(self.budget.memory)
-        depth, peak = chosen.recipe.network.iterations, in_bytes(chosen.footprint.peak)
-        return f"<Plan for {self.scan}: take {chosen.name}, {depth} iterations, {peak} of {memory}>"
+        depth = counted(chosen.recipe.network.iterations, "iteration")
+        peak = in_bytes(chosen.footprint.peak)
+        return f"<Plan for {self.scan}: take {chosen.name}, {depth}, {peak} of {memory}>"
 
     def __str__(self) -> str:
         return table(self)

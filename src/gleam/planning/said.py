@@ -7,6 +7,7 @@ from gleam.errors import BadInput
 from gleam.planning.machine import Machine
 from gleam.planning.plan import Offer, Plan
 from gleam.recipe import Recipe
+from gleam.words import counted
 
 COLUMNS = ("scheme", "storage", "peak", "ms/step", "steps", "deepest", "widest")
 
@@ -49,7 +50,7 @@ def table(found: Plan) -> str:
 
 
 def _row(offer: Offer) -> tuple[str, ...]:
-    name = f"{offer.name} ({offer.recipe.network.iterations} iterations)"
+    name = f"{offer.name} ({counted(offer.recipe.network.iterations, 'iteration')})"
     if offer.replicas > 1:
         name += f", {offer.replicas} replicas"
     return (

@@ -20,6 +20,7 @@ from gleam.arrays import Image
 from gleam.data.trained_on import TrainedOn
 from gleam.errors import BadInput
 from gleam.files import check_exists, sha256_of
+from gleam.physics.classical import CLASSICAL
 from gleam.physics.measurement import Measured, Measurement
 from gleam.physics.noise import USUAL_NOISE
 from gleam.physics.slabs import Slabbed
@@ -29,7 +30,8 @@ from gleam.words import not_installed
 SUFFIXES = (".pt2", ".onnx")  # of networks that were exported as one file
 
 FACTS = "gleam.json"  # of a .pt2, and the key of an .onnx's metadata
-INPUTS = ("maps", "mask", "adjoint", "noise", "kspace")
+INPUTS = ("maps", "mask", "adjoint", "noise")  # of every program
+MORE = ("kspace", "first")  # what some take after these: one of them
 
 Run = Callable[[Mapping[str, Tensor]], Tensor]
 
@@ -42,7 +44,8 @@ class Facts(BaseModel):
         words: what it is, for those who see its images.
         axes: that F runs along; others it cannot.
         sets: of maps.
-        inputs: of `INPUTS`, those that it takes, in order.
+        inputs: the names of what it takes, in order: `INPUTS`, and perhaps one of `MORE`.
+        first_image: of `gleam.recipe.NetworkRecipe`; a program takes it ready made.
         consistent: whether data consistency is its last step; None where only the network knows.
         trained_on: see `TrainedOn`; scans without their names.
     """
@@ -54,6 +57,7 @@ class Facts(BaseModel):
     axes: tuple[int, ...]
     sets: int
     inputs: tuple[str, ...]
+    first_image: str = "zero-filled"
     consistent: bool | None
     trained_on: TrainedOn
 
@@ -116,12 +120,13 @@ class Exported(Reconstructor):
             )
         # A slab of a volume is no volume, but a slab of slices is as many of them.
         ready = measurement.whole() if isinstance(measurement, Slabbed) else measurement
-        yield ready.advance(self._made, ready.adjoint)
+        yield ready.advance(self._made, CLASSICAL[self.facts.first_image](ready))
 
-    def _made(self, before: Image, part: Measurement) -> Image:
-        """The images of a measurement; a program takes one slice at a time."""
+    def _made(self, first: Image, part: Measurement) -> Image:
+        """The images of a measurement from those that the first iteration starts from; a program
+        takes one slice at a time."""
         images, mask, noise = [], part.mask, part.noise
-        for k in range(len(before)):
+        for k in range(len(first)):
             given = {
                 "maps": part.sense.maps[k : k + 1],
                 "mask": mask[k : k + 1] if len(mask) > 1 else mask,
@@ -130,7 +135,9 @@ class Exported(Reconstructor):
             }
             if "kspace" in self.facts.inputs:
                 given["kspace"] = part.kspace()[k : k + 1]
-            images.append(self.run(_padded(given)).to(before.device))
+            if "first" in self.facts.inputs:
+                given["first"] = first[k : k + 1]
+            images.append(self.run(_padded(given)).to(first.device))
         return torch.cat(images)
 
 
@@ -166,7 +173,9 @@ def _pt2(path: Path, device: torch.device) -> tuple[Run, str]:
         raise BadInput(f"{path}: cannot be loaded ({trust.told(error)[:200]})") from error
 
     def run(given: Mapping[str, Tensor]) -> Tensor:
-        image: Tensor = module(*(given[name].to(device) for name in INPUTS if name in given))
+        image: Tensor = module(
+            *(given[name].to(device) for name in (*INPUTS, *MORE) if name in given)
+        )
         return image
 
     return run, extra[FACTS]

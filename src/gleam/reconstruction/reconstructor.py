@@ -232,7 +232,9 @@ class Trained(Reconstructor):
         recipe, network = trained.recipe, trained.network
         most, kind = recipe.network.iterations, recipe.network.build or recipe.network.family
         if iterations is not None and not 1 <= iterations <= most:
-            raise BadInput(f"{run}: has {most} iterations, so --iterations is 1 to {most}")
+            raise BadInput(
+                f"{run}: has {counted(most, 'iteration')}, so --iterations is 1 to {most}"
+            )
         frozen, sizes = recipe.training.frozen, recipe.module_sizes()
         modules = [frozen, *sizes] if frozen else sizes
         if change is not None and len(modules) == 1:
@@ -247,7 +249,7 @@ class Trained(Reconstructor):
             iterations,
             change,
             sets=recipe.network.sets,
-            words=f"neural network, {kind} of {most} iterations",
+            words=f"neural network, {kind} of {counted(most, 'iteration')}",
             trained_on=trained.trained_on,
             force=force,
             call=ReplayedIterations(Graphs(recorder(recipe, device, learns=False))),

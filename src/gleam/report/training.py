@@ -8,6 +8,7 @@ from gleam.recipe import Recipe
 from gleam.report.plots import Curve
 from gleam.runs import folder as run_folder
 from gleam.runs.pace import in_words
+from gleam.words import counted
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ def describe(recipe: Recipe) -> str:
     family = recipe.network.title
     how = "" if storage == "store" else f", {storage}"
     if len(sizes) == 1:
-        return f"{family}, end-to-end, {sizes[0]} iterations{how}"
-    each = str(sizes[0]) if len(set(sizes)) == 1 else "+".join(map(str, sizes))
-    return f"{family}, greedy, {len(sizes)} modules of {each} iterations{how}"
+        return f"{family}, end-to-end, {counted(sizes[0], 'iteration')}{how}"
+    each = "+".join(map(str, sizes)) + " iterations"
+    if len(set(sizes)) == 1:
+        each = counted(sizes[0], "iteration")
+    return f"{family}, greedy, {len(sizes)} modules of {each}{how}"
