@@ -13,7 +13,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -104,6 +104,7 @@ def check_new(
     force: bool,
     what: str = "is there already",
     instead: str = "choose another place",
+    beside: Iterable[Path] = (),
 ) -> None:
     """Have nothing replaced unless the user says so: every verb's rule for what it writes.
 
@@ -112,12 +113,13 @@ def check_new(
         force: whether what is there may be replaced.
         what: is wrong with it, for the message.
         instead: what else the user can do.
+        beside: what is written with it; that is not replaced silently either.
 
     Raises:
         BadInput: it is there already.
     """
     pair = [path.with_suffix(".hdr")] if path.suffix == ".cfl" else []
-    for one in (path, *pair):
+    for one in (path, *pair, *beside):
         empty = one.is_dir() and not any(one.iterdir())
         if one.exists() and not empty and not force:
             raise BadInput(f"{one}: {what}; replace it with --force, or {instead}")

@@ -5,10 +5,18 @@ from pathlib import Path
 import pytest
 import yaml
 from test_bad_input import tree
-from tiny import example_files, tiny_recipe, trained_on
+from tiny import (
+    every_second_line,
+    example_files,
+    tiny_recipe,
+    tiny_scan,
+    trained_on,
+    undersampled,
+)
 
 from gleam import recipe as recipes
 from gleam.cli import main
+from gleam.formats import write_scan
 from gleam.networks import build
 from gleam.runs import folder as run_folder
 
@@ -21,7 +29,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipes.save(recipe, here / "recipe.yaml")
     run_folder.begin(here / "run", recipe, "data", trained_on(recipe))
     run_folder.save_model(here / "run", build(recipe.network).state_dict())
+    few = undersampled(tiny_scan((24, 40)), every_second_line(40))
+    write_scan(few, here / "few" / "few.h5")
     return here
+
+
+MASK = ["--mask.acceleration", "2"]
 
 
 # What is there, and what would be written there.
@@ -60,6 +73,55 @@ def test_what_is_there(
     assert main([*command, "--force"]) == 0
     assert (tmp_path / there).read_bytes() != b"{}"
     assert (tmp_path / "letter.txt").read_text() == "somebody's"
+
+
+# What would be written beside what the user names.
+BESIDE: dict[str, tuple[str, list[str]]] = {
+    "check": (
+        "i.check.json",
+        ["reconstruct", "zero-filled", "MADE/few/few.h5", "-o", "OUT/i.npy", "--check"],
+    ),
+    "check of a folder": (
+        "few.check.json",
+        ["reconstruct", "zero-filled", "MADE/few", "-o", "OUT", "--check"],
+    ),
+    "report": (
+        "report.html",
+        ["evaluate", "MADE/run", "--data", "MADE/examples", "--out", "OUT"],
+    ),
+    "table": (
+        "scans.csv",
+        ["evaluate", "MADE/run", "--data", "MADE/examples", "--out", "OUT"],
+    ),
+    "checks": (
+        "check.json",
+        ["evaluate", "--data", "MADE/examples", "--out", "OUT", "--check", *MASK],
+    ),
+    "summary of a run": (
+        "summary.json",
+        ["report", "MADE/run", "--data", "MADE/examples", "--out", "OUT"],
+    ),
+    "comparison": (
+        "summary.json",
+        ["compare", "MADE/recipe.yaml", "--test", "MADE/examples", "--out", "OUT"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_is_there_beside_it(
+    name: str, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there, line = BESIDE[name]
+    command = [word.replace("MADE", str(made)).replace("OUT", str(tmp_path)) for word in line]
+    (tmp_path / there).write_text("{}")
+    assert main(command) == 2
+    said = capsys.readouterr()
+    assert f"{there}: is there already" in said.out + said.err
+    assert "replace it with --force" in said.out + said.err
+    left = tree(tmp_path)
+    left.pop(tmp_path / "manifest.jsonl", None)  # says why an image of a folder is not there
+    assert left == {tmp_path / there: b"{}"}
 
 
 def test_examples_made_otherwise(

@@ -13,10 +13,11 @@ from gleam.comparison.plan import Plan
 from gleam.comparison.submission import Submission, options_of
 from gleam.device import choose
 from gleam.errors import BadInput
-from gleam.files import make_folder
+from gleam.files import check_new, make_folder
 from gleam.recipe import read as read_recipe
 from gleam.report.comparison import write_report
 from gleam.report.comparison_tables import summary, terminal_table, write_tables
+from gleam.report.made import FILE
 from gleam.report.page import check_libraries
 from gleam.runs import folder as run_folder
 from gleam.runs.dry_run import Rehearsal, not_there, rehearse
@@ -49,6 +50,8 @@ def main(a: Arguments) -> None:
         _dry_run(plan, a.device, a.json)
         return
     check_libraries()
+    if not (a.out / "comparison.yaml").is_file():  # of an earlier comparison they are made anew
+        check_new(a.out / FILE, a.force, beside=[a.out / "summary.json"])
     make_folder(a.out)
     submission = None
     if a.submit is not None:
@@ -56,12 +59,12 @@ def main(a: Arguments) -> None:
         submission.check()
     comparison = compare(plan, a.out, a.workers, a.force, a.device, submission)
     write_tables(comparison, a.out)
-    write_report(a.out / "report.html", comparison)
+    write_report(a.out / FILE, comparison)
     if a.json:
         print(json.dumps(summary(comparison)))
     else:
         Console().print(terminal_table(comparison))
-        print(f"report: {a.out / 'report.html'}")
+        print(f"report: {a.out / FILE}")
 
 
 def _dry_run(plan: Plan, device: str, as_json: bool) -> None:

@@ -14,7 +14,7 @@ import torch
 from gleam.amounts import bytes_of, in_bytes
 from gleam.cli.options.reconstruct import Arguments
 from gleam.cli.outcomes import report
-from gleam.cli.parts import check_beside, check_dicom, part_of
+from gleam.cli.parts import check_dicom, part_of
 from gleam.data.example import Example
 from gleam.device import choose as choose_device
 from gleam.device import described
@@ -39,6 +39,7 @@ from gleam.preparation.manifest import recorded
 from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.adapted import adapted_to
+from gleam.reconstruction.checked import beside
 from gleam.reconstruction.many import ReconstructionJob, identity, reconstruct_many
 from gleam.reconstruction.named import reconstructor
 from gleam.reconstruction.reconstruct import Reconstruction
@@ -85,6 +86,7 @@ def main(a: Arguments) -> None:
             partial(_write, write),
             a.force,
             what,
+            a.check,
         )
         make_folder(a.out)
         _folder(sources, a.out, job, a.json)
@@ -93,9 +95,7 @@ def main(a: Arguments) -> None:
     wanted = choose(str(a.scan), scans, part)
     outs = {name: a.out if part or not name else part_of(a.out, name) for name in wanted}
     for out in outs.values():
-        check_new(out, a.force)
-        if a.check:
-            check_new(check_beside(out), a.force)
+        check_new(out, a.force, beside=[beside(out)] if a.check else [])
     make_folder(a.out.parent)
     sha256 = "" if _plain(a) and not chosen.on_trial else sha256_of(scan_file(a.scan))
     for number, (name, out) in enumerate(outs.items()):
@@ -212,7 +212,7 @@ def _write(write: Callable[[Volume, Path], None], image: Volume, out: Path) -> N
     """The image, and what a check of it found."""
     write(image, out)
     if isinstance(image, Reconstruction) and image.check is not None:
-        image.check.save(check_beside(out))
+        image.check.save(beside(out))
 
 
 def _say(

@@ -46,7 +46,7 @@ def main(a: Arguments) -> None:
     page = page_of(scans, ", ".join(path.name for path in a.files), device)
     if a.out is not None:
         make_folder(a.out.parent)
-        for path in write_page(a.out, page):
+        for path in write_page(a.out, page, a.force):
             print(path)
         return
     attend(answers(page), a.port, a.browser)

@@ -69,7 +69,7 @@ def view(
         return _shown(Served(answers(page)), browser)
     check_new(Path(to), force)
     make_folder(Path(to).parent)
-    write_page(Path(to), page)
+    write_page(Path(to), page, force)
     return None
 
 

@@ -58,6 +58,11 @@ def named(name: str, part: str) -> str:
     return f"{name}-{part}" if part else name
 
 
+def suffixes_of(path: Path) -> str:
+    """The end of a file's name that says its format: .nii.gz, .png."""
+    return "".join(path.suffixes[-2:] if path.name.endswith(".nii.gz") else path.suffixes[-1:])
+
+
 def called(path: Path) -> str:
     """The name of the scan in a file: the file's without suffix.
 

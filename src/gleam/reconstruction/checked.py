@@ -19,6 +19,7 @@ from scipy.special import stdtrit
 from gleam.data.holdout import Pattern
 from gleam.errors import BadInput
 from gleam.files import check_exists, write_json
+from gleam.formats.parts import suffixes_of
 
 VERSION = 1
 MOST_DRAWS = 10
@@ -135,6 +136,11 @@ class Check(BaseModel):
 
     def __repr__(self) -> str:
         return f"<Check {self.scan!r}: {self.verdict}>"
+
+
+def beside(image: Path) -> Path:
+    """The path of the check of an image."""
+    return image.with_name(f"{image.name.removesuffix(suffixes_of(image))}.check.json")
 
 
 def write(path: Path, checks: Sequence[Check]) -> None:

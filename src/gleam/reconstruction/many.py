@@ -18,6 +18,7 @@ from gleam.preparation import manifest
 from gleam.preparation.jobs import MADE_OTHERWISE, Outcome, fingerprint, reason
 from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import MaskRecipe
+from gleam.reconstruction.checked import beside
 from gleam.reconstruction.reconstructor import Reconstructor
 
 ROOM = "needs more memory than there is; see --coils and --device"
@@ -34,6 +35,7 @@ class ReconstructionJob:
         write: writes it in that format.
         force: replace what is there and was made otherwise.
         identity: what the image depends on beside the scan and the settings.
+        checks: whether images are checked; `write` puts what is found beside them.
     """
 
     settings: Settings
@@ -42,6 +44,12 @@ class ReconstructionJob:
     write: Callable[[Volume, Path], None]
     force: bool
     identity: str
+    checks: bool = False
+
+    def check_new(self, goal: Path) -> None:
+        """Refuse to replace an image, or the check of one, that is there; see `files.check_new`."""
+        checks = [beside(goal)] if self.checks else []
+        check_new(goal, self.force, MADE_OTHERWISE, "choose another folder", checks)
 
 
 def reconstruct_many(
@@ -86,7 +94,7 @@ def _one(
 ) -> Outcome:
     goal = out / image_name(named(source.stem, part), job.format)
     try:
-        check_new(goal, job.force, MADE_OTHERWISE, "choose another folder")
+        job.check_new(goal)
         example = Prepared(read(), job.settings, sha256=sha256)
         volume, warnings = job.image(example)
         job.write(volume, goal)

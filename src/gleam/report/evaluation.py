@@ -25,9 +25,10 @@ def write_report(
     evaluation: Evaluation,
     runs: Sequence[RunSummary] = (),
     title: str = "Evaluation",
+    force: bool = True,
 ) -> list[Path]:
     """Write the report to `path`, in one go; see `gleam.report.page.write_page`."""
-    return write_page(path, report(evaluation, runs, title))
+    return write_page(path, report(evaluation, runs, title), force)
 
 
 def report(

@@ -7,10 +7,11 @@ from pathlib import Path
 from gleam.evaluation.kept import RESULTS, Kept
 from gleam.files import check_new, make_folder
 from gleam.recipe import MaskRecipe
+from gleam.report.checks import FILE as CHECKS
 from gleam.report.evaluation import report, write_report
 from gleam.report.page import check_libraries, write_page
 from gleam.report.scored import Evaluated, evaluated, names_of
-from gleam.report.tables import write_tables
+from gleam.report.tables import tables, write_tables
 from gleam.report.training import RunSummary, summary_of
 from gleam.runs.run import Run
 
@@ -36,11 +37,12 @@ def make_evaluation(
     Raises:
         BadInput: an evaluation is there already; or see `evaluated`.
     """
-    check_new(out / "summary.json", force)
+    others = [*tables(out), *([out / CHECKS] if checks else [])]
+    check_new(out / FILE, force, beside=others)
     kept = Kept(out / RESULTS, fresh=True)
     found = evaluated(runs, data, mask, device, force, kept, raw=raw, checks=checks)
     write_tables(found.evaluation, out)
-    write_report(out / FILE, found.evaluation, found.runs, found.title)
+    write_report(out / FILE, found.evaluation, found.runs, found.title, force)
     return found
 
 
@@ -66,7 +68,7 @@ def make_report(
         BadInput: a report is there already; or see `evaluated`.
     """
     goal = out / FILE
-    check_new(goal, force)
+    check_new(goal, force, beside=[] if data is None else tables(out))
     check_libraries()
     if data is None:
         page = report(None, _trained(runs), "Training")
@@ -76,7 +78,7 @@ def make_report(
         found = evaluated(runs, data, mask, device, force, kept, scans=scans)
         page = report(found.evaluation, found.runs, found.title)
         write_tables(found.evaluation, out)
-    return write_page(goal, page)
+    return write_page(goal, page, force)
 
 
 def _trained(runs: Sequence[Path]) -> list[RunSummary]:

@@ -18,7 +18,7 @@ import torch
 from gleam.errors import BadInput
 from gleam.evaluation.scores import METRICS
 from gleam.evaluation.statistics import CONFIDENCE
-from gleam.files import replacing
+from gleam.files import check_new, replacing
 from gleam.report import scripts
 from gleam.report.scans import Shown, blocks, common_gain, facts, shared_out
 from gleam.words import not_installed
@@ -63,19 +63,25 @@ def check_libraries() -> None:
         raise BadInput(f"the report {not_installed('jinja2', 'report')}")
 
 
-def write_page(path: Path, page: Page) -> list[Path]:
+def write_page(path: Path, page: Page, force: bool = True) -> list[Path]:
     """Write a page to `path`, in one go, and its further ones beside it.
 
     All text that comes from elsewhere (names of methods, scans, runs) is escaped.
+
+    Args:
+        path: of the first.
+        page: what it shows.
+        force: replace what is there; how many pages it takes is not known before.
 
     Returns:
         The files, `path` first.
 
     Raises:
-        BadInput: jinja2 is not installed; a file cannot be written.
+        BadInput: jinja2 is not installed; a file is there, or cannot be written.
     """
     texts = rendered(page, path.name)
     paths = [path.with_name(name) for name in texts]
+    check_new(path, force, beside=paths[1:])
     for goal, text in reversed([*zip(paths, texts.values(), strict=True)]):
         with replacing(goal) as temporary:  # the first comes last, as it names the others
             temporary.write_text(text, encoding="utf-8")

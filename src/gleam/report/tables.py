@@ -23,6 +23,12 @@ from gleam.files import replacing, write_json
 from gleam.report.checks import check_means
 
 
+def tables(folder: Path) -> list[Path]:
+    """The files that `write_tables` may write into a folder."""
+    names = ("summary.json", "metrics.csv", "scans.csv", "frames.csv", "fastmri.csv")
+    return [folder / name for name in names]
+
+
 def write_tables(evaluation: Evaluation, folder: Path) -> None:
     """Write `metrics.csv`, `scans.csv` and `summary.json` into `folder`, each in one go.
 

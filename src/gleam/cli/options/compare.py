@@ -51,8 +51,8 @@ class Arguments:
     """Try every scheme out on a tiny simulated scan, and do nothing else: no data are needed,
     nothing is written."""
     force: Flag = False
-    """Replace runs of other recipes that are there; and score on scans that the networks learnt
-    from, and on other kinds of scans."""
+    """Replace runs of other recipes, or another verb's report, that are there; and score on scans
+    that the networks learnt from, and on other kinds of scans."""
     json: Flag = False
     """Print the result as JSON."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)

@@ -65,7 +65,7 @@ class Arguments:
     device: Device = "auto"
     trust: Trust = ()
     force: Flag = False
-    """Replace an image, or a DICOM series, that is there; and use a network on another kind of scan
-    than it was trained on."""
+    """Replace an image or a DICOM series that is there, and its check; and use a network on another
+    kind of scan than it was trained on."""
     json: Flag = False
     """Print what was written as JSON, one line per image."""

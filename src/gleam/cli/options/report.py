@@ -35,8 +35,8 @@ class Arguments:
     device: Device = "auto"
     trust: Trust = ()
     force: Flag = False
-    """Replace the report that is there; and score runs on scans that they were trained on, and on
-    other kinds of scans than those."""
+    """Replace the report or tables that are there; and score runs on scans that they were trained
+    on, and on other kinds of scans than those."""
     mask: MaskRecipe = field(default_factory=MaskRecipe)
     """Mask that scans are undersampled by; by default the one that the runs learnt with."""
 
