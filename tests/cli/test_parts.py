@@ -9,8 +9,10 @@ import pytest
 from scanner import Scanner
 
 from gleam.cli import main
-from gleam.data.example import ExampleFile
+from gleam.data.example import Example, ExampleFile
 from gleam.formats import read_scans
+from gleam.reconstruction import checked
+from gleam.reconstruction.disagreement import Disagreement
 
 PARTS = {"transverse": 2, "coronal": 1}
 NAMES = [f"scan-{part}" for part in PARTS]
@@ -79,6 +81,66 @@ def test_a_part_that_cannot_be_prepared_leaves_the_others(
     assert "1 prepared, 0 kept, 1 skipped" in said
     assert "skipped array.npy, part slice2: " in said
     assert ExampleFile(out / "array-slices0-1.h5").shape[0] == 2
+
+
+def undersampled_parts(path: Path, centre_of_last: bool) -> Path:
+    """Three slices of an array; the last, which is sampled otherwise, is a part of its own."""
+    kspace = np.random.default_rng(0).normal(size=(3, 4, 32, 32, 2)) @ [1, 1j]
+    outside = np.abs(np.arange(32) - 16) > 6
+    kspace[:2, :, :, outside & (np.arange(32) % 2 == 0)] = 0
+    kspace[2, :, :, (outside | (not centre_of_last)) & (np.arange(32) % 2 == 1)] = 0
+    np.save(path, kspace.astype(np.complex64))
+    return path
+
+
+SKIPPED = "array.npy, part slice2: skipped: array-slice2: has no fully sampled centre"
+
+
+def test_a_part_that_cannot_be_checked_leaves_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(undersampled_parts(tmp_path / "array.npy", centre_of_last=False))
+    out, image = tmp_path / "found.json", tmp_path / "where.npy"
+    command = ["check", file, "cg-sense", "zero-filled", "--draws", "2", "-o", str(out)]
+    assert main([*command, "--map", str(image)]) == 0
+    said = capsys.readouterr()
+    assert SKIPPED in said.err
+    assert said.out.endswith(f"written: {out}, {tmp_path / 'where-slices0-1.npy'}\n")
+    assert [check.scan for check in checked.read(out)] == ["array-slices0-1"]
+    assert main([*command, "--part", "slice2", "--force"]) == 2
+    assert "has no fully sampled centre" in capsys.readouterr().err
+    assert [check.scan for check in checked.read(out)] == ["array-slices0-1"]  # as it was
+
+
+def test_what_a_check_has_found_stays_when_it_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = str(undersampled_parts(tmp_path / "array.npy", centre_of_last=True))
+    out = tmp_path / "found.json"
+
+    def stops(example: Example) -> Disagreement:
+        if out.exists():
+            raise KeyboardInterrupt
+        return Disagreement(example)
+
+    monkeypatch.setattr("gleam.cli.check.Disagreement", stops)
+    assert main(["check", file, "zero-filled", "--draws", "1", "-o", str(out)]) == 130
+    assert [check.scan for check in checked.read(out)] == ["array-slices0-1"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["reconstruct", "cg-sense", "SCAN", "-o", "OUT.npy"], ["view", "SCAN", "-o", "OUT.html"]],
+)
+def test_a_part_that_cannot_be_reconstructed_leaves_the_others(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = undersampled_parts(tmp_path / "array.npy", centre_of_last=False)
+    out = str(tmp_path / "out")
+    words = [word.replace("SCAN", str(file)).replace("OUT", out) for word in command]
+    assert main(words) == 0
+    assert SKIPPED in capsys.readouterr().err
+    assert [path.stem for path in tmp_path.glob("out*")] in (["out-slices0-1"], ["out"])
 
 
 def test_a_reference_of_the_same_parts(scan: Path, tmp_path: Path) -> None:

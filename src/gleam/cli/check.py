@@ -1,8 +1,9 @@
 """gleam check: how far images of a scan can be trusted, without the truth."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -11,11 +12,11 @@ from rich.text import Text
 
 from gleam.amounts import rounded
 from gleam.cli.options.check import Arguments
-from gleam.cli.parts import check_dicom, part_of
+from gleam.cli.parts import check_dicom, of_each, part_of
 from gleam.device import described
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder, sha256_of
-from gleam.formats import check_spares, image_writer, read_scans, scan_file
+from gleam.formats import Scan, check_spares, image_writer, read_scans, scan_file
 from gleam.formats.dicom import writer as dicom
 from gleam.formats.parts import choose
 from gleam.preparation.prepare import Prepared
@@ -56,28 +57,33 @@ def main(a: Arguments) -> None:
     for path in (a.out, *maps.values()):  # before the work, not after it
         make_folder(path.parent)
     sha256, found = sha256_of(scan_file(a.scan)), list[Check]()
-    for part, read in wanted.items():
+    say_where = cache(lambda: say(f"checking on {described(next(iter(methods.values())).device)}"))
+
+    def checked(part: str, read: Callable[[], Scan]) -> None:
         example = Prepared(read(), settings, sha256=sha256)
         warn(example.header.name, example.header.warnings)
         if is_dicom:
             check_dicom(maps[part], example, a.force)
-        if not found:
-            say(f"checking on {described(next(iter(methods.values())).device)}")
+        say_where()
         disagreement = Disagreement(example)
         with counted("checking", plan.rounds(example.shape[0])) as done:
             one = check(methods, example, mask, plan, done, disagreement)
         for prediction in one.methods:
             warn(prediction.method, prediction.doubts)
-        found.append(one)
         if write_image is not None:
             write_image(disagreement.volume(), maps[part])
+            written.append(maps[part])
+        found.append(one)
+        write(a.out, found)  # what is found stays, whatever becomes of the rest
         if not a.json:
             _say(one)
-    write(a.out, found)
+
+    written = [a.out]
+    of_each(a.scan, wanted, checked)
     if a.json:
         print(json.dumps([json.loads(one.model_dump_json()) for one in found]))
     else:
-        print(f"written: {', '.join(map(str, [a.out, *maps.values()]))}")
+        print(f"written: {', '.join(map(str, written))}")
 
 
 def _say(check: Check) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -14,13 +14,14 @@ import torch
 from gleam.amounts import bytes_of, in_bytes
 from gleam.cli.options.reconstruct import Arguments
 from gleam.cli.outcomes import report
-from gleam.cli.parts import check_dicom, part_of
+from gleam.cli.parts import check_dicom, of_each, part_of
 from gleam.data.example import Example
 from gleam.device import choose as choose_device
 from gleam.device import described
 from gleam.errors import BadInput
 from gleam.files import check_new, make_folder, sha256_of
 from gleam.formats import (
+    Scan,
     Volume,
     check_spares,
     image_name,
@@ -75,9 +76,9 @@ def main(a: Arguments) -> None:
     settings = replace(settings, sets=chosen.sets)
     adaptation = _adaptation(a, chosen, many, mask)
     make = partial(_image, chosen, mask, a)
-    where = f"reconstructing on {described(chosen.device)}"
+    say_where = cache(lambda: say(f"reconstructing on {described(chosen.device)}"))
     if many:
-        say(where)
+        say_where()
         what = identity(chosen, mask) + ("" if _plain(a) else f"{a.check} {a.method}")
         job = ReconstructionJob(
             settings,
@@ -98,28 +99,31 @@ def main(a: Arguments) -> None:
         check_new(out, a.force, beside=[beside(out)] if a.check else [])
     make_folder(a.out.parent)
     sha256 = "" if _plain(a) and not chosen.on_trial else sha256_of(scan_file(a.scan))
-    for number, (name, out) in enumerate(outs.items()):
-        example = Prepared(wanted[name](), settings, sha256=sha256)
+
+    def made(name: str, read: Callable[[], Scan]) -> None:
+        out = outs[name]
+        example = Prepared(read(), settings, sha256=sha256)
         warn(example.header.name, example.header.warnings)
         if is_dicom:
             check_dicom(out, example, a.force)
         chosen.check(example, mask)
-        if number == 0:
-            say(where)
+        say_where()
         predicted: dict[str, object] = {}
         with ExitStack() as until_done:
             method: Reconstructor = chosen
             data: Example = example
             if adaptation is not None:
                 assert isinstance(chosen, Trained)
-                adaptation = _fitting(a, chosen, example, adaptation)
-                ready = adapted_to(example, chosen, adaptation, partial(_trained, a))
+                fitting = _fitting(a, chosen, example, adaptation)
+                ready = adapted_to(example, chosen, fitting, partial(_trained, a))
                 method, data = until_done.enter_context(ready)
             done = until_done.enter_context(counted("reconstructing", example.shape[0]))
             image = _image(method, mask, a, data, done, predicted)
         warn(chosen.name, image.doubts)
         _write(write, image, out)
         _say(image, out, chosen.stops, a.json, predicted)
+
+    of_each(a.scan, wanted, made)
 
 
 def _adaptation(

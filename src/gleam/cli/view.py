@@ -1,16 +1,18 @@
 """gleam view: images, or a scan, in the report's viewer."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from gleam.cli.options.view import Arguments
 from gleam.cli.pages import attend
+from gleam.cli.parts import of_each
 from gleam.data.example import Example, ExampleFile, is_example
 from gleam.device import described
 from gleam.errors import BadInput
 from gleam.evaluation.examples import Pictured
 from gleam.files import check_exists, check_new, make_folder
-from gleam.formats import read_scans
+from gleam.formats import Scan, read_scans
 from gleam.formats.parts import choose
 from gleam.preparation.prepare import Prepared
 from gleam.recipe import MaskRecipe
@@ -63,9 +65,13 @@ def _scans(a: Arguments, path: Path) -> tuple[list[Pictured], str]:
         return [_reconstructed(ExampleFile(path), methods, mask)], device
     found = read_scans(path, settings.layout, settings.measurement)
     wanted = choose(str(path), found, a.of_scan.part)
-    return [
-        _reconstructed(Prepared(read(), settings), methods, mask) for read in wanted.values()
-    ], device
+    pictured = list[Pictured]()
+
+    def made(part: str, read: Callable[[], Scan]) -> None:
+        pictured.append(_reconstructed(Prepared(read(), settings), methods, mask))
+
+    of_each(path, wanted, made)
+    return pictured, device
 
 
 def _reconstructed(
