@@ -79,6 +79,28 @@ def test_the_interval_is_the_jackknife_of_the_ratio() -> None:
     assert jackknifed([1.0], [2.0]).low is None
 
 
+@pytest.mark.parametrize("draws", [1, 2])
+def test_too_few_draws_for_an_interval_are_said_not_shown(draws: int) -> None:
+    """Two draws that are much alike, and methods much apart, would be called as good."""
+    energies = {draw: [1.0 + draw] for draw in range(draws)}
+    trials = []
+    for name, error in (("net", 0.4), ("wavelet", 0.2)):
+        trials.append(Trial(name, Oracle(name) if name == "net" else ZERO_FILLED, [], False))
+        for draw, (energy,) in energies.items():
+            trials[-1].add(draw, error**2 * energy * (1 + 0.1 * draw * len(trials)), 1.0)
+    check = judged("scan", Plan(draws=draws), energies, [0.0] * draws, trials)
+    assert check.best == "wavelet"
+    assert all(one.error.low is None for one in check.methods)
+    assert check.ratio("net", "wavelet").low is None
+    assert "about as well" not in check.verdict
+    assert "does not suit" not in check.verdict
+    counted = "1 draw" if draws == 1 else "2 draws"
+    assert "net has an error of 0.4" in check.verdict
+    assert check.verdict.endswith(f"How sure that is, {counted} cannot tell; 3 or more can.")
+    alone = judged("scan", Plan(draws=draws), energies, [0.0] * draws, trials[:1])
+    assert "cannot tell" not in alone.verdict
+
+
 def test_a_check_is_kept_in_a_file(tmp_path: Path) -> None:
     path = tmp_path / "check.json"
     checks = [found(net=0.4, wavelet=0.2), found(noise=float("nan"), net=0.4)]

@@ -85,7 +85,7 @@ def check(
         data: of `prepare` or `open`; or a scan, or the file of either.
         methods: one, several, or several by names of your own: whatever `reconstruct` takes.
         mask: undersample a fully sampled scan first.
-        draws: how often samples are held out, others each time.
+        draws: how often samples are held out, others each time; 3 or more give intervals.
         pattern: what is held out: "lines", "segments" of lines, or single "samples".
         force: use a run's network on other kinds of scans than it was trained on, too.
         device: as for `reconstruct`.

@@ -3,7 +3,8 @@
 Errors are root mean squares over all samples that were held out, relative to those samples: 1 is
 the error of an empty image. Intervals are jackknifed over draws (Efron & Stein, Ann. Statist. 9,
 1981), 95 % of a t distribution; ratios compare methods on the same draws, so that what is hard to
-predict for all cancels.
+predict for all cancels. Two draws have one difference to tell the spread by, and 95 % of a t
+distribution of one degree of freedom is 12.7 deviations to either side: no interval is given then.
 """
 
 import json
@@ -23,6 +24,7 @@ from gleam.formats.parts import suffixes_of
 
 VERSION = 1
 MOST_DRAWS = 10
+OF_INTERVALS = 3  # draws that an interval takes
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Plan:
 
 
 class Range(BaseModel):
-    """A number and its interval; the ends are None where one draw says nothing of them."""
+    """A number and its interval; the ends are None where too few draws say nothing of them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -183,7 +185,7 @@ def jackknifed(squares: Sequence[float], others: Sequence[float]) -> Range:
     above, below = np.array(squares), np.array(others)
     value = _root(above.sum(), below.sum())
     count = len(above)
-    if count < 2:
+    if count < OF_INTERVALS:
         return Range(value=value)
     left = [_root(above.sum() - a, below.sum() - b) for a, b in zip(above, below, strict=True)]
     if not (value > 0 and min(left) > 0 and np.isfinite(left).all()):

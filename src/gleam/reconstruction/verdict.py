@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gleam.amounts import rounded
-from gleam.reconstruction.checked import Check, Plan, Prediction, jackknifed
+from gleam.reconstruction.checked import OF_INTERVALS, Check, Plan, Prediction, jackknifed
 from gleam.reconstruction.reconstructor import Reconstructor
+from gleam.words import counted
 
 _DROWNED = 0.95  # of what is held out, that noise alone makes up: what is left tells nothing
 _GUESSED = 0.9  # of the signal, that the best prediction misses: then none is better than chance
@@ -123,6 +124,11 @@ def _sentences(check: Check, ranked: Sequence[Prediction]) -> list[str]:
             f"{rounded(ranked[0].error.value)} of it at least: too few samples, or coils, are left "
             "for this check to tell anything."
         )
+    if len(ranked) > 1 and check.best is not None and check.draws < OF_INTERVALS:
+        sentences.append(
+            f"How sure that is, {counted(check.draws, 'draw')} cannot tell; {OF_INTERVALS} or more "
+            "can."
+        )
     return sentences + [
         f"{one.method} has learnt from this very scan, so this check does not apply to it: it "
         "predicts such samples better than its image is."
@@ -146,6 +152,8 @@ def _of_best(check: Check, best: Prediction) -> str:
 def _of_other(check: Check, one: Prediction) -> str:
     assert check.best is not None
     best, ratio = check[check.best], check.ratio(one.method, check.best)
+    if check.draws < OF_INTERVALS:
+        return f"{one.method} has an error of {rounded(one.error.value)}."
     if ratio.low is None or ratio.low <= 1:
         return f"{one.method} predicts it about as well."
     better = f"{best.method} predicts it {_times(one, best, ratio.value)}"

@@ -33,7 +33,7 @@ class Arguments:
     default none is written."""
     draws: int = 6
     """Number of times that samples are held out, 1 to 10, others each time; more of them narrow the
-    intervals and take longer."""
+    intervals, which take 3, and last longer."""
     pattern: Literal["lines", "segments", "samples"] = "lines"
     """Kind of samples that are held out: lines whole; segments of 16 positions of a line along its
     readout; or single samples, as far as the readout was sampled in full."""
