@@ -34,8 +34,8 @@ def of_each(file: Path, parts: Scans, work: Callable[[str, Callable[[], Scan]], 
             wrong[part] = error
     if len(wrong) == len(parts):
         raise next(iter(wrong.values()))
-    for part, error in wrong.items():
-        warn(f"{file.name}, part {part}", [f"skipped: {error}"])
+    for part, why in wrong.items():
+        warn(f"{file.name}, part {part}", [f"skipped: {why}"])
 
 
 def part_of(out: Path, part: str) -> Path:
