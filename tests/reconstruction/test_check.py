@@ -305,6 +305,16 @@ def test_bad_input_is_one_line() -> None:
         check({"broken": broken}, full, MASK)
 
 
+def test_frames_that_share_no_position_are_told_so() -> None:
+    """Segments and samples of them could not be held out either."""
+    scan = simulate_scan((24, 40), 3, 1, 50.0, 0, 2, "tiny", frames=8)
+    keep = (np.arange(40) + np.arange(8)[:, None]) % 8 == 0
+    example = prepared(undersampled(scan, keep[:, None]), calibration=0)
+    for draws in (1, 6):
+        with pytest.raises(BadInput, match=rf"that several frames sampled for {draws} draws"):
+            check({"cg-sense": CG_SENSE}, example, None, Plan(draws=draws))
+
+
 def test_scans_without_a_noise_level_are_checked_too() -> None:
     """One coil, and an object that fills the field of view: nothing tells signal from noise."""
     scan = simulate_scan((32, 40), 1, 2, 1e5, 3, 1, "tiny", oversized=1.0)

@@ -101,8 +101,8 @@ class Draw:
     ) -> tuple[Samples, Samples]:
         """Masks of the samples that are given, and of those that are held out; see `Split`. Nothing
         where nothing is left."""
-        space, calibration = example.shape[3:], example.header.calibration
-        inside = centre(space, axes, calibration)
+        space = example.shape[3:]
+        inside = centre(space, axes, example.header.calibration)
         name = mask_seed(example.header.name)
         drawn = _one_of_several(
             self.number,
@@ -112,10 +112,14 @@ class Draw:
                 samples, inside, axes, space, share, self.pattern, (name, number)
             ),
         )
-        if len(sampled) > 1 and not all(calibration[axis] for axis in axes):
-            # Maps are of the average over time: a position stays that no other frame has.
+        if maps_of_average(example, sampled, axes):  # a position stays that no other frame has
             drawn = drawn & (sampled & ~drawn).any(0)
         return sampled & ~drawn, drawn
+
+
+def maps_of_average(example: Example, sampled: Samples, axes: Sequence[int]) -> bool:
+    """Whether maps come from the average over time: a series has no calibration region."""
+    return len(sampled) > 1 and not all(example.header.calibration[axis] for axis in axes)
 
 
 def check_split(example: Example, sampled: Samples, recipe: HoldoutRecipe) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from gleam.data.batch import Batch
 from gleam.data.collate import Item, collate, masks_of
 from gleam.data.example import Example, on_disk
-from gleam.data.holdout import Draw, centre
+from gleam.data.holdout import Draw, centre, maps_of_average
 from gleam.data.loader import SLAB
 from gleam.data.masks import mask_seed
 from gleam.data.volume import collate_volume
@@ -121,6 +121,13 @@ def _check_samples(example: Example, mask: MaskRecipe | None, plan: Plan) -> Non
     for draw in range(plan.draws):
         given, held, axes = _split(example, mask, Draw(draw, plan.share, plan.pattern))
         inside = centre(example.shape[3:], axes, example.header.calibration)
+        if not held.any() and maps_of_average(example, given, axes):
+            raise BadInput(
+                f"{name}: has too few positions of k-space that several frames sampled for "
+                f"{plan.draws} draws to hold some out (what one frame alone has stays: maps are of "
+                "the average over time); gleam check takes fewer --draws, and cannot check the "
+                "scan where one is too many"
+            )
         if not (held.any() and (given & ~inside).any()):
             raise BadInput(
                 f"{name}: has too few samples outside its calibration region for {plan.draws} "
