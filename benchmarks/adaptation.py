@@ -59,6 +59,8 @@ def settings() -> Iterator[tuple[Setting, int]]:
     yield Setting("200 steps", replace(USUAL, steps=200)), some
     yield Setting("constant rate", constant=True), some
     yield Setting("consistency × 1", replace(USUAL, consistency_rate=1.0)), some
+    for share in (0.5, 1.0):
+        yield Setting(f"weights {share:g} of the way", replace(USUAL, interpolation=share)), every
     yield Setting("last module", replace(USUAL, last=1)), some
 
 

@@ -13,6 +13,7 @@ from unittest import mock
 from gleam.data.example import ExampleFile
 from gleam.data.loader import every_slice
 from gleam.data.slices import taken
+from gleam.networks.weights import fill, interpolated, weights_of
 from gleam.physics.compressed_sensing import wavelet
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.reconstructor import Trained
@@ -99,12 +100,22 @@ def _adapt(start: Path, example: ExampleFile, mask: MaskRecipe, setting: Setting
     def psnr(method: Callable[..., Any]) -> float:
         return fmean(q for b in scan for q in quality_of(method(b.measurement), b).tolist())
 
+    before = {name: weight.clone() for name, weight in weights_of(network).items()}
+
+    def psnr_kept() -> float:
+        """With the weights that would be kept if these were the last."""
+        learnt = {name: weight.clone() for name, weight in weights_of(network).items()}
+        fill(network, interpolated(before, learnt, recipe.training.interpolation))
+        found = psnr(method)
+        fill(network, learnt)
+        return found
+
     found = Outcome(example.header.name.split()[0], setting.name, psnr(wavelet))
     steps = recipe.training.steps
     for step in range(steps + 1):
         if step % every == 0 or step == steps:
             found.guard[step] = learner.validate(held())[-1]
-            found.psnr[step] = psnr(method)
+            found.psnr[step] = psnr_kept()
         if step == steps:
             break
         began, batch = time.process_time(), batches.at(step)

@@ -130,6 +130,8 @@ def test_wrong_type_in_any_field_is_named_with_its_value(path: tuple[str, ...]) 
             {"network": {"regulariser": {"inputs": ["change", "change"]}}},
             "network.regulariser.inputs: names one twice: change, change",
         ),
+        ({"training": {"interpolation": 0.5}}, "training.interpolation: from where.*"),
+        ({"training": {"interpolation": 0}}, "training.interpolation: .*"),
         ({"training": {"frozen": 2}}, "training.frozen: 2 iterations .* name the run .*start"),
         (
             {"training": {"frozen": 12, "start": "run", "modules": 5}},

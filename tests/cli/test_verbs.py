@@ -402,6 +402,7 @@ OVERRIDES: dict[str, object] = {
     "network.patch": [16, 16, 16],
     "training.start": "begun",
     "training.copies": True,
+    "training.interpolation": 0.5,
     "training.consistency_rate": 30.0,
     "training.idle": "host",
     "training.maps": "host",

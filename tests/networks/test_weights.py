@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from gleam.networks.weights import fill, weights_of
+from gleam.networks.weights import fill, interpolated, weights_of
 
 
 class Tied(nn.Module):
@@ -37,3 +37,14 @@ def test_other_names_and_shapes_are_refused() -> None:
         fill(Tied(), weights | {"more": torch.zeros(1)})
     with pytest.raises(ValueError, match=r"one.bias has shape \(3,\)"):
         fill(Tied(), weights | {"one.bias": torch.zeros(3)})
+
+
+def test_weights_in_between() -> None:
+    start = {"w": torch.tensor([0.0, 2.0], dtype=torch.float16), "n": torch.tensor(1)}
+    end = {"w": torch.tensor([4.0, 4.0]), "n": torch.tensor(5), "new": torch.ones(1)}
+    found = interpolated(start, end, 0.25)
+    assert torch.equal(found["w"], torch.tensor([1.0, 2.5]))
+    assert found["w"].dtype == torch.float32
+    assert found["n"] == 5  # batches that were seen, say, are whole numbers
+    assert found["new"] is end["new"]
+    assert torch.equal(interpolated(start, end, 1.0)["w"], end["w"])

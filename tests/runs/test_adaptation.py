@@ -91,6 +91,22 @@ def test_it_predicts_held_out_samples_better_afterwards(
     assert summary["best_validation_prediction_db"] > summary["validation_before_db"] + 0.02
 
 
+def test_weights_between_the_runs_and_those_learnt_are_kept(
+    start: Path, scan: Path, tmp_path: Path
+) -> None:
+    found = {}
+    for share in (0.25, 1.0):
+        how = replace(SHORT, holdout=HoldoutRecipe(guard=0), interpolation=share)
+        folder = adapt(start, [scan], tmp_path / f"{share}", how, quiet=True)
+        assert run_folder.load_recipe(folder).training.interpolation == share
+        found[share] = weights(folder)
+    before = weights(start)
+    for name, weight in found[0.25].items():
+        between = before[name] + 0.25 * (found[1.0][name] - before[name])
+        torch.testing.assert_close(weight, between)
+    assert changed(start, tmp_path / "0.25") == {0, 1, 2}
+
+
 @pytest.mark.parametrize("modules", [1, 3])
 def test_how_gradients_flow_is_said_anew(
     start: Path, scan: Path, tmp_path: Path, modules: int
@@ -205,6 +221,7 @@ def test_a_recipe_starts_from_weights_that_are_drawn(scan: Path, tmp_path: Path)
     assert (own.network, own.seed) == (recipe.network, recipe.seed)
     assert (own.training.start, own.training.polish) == (None, 0)
     assert (own.training.target, own.training.modules) == ("kspace", 2)
+    assert own.training.interpolation == 1  # of drawn weights nothing is kept
     drawn = weights_of(build(recipe.network, recipe.seed))
     learnt = weights_of(Run(folder).network)
     assert any(not torch.equal(weight, learnt[name]) for name, weight in drawn.items())

@@ -11,6 +11,14 @@ def main(a: Arguments) -> None:
     if a.of_scan.part is not None:
         raise BadInput("adapt: learns from all scans of a file; for a --part, prepare that first")
     mask, settings = a.of_scan.mask_recipe("adapt"), a.of_scan.settings()
-    how = Adaptation(a.steps, a.minutes, a.modules, a.last, a.holdout, mask=mask)
+    how = Adaptation(
+        a.steps,
+        a.minutes,
+        a.modules,
+        a.last,
+        a.holdout,
+        interpolation=a.interpolation,
+        mask=mask,
+    )
     run = adapt(a.run, a.scans, a.out, how, settings, force=a.force, device=a.device)
     print_end(run, a.json)

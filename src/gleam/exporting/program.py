@@ -165,8 +165,8 @@ def traced(
 
 
 def _wanted(network: Unrolled, given: Sequence[Tensor], axes: Axes) -> str | None:
-    """The input that a network has besides `INPUTS`: its first image, if reconstructing that is
-    more than Aᴴy; or k-space itself, if it asks for it."""
+    """The input that a network wants besides `INPUTS`: its first image, where that is not Aᴴy; or
+    k-space itself, if it asks for it."""
     state = network.state
     if isinstance(state, ImageState) and state.start is not zero_filled:
         return "first"

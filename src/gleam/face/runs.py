@@ -14,7 +14,7 @@ from gleam.face.methods import Data, reconstruct
 from gleam.face.words import checked_mask, in_python, path_of
 from gleam.networks import Unrolled
 from gleam.parallel.placement import Placement
-from gleam.recipe import MaskRecipe, Recipe
+from gleam.recipe import INTERPOLATION, MaskRecipe, Recipe
 from gleam.runs import adaptation
 from gleam.runs import folder as run_folder
 from gleam.runs import run as trained
@@ -155,6 +155,7 @@ def adapt(
     last: int | None = None,
     mask: MaskRecipe | None = None,
     holdout: Mapping[str, Any] | None = None,
+    interpolation: float = INTERPOLATION,
     force: bool = False,
     quiet: bool = False,
     device: str | None = None,
@@ -177,6 +178,8 @@ def adapt(
         last: only so many of the last modules learn.
         mask: undersamples scans that were sampled in full.
         holdout: what of the samples is held out, as the recipe's `training.holdout`.
+        interpolation: place of the weights that are kept, on the way from the run's (0) to those
+            learnt (1).
         force: replace another run in `folder`; and use a network on another kind of scans.
         quiet: show no progress.
         device: "cpu", "cuda", "cuda:1"; by default a GPU if there is one.
@@ -200,6 +203,7 @@ def adapt(
         last,
         usual.holdout.changed(**(holdout or {})),
         mask=checked_mask(mask),
+        interpolation=interpolation,
     )
     trust = trust or getattr(run, "trust", ())
     with trusting(trust):

@@ -16,6 +16,25 @@ def weights_of(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach() for name, tensor in named if name in kept}
 
 
+def interpolated(
+    start: Mapping[str, Tensor], end: Mapping[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """Weights a share of the way from one network's to another's.
+
+    Those that the first one lacks, and whole numbers, are the other's.
+
+    Args:
+        start: of one.
+        end: of the other.
+        share: 0 makes those of the start, 1 those of the end.
+    """
+    between = dict(end)
+    for name, weight in end.items():
+        if name in start and weight.is_floating_point():
+            between[name] = torch.lerp(start[name].to(weight), weight, share)
+    return between
+
+
 def fill(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Give a network other weights.
 

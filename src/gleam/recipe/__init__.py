@@ -9,10 +9,11 @@ formats, physics and simulation do not import it. Begin at `schema`.
 from gleam.recipe.data import OF_ONE_SCAN, DataRecipe, HoldoutRecipe, MaskRecipe
 from gleam.recipe.files import load, parse, read, save
 from gleam.recipe.network import NetworkRecipe, RegulariserRecipe
-from gleam.recipe.part import Count, FilePath, Part, Positive, first_problem
+from gleam.recipe.part import Count, FilePath, Part, Positive, Share, first_problem
 from gleam.recipe.schema import (
     BY_ITSELF,
     END_TO_END,
+    INTERPOLATION,
     STEPS,
     Recipe,
     StageRecipe,
@@ -22,6 +23,7 @@ from gleam.recipe.schema import (
 __all__ = [
     "BY_ITSELF",
     "END_TO_END",
+    "INTERPOLATION",
     "OF_ONE_SCAN",
     "STEPS",
     "Count",
@@ -34,6 +36,7 @@ __all__ = [
     "Positive",
     "Recipe",
     "RegulariserRecipe",
+    "Share",
     "StageRecipe",
     "TrainingRecipe",
     "first_problem",

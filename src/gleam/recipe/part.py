@@ -17,6 +17,7 @@ P = TypeVar("P", bound="Part")
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, le=1)]
 # `~` is the user's home in a recipe, too.
 FilePath = Annotated[Path, AfterValidator(Path.expanduser)]
 

@@ -8,14 +8,23 @@ from pydantic import Field, field_validator, model_validator
 
 from gleam.recipe.data import DataRecipe, HoldoutRecipe, MaskRecipe
 from gleam.recipe.network import NetworkRecipe
-from gleam.recipe.part import Count, FilePath, Part, Positive
+from gleam.recipe.part import Count, FilePath, Part, Positive, Share
 
 STEPS = 2000  # of training, if nothing is said
 
 # What training says where one module holds all iterations: the network is trained end-to-end.
 END_TO_END: dict[str, Any] = {"modules": 1, "overlap": 0, "loss_weights": "flat"}
 # Of training: from drawn weights, and nothing that follows.
-BY_ITSELF: dict[str, Any] = {"start": None, "frozen": 0, "copies": False, "stages": (), "polish": 0}
+BY_ITSELF: dict[str, Any] = {
+    "start": None,
+    "frozen": 0,
+    "copies": False,
+    "stages": (),
+    "polish": 0,
+    "interpolation": 1.0,
+}
+
+INTERPOLATION = 0.75  # `TrainingRecipe.interpolation`, where a network learns from a scan or few
 
 
 class StageRecipe(Part):
@@ -52,6 +61,10 @@ class TrainingRecipe(Part):
     copies: bool = False
     """Begin the iterations after those of `start` as copies of its last one; otherwise their
     weights are drawn."""
+    interpolation: Share = 1.0
+    """Place of the weights that are kept, on the way from those of `start` (0) to those learnt (1).
+    Halfway keeps more of what the network knew (WiSE-FT: Wortsman et al., CVPR 2022). Validation
+    judges those learnt."""
     stages: tuple[StageRecipe, ...] = ()
     """Deeper networks that follow, each a run of its own in the folders `stage-2`, `stage-3`, … of
     the run's: train a few iterations as long as it pays, then many that begin as copies."""
@@ -210,6 +223,8 @@ class Recipe(Part):
             )
         if t.copies and t.start is None:
             raise ValueError("training.copies: of what? name the run with training.start")
+        if t.interpolation < 1 and t.start is None:
+            raise ValueError("training.interpolation: from where? name the run with training.start")
         if t.frozen and t.start is None:
             raise ValueError(
                 f"training.frozen: {t.frozen} iterations that were never trained; name the run "

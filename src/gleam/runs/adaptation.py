@@ -27,7 +27,15 @@ from gleam.parallel.placement import Placement
 from gleam.physics.sampling import DIMENSIONS
 from gleam.preparation.jobs import find_scans, prepare_one
 from gleam.preparation.prepare import Settings
-from gleam.recipe import BY_ITSELF, OF_ONE_SCAN, STEPS, HoldoutRecipe, MaskRecipe, Recipe
+from gleam.recipe import (
+    BY_ITSELF,
+    INTERPOLATION,
+    OF_ONE_SCAN,
+    STEPS,
+    HoldoutRecipe,
+    MaskRecipe,
+    Recipe,
+)
 from gleam.runs import folder as run_folder
 from gleam.runs.budget import steps_of_validation
 from gleam.runs.data import find_data
@@ -54,6 +62,7 @@ class Adaptation:
         holdout: how samples are held out.
         learning_rate: of Adam, at its highest.
         consistency_rate: times that: the rate of what data consistency learns.
+        interpolation: see `gleam.recipe.TrainingRecipe`; weights that were drawn are left behind.
         mask: undersamples scans that were fully sampled; None refuses these.
         leaner: fields of the recipe, part by part, by which less memory is taken, and the same is
             learnt.
@@ -66,6 +75,7 @@ class Adaptation:
     holdout: HoldoutRecipe = OF_ONE_SCAN
     learning_rate: float = 1e-3
     consistency_rate: float = 30.0
+    interpolation: float = INTERPOLATION
     mask: MaskRecipe | None = None
     leaner: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -174,6 +184,7 @@ def adapted(earlier: Start, examples: Sequence[Example], how: Adaptation) -> Rec
         "offload_to": None,
         "learning_rate": how.learning_rate,
         "consistency_rate": how.consistency_rate,
+        "interpolation": 1.0 if earlier.run is None else how.interpolation,
         "warmup": 5,
         "clip": 1.0,
         "validate_every": min(steps, max(1, steps // _CHECKS, steps_of_validation(examples, slab))),

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gleam.errors import BadInput, Diverged, Signalled, Stopped
 from gleam.memory import asked_for, exhausted
+from gleam.networks.weights import interpolated
 from gleam.parallel.neighbours import Note
 from gleam.recipe import Recipe
 from gleam.runs import checkpoint
@@ -178,7 +179,8 @@ class Record:
             weights = self.start
         elif done.best_step in (None, done.step):
             drafted = checkpoint.drafted_weights(checkpoints, done.step, modules)
-            weights = {**self.start, **self._of_network(drafted)}
+            learnt, share = self._of_network(drafted), self.recipe.training.interpolation
+            weights = {**self.start, **interpolated(self.start, learnt, share)}
         if weights:
             checkpoint.make_room(checkpoints, sum(weight.nbytes for weight in weights.values()))
             run_folder.save_model(self.folder, weights)

@@ -8,7 +8,7 @@ import tyro
 
 from gleam.cli.arguments import Device, Flag, Trust
 from gleam.cli.options.scan import ScanArguments
-from gleam.recipe import OF_ONE_SCAN, Count, HoldoutRecipe, Positive
+from gleam.recipe import INTERPOLATION, OF_ONE_SCAN, Count, HoldoutRecipe, Positive, Share
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ class Arguments:
     last: Count | None = None
     """Number of last modules that learn, while the others stay as they are: faster, and not as
     good. By default all learn."""
+    interpolation: Share = INTERPOLATION
+    """Place of the weights that are kept, on the way from RUN's (0) to those learnt (1): those in
+    between also keep what the network knew. Give 1 where much is learnt from."""
     holdout: HoldoutRecipe = OF_ONE_SCAN
     of_scan: Annotated[ScanArguments, tyro.conf.arg(name="")] = field(default_factory=ScanArguments)
     device: Device = "auto"
