@@ -105,3 +105,15 @@ def test_durations_are_as_coarse_as_they_are_long() -> None:
     said = [duration(seconds) for seconds in (0.0, 42.4, 150.0, 5000.0, 12000.0)]
     assert said == ["0 s", "42 s", "2 min", "83 min", "3 h 20 min"]
     assert Clock(5, 2).left(2) == "after 0 s"
+
+
+def test_work_that_an_error_broke_off_may_end_while_other_work_goes_on() -> None:
+    before = threading.active_count()
+    broken = followed([1, 2, 3], "first", 3)
+    next(broken)  # as a loop that an error has left, for as long as the error is remembered
+    with counted("second", 2) as done:
+        done(1)
+        broken.close()
+        assert threading.active_count() == before
+    with doing(lambda: "third"):
+        assert threading.active_count() == before + 1

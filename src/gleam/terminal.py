@@ -51,19 +51,19 @@ def doing(
         describe: how far it has come; an empty text is not said.
         tell: says it; called in a thread.
     """
-    _going_on.append((describe, tell))
-    over = Event()
-    thread = Thread(target=_remind, args=(over,), daemon=True)
-    if len(_going_on) == 1:
+    mine, over = (describe, tell), Event()
+    thread = None if _going_on else Thread(target=_remind, args=(over,), daemon=True)
+    _going_on.append(mine)
+    if thread is not None:
         _heard()
         thread.start()
     try:
         yield
-    finally:
-        if len(_going_on) == 1:
+    finally:  # in any order: what an error broke off may end only when the error is forgotten
+        if thread is not None:
             over.set()
             thread.join()
-        _going_on.pop()
+        _going_on.remove(mine)
 
 
 @contextmanager
