@@ -63,7 +63,7 @@ def main(a: Arguments) -> None:
         example = Prepared(read(), settings, sha256=sha256)
         warn(example.header.name, example.header.warnings)
         if is_dicom:
-            check_dicom(maps[part], example, a.force)
+            check_dicom(maps[part], example.scan, a.force)
         say_where()
         disagreement = Disagreement(example)
         with counted("checking", plan.rounds(example.shape[0])) as done:

@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from gleam.data.example import Example
 from gleam.errors import BadInput
 from gleam.formats import Scan
 from gleam.formats.dicom import writer as dicom
@@ -44,7 +43,8 @@ def part_of(out: Path, part: str) -> Path:
     return out.with_name(f"{named(out.name.removesuffix(suffixes), part)}{suffixes}")
 
 
-def check_dicom(out: Path, example: Example, force: bool) -> None:
+def check_dicom(out: Path, scan: Scan, force: bool) -> None:
     """Refuse a path of DICOM before an image is made for it; see `gleam.formats.dicom.writer`."""
-    slices, _, frames, *_ = example.shape
-    dicom.check(out, slices * frames * math.prod(example.header.matrix[:-2]), force)
+    slices, _, frames, *space = scan.kspace.shape
+    images = [min(m, n) for m, n in zip(scan.matrix[:-2], space, strict=False)]
+    dicom.check(out, slices * frames * math.prod(images), force)

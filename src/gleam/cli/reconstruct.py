@@ -37,7 +37,7 @@ from gleam.planning.inference import in_words, needs, planned, seconds
 from gleam.preparation.description import axis_names
 from gleam.preparation.jobs import find_scans
 from gleam.preparation.manifest import recorded
-from gleam.preparation.prepare import Prepared
+from gleam.preparation.prepare import Prepared, Settings
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.adapted import adapted_to
 from gleam.reconstruction.checked import beside
@@ -46,6 +46,7 @@ from gleam.reconstruction.named import reconstructor
 from gleam.reconstruction.reconstruct import Reconstruction
 from gleam.reconstruction.reconstructor import Reconstructor, Trained
 from gleam.reconstruction.rivals import image_of
+from gleam.reconstruction.uncalibrated import prepared_or_image
 from gleam.runs.adaptation import Adaptation
 from gleam.terminal import counted, followed, say, warn
 
@@ -83,7 +84,7 @@ def main(a: Arguments) -> None:
         job = ReconstructionJob(
             settings,
             format or "",
-            partial(_with_doubts, chosen, make),
+            partial(_with_doubts, chosen, mask, make),
             partial(_write, write),
             a.force,
             what,
@@ -102,10 +103,17 @@ def main(a: Arguments) -> None:
 
     def made(name: str, read: Callable[[], Scan]) -> None:
         out = outs[name]
-        example = Prepared(read(), settings, sha256=sha256)
-        warn(example.header.name, example.header.warnings)
+        scan = read()
+        example = prepared_or_image(scan, settings, chosen, mask, sha256)
+        known = scan if isinstance(example, Reconstruction) else example.header
+        warn(scan.name, known.warnings)
         if is_dicom:
-            check_dicom(out, example, a.force)
+            check_dicom(out, scan, a.force)
+        if isinstance(example, Reconstruction):
+            warn(chosen.name, example.doubts)
+            _write(write, example, out)
+            _say(example, out, chosen.stops, a.json, {})
+            return
         chosen.check(example, mask)
         say_where()
         predicted: dict[str, object] = {}
@@ -169,10 +177,19 @@ def _folder(sources: list[Path], out: Path, job: ReconstructionJob, as_json: boo
 
 
 def _with_doubts(
-    chosen: Reconstructor, make: ImageOf, example: Prepared
+    chosen: Reconstructor,
+    mask: MaskRecipe | None,
+    make: ImageOf,
+    scan: Scan,
+    settings: Settings,
+    sha256: str,
 ) -> tuple[Reconstruction, list[str]]:
-    image = make(example, lambda done: None)
-    words = [f"{chosen.name}: {doubt}" for doubt in image.doubts]
+    example = prepared_or_image(scan, settings, chosen, mask, sha256)
+    if isinstance(example, Reconstruction):
+        image, words = example, [*scan.warnings]
+    else:
+        image, words = make(example, lambda done: None), [*example.header.warnings]
+    words += [f"{chosen.name}: {doubt}" for doubt in image.doubts]
     if image.verdict and not image.method.startswith(chosen.words):
         words.append(f"the image is by {image.method}: {image.verdict}")
     return image, words

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,20 @@ from gleam.device import choose
 from gleam.errors import BadInput
 from gleam.face.examples import Example, open, prepare
 from gleam.face.images import Image
-from gleam.face.words import checked_mask, in_python, path_of
+from gleam.face.scans import load
+from gleam.face.words import as_arguments, checked_mask, in_python, path_of
 from gleam.physics.classical import CLASSICAL
 from gleam.planning.checks import needs_checked
 from gleam.planning.inference import needs, planned
+from gleam.preparation.calibration import Uncalibrated
+from gleam.preparation.prepare import Settings
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.exported import SUFFIXES
 from gleam.reconstruction.named import reconstructor
+from gleam.reconstruction.reconstruct import Reconstruction
 from gleam.reconstruction.reconstructor import Classical, Reconstructor
 from gleam.reconstruction.rivals import image_of
+from gleam.reconstruction.uncalibrated import prepared_or_image
 from gleam.runs import shipped
 from gleam.runs.folder import is_there
 from gleam.trust import trusting
@@ -78,12 +84,27 @@ def reconstruct(
     mask = checked_mask(mask)
     with trusting(trust or getattr(method, "trust", ())):
         way = way_of(method, device, iterations, until, force)
-    example = data if isinstance(data, Example) else prepared(data, way.sets)
+    example = data if isinstance(data, Example) else _prepared_for(way, data, mask)
+    if isinstance(example, Reconstruction):
+        return Image.of(example)
     if memory is None:
         return Image.of(image_of(way, example.source, mask))
     size = bytes_of(memory, "reconstruct: memory") if isinstance(memory, str) else memory
     use, _ = planned(way, example.source, mask, size, of=needs_checked if way.on_trial else needs)
     return Image.of(image_of(way, example.source, mask, slab=use.slab))
+
+
+def _prepared_for(
+    way: Reconstructor, data: Any, mask: MaskRecipe | None
+) -> Example | Reconstruction:
+    """An example; or an image of what has no calibration lines, see `prepared_or_image`."""
+    try:
+        return prepared(data, way.sets)
+    except Uncalibrated:
+        scan = data if isinstance(data, formats.Scan) else load(path_of(data, "a scan"))
+        found = prepared_or_image(scan, Settings(), way, mask)
+        assert isinstance(found, Reconstruction)
+        return replace(found, doubts=[as_arguments(doubt) for doubt in found.doubts])
 
 
 def way_of(

@@ -12,6 +12,8 @@ from typing import Any
 from gleam.errors import BadInput
 from gleam.recipe import MaskRecipe
 
+_NAMES = {"group": "measurement", "acceleration": "mask"}  # of options called otherwise everywhere
+
 
 @contextmanager
 def in_python(**names: str) -> Iterator[None]:
@@ -19,20 +21,31 @@ def in_python(**names: str) -> Iterator[None]:
     --part.
 
     Args:
-        names: of arguments, by the options that are called otherwise.
+        names: of arguments, by the options that are called otherwise here.
     """
+    try:
+        yield
+    except BadInput as error:
+        text = as_arguments(str(error), **names)
+        raise type(error)(text, *error.args[1:]) from None  # the caller's, and not the way to it
+
+
+def as_arguments(text: str, **names: str) -> str:
+    """A text in which options are arguments; see `in_python`."""
 
     def argument(option: re.Match[str]) -> str:
         name = option[1].replace("-", "_")
         value = "True" if name in ("force", "resume") else option[2] or "…"
         return f"{names.get(name, name)}={value}"
 
-    try:
-        yield
-    except BadInput as error:
-        text = re.sub(r"--trust (\S+)", r'trust=["\1"]', str(error))
-        text = re.sub(r"--([a-z][a-z-]*)(?: ('[^']*'))?", argument, text)
-        raise type(error)(text, *error.args[1:]) from None  # the caller's, and not the way to it
+    def arguments(part: str) -> str:
+        if part.startswith("`gleam "):  # a command, to be typed as it is
+            return part
+        part = re.sub(r"--trust (\S+)", r'trust=["\1"]', part)
+        return re.sub(r"--([a-z][a-z-]*)(?: ('[^']*'))?", argument, part)
+
+    names = _NAMES | names
+    return "".join(map(arguments, re.split(r"(`[^`]*`)", text)))
 
 
 def path_of(given: object, what: str) -> Path:

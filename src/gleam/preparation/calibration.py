@@ -33,6 +33,10 @@ _READOUT = 24  # samples of the readout that go with the calibration lines
 _INTERLEAVES = 8  # frames until an interleaved scan is back at the same line
 
 
+class Uncalibrated(BadInput):
+    """A scan has nothing to calibrate its coils from."""
+
+
 def calibrate(
     scan: Scan, grid: Grid, lines: int | None, reference: Scan | None = None
 ) -> Calibration:
@@ -65,8 +69,9 @@ def from_itself(scan: Scan, grid: Grid, lines: int | None) -> Calibration:
         lines: as for `calibrate`.
 
     Raises:
-        BadInput: there is no fully sampled centre, or it is smaller than asked for; or masks are
-            to keep none of it, and there is one frame only.
+        Uncalibrated: there is no fully sampled centre.
+        BadInput: it is smaller than asked for; or masks are to keep none of it, and there is one
+            frame only.
     """
     pattern = grid.pattern(scan)
     if lines == 0:
@@ -79,10 +84,10 @@ def from_itself(scan: Scan, grid: Grid, lines: int | None) -> Calibration:
             pattern = pattern & _interleaved(scan, grid)
     available = _available(scan, grid, lines)
     if available is None:
-        raise BadInput(
+        raise Uncalibrated(
             f"{scan.name}: has no fully sampled centre of k-space to calibrate coils from; scan "
             "with calibration lines, or give gleam prepare or reconstruct a --reference of the "
-            "same coils"
+            "same coils; without either, `gleam reconstruct zero-filled` still makes an image"
         )
     box = _box(scan, grid, available, lines)
     return read_centre(scan, grid, pattern, box, _kept(grid, box, lines))

@@ -16,7 +16,7 @@ from gleam.formats.parts import named
 from gleam.formats.volume import Volume
 from gleam.preparation import manifest
 from gleam.preparation.jobs import MADE_OTHERWISE, Outcome, fingerprint, reason
-from gleam.preparation.prepare import Prepared, Settings
+from gleam.preparation.prepare import Settings
 from gleam.recipe import MaskRecipe
 from gleam.reconstruction.checked import beside
 from gleam.reconstruction.reconstructor import Reconstructor
@@ -31,7 +31,8 @@ class ReconstructionJob:
     Attributes:
         settings: how it is prepared.
         format: of the images, one of `gleam.formats.FORMATS`.
-        image: makes the image of a prepared scan; and warnings, see `Scan`.
+        image: makes the image of a scan that is prepared so, of whose file the sha256 is given; and
+            warnings, see `Scan`.
         write: writes it in that format.
         force: replace what is there and was made otherwise.
         identity: what the image depends on beside the scan and the settings.
@@ -40,7 +41,7 @@ class ReconstructionJob:
 
     settings: Settings
     format: str
-    image: Callable[[Prepared], tuple[Volume, Sequence[str]]]
+    image: Callable[[Scan, Settings, str], tuple[Volume, Sequence[str]]]
     write: Callable[[Volume, Path], None]
     force: bool
     identity: str
@@ -95,17 +96,15 @@ def _one(
     goal = out / image_name(named(source.stem, part), job.format)
     try:
         job.check_new(goal)
-        example = Prepared(read(), job.settings, sha256=sha256)
-        volume, warnings = job.image(example)
+        volume, warnings = job.image(read(), job.settings, sha256)
         job.write(volume, goal)
     except Stopped:
         raise
     except Exception as error:
         why = reason(error, source, out, job.settings, ROOM)
         return Outcome(source, "skipped", why, None, sha256, part=part)
-    warnings = (*example.header.warnings, *warnings)
     shape = volume.image.shape
-    return Outcome(source, "reconstructed", None, shape, sha256, warnings, part, mark)
+    return Outcome(source, "reconstructed", None, shape, sha256, tuple(warnings), part, mark)
 
 
 def _kept(
