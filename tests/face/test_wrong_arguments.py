@@ -119,6 +119,66 @@ def test_settings_of_a_footprint_are_known(as_users_call_it):
         as_users_call_it(gleam.footprint)({}, shape=64, coils=4, device="cpu")
 
 
+def test_messages_name_the_arguments_that_there_are(tmp_path):
+    from scanner import Scanner
+
+    scanner = Scanner()
+    scanner.points = [(scanner.voxel(3, -5), 4 + 1j)]
+    for line in range(24):
+        scanner.acquire(line)
+    scan = scanner.write(tmp_path / "scan.h5")
+    with pytest.raises(gleam.BadInput, match=r"'other'; measurement=… is one of dataset$"):
+        gleam.load(scan, measurement="other")
+    np.save(tmp_path / "scan.npy", np.ones((3, 8, 8), np.complex64))
+    said = "measurement=… chooses a measurement of ISMRMRD or twix"
+    with pytest.raises(gleam.BadInput, match=said):
+        gleam.load(tmp_path / "scan.npy", axes="coil y x", measurement="other")
+
+
+def test_a_command_in_a_message_stays_as_it_is_typed(tmp_path):
+    (tmp_path / "image.nii").touch()
+    with pytest.raises(gleam.BadInput, match="`gleam simulate --from` makes raw data of them"):
+        gleam.load(tmp_path / "image.nii")
+
+
+def test_adapting_takes_what_the_verb_takes(tmp_path, monkeypatch):
+    class Given(Exception):
+        pass
+
+    def adapt(run, scans, folder, how, settings, **rest):
+        raise Given(settings)
+
+    monkeypatch.setattr("gleam.runs.adaptation.adapt", adapt)
+    with pytest.raises(Given) as given:
+        gleam.adapt(
+            "gleam-2d",
+            "scan.npy",
+            tmp_path / "run",
+            calibration=12,
+            coils=4,
+            reference="reference.npy",
+            noise="noise.npy",
+            axes="coil y x",
+            measurement="2",
+        )
+    (settings,) = given.value.args
+    assert (settings.calibration, settings.coils, settings.measurement) == (12, 4, "2")
+    assert [path.name for path in settings.beside] == ["reference.npy", "noise.npy"]
+    assert settings.layout == gleam.formats.Layout.parse("coil y x", None, None)
+
+
+def test_tags_are_for_dicom(tmp_path, data):
+    image = gleam.reconstruct(data, "zero-filled")
+    with pytest.raises(gleam.BadInput, match=r"tag=… is for DICOM; write to a folder or a \.dcm"):
+        image.save(tmp_path / "image.npy", tag={"PatientID": "17"})
+    with pytest.raises(gleam.BadInput, match=r"tag=….*'Patient' cannot be said"):
+        image.save(tmp_path / "image", tag={"Patient": "17"})
+    image.save(tmp_path / "image", tag={"PatientID": "17"})
+    import pydicom
+
+    assert pydicom.dcmread(tmp_path / "image" / "0001.dcm").PatientID == "17"
+
+
 @pytest.mark.parametrize("name", ["zero_filled", "cg_sense", "wavelet"])
 def test_methods_take_measurements(name, data, as_users_call_it):
     A, _ = data.measure(slices=0)

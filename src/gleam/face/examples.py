@@ -2,8 +2,9 @@
 
 import reprlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from gleam import formats
 from gleam.arrays import Image
@@ -178,14 +179,23 @@ def prepare(
         read = load(path_of(read, "a scan, or a scan file's path,"))
     if sets not in (1, 2) or (coils is not None and coils < 1):
         raise BadInput(f"prepare: sets is 1 or 2, coils 1 or more; not {sets!r} and {coils!r}")
-    settings = Settings(
+    settings = replace(settings_of(calibration, coils, reference, noise), sets=sets)
+    return Example(Prepared(read, settings, sha256=identity(read)))
+
+
+def settings_of(
+    calibration: int | None,
+    coils: int | None,
+    reference: Any,
+    noise: Any,
+) -> Settings:
+    """Settings of preparation, of arguments as `prepare` has them."""
+    return Settings(
         calibration,
-        sets,
-        coils,
+        coils=coils,
         reference=None if reference is None else path_of(reference, "reference: a scan file"),
         noise=None if noise is None else path_of(noise, "noise: a file"),
     )
-    return Example(Prepared(read, settings, sha256=identity(read)))
 
 
 @in_python()

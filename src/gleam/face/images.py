@@ -1,11 +1,13 @@
 """`Image`: what reconstruction ends with, which saves and shows itself."""
 
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
+from gleam.errors import BadInput
 from gleam.face.pictures import Drawn, Grey
 from gleam.face.words import in_python
 from gleam.files import check_new, make_folder
@@ -35,12 +37,20 @@ class Image(Drawn, Reconstruction):
     """
 
     @in_python()
-    def save(self, path: str | Path, *, format: str | None = None, force: bool = False) -> None:
+    def save(
+        self,
+        path: str | Path,
+        *,
+        format: str | None = None,
+        tag: Mapping[str, str] = MappingProxyType({}),
+        force: bool = False,
+    ) -> None:
         """Write it: NIfTI, DICOM, ISMRMRD, PNG, WebP, BART or NumPy.
 
         Args:
             path: its suffix says the format; a name without suffix is a folder of DICOM files.
             format: what else to write, "fastmri" (.h5) or "cmrxrecon" (.mat) for submissions.
+            tag: tags to stand in DICOM, {"PatientID": "17"}; without it the images name nobody.
             force: replace what is there.
 
         Raises:
@@ -50,9 +60,12 @@ class Image(Drawn, Reconstruction):
         path = Path(path)
         write = image_writer(path, format)
         check_new(path, force)
-        make_folder(path.parent)
         if write is dicom.write_image:  # a folder of them, some of which may have other names
-            write = partial(dicom.write_image, force=force)
+            tags = dicom.parse_tags(f"{keyword}={value}" for keyword, value in tag.items())
+            write = partial(dicom.write_image, tags=tags, force=force)
+        elif tag:
+            raise BadInput(f"{path}: --tag is for DICOM; write to a folder or a .dcm file")
+        make_folder(path.parent)
         write(self, path)
 
     def pictures(self) -> Sequence[Grey]:

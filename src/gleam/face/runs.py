@@ -3,14 +3,17 @@
 import os
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from gleam import recipe as recipes
 from gleam.errors import BadInput
+from gleam.face.examples import settings_of
 from gleam.face.images import Image
 from gleam.face.methods import Data, reconstruct
+from gleam.face.scans import given_layout
 from gleam.face.words import checked_mask, in_python, path_of
 from gleam.networks import Unrolled
 from gleam.parallel.placement import Placement
@@ -156,6 +159,14 @@ def adapt(
     mask: MaskRecipe | None = None,
     holdout: Mapping[str, Any] | None = None,
     interpolation: float = INTERPOLATION,
+    calibration: int | None = None,
+    coils: int | None = None,
+    reference: str | Path | None = None,
+    noise: str | Path | None = None,
+    axes: str | None = None,
+    variable: str | None = None,
+    oversampled: str | None = None,
+    measurement: str | None = None,
     force: bool = False,
     quiet: bool = False,
     device: str | None = None,
@@ -180,6 +191,8 @@ def adapt(
         holdout: what of the samples is held out, as the recipe's `training.holdout`.
         interpolation: place of the weights that are kept, on the way from the run's (0) to those
             learnt (1).
+        calibration, coils, reference, noise: how scan files are prepared, as for `prepare`.
+        axes, variable, oversampled, measurement: how they are read, as for `load`.
         force: replace another run in `folder`; and use a network on another kind of scans.
         quiet: show no progress.
         device: "cpu", "cuda", "cuda:1"; by default a GPU if there is one.
@@ -205,6 +218,11 @@ def adapt(
         mask=checked_mask(mask),
         interpolation=interpolation,
     )
+    settings = replace(
+        settings_of(calibration, coils, reference, noise),
+        layout=given_layout(axes, variable, oversampled),
+        measurement=measurement,
+    )
     trust = trust or getattr(run, "trust", ())
     with trusting(trust):
         done = adaptation.adapt(
@@ -212,6 +230,7 @@ def adapt(
             where,
             Path(folder),
             how,
+            settings,
             force=force,
             quiet=quiet,
             device=device or "auto",

@@ -100,8 +100,7 @@ def load(
     Raises:
         BadInput: there is no such file or part, or it cannot be read as a scan; one line says why.
     """
-    given = axes, variable, oversampled
-    layout = None if given == (None, None, None) else layout_of(*given)
+    layout = given_layout(axes, variable, oversampled)
     path = path_of(path, "a scan file's path")
     return Scan.of(read_scan(path, layout, measurement, part), scan_file(path))
 
@@ -119,6 +118,12 @@ def identity(scan: formats.Scan) -> str:
         for coil in each_coil(scan.kspace, index):
             digest.update(coil.tobytes())
     return digest.hexdigest()
+
+
+def given_layout(axes: str | None, variable: str | None, oversampled: str | None) -> Layout | None:
+    """The layout that is said in words; None where nothing is said."""
+    given = axes, variable, oversampled
+    return None if given == (None, None, None) else layout_of(*given)
 
 
 def layout_of(axes: object, variable: str | None = None, oversampled: str | None = None) -> Layout:
