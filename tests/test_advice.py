@@ -54,6 +54,7 @@ HEARD = {  # by file or folder: the verbs that say what it says
     "reconstruction/many.py": {"reconstruct"},
     "reconstruction/reconstructor.py": {"reconstruct"},
     "reconstruction/uncalibrated.py": {"reconstruct"},
+    "report/made.py": {"evaluate", "report"},
     "report/opened.py": {"view"},
     "report/scored.py": {"evaluate", "report"},
     "runs/adaptation.py": {"adapt", "reconstruct"},

@@ -4,6 +4,7 @@ what is missing."""
 from collections.abc import Sequence
 from pathlib import Path
 
+from gleam.errors import BadInput
 from gleam.evaluation.kept import RESULTS, Kept
 from gleam.files import check_new, make_folder
 from gleam.recipe import MaskRecipe
@@ -13,6 +14,7 @@ from gleam.report.page import check_libraries, write_page
 from gleam.report.scored import Evaluated, evaluated, names_of
 from gleam.report.tables import tables, write_tables
 from gleam.report.training import RunSummary, summary_of
+from gleam.runs import folder as run_folder
 from gleam.runs.run import Run
 
 FILE = "report.html"
@@ -35,8 +37,9 @@ def make_evaluation(
         runs, data, mask, device, force, raw, checks: see `gleam.report.scored.evaluated`.
 
     Raises:
-        BadInput: an evaluation is there already; or see `evaluated`.
+        BadInput: an evaluation or a run is there already; or see `evaluated`.
     """
+    _check_no_run(out)
     others = [*tables(out), *([out / CHECKS] if checks else [])]
     check_new(out / FILE, force, beside=others)
     kept = Kept(out / RESULTS, fresh=True)
@@ -65,9 +68,11 @@ def make_report(
         force: replace a report; and see there.
 
     Raises:
-        BadInput: a report is there already; or see `evaluated`.
+        BadInput: a report is there already, or tables would go into a run; or see `evaluated`.
     """
     goal = out / FILE
+    if data is not None:
+        _check_no_run(out)
     check_new(goal, force, beside=[] if data is None else tables(out))
     check_libraries()
     if data is None:
@@ -79,6 +84,11 @@ def make_report(
         page = report(found.evaluation, found.runs, found.title)
         write_tables(found.evaluation, out)
     return write_page(goal, page, force)
+
+
+def _check_no_run(out: Path) -> None:
+    if run_folder.is_there(out):
+        raise BadInput(f"{out}: is a run; give the results another folder with --out")
 
 
 def _trained(runs: Sequence[Path]) -> list[RunSummary]:

@@ -61,13 +61,11 @@ def evaluated(
         checks: check the scans without the truth, too; else what check.json in the folder says.
 
     Raises:
-        BadInput: the data are no test of the runs, or the folder is a run.
+        BadInput: the data are no test of the runs.
     """
     device, out = choose(place), kept.folder.parent
     trained = {folder: Run(folder) for folder in runs}
     networks = {folder: one.network for folder, one in trained.items()}
-    if run_folder.is_there(out):
-        raise BadInput(f"{out}: is a run; give the results another folder with --out")
     check_libraries()
     sets = {one.recipe.network.sets for one in trained.values()}
     if len(sets) > 1:
