@@ -53,13 +53,14 @@ def test_what_learning_takes_is_said_and_changes_nothing(
 def test_the_verb_makes_a_run_and_says_how_it_went(
     made: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--steps", 2, "--modules", 1, "--holdout.pattern", "samples", "--json"]
+    options = ["--steps", 2, "--modules", 1, "--interpolation", 0.5]
+    options += ["--holdout.pattern", "samples", "--json"]
     assert call("adapt", made / "run", made / "few.h5", "--out", tmp_path / "own", *options) == 0
     out, err = capfd.readouterr()
     assert json.loads(out)["steps"] == 2
     assert "before training: validation prediction of held-out samples" in err
     recipe = run_folder.load_recipe(tmp_path / "own")
-    assert recipe.training.modules == 1
+    assert (recipe.training.modules, recipe.training.interpolation) == (1, 0.5)
     assert recipe.training.holdout.pattern == "samples"
     image = tmp_path / "few.npy"
     assert call("reconstruct", tmp_path / "own", made / "few.h5", "-o", image) == 0

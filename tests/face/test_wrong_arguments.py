@@ -146,7 +146,7 @@ def test_adapting_takes_what_the_verb_takes(tmp_path, monkeypatch):
         pass
 
     def adapt(run, scans, folder, how, settings, **rest):
-        raise Given(settings)
+        raise Given(settings, how)
 
     monkeypatch.setattr("gleam.runs.adaptation.adapt", adapt)
     with pytest.raises(Given) as given:
@@ -160,8 +160,10 @@ def test_adapting_takes_what_the_verb_takes(tmp_path, monkeypatch):
             noise="noise.npy",
             axes="coil y x",
             measurement="2",
+            interpolation=0.5,
         )
-    (settings,) = given.value.args
+    settings, how = given.value.args
+    assert how.interpolation == 0.5
     assert (settings.calibration, settings.coils, settings.measurement) == (12, 4, "2")
     assert [path.name for path in settings.beside] == ["reference.npy", "noise.npy"]
     assert settings.layout == gleam.formats.Layout.parse("coil y x", None, None)
